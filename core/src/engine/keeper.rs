@@ -1,0 +1,97 @@
+//! Signs of life: renews leases, hears stops from other processes, sweeps now and then.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::machine::{Event, StopCause};
+
+use super::{Inner, sweep};
+
+/// Runs until the engine is closed or forgotten.
+pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+    let Some(limits) = engine.upgrade().map(|inner| inner.options.runs) else {
+        return;
+    };
+    let ticker = |period: Duration| {
+        let mut ticker = interval(period);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticker.reset();
+        ticker
+    };
+    let mut stops = ticker(Duration::from_millis(limits.stop_poll_ms));
+    let mut renewals = ticker(limits.lease() / 3);
+    let mut sweeps = ticker(limits.lease());
+    loop {
+        tokio::select! {
+            () = until_closed(&mut closed) => return,
+            _ = stops.tick() => {
+                let Some(inner) = engine.upgrade() else { return };
+                hear_stops(&inner).await;
+            }
+            _ = renewals.tick() => {
+                let Some(inner) = engine.upgrade() else { return };
+                renew(&inner, limits.lease()).await;
+            }
+            _ = sweeps.tick() => {
+                let Some(inner) = engine.upgrade() else { return };
+                if let Err(error) = sweep::sweep(&inner).await {
+                    tracing::warn!(%error, "the sweep failed; it will be repeated");
+                }
+            }
+        }
+    }
+}
+
+/// Also when the engine is gone altogether.
+async fn until_closed(closed: &mut watch::Receiver<bool>) {
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
+async fn hear_stops(inner: &Arc<Inner>) {
+    let runs = inner.registry.ids();
+    if runs.is_empty() {
+        return;
+    }
+    match inner.store.stop_requests(&runs).await {
+        Ok(stopped) => {
+            for run_id in stopped {
+                inner.registry.tell(run_id, Event::StopRequested(StopCause::Stopped));
+            }
+        }
+        Err(error) => tracing::warn!(%error, "stops could not be looked for"),
+    }
+}
+
+/// Renews every lease, with a deadline of its own. A lease that could not be renewed before it ran out is lost, whatever
+/// the store says later: another process may own the run by then.
+async fn renew(inner: &Arc<Inner>, lease: Duration) {
+    let runs = inner.registry.ids();
+    if runs.is_empty() {
+        return;
+    }
+    let begun = Instant::now();
+    match timeout(lease / 3, inner.store.renew_leases(&inner.owner, &runs, lease)).await {
+        Ok(Ok(renewal)) => {
+            for run_id in &runs {
+                if renewal.lost.contains(run_id) {
+                    inner.registry.tell(*run_id, Event::LeaseLost);
+                } else {
+                    inner.registry.renewed(*run_id, begun);
+                }
+            }
+            for run_id in renewal.stop_requested {
+                inner.registry.tell(run_id, Event::StopRequested(StopCause::Stopped));
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "leases could not be renewed"),
+        Err(_) => tracing::warn!("renewing leases took too long"),
+    }
+    if let Some(limit) = Instant::now().checked_sub(lease) {
+        for run_id in inner.registry.not_renewed_since(limit) {
+            inner.registry.tell(run_id, Event::LeaseLost);
+        }
+    }
+}

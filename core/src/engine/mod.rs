@@ -1,0 +1,166 @@
+//! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
+
+mod calls;
+mod driver;
+mod keeper;
+mod options;
+mod queries;
+mod registry;
+mod sweep;
+mod turn;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorCode, Result};
+use crate::machine::{Event, StopCause};
+use crate::provider::{HttpProvider, Provider, ProviderChoice};
+use crate::store::{self, Store};
+use crate::tool::Tool;
+
+pub use options::{EngineOptions, RunLimits, TurnRequest, Who};
+pub use turn::{Turn, TurnReader};
+
+use registry::Registry;
+
+/// How long [`Engine::close`] lets running turns go on unless told otherwise.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// How long a closing engine waits for the settlements of the turns that it has stopped.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// An engine on a store. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    /// This instance's name in leases.
+    owner: String,
+    clock: Arc<dyn Clock>,
+    options: EngineOptions,
+    /// Built once; one client keeps one pool of connections.
+    client: std::sync::OnceLock<Option<reqwest::Client>>,
+    registry: Registry,
+    runtime: Handle,
+    closing: AtomicBool,
+    closed: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Opens the store, settles what dead processes left in it, and begins to keep leases. Must be called in a tokio
+    /// runtime, which the engine uses until it is closed.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` naming the option, `STORE_UNAVAILABLE`.
+    pub async fn open(options: EngineOptions) -> Result<Self> {
+        options.check()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let instance = options.instance_id.clone().unwrap_or_else(|| "engine".to_owned());
+        let (store, owner) = store::open(&options.store, &instance, Arc::clone(&clock)).await?;
+        Self::on_store(options, store, owner, clock).await
+    }
+
+    /// An engine on a store that is open already; `owner` is the instance's name in leases and unique to it.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn on_store(
+        options: EngineOptions,
+        store: Arc<dyn Store>,
+        owner: String,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let inner = Arc::new(Inner {
+            store,
+            owner,
+            clock,
+            options,
+            client: std::sync::OnceLock::new(),
+            registry: Registry::default(),
+            runtime: Handle::current(),
+            closing: AtomicBool::new(false),
+            closed: watch::Sender::new(false),
+        });
+        sweep::sweep(&inner).await?;
+        inner.runtime.spawn(keeper::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
+        Ok(Self { inner })
+    }
+
+    /// Begins a turn: the user's message is stored, the run holds the chat, the model is called. `tools` are the host's.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` naming the field, `AI_NOT_CONFIGURED`, `FORBIDDEN`, `NOT_FOUND`, `A_RUN_ALREADY_ACTIVE` with
+    /// `activeRunId`, `A_RUN_BEGIN_FAILED`, `STORE_UNAVAILABLE`, `ENGINE_CLOSED`. In every case nothing is left behind
+    /// and no provider has been called.
+    pub async fn start_turn(&self, request: TurnRequest, tools: Vec<Tool>) -> Result<Turn> {
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own: a caller that goes away half-way must not leave a run without a driver.
+        let begun = self.inner.runtime.spawn(async move { turn::start(inner, request, tools, None).await });
+        begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the turn was interrupted")))
+    }
+
+    /// As [`Engine::start_turn`], with a provider of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Engine::start_turn`].
+    pub async fn start_turn_with(
+        &self,
+        request: TurnRequest,
+        tools: Vec<Tool>,
+        provider: Arc<dyn Provider>,
+    ) -> Result<Turn> {
+        let inner = Arc::clone(&self.inner);
+        let begun = self.inner.runtime.spawn(async move { turn::start(inner, request, tools, Some(provider)).await });
+        begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the turn was interrupted")))
+    }
+
+    /// Refuses new turns, lets the running ones go on for `grace` (5 s unless given), settles the rest as `shutdown`
+    /// and closes the store. Closing again does nothing.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE` when the store could not be closed in order.
+    pub async fn close(&self, grace: Option<Duration>) -> Result<()> {
+        let inner = &self.inner;
+        if inner.closing.swap(true, Ordering::SeqCst) {
+            let mut closed = inner.closed.subscribe();
+            // The sender lives in `inner`, so this ends with the first closer's `true`.
+            let _ = closed.wait_for(|closed| *closed).await;
+            return Ok(());
+        }
+        // A grace that runs out is what the next line is for.
+        let _ = tokio::time::timeout(grace.unwrap_or(DEFAULT_GRACE), inner.registry.until_empty()).await;
+        inner.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
+        if tokio::time::timeout(SETTLE_DEADLINE, inner.registry.until_empty()).await.is_err() {
+            tracing::warn!("closing with runs that could not be settled; a later sweep will");
+        }
+        let closed = inner.store.close().await;
+        inner.closed.send_replace(true);
+        closed
+    }
+}
+
+impl Inner {
+    pub(crate) fn ensure_open(&self) -> Result<()> {
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
+        }
+        Ok(())
+    }
+
+    /// The provider that a turn asks for.
+    pub(crate) fn provider(&self, choice: Option<&ProviderChoice>) -> Result<HttpProvider> {
+        let config = crate::provider::resolve(choice, &self.options.providers)?;
+        let client = self.client.get_or_init(|| HttpProvider::client().ok()).clone();
+        let client = client.ok_or_else(|| {
+            Error::new(ErrorCode::AiNotConfigured, "this machine has no usable TLS root certificates")
+        })?;
+        config.build(client)
+    }
+}

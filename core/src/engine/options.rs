@@ -1,0 +1,410 @@
+//! What a host passes in, as Rust values or as the JSON that all languages share.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use crate::error::{Error, Result};
+use crate::id::{AgentRoleId, ChatId};
+use crate::model::{Json, Part, Trigger};
+use crate::project::OpenPage;
+use crate::provider::{ProviderChoice, Providers};
+use crate::tool::ToolDefinition;
+
+/// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Who {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+}
+
+/// How an engine is opened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EngineOptions {
+    /// `sqlite:PATH` or `sqlite::memory:`.
+    pub store: String,
+    /// What this process is called in leases; every opening adds a unique part of its own.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// The secret that stored keys are encrypted with. This version stores no keys.
+    #[serde(default)]
+    pub app_secret: Option<SecretString>,
+    /// Limits of runs.
+    #[serde(default)]
+    pub runs: RunLimits,
+    /// The providers, by name.
+    #[serde(default)]
+    pub providers: Providers,
+    /// What goes into every system prompt.
+    #[serde(default)]
+    pub prompt: PromptOptions,
+}
+
+/// The host's share of the system prompt.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PromptOptions {
+    /// The workspace's name.
+    pub workspace_name: Option<String>,
+    /// The persona for chats without a role.
+    pub admin_prompt: Option<String>,
+    /// Rules that join the safety text.
+    pub extra_rules: Vec<String>,
+}
+
+/// Limits of runs. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RunLimits {
+    /// Model calls in a turn, the last of which is text only.
+    pub max_steps: u32,
+    /// How long a run stays its owner's without a sign of life; renewed at a third of it.
+    pub lease_ms: u64,
+    /// How long a provider may send nothing.
+    pub provider_silence_ms: u64,
+    /// How long a tool may take that does not say so itself.
+    pub tool_timeout_ms: u64,
+    /// How often stops from other processes are looked for.
+    pub stop_poll_ms: u64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            max_steps: 20,
+            lease_ms: 15_000,
+            provider_silence_ms: 900_000,
+            tool_timeout_ms: 900_000,
+            stop_poll_ms: 250,
+        }
+    }
+}
+
+impl RunLimits {
+    pub(super) fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+}
+
+/// What a turn is begun with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TurnRequest {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+    /// The chat (a UUID); it is created when there is none of this id, and when no id is given.
+    #[serde(default)]
+    pub chat_id: Option<ChatId>,
+    /// What the user wrote.
+    pub message: UserMessage,
+    /// The role of a chat that is created; a chat keeps the role that it was created with.
+    #[serde(default)]
+    pub role_id: Option<AgentRoleId>,
+    /// The page that the user has open, resolved by the host.
+    #[serde(default)]
+    pub open_page: Option<OpenPage>,
+    /// The tools of this turn, for hosts that answer calls through a mailbox.
+    #[serde(default)]
+    pub tools: Vec<ToolDefinition>,
+    /// The provider; without it the one named `default`, or the only one.
+    #[serde(default)]
+    pub provider: Option<ProviderChoice>,
+    /// `false`: the run stops when its last reader goes away.
+    #[serde(default = "default_detached")]
+    pub detached: bool,
+    /// What begins the turn.
+    #[serde(default = "default_trigger")]
+    pub trigger: Trigger,
+    /// What to do when the chat is busy.
+    #[serde(default)]
+    pub busy: Busy,
+}
+
+fn default_detached() -> bool {
+    true
+}
+
+fn default_trigger() -> Trigger {
+    Trigger::User
+}
+
+/// What to do when the chat already has an active run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Busy {
+    /// Refuse with `A_RUN_ALREADY_ACTIVE`.
+    #[default]
+    Reject,
+}
+
+/// A user's message: text, or the AI SDK's `UIMessage`, of which the parts are kept.
+#[derive(Clone, Debug)]
+pub enum UserMessage {
+    /// One text part.
+    Text(String),
+    /// An object with `parts`.
+    Parts(Json),
+}
+
+impl<'de> Deserialize<'de> for UserMessage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Json::deserialize(deserializer)?;
+        Ok(json.as_string().map_or(UserMessage::Parts(json), UserMessage::Text))
+    }
+}
+
+#[derive(Deserialize)]
+struct MessageFields {
+    role: Option<String>,
+    parts: Option<Vec<Json>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PartFields {
+    r#type: Option<String>,
+    text: Option<String>,
+    media_type: Option<String>,
+    url: Option<String>,
+}
+
+impl UserMessage {
+    /// The parts as they will be stored, after a check of each.
+    pub(super) fn parts(&self) -> Result<Vec<Part>> {
+        let json = match self {
+            UserMessage::Text(text) if text.is_empty() => {
+                return Err(Error::invalid("message", "must not be empty"));
+            }
+            UserMessage::Text(text) => {
+                return Ok(vec![Part::Text(crate::model::TextPart {
+                    text: crate::text::storable(text.clone()),
+                    ..Default::default()
+                })]);
+            }
+            UserMessage::Parts(json) => json,
+        };
+        let fields: MessageFields =
+            json.read().map_err(|_| Error::invalid("message", "must be text or an object with parts"))?;
+        if fields.role.is_some_and(|role| role != "user") {
+            return Err(Error::invalid("message.role", "must be user"));
+        }
+        let parts = fields.parts.filter(|parts| !parts.is_empty());
+        let parts = parts.ok_or_else(|| Error::invalid("message.parts", "must hold at least one part"))?;
+        let mut says_something = false;
+        for (index, part) in parts.iter().enumerate() {
+            says_something |= check_part(part, &format!("message.parts[{index}]"))?;
+        }
+        if !says_something {
+            return Err(Error::invalid("message.parts", "must hold text or a file"));
+        }
+        parts.iter().map(|part| part.read().map_err(|_| Error::invalid("message.parts", "cannot be read"))).collect()
+    }
+}
+
+/// Whether the part is something that a model can be told.
+fn check_part(part: &Json, path: &str) -> Result<bool> {
+    let fields: PartFields = part.read().map_err(|_| Error::invalid(path, "must be a part object"))?;
+    match fields.r#type.as_deref() {
+        None => Err(Error::invalid(format!("{path}.type"), "is missing")),
+        Some("text") => match fields.text {
+            None => Err(Error::invalid(format!("{path}.text"), "is missing")),
+            Some(text) => Ok(!text.is_empty()),
+        },
+        Some("file") => {
+            if fields.url.is_none_or(|url| url.is_empty()) {
+                return Err(Error::invalid(format!("{path}.url"), "is missing"));
+            }
+            match fields.media_type {
+                Some(media_type) if media_type.starts_with("image/") => Ok(true),
+                _ => Err(Error::invalid(format!("{path}.mediaType"), "must be an image's")),
+            }
+        }
+        // Kept for the client, not sent to the model.
+        Some(_) => Ok(false),
+    }
+}
+
+/// Reads the JSON that a host passed in.
+///
+/// # Errors
+/// `INVALID_INPUT` with the path of the field.
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str, whole: &str) -> Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // A place that is not known any more, such as after the end of the text, is a question mark.
+        let path = error.path().to_string();
+        let path = path.trim_end_matches('?').trim_matches('.');
+        let problem = describe_json_problem(error.inner());
+        match (path, problem) {
+            ("", JsonProblem::Missing(field)) => Error::invalid(field, "is missing"),
+            (path, JsonProblem::Missing(field)) => Error::invalid(format!("{path}.{field}"), "is missing"),
+            ("", JsonProblem::Other(problem)) => Error::invalid(whole, problem),
+            (path, JsonProblem::Other(problem)) => Error::invalid(path, problem),
+        }
+    })?;
+    reader.end().map_err(|_| Error::invalid(whole, "is not one JSON value"))?;
+    Ok(value)
+}
+
+enum JsonProblem {
+    Missing(String),
+    Other(&'static str),
+}
+
+/// serde's own words may quote the value, which may be a key or a prompt; only what kind of problem it is goes on.
+fn describe_json_problem(error: &serde_json::Error) -> JsonProblem {
+    use serde_json::error::Category;
+    JsonProblem::Other(match error.classify() {
+        Category::Syntax | Category::Eof => "is not valid JSON",
+        Category::Io => "cannot be read",
+        Category::Data => {
+            let text = error.to_string();
+            if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+                return JsonProblem::Missing(field.to_owned());
+            }
+            if text.starts_with("unknown field") { "is not a known field" } else { "has the wrong type or value" }
+        }
+    })
+}
+
+impl EngineOptions {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the path of the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        from_json(text, "options")
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let positive = [
+            ("runs.maxSteps", u64::from(self.runs.max_steps)),
+            ("runs.providerSilenceMs", self.runs.provider_silence_ms),
+            ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
+            ("runs.stopPollMs", self.runs.stop_poll_ms),
+        ];
+        for (field, value) in positive {
+            if value == 0 {
+                return Err(Error::invalid(field, "must be at least 1"));
+            }
+        }
+        if self.runs.lease_ms < 300 {
+            return Err(Error::invalid("runs.leaseMs", "must be at least 300"));
+        }
+        Ok(())
+    }
+}
+
+impl TurnRequest {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the path of the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        from_json(text, "turn")
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_owner("workspaceId", &self.workspace_id)?;
+        check_owner("userId", &self.user_id)?;
+        let mut names = HashSet::new();
+        for (index, tool) in self.tools.iter().enumerate() {
+            if !names.insert(&tool.name) {
+                return Err(Error::invalid(format!("tools[{index}].name"), "is given twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Who {
+    pub(super) fn check(&self) -> Result<()> {
+        check_owner("workspaceId", &self.workspace_id)?;
+        check_owner("userId", &self.user_id)
+    }
+}
+
+fn check_owner(field: &str, id: &str) -> Result<()> {
+    if id.is_empty() { Err(Error::invalid(field, "must not be empty")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field_of<T>(result: Result<T>) -> String {
+        result.err().expect("an error").details()["field"].as_str().unwrap().to_owned()
+    }
+
+    fn turn(message: &str) -> Result<Vec<Part>> {
+        TurnRequest::from_json(&format!(r#"{{"workspaceId":"w","userId":"u","message":{message}}}"#))?.message.parts()
+    }
+
+    #[test]
+    fn wrong_options_name_their_field() {
+        for (json, field) in [
+            ("{", "options"),
+            ("[]", "options"),
+            (r#"{"store":5}"#, "store"),
+            ("{}", "store"),
+            (r#"{"store":"x","providers":{"a":{}}}"#, "providers.a.driver"),
+            (r#"{"stoer":"x"}"#, "stoer"),
+            (r#"{"store":"x","runs":{"maxSteps":-1}}"#, "runs.maxSteps"),
+            (r#"{"store":"x","providers":{"a":{"driver":"d","apiKey":5}}}"#, "providers.a.apiKey"),
+        ] {
+            assert_eq!(field_of(EngineOptions::from_json(json)), field, "{json}");
+        }
+        let zero = EngineOptions::from_json(r#"{"store":"x","runs":{"maxSteps":0}}"#).unwrap();
+        assert_eq!(field_of(zero.check()), "runs.maxSteps");
+    }
+
+    #[test]
+    fn a_provider_is_a_name_or_settings() {
+        let turn = |provider: &str| {
+            TurnRequest::from_json(&format!(
+                r#"{{"workspaceId":"w","userId":"u","message":"m","provider":{provider}}}"#
+            ))
+        };
+        assert!(turn(r#""main""#).is_ok());
+        assert!(turn(r#"{"driver":"openai-compatible","model":"m","baseUrl":"http://x"}"#).is_ok());
+        assert_eq!(field_of(turn("5")), "provider");
+        assert_eq!(field_of(turn(r#"{"driver":"d","model":5}"#)), "provider.model");
+    }
+
+    #[test]
+    fn messages_are_checked_part_by_part() {
+        for (json, field) in [
+            (r#""""#, "message"),
+            ("{}", "message.parts"),
+            (r#"{"parts":[]}"#, "message.parts"),
+            (r#"{"parts":[{"type":"text","text":""}]}"#, "message.parts"),
+            (r#"{"parts":[{"type":"text"}]}"#, "message.parts[0].text"),
+            (r#"{"parts":[{"text":"x"}]}"#, "message.parts[0].type"),
+            (r#"{"parts":[{"type":"text","text":"x"},5]}"#, "message.parts[1]"),
+            (r#"{"parts":[{"type":"file","url":"u","mediaType":"application/zip"}]}"#, "message.parts[0].mediaType"),
+            (r#"{"role":"system","parts":[{"type":"text","text":"x"}]}"#, "message.role"),
+        ] {
+            assert_eq!(field_of(turn(json)), field, "{json}");
+        }
+        assert_eq!(turn(r#""hi""#).unwrap().len(), 1);
+        assert_eq!(
+            turn(r#"{"id":"m","parts":[{"type":"text","text":"x"},{"type":"data-x","data":1}]}"#).unwrap().len(),
+            2
+        );
+    }
+
+    #[test]
+    fn values_do_not_leak_into_errors() {
+        let error = EngineOptions::from_json(r#"{"store":"x","runs":"sk-secret"}"#).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The runs that this process drives.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::id::RunId;
+use crate::machine::Event;
+
+/// How the rest of the engine talks to a driver.
+pub(super) type Control = mpsc::UnboundedSender<Event>;
+
+#[derive(Default)]
+pub(super) struct Registry {
+    runs: Mutex<HashMap<RunId, Entry>>,
+    count: watch::Sender<usize>,
+}
+
+struct Entry {
+    control: Control,
+    /// When the lease was last known to be good.
+    renewed_at: Instant,
+}
+
+impl Registry {
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Entry>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, run_id: RunId, control: Control, renewed_at: Instant) {
+        let mut runs = self.runs();
+        runs.insert(run_id, Entry { control, renewed_at });
+        self.count.send_replace(runs.len());
+    }
+
+    pub(super) fn remove(&self, run_id: RunId) {
+        let mut runs = self.runs();
+        runs.remove(&run_id);
+        self.count.send_replace(runs.len());
+    }
+
+    pub(super) fn ids(&self) -> Vec<RunId> {
+        self.runs().keys().copied().collect()
+    }
+
+    /// Tells a driver; `false` when the run is not driven here (any more).
+    pub(super) fn tell(&self, run_id: RunId, event: Event) -> bool {
+        self.runs().get(&run_id).is_some_and(|entry| entry.control.send(event).is_ok())
+    }
+
+    pub(super) fn tell_all(&self, event: &Event) {
+        for entry in self.runs().values() {
+            // A driver that has just ended does not listen any more, and need not.
+            let _ = entry.control.send(event.clone());
+        }
+    }
+
+    pub(super) fn renewed(&self, run_id: RunId, at: Instant) {
+        if let Some(entry) = self.runs().get_mut(&run_id) {
+            entry.renewed_at = entry.renewed_at.max(at);
+        }
+    }
+
+    /// The runs whose lease was last good before `moment`.
+    pub(super) fn not_renewed_since(&self, moment: Instant) -> Vec<RunId> {
+        self.runs().iter().filter(|(_, entry)| entry.renewed_at <= moment).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) async fn until_empty(&self) {
+        // The sender is part of this registry, so waiting cannot fail.
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+}

@@ -1,0 +1,198 @@
+//! The one error type of turnkeep: a stable code, a sentence, and details that are safe to show.
+//!
+//! Every border (Node, Python, C) carries the same four things: `code`, `message`, `httpStatus` and
+//! `details`. Codes never change their meaning; new ones may be added.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// What every fallible operation of the engine returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $number:literal, $http:literal;)*) => {
+        /// What went wrong, in terms of what the caller can do about it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of their numbers.
+            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
+
+            /// The code as every language spells it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(ErrorCode::$name => $text,)* }
+            }
+
+            /// The number that the C interface returns. Numbers are never used twice.
+            pub const fn number(self) -> i32 {
+                match self { $(ErrorCode::$name => $number,)* }
+            }
+
+            /// The HTTP status that suits this code, as a hint for hosts.
+            pub const fn http_status(self) -> u16 {
+                match self { $(ErrorCode::$name => $http,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A field is missing or wrong; the message and `details.field` name it.
+    InvalidInput = "INVALID_INPUT", 1001, 400;
+    /// The thing belongs to somebody else.
+    Forbidden = "FORBIDDEN", 1002, 403;
+    /// There is no such thing.
+    NotFound = "NOT_FOUND", 1003, 404;
+    /// The payload is over its documented limit.
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", 1004, 413;
+    /// The media type is not on the list.
+    UnsupportedMedia = "UNSUPPORTED_MEDIA", 1005, 415;
+    /// Another run is active in the chat; `details.activeRunId` names it.
+    RunAlreadyActive = "A_RUN_ALREADY_ACTIVE", 2001, 409;
+    /// The run could not be written.
+    RunBeginFailed = "A_RUN_BEGIN_FAILED", 2002, 503;
+    /// Another process owns the run now.
+    LeaseLost = "LEASE_LOST", 2003, 409;
+    /// A run other than the one to supersede is active.
+    SupersedeTargetMismatch = "SUPERSEDE_TARGET_MISMATCH", 2004, 409;
+    /// The run to supersede did not settle in time.
+    SupersedeTimeout = "SUPERSEDE_TIMEOUT", 2005, 409;
+    /// The run to supersede is not a run of this chat.
+    SupersedeInvalid = "SUPERSEDE_INVALID", 2006, 400;
+    /// The store cannot be reached or written.
+    StoreUnavailable = "STORE_UNAVAILABLE", 3001, 503;
+    /// The engine is shutting down or closed.
+    EngineClosed = "ENGINE_CLOSED", 3002, 503;
+    /// A stored secret cannot be read with the application secret in use.
+    SecretUnreadable = "SECRET_UNREADABLE", 3003, 500;
+    /// No usable chat provider is configured.
+    AiNotConfigured = "AI_NOT_CONFIGURED", 4001, 503;
+    /// No usable embedding provider is configured.
+    EmbeddingNotConfigured = "EMBEDDING_NOT_CONFIGURED", 4002, 503;
+    /// No usable speech-to-text provider is configured.
+    SttNotConfigured = "STT_NOT_CONFIGURED", 4003, 503;
+    /// The provider refused or failed.
+    ProviderError = "PROVIDER_ERROR", 4004, 502;
+    /// Too many requests in a window.
+    RateLimited = "RATE_LIMITED", 4005, 429;
+    /// The budget of the window is spent.
+    BudgetExhausted = "BUDGET_EXHAUSTED", 4006, 429;
+    /// A bug of ours.
+    Internal = "INTERNAL", 9001, 500;
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failure of turnkeep. `Display` is one line; neither it nor the details ever hold a key, a prompt or page text.
+#[derive(Debug)]
+pub struct Error {
+    code: ErrorCode,
+    message: String,
+    details: Map<String, Value>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with this code and one-line message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Map::new(), source: None }
+    }
+
+    /// [`ErrorCode::InvalidInput`] for `field`, given as a path such as `message.parts[0].type`.
+    pub fn invalid(field: impl Into<String>, problem: impl fmt::Display) -> Self {
+        let field = field.into();
+        Self::new(ErrorCode::InvalidInput, format!("{field}: {problem}")).with_detail("field", field)
+    }
+
+    /// [`ErrorCode::Internal`], for states that only a bug of ours can reach.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Internal, message)
+    }
+
+    /// Adds one detail, which callers in every language can read.
+    #[must_use]
+    pub fn with_detail(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Keeps the error beneath this one, for logs.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The sentence that goes with the code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What else is known, by name.
+    pub fn details(&self) -> &Map<String, Value> {
+        &self.details
+    }
+
+    /// `{code, message, httpStatus, details}`, the form in which errors cross every border.
+    pub fn to_json(&self) -> String {
+        let mut object = Map::new();
+        object.insert("code".to_owned(), self.code.as_str().into());
+        object.insert("message".to_owned(), self.message.clone().into());
+        object.insert("httpStatus".to_owned(), self.code.http_status().into());
+        object.insert("details".to_owned(), Value::Object(self.details.clone()));
+        Value::Object(object).to_string()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_numbers_are_unique() {
+        let mut texts: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let mut numbers: Vec<_> = ErrorCode::ALL.iter().map(|code| code.number()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(texts.len(), ErrorCode::ALL.len());
+        assert_eq!(numbers.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn json_form_names_the_field() {
+        let error = Error::invalid("message.parts", "must not be empty");
+        assert_eq!(
+            error.to_json(),
+            r#"{"code":"INVALID_INPUT","message":"message.parts: must not be empty","httpStatus":400,"details":{"field":"message.parts"}}"#
+        );
+    }
+}

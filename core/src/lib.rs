@@ -1,0 +1,47 @@
+//! turnkeep turns one agent turn of a chat into a durable, server-side **run**.
+//!
+//! A host opens an [`Engine`] on a store, starts turns and reads their chunks. Every finished step is on disk before
+//! the next begins; at most one run is active in a chat; a client that goes away stops nothing.
+//!
+//! ```no_run
+//! # async fn example() -> turnkeep::Result<()> {
+//! use turnkeep::{Engine, EngineOptions, TurnRequest};
+//!
+//! let options = EngineOptions::from_json(r#"{
+//!     "store": "sqlite:chats.db",
+//!     "providers": {"default": {"driver": "openai-compatible", "model": "m", "baseUrl": "http://127.0.0.1:8080/v1"}}
+//! }"#)?;
+//! let engine = Engine::open(options).await?;
+//! let request = TurnRequest::from_json(r#"{"workspaceId": "w", "userId": "u", "message": "Hello"}"#)?;
+//! let turn = engine.start_turn(request, Vec::new()).await?;
+//! let mut chunks = turn.chunks();
+//! loop {
+//!     let batch = chunks.next_batch(64).await;
+//!     if batch.is_empty() {
+//!         break;
+//!     }
+//!     batch.iter().for_each(|chunk| println!("{chunk}"));
+//! }
+//! println!("{:?}", turn.done().await?.status);
+//! engine.close(None).await
+//! # }
+//! ```
+//!
+//! `ARCHITECTURE.md` in the repository is the map of the modules.
+
+pub mod clock;
+mod engine;
+mod error;
+mod id;
+pub mod machine;
+pub mod model;
+pub mod project;
+pub mod provider;
+pub mod store;
+pub mod stream;
+pub mod text;
+pub mod tool;
+
+pub use engine::{Engine, EngineOptions, RunLimits, Turn, TurnReader, TurnRequest, Who};
+pub use error::{Error, ErrorCode, Result};
+pub use id::{AgentRoleId, ChatId, MessageId, RunId};

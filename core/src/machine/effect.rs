@@ -1,0 +1,99 @@
+//! What the machine wants done.
+
+use std::time::Duration;
+
+use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, Usage};
+use crate::stream::UiChunk;
+
+/// An order to the engine. Orders of one transition are carried out in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the provider for the next step. The engine knows the history and the finished steps.
+    CallProvider {
+        /// The step, from 0.
+        step: u32,
+        /// The model may call no tool and must answer with what it has.
+        text_only: bool,
+    },
+    /// Close the connection to the provider.
+    CancelProvider,
+    /// Run a tool.
+    RunTool(ToolCall),
+    /// Cancel this tool call; its outcome is already decided.
+    CancelTool {
+        /// The call.
+        call_id: String,
+    },
+    /// Append the step's calls, before tools that change something run. Answered by `IntentPersisted`.
+    PersistIntent(StepRecord),
+    /// Append the finished step. Answered by `StepPersisted`.
+    PersistStep(StepRecord),
+    /// Give this chunk to the readers.
+    EmitChunk(UiChunk),
+    /// Report when `after` has passed; an armed timer of the same name is replaced.
+    ArmTimer {
+        /// Its name.
+        timer: Timer,
+        /// How long.
+        after: Duration,
+    },
+    /// Forget the timer.
+    DisarmTimer(Timer),
+    /// Write the run's end. Answered by `Settled`.
+    Settle(Settlement),
+    /// Nothing will follow: tell the readers and whoever waits for the outcome.
+    End(Ending),
+}
+
+/// A tool call with valid arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// Unique within the run.
+    pub call_id: String,
+    /// The tool.
+    pub name: String,
+    /// Its arguments.
+    pub input: Json,
+}
+
+/// What timers are for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// How long the provider may send nothing.
+    ProviderSilence,
+    /// How long a tool may take.
+    Tool {
+        /// The call.
+        call_id: String,
+    },
+}
+
+/// How a run ends, for the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// A final status.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// One line for people.
+    pub error: Option<String>,
+    /// The last step's finish reason.
+    pub finish_reason: Option<FinishReason>,
+    /// The step that is not in the log yet: the last one, or what there was of it.
+    pub step: Option<StepRecord>,
+    /// Tokens of all steps.
+    pub usage: Option<Usage>,
+    /// How full the context was after the last step.
+    pub context_tokens: Option<u64>,
+}
+
+/// How a turn is over for this process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// The run is settled in the store.
+    Settled,
+    /// The run is another process's; nothing more may be written.
+    LeaseLost,
+    /// The settlement was refused for good; a sweep will end the run.
+    Unsettled,
+}

@@ -1,0 +1,63 @@
+//! What can happen to a run.
+
+use crate::model::{Json, RunReason};
+use crate::provider::{ProviderFailure, StreamPart};
+
+use super::effect::Timer;
+
+/// Something that happened, told to the machine in the order in which it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The run is in the store; the turn may begin.
+    Begun,
+    /// The provider sent a piece of its answer.
+    Part(StreamPart),
+    /// The provider's stream is over.
+    StreamEnded,
+    /// The provider could not be reached, refused, or its stream broke.
+    StreamFailed(ProviderFailure),
+    /// A tool came back.
+    ToolFinished {
+        /// The call.
+        call_id: String,
+        /// Its output, or the error's text.
+        outcome: Result<Json, String>,
+    },
+    /// The calls of the step in progress are on disk; tools may change things now.
+    IntentPersisted,
+    /// The step is on disk.
+    StepPersisted,
+    /// The intent, the step or the settlement was refused for good. (A store that is only out of reach is retried by
+    /// the engine and not reported here.)
+    PersistFailed,
+    /// The settlement is on disk.
+    Settled,
+    /// The run is to end from outside.
+    StopRequested(StopCause),
+    /// Another process owns the run now, or may.
+    LeaseLost,
+    /// A timer that was armed ran out.
+    TimerFired(Timer),
+}
+
+/// Who or what ends a run from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// An explicit stop.
+    Stopped,
+    /// The client of a turn that is not detached went away.
+    Disconnected,
+    /// The engine is closing.
+    Shutdown,
+}
+
+impl StopCause {
+    /// The reason that the run is settled with.
+    pub fn reason(self) -> RunReason {
+        match self {
+            StopCause::Stopped => RunReason::Stopped,
+            StopCause::Disconnected => RunReason::Disconnected,
+            StopCause::Shutdown => RunReason::Shutdown,
+        }
+    }
+}

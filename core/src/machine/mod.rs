@@ -1,0 +1,23 @@
+//! The run machine: the agent loop as a pure state machine.
+//!
+//! `(state, event) -> effects`, with no clock, socket, store or randomness inside, so that millions of schedules can be
+//! simulated. The engine feeds it events and carries out its effects; the rules below are enforced here and nowhere else.
+//!
+//! - The next provider call is made only after the step before it is confirmed on disk.
+//! - Every tool call of a recorded step has exactly one outcome: its output, its error, or a note that it did not
+//!   complete.
+//! - A run is settled once; whatever comes after is ignored. Nobody is told how it ended before that is on disk.
+//! - At the last allowed step the model may call no tool.
+//! - A stop or a lost lease cancels provider and tools at once; what has streamed so far is kept.
+
+mod effect;
+mod event;
+mod step;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+pub use effect::{Effect, Ending, Settlement, Timer, ToolCall};
+pub use event::{Event, StopCause};
+pub use step::INCOMPLETE_CALL;
+pub use transition::{Limits, RunMachine, ToolCatalog, TurnIds};

@@ -1,0 +1,197 @@
+//! The step in progress: what has streamed, and what became of its tool calls.
+
+use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::provider::BlockKind;
+use crate::text::storable;
+
+/// What a tool call without any outcome is recorded with.
+pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
+
+/// Gathers one model call. Blocks and calls keep the order in which they began.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StepBuilder {
+    pub(super) started: bool,
+    pub(super) finish_reason: Option<FinishReason>,
+    pub(super) usage: Option<Usage>,
+    pub(super) failure: Option<String>,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Debug)]
+enum Item {
+    Block(Block),
+    Call(Call),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) kind: BlockKind,
+    /// The driver's id, good until the block's end.
+    driver_id: String,
+    /// The id in the chunks, unique in the run.
+    pub(super) ui_id: String,
+    text: String,
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    driver_id: String,
+    pub(super) call_id: String,
+    pub(super) name: String,
+    pub(super) arguments: String,
+    pub(super) phase: CallPhase,
+    metadata: Option<Json>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum CallPhase {
+    /// Arguments are arriving.
+    Streaming,
+    /// Complete and valid, not run yet or running.
+    Ready(Json),
+    /// Came back.
+    Output { input: Json, output: Json },
+    /// Failed, or could not be run.
+    Failed { input: Json, error: String },
+}
+
+impl StepBuilder {
+    pub(super) fn open_block(&mut self, kind: BlockKind, driver_id: String, ui_id: String) {
+        self.items.push(Item::Block(Block { kind, driver_id, ui_id, text: String::new(), open: true }));
+    }
+
+    /// The open block of this kind and driver id.
+    pub(super) fn block(&mut self, kind: BlockKind, driver_id: &str) -> Option<&mut Block> {
+        self.items.iter_mut().rev().find_map(|item| match item {
+            Item::Block(block) if block.open && block.kind == kind && block.driver_id == driver_id => Some(block),
+            _ => None,
+        })
+    }
+
+    /// Closes every open block; returns the closed ones' kinds and ids.
+    pub(super) fn close_blocks(&mut self) -> Vec<(BlockKind, String)> {
+        let mut closed = Vec::new();
+        for item in &mut self.items {
+            if let Item::Block(block) = item
+                && block.open
+            {
+                block.open = false;
+                closed.push((block.kind, block.ui_id.clone()));
+            }
+        }
+        closed
+    }
+
+    pub(super) fn open_call(&mut self, driver_id: String, call_id: String, name: String) {
+        self.items.push(Item::Call(Call {
+            driver_id,
+            call_id,
+            name,
+            arguments: String::new(),
+            phase: CallPhase::Streaming,
+            metadata: None,
+        }));
+    }
+
+    /// The call whose arguments are arriving under this driver id.
+    pub(super) fn streaming_call(&mut self, driver_id: &str) -> Option<&mut Call> {
+        self.calls_mut().rev().find(|call| call.phase == CallPhase::Streaming && call.driver_id == driver_id)
+    }
+
+    /// The call with this id in the run.
+    pub(super) fn call(&mut self, call_id: &str) -> Option<&mut Call> {
+        self.calls_mut().find(|call| call.call_id == call_id)
+    }
+
+    pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Call(call) => Some(call),
+            Item::Block(_) => None,
+        })
+    }
+
+    pub(super) fn calls_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Call> {
+        self.items.iter_mut().filter_map(|item| match item {
+            Item::Call(call) => Some(call),
+            Item::Block(_) => None,
+        })
+    }
+
+    pub(super) fn has_open_calls(&self) -> bool {
+        self.calls().any(|call| matches!(call.phase, CallPhase::Streaming | CallPhase::Ready(_)))
+    }
+
+    /// Whether there is anything that a reader or the log would miss.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The step as it stands, for the log. Calls without outcome are only announced.
+    pub(super) fn record(&self, number: u32) -> StepRecord {
+        let mut parts = vec![Part::StepStart];
+        parts.extend(self.items.iter().map(|item| match item {
+            Item::Block(block) => {
+                let text = TextPart::done(storable(block.text.clone()));
+                match block.kind {
+                    BlockKind::Text => Part::Text(text),
+                    BlockKind::Reasoning => Part::Reasoning(text),
+                }
+            }
+            Item::Call(call) => Part::Tool(call.part()),
+        }));
+        StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage }
+    }
+}
+
+impl Block {
+    pub(super) fn push(&mut self, delta: &str) {
+        self.text.push_str(delta);
+    }
+
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+}
+
+impl Call {
+    pub(super) fn set_metadata(&mut self, metadata: Option<Json>) {
+        self.metadata = metadata;
+    }
+
+    /// Ends the call without an outcome of its own; `None` when it already has one.
+    pub(super) fn abandon(&mut self, error: &str) -> Option<Abandoned> {
+        let (input, announced) = match &self.phase {
+            CallPhase::Streaming => (Json::string(&storable(self.arguments.clone())), false),
+            CallPhase::Ready(input) => (input.clone(), true),
+            CallPhase::Output { .. } | CallPhase::Failed { .. } => return None,
+        };
+        self.phase = CallPhase::Failed { input: input.clone(), error: error.to_owned() };
+        Some(Abandoned { call_id: self.call_id.clone(), name: self.name.clone(), input, announced })
+    }
+
+    fn part(&self) -> ToolPart {
+        let (input, state) = match &self.phase {
+            CallPhase::Streaming => (Json::string(&storable(self.arguments.clone())), ToolState::InputAvailable),
+            CallPhase::Ready(input) => (input.clone(), ToolState::InputAvailable),
+            CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(output.clone())),
+            CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(storable(error.clone()))),
+        };
+        ToolPart {
+            name: self.name.clone(),
+            call_id: self.call_id.clone(),
+            input,
+            state,
+            provider_metadata: self.metadata.clone(),
+        }
+    }
+}
+
+/// A call that was ended without an outcome.
+pub(super) struct Abandoned {
+    pub(super) call_id: String,
+    pub(super) name: String,
+    pub(super) input: Json,
+    /// Whether readers have seen its complete input.
+    pub(super) announced: bool,
+}

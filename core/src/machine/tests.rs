@@ -1,0 +1,276 @@
+//! Random schedules against the rules of the machine.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{FinishReason, Json, RunStatus, StepRecord, ToolState, Usage};
+use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::stream::UiChunk;
+
+struct Tools;
+
+impl ToolCatalog for Tools {
+    fn check(&self, name: &str, arguments: &str) -> Result<Json, String> {
+        if name == "unknown" {
+            return Err("no such tool".to_owned());
+        }
+        Json::parse(arguments).map_err(|error| error.to_string())
+    }
+    fn is_read_only(&self, name: &str) -> bool {
+        name == "read"
+    }
+    fn timeout(&self, _: &str) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// The world around a machine: what is under way, what was confirmed, what readers saw.
+struct World {
+    machine: RunMachine,
+    max_steps: u32,
+    /// The provider's stream is open.
+    calling: bool,
+    running: Vec<String>,
+    intent_pending: bool,
+    step_pending: Option<StepRecord>,
+    settlement: Option<Settlement>,
+    log: Vec<StepRecord>,
+    armed: HashSet<Timer>,
+    chunks: Vec<UiChunk>,
+    ended: Option<Ending>,
+    settles: usize,
+    provider_calls: u32,
+}
+
+impl World {
+    fn new(max_steps: u32) -> Self {
+        let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
+        let limits = Limits { max_steps, provider_silence: Duration::from_secs(1) };
+        Self {
+            machine: RunMachine::new(ids, limits, Arc::new(Tools)),
+            max_steps,
+            calling: false,
+            running: Vec::new(),
+            intent_pending: false,
+            step_pending: None,
+            settlement: None,
+            log: Vec::new(),
+            armed: HashSet::new(),
+            chunks: Vec::new(),
+            ended: None,
+            settles: 0,
+            provider_calls: 0,
+        }
+    }
+
+    fn feed(&mut self, event: Event) {
+        let mut effects = Vec::new();
+        self.machine.handle(event, &mut effects);
+        for effect in effects {
+            assert!(self.ended.is_none(), "an effect after the end: {effect:?}");
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::CallProvider { step, text_only } => {
+                assert_eq!(step as usize, self.log.len(), "called before the step before it was on disk");
+                assert!(self.step_pending.is_none() && !self.calling);
+                assert_eq!(text_only, step + 1 == self.max_steps);
+                assert!(step < self.max_steps);
+                self.calling = true;
+                self.provider_calls += 1;
+            }
+            Effect::CancelProvider => self.calling = false,
+            Effect::RunTool(call) => {
+                assert!(!self.intent_pending, "a tool ran before its call was on disk");
+                self.running.push(call.call_id);
+            }
+            Effect::CancelTool { call_id } => self.running.retain(|running| *running != call_id),
+            Effect::PersistIntent(_) => self.intent_pending = true,
+            Effect::PersistStep(step) => {
+                assert_complete(&step);
+                self.step_pending = Some(step);
+            }
+            Effect::EmitChunk(chunk) => self.chunks.push(chunk),
+            Effect::ArmTimer { timer, .. } => drop(self.armed.insert(timer)),
+            Effect::DisarmTimer(timer) => drop(self.armed.remove(&timer)),
+            Effect::Settle(settlement) => {
+                self.settles += 1;
+                assert_eq!(self.settles, 1, "settled twice");
+                if let Some(step) = &settlement.step {
+                    assert_complete(step);
+                }
+                assert!(matches!(settlement.status, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted));
+                self.settlement = Some(settlement);
+            }
+            Effect::End(ending) => self.ended = Some(ending),
+        }
+    }
+
+    /// One of the things that can happen now, chosen by `choice`.
+    fn happen(&mut self, choice: u16) {
+        let outside = choice % 97;
+        if outside == 0 {
+            return self.feed(Event::StopRequested(StopCause::Stopped));
+        }
+        if outside == 1 {
+            return self.feed(Event::LeaseLost);
+        }
+        if outside < 4
+            && let Some(timer) = self.armed.iter().next().cloned()
+        {
+            self.armed.remove(&timer);
+            return self.feed(Event::TimerFired(timer));
+        }
+        if self.calling {
+            return self.provider_sends(choice);
+        }
+        if let Some(place) = (!self.running.is_empty()).then(|| choice as usize % self.running.len()) {
+            let call_id = self.running.swap_remove(place);
+            let outcome = if choice.is_multiple_of(3) { Err("failed".to_owned()) } else { Ok(Json::string("out")) };
+            return self.feed(Event::ToolFinished { call_id, outcome });
+        }
+        self.store_answers(choice.is_multiple_of(41));
+    }
+
+    fn provider_sends(&mut self, choice: u16) {
+        let kind = if choice.is_multiple_of(2) { BlockKind::Text } else { BlockKind::Reasoning };
+        let (id, call) = ("b".to_owned(), format!("c{}", choice % 3));
+        let name = ["read", "write", "unknown"][choice as usize % 3].to_owned();
+        let arguments = if choice.is_multiple_of(5) { "{bad" } else { "{}" }.to_owned();
+        match choice % 13 {
+            0..=2 => self.feed(Event::Part(StreamPart::BlockDelta { kind, id, delta: "x".into() })),
+            3 => self.feed(Event::Part(StreamPart::BlockEnd { kind, id })),
+            4 => self.feed(Event::Part(StreamPart::ToolInputStart { id: call, name })),
+            5 => self.feed(Event::Part(StreamPart::ToolInputDelta { id: call, delta: "{".into() })),
+            6..=8 => self.feed(Event::Part(StreamPart::ToolCall { id: call, name, arguments, metadata: None })),
+            9 => {
+                let failure = ProviderFailure { status: None, message: "bad".into(), answered: true };
+                self.feed(Event::Part(StreamPart::Error(failure)));
+            }
+            10 => {
+                self.calling = false;
+                let failure =
+                    ProviderFailure { status: None, message: "gone".into(), answered: choice.is_multiple_of(2) };
+                self.feed(Event::StreamFailed(failure));
+            }
+            _ => {
+                let reason = match choice % 7 {
+                    0 => FinishReason::Length,
+                    1..=2 => FinishReason::Stop,
+                    _ => FinishReason::ToolCalls,
+                };
+                let usage = Some(Usage { input_tokens: Some(1), ..Usage::default() });
+                self.feed(Event::Part(StreamPart::Finish { reason, usage }));
+                if self.ended.is_none() {
+                    self.calling = false;
+                    self.feed(Event::StreamEnded);
+                }
+            }
+        }
+    }
+
+    fn store_answers(&mut self, refused: bool) {
+        if refused && (self.intent_pending || self.step_pending.is_some() || self.settlement.is_some()) {
+            self.intent_pending = false;
+            self.step_pending = None;
+            return self.feed(Event::PersistFailed);
+        }
+        if std::mem::take(&mut self.intent_pending) {
+            return self.feed(Event::IntentPersisted);
+        }
+        if let Some(step) = self.step_pending.take() {
+            self.log.push(step);
+            return self.feed(Event::StepPersisted);
+        }
+        if let Some(settlement) = self.settlement.take() {
+            self.log.extend(settlement.step);
+            self.feed(Event::Settled);
+        }
+    }
+
+    fn check_readers(&self) {
+        let (mut open_blocks, mut calls) = (HashSet::new(), HashMap::new());
+        let (mut in_step, mut finished_steps) = (false, 0);
+        for chunk in &self.chunks {
+            match chunk {
+                UiChunk::StartStep => assert!(!std::mem::replace(&mut in_step, true)),
+                UiChunk::FinishStep => {
+                    assert!(std::mem::replace(&mut in_step, false));
+                    finished_steps += 1;
+                }
+                UiChunk::TextStart { id } | UiChunk::ReasoningStart { id } => assert!(open_blocks.insert(id.clone())),
+                UiChunk::TextDelta { id, .. } | UiChunk::ReasoningDelta { id, .. } => assert!(open_blocks.contains(id)),
+                UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => assert!(open_blocks.remove(id)),
+                UiChunk::ToolInputStart { tool_call_id, .. } => {
+                    assert_eq!(calls.insert(tool_call_id.clone(), 0), None, "a call id came twice");
+                }
+                UiChunk::ToolOutputAvailable { tool_call_id, .. } | UiChunk::ToolOutputError { tool_call_id, .. } => {
+                    *calls.get_mut(tool_call_id).expect("an announced call") += 1;
+                }
+                _ => {}
+            }
+        }
+        if self.ended == Some(Ending::Settled) {
+            assert!(!in_step && open_blocks.is_empty(), "something was left open for the readers");
+            assert!(calls.values().all(|outcomes| *outcomes == 1), "a call without exactly one outcome: {calls:?}");
+            let last = self.chunks.last().expect("at least one");
+            assert!(matches!(last, UiChunk::Finish { .. } | UiChunk::Abort { .. } | UiChunk::Error { .. }));
+            assert!(finished_steps <= self.log.len() + 1);
+        }
+        let ends = self.chunks.iter().filter(|c| matches!(c, UiChunk::Finish { .. } | UiChunk::Abort { .. })).count();
+        assert!(ends <= 1);
+    }
+}
+
+fn assert_complete(step: &StepRecord) {
+    for tool in step.tools() {
+        assert_ne!(tool.state, ToolState::InputAvailable, "recorded without an outcome");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_schedule_keeps_the_rules(max_steps in 1_u32..5, choices in proptest::collection::vec(any::<u16>(), 1..120)) {
+        let mut world = World::new(max_steps);
+        world.feed(Event::Begun);
+        for choice in choices {
+            if world.ended.is_some() {
+                break;
+            }
+            world.happen(choice);
+        }
+        // Whatever has happened, a stop brings it to its end.
+        if world.ended.is_none() {
+            world.feed(Event::StopRequested(StopCause::Shutdown));
+            for _ in 0..4 {
+                world.store_answers(false);
+            }
+        }
+        prop_assert!(world.ended.is_some());
+        prop_assert!(world.machine.is_over());
+        prop_assert!(world.provider_calls <= max_steps);
+        if world.ended == Some(Ending::Settled) {
+            prop_assert!(!world.calling && world.running.is_empty(), "something still runs");
+            prop_assert_eq!(world.settles, 1);
+        }
+        for (place, step) in world.log.iter().enumerate() {
+            prop_assert_eq!(step.number as usize, place);
+        }
+        world.check_readers();
+        let before = world.chunks.len();
+        world.ended = None;
+        world.feed(Event::StopRequested(StopCause::Stopped));
+        world.feed(Event::StreamEnded);
+        prop_assert!(world.chunks.len() == before && world.ended.is_none(), "it spoke after its end");
+    }
+}

@@ -1,0 +1,599 @@
+//! The transitions: one method per event.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{FinishReason, Json, RunReason, RunStatus, Usage};
+use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::stream::{StreamMetadata, UiChunk};
+
+use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
+use super::event::{Event, StopCause};
+use super::step::{CallPhase, INCOMPLETE_CALL, StepBuilder};
+
+/// What the machine must know of the tools: pure questions only.
+pub trait ToolCatalog: Send + Sync {
+    /// The arguments as JSON when the tool exists and they fit its schema; else the text that the model is told.
+    ///
+    /// # Errors
+    /// That text.
+    fn check(&self, name: &str, arguments: &str) -> Result<Json, String>;
+    /// Whether the tool only reads. Calls of others are put on disk before they run.
+    fn is_read_only(&self, name: &str) -> bool;
+    /// How long a call of the tool may take.
+    fn timeout(&self, name: &str) -> Duration;
+}
+
+/// The ids that readers are told in the first chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnIds {
+    /// The chat.
+    pub chat: ChatId,
+    /// The run.
+    pub run: RunId,
+    /// The assistant's message.
+    pub message: MessageId,
+}
+
+/// The limits of a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Model calls, the last of which is text only; at least 1.
+    pub max_steps: u32,
+    /// How long the provider may send nothing.
+    pub provider_silence: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Created,
+    Streaming,
+    PersistingIntent,
+    RunningTools,
+    PersistingStep,
+    Settling,
+    Over,
+}
+
+/// How the run will end once its settlement is on disk.
+#[derive(Clone, Debug)]
+enum Close {
+    Finished(FinishReason),
+    Failed { error: String, in_step: bool },
+    Aborted(RunReason),
+}
+
+/// One run of the agent loop. See the module's documentation for its rules.
+pub struct RunMachine {
+    ids: TurnIds,
+    limits: Limits,
+    tools: Arc<dyn ToolCatalog>,
+    phase: Phase,
+    number: u32,
+    step: StepBuilder,
+    /// Sum over the recorded steps and the one being settled.
+    usage: Option<Usage>,
+    context_tokens: Option<u64>,
+    last_finish: Option<FinishReason>,
+    call_ids: HashSet<String>,
+    blocks: u32,
+    stop: Option<StopCause>,
+    close: Option<Close>,
+}
+
+impl RunMachine {
+    /// A machine that waits for [`Event::Begun`].
+    pub fn new(ids: TurnIds, limits: Limits, tools: Arc<dyn ToolCatalog>) -> Self {
+        Self {
+            ids,
+            limits,
+            tools,
+            phase: Phase::Created,
+            number: 0,
+            step: StepBuilder::default(),
+            usage: None,
+            context_tokens: None,
+            last_finish: None,
+            call_ids: HashSet::new(),
+            blocks: 0,
+            stop: None,
+            close: None,
+        }
+    }
+
+    /// Takes an event and adds what is to be done to `effects`. Events that the phase has no use for are ignored.
+    pub fn handle(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        match (event, self.phase) {
+            (_, Phase::Over) => {}
+            (Event::Begun, Phase::Created) => self.begin(effects),
+            (Event::Part(part), Phase::Streaming) => self.part(part, effects),
+            (Event::StreamEnded, Phase::Streaming) => self.stream_ended(effects),
+            (Event::StreamFailed(failure), Phase::Streaming) => self.fail(failure, RunReason::ProviderError, effects),
+            (Event::IntentPersisted, Phase::PersistingIntent) => self.run_tools(effects),
+            (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
+                self.tool_finished(&call_id, outcome, effects);
+            }
+            (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
+            (Event::Settled, Phase::Settling) => self.settled(effects),
+            (Event::PersistFailed, phase) => self.persist_failed(phase, effects),
+            (Event::StopRequested(cause), phase) => self.stop(cause, phase, effects),
+            (Event::LeaseLost, _) => self.lose_lease(effects),
+            (Event::TimerFired(timer), phase) => self.timer_fired(timer, phase, effects),
+            _ => {}
+        }
+    }
+
+    /// Whether the machine has nothing more to say.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn begin(&mut self, effects: &mut Vec<Effect>) {
+        let metadata =
+            StreamMetadata { chat_id: Some(self.ids.chat), run_id: Some(self.ids.run), ..StreamMetadata::default() };
+        effects.push(Effect::EmitChunk(UiChunk::Start { message_id: self.ids.message, message_metadata: metadata }));
+        self.call_provider(effects);
+    }
+
+    fn is_last_step(&self) -> bool {
+        self.number + 1 >= self.limits.max_steps
+    }
+
+    fn call_provider(&mut self, effects: &mut Vec<Effect>) {
+        self.step = StepBuilder::default();
+        self.phase = Phase::Streaming;
+        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last_step() });
+        self.arm_silence(effects);
+    }
+
+    fn arm_silence(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::ArmTimer { timer: Timer::ProviderSilence, after: self.limits.provider_silence });
+    }
+
+    // ---- the provider's answer -------------------------------------------------------------------------------
+
+    fn part(&mut self, part: StreamPart, effects: &mut Vec<Effect>) {
+        self.arm_silence(effects);
+        if let StreamPart::ResponseMetadata { .. } = part {
+            return;
+        }
+        self.start_step(effects);
+        match part {
+            StreamPart::ResponseMetadata { .. } => {}
+            StreamPart::BlockStart { kind, id } => self.open_block(kind, id, effects),
+            StreamPart::BlockDelta { kind, id, delta } => {
+                if self.step.block(kind, &id).is_none() {
+                    self.open_block(kind, id.clone(), effects);
+                }
+                if let Some(block) = self.step.block(kind, &id)
+                    && !delta.is_empty()
+                {
+                    block.push(&delta);
+                    let id = block.ui_id.clone();
+                    effects.push(Effect::EmitChunk(match kind {
+                        BlockKind::Text => UiChunk::TextDelta { id, delta },
+                        BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta },
+                    }));
+                }
+            }
+            StreamPart::BlockEnd { kind, id } => {
+                if let Some(block) = self.step.block(kind, &id) {
+                    block.close();
+                    let id = block.ui_id.clone();
+                    effects.push(Effect::EmitChunk(block_end(kind, id)));
+                }
+            }
+            StreamPart::ToolInputStart { id, name } => self.open_call(id, name, effects),
+            StreamPart::ToolInputDelta { id, delta } => {
+                if let Some(call) = self.step.streaming_call(&id)
+                    && !delta.is_empty()
+                {
+                    call.arguments.push_str(&delta);
+                    effects.push(Effect::EmitChunk(UiChunk::ToolInputDelta {
+                        tool_call_id: call.call_id.clone(),
+                        input_text_delta: delta,
+                    }));
+                }
+            }
+            StreamPart::ToolCall { id, name, arguments, metadata } => {
+                self.tool_call(&id, name, &arguments, metadata, effects);
+            }
+            StreamPart::Error(failure) => {
+                // The stream may still bring its usage; the first error is the one that counts.
+                self.step.failure.get_or_insert(failure.message);
+            }
+            StreamPart::Finish { reason, usage } => {
+                self.step.finish_reason = Some(reason);
+                self.step.usage = usage;
+            }
+        }
+    }
+
+    fn start_step(&mut self, effects: &mut Vec<Effect>) {
+        if !self.step.started {
+            self.step.started = true;
+            effects.push(Effect::EmitChunk(UiChunk::StartStep));
+        }
+    }
+
+    fn open_block(&mut self, kind: BlockKind, driver_id: String, effects: &mut Vec<Effect>) {
+        let id = match kind {
+            BlockKind::Text => format!("text-{}", self.blocks),
+            BlockKind::Reasoning => format!("reasoning-{}", self.blocks),
+        };
+        self.blocks += 1;
+        self.step.open_block(kind, driver_id, id.clone());
+        effects.push(Effect::EmitChunk(match kind {
+            BlockKind::Text => UiChunk::TextStart { id },
+            BlockKind::Reasoning => UiChunk::ReasoningStart { id },
+        }));
+    }
+
+    /// Some providers count their call ids from zero in every answer; clients look calls up in the whole message.
+    fn unique_call_id(&mut self, id: &str) -> String {
+        let mut unique = id.to_owned();
+        let mut suffix = 2;
+        while !self.call_ids.insert(unique.clone()) {
+            unique = format!("{id}_{suffix}");
+            suffix += 1;
+        }
+        unique
+    }
+
+    fn open_call(&mut self, driver_id: String, name: String, effects: &mut Vec<Effect>) {
+        let call_id = self.unique_call_id(&driver_id);
+        effects.push(Effect::EmitChunk(UiChunk::ToolInputStart {
+            tool_call_id: call_id.clone(),
+            tool_name: name.clone(),
+        }));
+        self.step.open_call(driver_id, call_id, name);
+    }
+
+    fn tool_call(
+        &mut self,
+        driver_id: &str,
+        name: String,
+        arguments: &str,
+        metadata: Option<Json>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.step.streaming_call(driver_id).is_none() {
+            self.open_call(driver_id.to_owned(), name.clone(), effects);
+        }
+        let checked = self.tools.check(&name, arguments);
+        let Some(call) = self.step.streaming_call(driver_id) else {
+            return;
+        };
+        call.set_metadata(metadata);
+        let tool_call_id = call.call_id.clone();
+        match checked {
+            Ok(input) => {
+                call.phase = CallPhase::Ready(input.clone());
+                effects.push(Effect::EmitChunk(UiChunk::ToolInputAvailable { tool_call_id, tool_name: name, input }));
+            }
+            Err(error_text) => {
+                let input = Json::parse(arguments).unwrap_or_else(|_| Json::string(arguments));
+                call.phase = CallPhase::Failed { input: input.clone(), error: error_text.clone() };
+                effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
+                    tool_call_id: tool_call_id.clone(),
+                    tool_name: name,
+                    input,
+                    error_text: error_text.clone(),
+                }));
+                effects.push(Effect::EmitChunk(UiChunk::ToolOutputError { tool_call_id, error_text }));
+            }
+        }
+    }
+
+    fn stream_ended(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
+        if let Some(error) = self.step.failure.clone() {
+            return self.close_failed(error, RunReason::ProviderError, effects);
+        }
+        let Some(reason) = self.step.finish_reason else {
+            let message = "The provider's answer ended without a finish reason.".to_owned();
+            let failure = ProviderFailure { status: None, message, answered: true };
+            return self.fail(failure, RunReason::ProviderError, effects);
+        };
+        if reason == FinishReason::Error {
+            let message = "The provider ended its answer with an error.".to_owned();
+            let failure = ProviderFailure { status: None, message, answered: true };
+            return self.fail(failure, RunReason::ProviderError, effects);
+        }
+        self.start_step(effects);
+        self.close_blocks(effects);
+        let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls) && !self.is_last_step();
+        if self.step.calls().next().is_none() || !may_run {
+            return self.finish(reason, effects);
+        }
+        let changes_something =
+            self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
+        if changes_something {
+            self.phase = Phase::PersistingIntent;
+            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+        } else {
+            self.run_tools(effects);
+        }
+    }
+
+    // ---- tools -----------------------------------------------------------------------------------------------
+
+    fn run_tools(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::RunningTools;
+        if self.stop.is_some() {
+            return self.abort(effects);
+        }
+        for call in self.step.calls() {
+            if let CallPhase::Ready(input) = &call.phase {
+                let call_id = call.call_id.clone();
+                effects.push(Effect::ArmTimer {
+                    timer: Timer::Tool { call_id: call_id.clone() },
+                    after: self.tools.timeout(&call.name),
+                });
+                effects.push(Effect::RunTool(ToolCall { call_id, name: call.name.clone(), input: input.clone() }));
+            }
+        }
+        self.persist_when_tools_are_done(effects);
+    }
+
+    fn tool_finished(&mut self, call_id: &str, outcome: Result<Json, String>, effects: &mut Vec<Effect>) {
+        let Some(call) = self.step.call(call_id) else {
+            return;
+        };
+        let CallPhase::Ready(input) = call.phase.clone() else {
+            return;
+        };
+        effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
+        let tool_call_id = call_id.to_owned();
+        let chunk = match outcome {
+            Ok(output) => {
+                call.phase = CallPhase::Output { input, output: output.clone() };
+                UiChunk::ToolOutputAvailable { tool_call_id, output }
+            }
+            Err(error) => {
+                call.phase = CallPhase::Failed { input, error: error.clone() };
+                UiChunk::ToolOutputError { tool_call_id, error_text: error }
+            }
+        };
+        effects.push(Effect::EmitChunk(chunk));
+        self.persist_when_tools_are_done(effects);
+    }
+
+    fn persist_when_tools_are_done(&mut self, effects: &mut Vec<Effect>) {
+        if !self.step.has_open_calls() {
+            self.phase = Phase::PersistingStep;
+            effects.push(Effect::PersistStep(self.step.record(self.number)));
+        }
+    }
+
+    fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
+        self.count_usage();
+        self.finish_step(effects);
+        self.number += 1;
+        self.step = StepBuilder::default();
+        if self.stop.is_some() {
+            return self.abort(effects);
+        }
+        self.call_provider(effects);
+    }
+
+    /// Only usage of steps that are (about to be) in the log is counted.
+    fn count_usage(&mut self) {
+        self.usage = Usage::accumulate(self.usage, self.step.usage);
+        self.context_tokens = self.step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
+        self.last_finish = self.step.finish_reason.or(self.last_finish);
+    }
+
+    fn finish_step(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::EmitChunk(UiChunk::FinishStep));
+        if let Some(message_metadata) = self.usage_metadata() {
+            effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
+        }
+    }
+
+    fn usage_metadata(&self) -> Option<StreamMetadata> {
+        self.usage.map(|usage| StreamMetadata { usage: Some(usage), ..StreamMetadata::default() })
+    }
+
+    // ---- endings ---------------------------------------------------------------------------------------------
+
+    fn finish(&mut self, reason: FinishReason, effects: &mut Vec<Effect>) {
+        self.abandon_calls(effects);
+        self.settle(RunStatus::Succeeded, None, None, Close::Finished(reason), effects);
+    }
+
+    fn fail(&mut self, failure: ProviderFailure, reason: RunReason, effects: &mut Vec<Effect>) {
+        effects.push(Effect::CancelProvider);
+        effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
+        if failure.answered {
+            self.start_step(effects);
+        }
+        self.close_failed(failure.message, reason, effects);
+    }
+
+    fn close_failed(&mut self, error: String, reason: RunReason, effects: &mut Vec<Effect>) {
+        self.step.finish_reason = Some(FinishReason::Error);
+        let in_step = self.step.started;
+        self.settle(RunStatus::Failed, Some(reason), Some(error.clone()), Close::Failed { error, in_step }, effects);
+    }
+
+    fn abort(&mut self, effects: &mut Vec<Effect>) {
+        let reason = self.stop.unwrap_or(StopCause::Stopped).reason();
+        effects.push(Effect::CancelProvider);
+        effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
+        self.cancel_tools(effects);
+        self.settle(RunStatus::Aborted, Some(reason), None, Close::Aborted(reason), effects);
+    }
+
+    fn cancel_tools(&mut self, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::RunningTools {
+            return;
+        }
+        for call in self.step.calls() {
+            if matches!(call.phase, CallPhase::Ready(_)) {
+                effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call.call_id.clone() }));
+                effects.push(Effect::CancelTool { call_id: call.call_id.clone() });
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        status: RunStatus,
+        reason: Option<RunReason>,
+        error: Option<String>,
+        close: Close,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.phase = Phase::Settling;
+        self.close = Some(close);
+        // What readers are told of the open calls waits for the settlement; what is stored does not.
+        let mut recorded = self.step.clone();
+        for call in recorded.calls_mut() {
+            call.abandon(INCOMPLETE_CALL);
+        }
+        self.count_usage();
+        let worth_keeping = !recorded.is_empty() || (recorded.started && status == RunStatus::Succeeded);
+        effects.push(Effect::Settle(Settlement {
+            status,
+            reason,
+            error,
+            finish_reason: match status {
+                RunStatus::Succeeded => self.last_finish,
+                RunStatus::Failed => Some(FinishReason::Error),
+                _ => None,
+            },
+            step: worth_keeping.then(|| recorded.record(self.number)),
+            usage: self.usage,
+            context_tokens: self.context_tokens,
+        }));
+    }
+
+    fn settled(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Over;
+        match self.close.take() {
+            Some(Close::Finished(finish_reason)) => {
+                self.finish_step(effects);
+                let message_metadata = self.usage_metadata();
+                effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
+            }
+            Some(Close::Failed { error, in_step }) => {
+                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
+                if in_step {
+                    self.close_step(effects);
+                    let message_metadata = self.usage_metadata();
+                    let finish_reason = FinishReason::Error;
+                    effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
+                }
+            }
+            Some(Close::Aborted(reason)) => {
+                if self.step.started {
+                    self.close_step(effects);
+                }
+                effects.push(Effect::EmitChunk(UiChunk::Abort { reason: reason.as_str().to_owned() }));
+            }
+            None => {}
+        }
+        effects.push(Effect::End(Ending::Settled));
+    }
+
+    /// Ends, for the readers, whatever the step had open.
+    fn close_step(&mut self, effects: &mut Vec<Effect>) {
+        self.close_blocks(effects);
+        self.abandon_calls(effects);
+        self.finish_step(effects);
+    }
+
+    fn close_blocks(&mut self, effects: &mut Vec<Effect>) {
+        for (kind, id) in self.step.close_blocks() {
+            effects.push(Effect::EmitChunk(block_end(kind, id)));
+        }
+    }
+
+    fn abandon_calls(&mut self, effects: &mut Vec<Effect>) {
+        for call in self.step.calls_mut() {
+            let Some(abandoned) = call.abandon(INCOMPLETE_CALL) else {
+                continue;
+            };
+            if !abandoned.announced {
+                effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
+                    tool_call_id: abandoned.call_id.clone(),
+                    tool_name: abandoned.name,
+                    input: abandoned.input,
+                    error_text: INCOMPLETE_CALL.to_owned(),
+                }));
+            }
+            effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
+                tool_call_id: abandoned.call_id,
+                error_text: INCOMPLETE_CALL.to_owned(),
+            }));
+        }
+    }
+
+    // ---- from outside ----------------------------------------------------------------------------------------
+
+    fn stop(&mut self, cause: StopCause, phase: Phase, effects: &mut Vec<Effect>) {
+        if self.stop.is_some() || phase == Phase::Settling {
+            return;
+        }
+        self.stop = Some(cause);
+        match phase {
+            // The answer of the store is on its way and decides whether this step is in the log.
+            Phase::PersistingIntent | Phase::PersistingStep => {}
+            Phase::Created | Phase::Streaming | Phase::RunningTools => self.abort(effects),
+            Phase::Settling | Phase::Over => {}
+        }
+    }
+
+    fn lose_lease(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::CancelProvider);
+        self.cancel_tools(effects);
+        self.phase = Phase::Over;
+        effects.push(Effect::EmitChunk(UiChunk::Error {
+            error_text: "This run is owned by another process now.".to_owned(),
+        }));
+        effects.push(Effect::End(Ending::LeaseLost));
+    }
+
+    fn persist_failed(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
+        let error = "The run could not be written to the store.".to_owned();
+        match phase {
+            Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(error, RunReason::Internal, effects),
+            Phase::Settling => {
+                self.phase = Phase::Over;
+                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
+                effects.push(Effect::End(Ending::Unsettled));
+            }
+            _ => {}
+        }
+    }
+
+    fn timer_fired(&mut self, timer: Timer, phase: Phase, effects: &mut Vec<Effect>) {
+        match (timer, phase) {
+            (Timer::ProviderSilence, Phase::Streaming) => {
+                let seconds = self.limits.provider_silence.as_secs_f64();
+                let message = format!("The provider sent nothing for {seconds} s.");
+                let answered = self.step.started;
+                self.fail(ProviderFailure { status: None, message, answered }, RunReason::Timeout, effects);
+            }
+            (Timer::Tool { call_id }, Phase::RunningTools) => {
+                let Some(name) = self.step.call(&call_id).map(|call| call.name.clone()) else {
+                    return;
+                };
+                let millis = self.tools.timeout(&name).as_millis();
+                effects.push(Effect::CancelTool { call_id: call_id.clone() });
+                self.tool_finished(&call_id, Err(format!("The tool call timed out after {millis} ms.")), effects);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn block_end(kind: BlockKind, id: String) -> UiChunk {
+    match kind {
+        BlockKind::Text => UiChunk::TextEnd { id },
+        BlockKind::Reasoning => UiChunk::ReasoningEnd { id },
+    }
+}

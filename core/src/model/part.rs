@@ -1,0 +1,210 @@
+//! The parts of a message, in the shapes of the AI SDK's `UIMessage`.
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::json::{Json, present};
+
+/// One part of a message. Serialized, it is what `useChat` keeps in `message.parts`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Where a model call began.
+    StepStart,
+    /// Text of the user or of the model.
+    Text(TextPart),
+    /// The model's reasoning, shown apart from its answer.
+    Reasoning(TextPart),
+    /// A tool call with its outcome.
+    Tool(ToolPart),
+    /// A part that turnkeep stores and hands back unread (files, sources, data).
+    Other(Json),
+}
+
+/// The body of a text or reasoning part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextPart {
+    /// The text.
+    pub text: String,
+    /// `done` once the model has finished the block; absent in what users write.
+    pub done: bool,
+    /// What the provider wants to see again, by provider.
+    pub provider_metadata: Option<Json>,
+}
+
+impl TextPart {
+    /// A finished block.
+    pub fn done(text: impl Into<String>) -> Self {
+        Self { text: text.into(), done: true, provider_metadata: None }
+    }
+}
+
+/// A tool call and how it came out. Its type is `tool-` and the tool's name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolPart {
+    /// The tool's name.
+    pub name: String,
+    /// Unique within the run.
+    pub call_id: String,
+    /// The arguments: an object, or the raw text when the model's arguments were not JSON.
+    pub input: Json,
+    /// The outcome.
+    pub state: ToolState,
+    /// What the provider wants to see again with the call, by provider.
+    pub provider_metadata: Option<Json>,
+}
+
+/// How far a tool call has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolState {
+    /// Announced, no outcome yet.
+    InputAvailable,
+    /// Its result.
+    OutputAvailable(Json),
+    /// Why it has none.
+    OutputError(String),
+}
+
+impl Part {
+    /// The text of a text part.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Part::Text(part) => Some(&part.text),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Part::Other(json) = self {
+            return json.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Part::StepStart | Part::Other(_) => map.serialize_entry("type", "step-start")?,
+            Part::Text(text) => text_entries(&mut map, "text", text)?,
+            Part::Reasoning(text) => text_entries(&mut map, "reasoning", text)?,
+            Part::Tool(tool) => tool_entries(&mut map, tool)?,
+        }
+        map.end()
+    }
+}
+
+fn text_entries<M: SerializeMap>(map: &mut M, kind: &str, part: &TextPart) -> Result<(), M::Error> {
+    map.serialize_entry("type", kind)?;
+    map.serialize_entry("text", &part.text)?;
+    if part.done {
+        map.serialize_entry("state", "done")?;
+    }
+    if let Some(metadata) = &part.provider_metadata {
+        map.serialize_entry("providerMetadata", metadata)?;
+    }
+    Ok(())
+}
+
+fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::Error> {
+    map.serialize_entry("type", &format!("tool-{}", tool.name))?;
+    map.serialize_entry("toolCallId", &tool.call_id)?;
+    let state = match &tool.state {
+        ToolState::InputAvailable => "input-available",
+        ToolState::OutputAvailable(_) => "output-available",
+        ToolState::OutputError(_) => "output-error",
+    };
+    map.serialize_entry("state", state)?;
+    map.serialize_entry("input", &tool.input)?;
+    match &tool.state {
+        ToolState::InputAvailable => {}
+        ToolState::OutputAvailable(output) => map.serialize_entry("output", output)?,
+        ToolState::OutputError(text) => map.serialize_entry("errorText", text)?,
+    }
+    if let Some(metadata) = &tool.provider_metadata {
+        map.serialize_entry("callProviderMetadata", metadata)?;
+    }
+    Ok(())
+}
+
+/// Every field that a part of ours can have. All optional: rows of other writers hold what they hold.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    r#type: String,
+    text: Option<String>,
+    state: Option<String>,
+    tool_call_id: Option<String>,
+    tool_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    input: Option<Json>,
+    #[serde(default, deserialize_with = "present")]
+    raw_input: Option<Json>,
+    #[serde(default, deserialize_with = "present")]
+    output: Option<Json>,
+    error_text: Option<String>,
+    provider_metadata: Option<Json>,
+    call_provider_metadata: Option<Json>,
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Json::deserialize(deserializer)?;
+        Ok(match json.read::<Fields>() {
+            Ok(fields) => fields.into_part().unwrap_or(Part::Other(json)),
+            Err(_) => Part::Other(json),
+        })
+    }
+}
+
+impl Fields {
+    fn into_part(self) -> Option<Part> {
+        let text = |metadata| TextPart {
+            text: self.text.clone().unwrap_or_default(),
+            done: self.state.as_deref() == Some("done"),
+            provider_metadata: metadata,
+        };
+        match self.r#type.as_str() {
+            "step-start" => Some(Part::StepStart),
+            "text" => Some(Part::Text(text(self.provider_metadata))),
+            "reasoning" => Some(Part::Reasoning(text(self.provider_metadata))),
+            kind => {
+                let name = match kind.strip_prefix("tool-") {
+                    Some(name) => name.to_owned(),
+                    None if kind == "dynamic-tool" => self.tool_name?,
+                    None => return None,
+                };
+                let state = match self.state.as_deref() {
+                    Some("output-available") => ToolState::OutputAvailable(self.output.unwrap_or_else(Json::null)),
+                    Some("output-error" | "output-denied") => {
+                        ToolState::OutputError(self.error_text.unwrap_or_default())
+                    }
+                    _ => ToolState::InputAvailable,
+                };
+                Some(Part::Tool(ToolPart {
+                    name,
+                    call_id: self.tool_call_id?,
+                    input: self.input.or(self.raw_input).unwrap_or_else(Json::null),
+                    state,
+                    provider_metadata: self.call_provider_metadata,
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_round_trip() {
+        let text = r#"[{"type":"step-start"},{"type":"reasoning","text":"hm","state":"done"},{"type":"text","text":"hi"},{"type":"tool-get","toolCallId":"c","state":"output-available","input":{"b":1,"a":2},"output":null},{"type":"tool-put","toolCallId":"d","state":"output-error","input":"{x","errorText":"no","callProviderMetadata":{"p":{"s":"1"}}},{"type":"file","url":"data:,x","mediaType":"text/plain"}]"#;
+        let parts: Vec<Part> = serde_json::from_str(text).unwrap();
+        assert!(matches!(parts[5], Part::Other(_)));
+        assert_eq!(serde_json::to_string(&parts).unwrap(), text);
+    }
+
+    #[test]
+    fn foreign_values_survive() {
+        let text = r#"[1,null,{"type":5},{"no":"type"},{"type":"tool-x"}]"#;
+        let parts: Vec<Part> = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&parts).unwrap(), text);
+    }
+}

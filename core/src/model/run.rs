@@ -1,0 +1,150 @@
+//! The run: one durable agent turn.
+
+use serde::{Deserialize, Serialize};
+
+use super::step::FinishReason;
+use super::usage::Usage;
+use crate::clock::Timestamp;
+use crate::id::{ChatId, MessageId, RunId};
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            /// The word as it is stored and sent.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            /// The value that `word` stands for.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($text => Some($name::$variant),)* _ => None }
+            }
+        }
+    )*};
+}
+pub(super) use words;
+
+words! {
+    /// Where a run is in its life. Only the last three are final.
+    RunStatus {
+        /// Waiting for its turn or for a worker.
+        Pending = "pending",
+        /// Owned by a process.
+        Running = "running",
+        /// Ended as it should.
+        Succeeded = "succeeded",
+        /// Ended by an error.
+        Failed = "failed",
+        /// Ended from outside.
+        Aborted = "aborted",
+    }
+    /// Why a run did not succeed.
+    RunReason {
+        /// Somebody asked it to stop.
+        Stopped = "stopped",
+        /// Another run took its place.
+        Superseded = "superseded",
+        /// Its client went away and it was not detached.
+        Disconnected = "disconnected",
+        /// The process that ran it died or lost its lease.
+        WorkerLost = "worker_lost",
+        /// The engine was closed.
+        Shutdown = "shutdown",
+        /// A time limit ran out.
+        Timeout = "timeout",
+        /// A budget was spent.
+        Budget = "budget",
+        /// The model's output had fallen into a loop.
+        Degenerate = "degenerate",
+        /// The provider refused or failed.
+        ProviderError = "provider_error",
+        /// A bug of ours, or a store that refused a write for good.
+        Internal = "internal",
+    }
+    /// What began a run.
+    Trigger {
+        /// A person wrote.
+        User = "user",
+        /// A role that begins by itself.
+        Autostart = "autostart",
+        /// A schedule.
+        Schedule = "schedule",
+        /// A program.
+        Api = "api",
+        /// Going on where a run had ended.
+        Continue = "continue",
+    }
+}
+
+impl RunStatus {
+    /// Whether the run holds its chat's gate.
+    pub fn is_active(self) -> bool {
+        matches!(self, RunStatus::Pending | RunStatus::Running)
+    }
+}
+
+/// A row of `ai_chat_runs`, without what only the engine needs (owner, epoch, lease).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The chat that it belongs to.
+    pub chat_id: ChatId,
+    /// The workspace that it belongs to.
+    pub workspace_id: String,
+    /// Who began it.
+    pub created_by: String,
+    /// What began it.
+    pub trigger: Trigger,
+    /// Where it is.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// The error in one line, when it failed.
+    pub error: Option<String>,
+    /// Finished steps on disk.
+    pub step_count: u32,
+    /// When a stop was asked for.
+    pub stop_requested_at: Option<Timestamp>,
+    /// The message that shows it.
+    pub assistant_message_id: Option<MessageId>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When a process took it up.
+    pub started_at: Option<Timestamp>,
+    /// When it settled.
+    pub finished_at: Option<Timestamp>,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+/// How a turn ended. It is given out only after it is on disk.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOutcome {
+    /// The run.
+    pub run_id: RunId,
+    /// Its chat.
+    pub chat_id: ChatId,
+    /// The assistant's message.
+    pub message_id: MessageId,
+    /// `succeeded`, `failed` or `aborted`.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// The error in one line, when it failed.
+    pub error: Option<String>,
+    /// The last step's finish reason.
+    pub finish_reason: Option<FinishReason>,
+    /// Tokens of all steps.
+    pub usage: Option<Usage>,
+    /// Steps on disk.
+    pub step_count: u32,
+}

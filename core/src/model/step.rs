@@ -1,0 +1,70 @@
+//! One finished model call with its tool outcomes: a row of the log.
+
+use serde::{Deserialize, Serialize};
+
+use super::part::{Part, ToolPart};
+use super::usage::Usage;
+
+/// Why the model stopped, in the AI SDK's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinishReason {
+    /// It was done.
+    Stop,
+    /// It ran into the output limit.
+    Length,
+    /// Its output was withheld.
+    ContentFilter,
+    /// It wants its tool calls answered.
+    ToolCalls,
+    /// The stream broke or carried an error.
+    Error,
+    /// Something else, or nothing was said.
+    Other,
+}
+
+impl FinishReason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::ContentFilter => "content-filter",
+            FinishReason::ToolCalls => "tool-calls",
+            FinishReason::Error => "error",
+            FinishReason::Other => "other",
+        }
+    }
+}
+
+/// A step of a run, as it is appended to the log. Its parts begin with [`Part::StepStart`]; every tool call in them
+/// has an outcome once the step is finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Its place in the run, from 0.
+    pub number: u32,
+    /// What the model said and did, in order.
+    pub parts: Vec<Part>,
+    /// Why the model stopped; absent when it was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's count for this call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+impl StepRecord {
+    /// The tool calls, in order.
+    pub fn tools(&self) -> impl Iterator<Item = &ToolPart> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Tool(tool) => Some(tool),
+            _ => None,
+        })
+    }
+
+    /// The text blocks, joined.
+    pub fn text(&self) -> String {
+        self.parts.iter().filter_map(Part::as_text).collect()
+    }
+}

@@ -1,0 +1,212 @@
+//! Stored messages as a provider must see them: call, result, answer, step by step.
+
+use serde::Deserialize;
+
+use crate::machine::INCOMPLETE_CALL;
+use crate::model::{Json, Message, MessageRole, Part, StepRecord, ToolState};
+
+/// A message of the conversation, independent of any provider's format.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelMessage {
+    /// What a person wrote.
+    User(Vec<UserPart>),
+    /// What the model said and called in one step.
+    Assistant(Vec<AssistantPart>),
+    /// The outcomes of that step's calls, all of them, in the order of the calls.
+    Tool(Vec<ToolResult>),
+}
+
+/// A part of a user's message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UserPart {
+    /// Text.
+    Text(String),
+    /// A file by URL or data URL.
+    File {
+        /// Its media type.
+        media_type: String,
+        /// Where it is.
+        url: String,
+    },
+}
+
+/// A part of an assistant's message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AssistantPart {
+    /// The answer.
+    Text(String),
+    /// The reasoning before it.
+    Reasoning(String),
+    /// A call; its outcome follows in the next message.
+    ToolCall {
+        /// Pairs call and outcome.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// Always an object.
+        input: Json,
+        /// What the provider wants to see again.
+        metadata: Option<Json>,
+    },
+}
+
+/// The outcome of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolResult {
+    /// The call.
+    pub call_id: String,
+    /// The tool.
+    pub name: String,
+    /// What came of it.
+    pub output: ToolOutput,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolOutput {
+    /// It returned this value.
+    Json(Json),
+    /// It failed with this text.
+    Error(String),
+}
+
+/// The messages for these rows, oldest first. Messages without anything that a provider accepts vanish.
+pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
+    let mut messages = Vec::new();
+    for row in rows {
+        match row.role {
+            MessageRole::User => {
+                let parts: Vec<UserPart> = row.parts().iter().filter_map(user_part).collect();
+                if !parts.is_empty() {
+                    messages.push(ModelMessage::User(parts));
+                }
+            }
+            MessageRole::Assistant => assistant_messages(&row.parts(), &mut messages),
+        }
+    }
+    messages
+}
+
+/// The messages for one step of the run in progress.
+pub fn messages_from_step(step: &StepRecord) -> Vec<ModelMessage> {
+    let mut messages = Vec::new();
+    assistant_messages(&step.parts, &mut messages);
+    messages
+}
+
+fn user_part(part: &Part) -> Option<UserPart> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct File {
+        r#type: String,
+        media_type: String,
+        url: String,
+    }
+    match part {
+        Part::Text(text) if !text.text.is_empty() => Some(UserPart::Text(text.text.clone())),
+        Part::Other(json) => {
+            let file = json.read::<File>().ok().filter(|file| file.r#type == "file")?;
+            Some(UserPart::File { media_type: file.media_type, url: file.url })
+        }
+        _ => None,
+    }
+}
+
+/// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
+/// reasoning after a tool call begins the next step.
+fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
+    let mut block: Vec<AssistantPart> = Vec::new();
+    let mut results: Vec<ToolResult> = Vec::new();
+    let mut flush = |block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
+        // Reasoning alone is no answer; providers refuse a message of nothing else.
+        if block.iter().any(|part| !matches!(part, AssistantPart::Reasoning(_))) {
+            messages.push(ModelMessage::Assistant(std::mem::take(block)));
+        }
+        block.clear();
+        if !results.is_empty() {
+            messages.push(ModelMessage::Tool(std::mem::take(results)));
+        }
+    };
+    for part in parts {
+        match part {
+            Part::StepStart => flush(&mut block, &mut results),
+            Part::Text(text) | Part::Reasoning(text) => {
+                if text.text.is_empty() {
+                    continue;
+                }
+                if !results.is_empty() {
+                    flush(&mut block, &mut results);
+                }
+                block.push(match part {
+                    Part::Reasoning(_) => AssistantPart::Reasoning(text.text.clone()),
+                    _ => AssistantPart::Text(text.text.clone()),
+                });
+            }
+            Part::Tool(tool) => {
+                let input = if tool.input.is_object() { tool.input.clone() } else { Json::empty_object() };
+                block.push(AssistantPart::ToolCall {
+                    call_id: tool.call_id.clone(),
+                    name: tool.name.clone(),
+                    input,
+                    metadata: tool.provider_metadata.clone(),
+                });
+                let output = match &tool.state {
+                    ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone()),
+                    ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
+                    ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
+                };
+                results.push(ToolResult { call_id: tool.call_id.clone(), name: tool.name.clone(), output });
+            }
+            Part::Other(_) => {}
+        }
+    }
+    flush(&mut block, &mut results);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn convert(parts: &str) -> Vec<ModelMessage> {
+        let mut messages = Vec::new();
+        assistant_messages(&serde_json::from_str::<Vec<Part>>(parts).unwrap(), &mut messages);
+        messages
+    }
+
+    fn shape(messages: &[ModelMessage]) -> Vec<&'static str> {
+        messages
+            .iter()
+            .map(|message| match message {
+                ModelMessage::User(_) => "user",
+                ModelMessage::Assistant(_) => "assistant",
+                ModelMessage::Tool(_) => "tool",
+            })
+            .collect()
+    }
+
+    #[test]
+    fn steps_become_call_result_answer() {
+        let with_steps = convert(
+            r#"[{"type":"step-start"},{"type":"text","text":"a"},{"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1},
+                {"type":"step-start"},{"type":"tool-y","toolCallId":"2","state":"input-available","input":"{bro"},{"type":"step-start"},{"type":"text","text":"b"}]"#,
+        );
+        assert_eq!(shape(&with_steps), ["assistant", "tool", "assistant", "tool", "assistant"]);
+        let ModelMessage::Tool(results) = &with_steps[3] else { panic!() };
+        assert_eq!(results[0].output, ToolOutput::Error(INCOMPLETE_CALL.to_owned()));
+        let ModelMessage::Assistant(calls) = &with_steps[2] else { panic!() };
+        assert!(matches!(&calls[0], AssistantPart::ToolCall { input, .. } if input.get() == "{}"));
+    }
+
+    #[test]
+    fn rows_without_boundaries_keep_the_answer_after_the_result() {
+        let legacy = convert(
+            r#"[{"type":"text","text":"a"},{"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1},{"type":"text","text":"b"}]"#,
+        );
+        assert_eq!(shape(&legacy), ["assistant", "tool", "assistant"]);
+    }
+
+    #[test]
+    fn reasoning_alone_is_not_sent() {
+        assert!(convert(r#"[{"type":"step-start"},{"type":"reasoning","text":"hm"}]"#).is_empty());
+    }
+}

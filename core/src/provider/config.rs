@@ -1,0 +1,117 @@
+//! Which provider a turn talks to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::error::{Error, ErrorCode, Result};
+
+use super::http::HttpProvider;
+use super::openai_compatible::OpenAiCompatible;
+
+/// Settings of one provider, given by the host at open or with a turn.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// The driver; `openai-compatible` is the one that there is.
+    pub driver: String,
+    /// The model's id.
+    #[serde(default)]
+    pub model: String,
+    /// Where the API is, such as `https://api.example.com/v1`.
+    #[serde(default)]
+    pub base_url: String,
+    /// The key. It is sent to `base_url` and appears nowhere else.
+    #[serde(default)]
+    pub api_key: Option<SecretString>,
+    /// How many tokens the model's context holds.
+    #[serde(default)]
+    pub context_window: Option<u64>,
+}
+
+/// The providers that a host configured, by name.
+pub type Providers = BTreeMap<String, ProviderConfig>;
+
+/// A turn's provider: the name of a configured one, or settings of its own.
+#[derive(Clone, Debug)]
+pub enum ProviderChoice {
+    /// A key of [`Providers`].
+    Named(String),
+    /// Settings for this turn only.
+    Given(Box<ProviderConfig>),
+}
+
+impl<'de> Deserialize<'de> for ProviderChoice {
+    /// By hand, because an untagged enum would lose the path of a wrong field.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Choice;
+        impl<'de> Visitor<'de> for Choice {
+            type Value = ProviderChoice;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a provider's name or settings")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<ProviderChoice, E> {
+                Ok(ProviderChoice::Named(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ProviderChoice, A::Error> {
+                let config = ProviderConfig::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(ProviderChoice::Given(Box::new(config)))
+            }
+        }
+        deserializer.deserialize_any(Choice)
+    }
+}
+
+/// The settings that a choice stands for. Without a choice it is the provider named `default`, or the only one.
+///
+/// # Errors
+/// `AI_NOT_CONFIGURED` when there is none, `INVALID_INPUT` for a name that is not configured.
+pub(crate) fn resolve<'a>(choice: Option<&'a ProviderChoice>, providers: &'a Providers) -> Result<&'a ProviderConfig> {
+    match choice {
+        Some(ProviderChoice::Given(config)) => Ok(config),
+        Some(ProviderChoice::Named(name)) => {
+            providers.get(name).ok_or_else(|| Error::invalid("provider", "no provider of this name is configured"))
+        }
+        None => match providers.get("default") {
+            Some(config) => Ok(config),
+            None if providers.len() == 1 => providers.values().next().ok_or_else(not_configured),
+            None => Err(not_configured()),
+        },
+    }
+}
+
+fn not_configured() -> Error {
+    Error::new(ErrorCode::AiNotConfigured, "no chat provider is configured")
+}
+
+impl ProviderConfig {
+    /// The provider, ready to be called. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `AI_NOT_CONFIGURED` naming the driver and what is missing.
+    pub(crate) fn build(&self, client: reqwest::Client) -> Result<HttpProvider> {
+        let problem = |what: &str| {
+            Error::new(ErrorCode::AiNotConfigured, format!("driver {}: {what}", self.driver))
+                .with_detail("driver", self.driver.clone())
+        };
+        if self.driver != "openai-compatible" {
+            return Err(problem("there is no such driver"));
+        }
+        if self.model.trim().is_empty() {
+            return Err(problem("no model is set"));
+        }
+        let url = reqwest::Url::parse(&self.base_url).map_err(|_| problem("the base URL is missing or not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(problem("the base URL must begin with http or https"));
+        }
+        let driver = OpenAiCompatible::new(self.base_url.clone(), self.model.trim().to_owned());
+        Ok(HttpProvider::new(client, Box::new(driver), self.api_key.clone(), self.context_window))
+    }
+}

@@ -1,0 +1,89 @@
+//! Providers: what a driver is, and what drives it.
+//!
+//! A driver is a pure encoder and a pure incremental decoder; [`HttpProvider`] is the thin shell that sends one's bytes
+//! and feeds it the other's.
+
+mod config;
+mod describe;
+mod http;
+pub mod openai_compatible;
+mod part;
+mod sse;
+
+use futures_util::stream::BoxStream;
+
+use crate::project::ModelMessage;
+use crate::tool::ToolDefinition;
+
+pub(crate) use config::resolve;
+pub use config::{ProviderChoice, ProviderConfig, Providers};
+pub use describe::{BODY_SNIPPET_UNITS, describe_http_failure};
+pub use http::HttpProvider;
+pub use part::{BlockKind, ProviderFailure, StreamPart};
+pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
+
+/// One model call, independent of any provider's format.
+#[derive(Clone, Debug)]
+pub struct ChatRequest {
+    /// The system prompt.
+    pub system: String,
+    /// The conversation, oldest first.
+    pub messages: Vec<ModelMessage>,
+    /// The tools that the model is told of.
+    pub tools: Vec<ToolDefinition>,
+    /// Whether it may call them.
+    pub tool_choice: ToolChoice,
+}
+
+/// Whether the model may call tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it likes.
+    Auto,
+    /// Not in this call.
+    None,
+}
+
+/// A model that answers in a stream. Dropping the stream closes the connection.
+pub trait Provider: Send + Sync {
+    /// Begins a call. The stream ends after [`StreamPart::Finish`] or the first failure, or silently when the provider's
+    /// bytes end without one.
+    fn stream(&self, request: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>>;
+
+    /// How many tokens the model's context holds, when known.
+    fn context_window(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A request as a driver wants it sent.
+#[derive(Clone, Debug)]
+pub struct WireRequest {
+    /// Where to.
+    pub url: String,
+    /// The JSON body.
+    pub body: Vec<u8>,
+}
+
+/// The pure half of a provider: bytes out, bytes in.
+pub trait Driver: Send + Sync {
+    /// The request for this call.
+    fn encode(&self, request: &ChatRequest) -> WireRequest;
+    /// A decoder for the answer to one call.
+    fn decoder(&self) -> Box<dyn Decoder>;
+}
+
+/// Makes stream parts of an answer's bytes, however they are cut.
+pub trait Decoder: Send {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When the bytes cannot be this provider's stream; nothing more may be pushed then.
+    fn push(&mut self, bytes: &[u8], parts: &mut Vec<StreamPart>) -> Result<(), ProviderFailure>;
+    /// The bytes are over.
+    fn finish(&mut self, parts: &mut Vec<StreamPart>);
+    /// Whether the provider has said that it is done, so that the connection need not be waited for.
+    fn is_done(&self) -> bool;
+    /// Whether anything in the bytes so far looked like this provider's stream.
+    fn saw_stream(&self) -> bool;
+}

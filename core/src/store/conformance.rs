@@ -1,0 +1,281 @@
+//! What every store must do. The suite is written once against the trait and stamped onto each store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::error::ErrorCode;
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{
+    FinishReason, Json, MessageStatus, Part, RunReason, RunStatus, StepRecord, TextPart, Trigger, Usage,
+};
+use crate::project::{FlushExtra, flush_run};
+
+use super::{BeginRun, Fence, MemoryStore, RecordStep, SettleRun, SqliteStore, Store};
+
+const LEASE: Duration = Duration::from_secs(15);
+
+/// A clock that stands still until it is moved.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_782_909_296_789)))
+    }
+
+    fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn begin(chat_id: ChatId, owner: &str) -> BeginRun {
+    BeginRun {
+        run_id: RunId::generate(),
+        chat_id,
+        workspace_id: "w".into(),
+        user_id: "u".into(),
+        trigger: Trigger::User,
+        owner: owner.into(),
+        lease: LEASE,
+        role_id: None,
+        page_id: Some("p".into()),
+        user_message_id: MessageId::generate(),
+        user_content: "hello".into(),
+        user_metadata: Json::parse(r#"{"parts":[{"type":"text","text":"hello"}]}"#).unwrap(),
+        assistant_message_id: MessageId::generate(),
+        assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
+    }
+}
+
+fn step(number: u32, text: &str) -> StepRecord {
+    StepRecord {
+        number,
+        parts: vec![Part::StepStart, Part::Text(TextPart::done(text))],
+        finish_reason: Some(FinishReason::Stop),
+        usage: Some(Usage { input_tokens: Some(1), ..Usage::default() }),
+    }
+}
+
+fn record(fence: &Fence, step: StepRecord) -> RecordStep {
+    let refresh = Some(flush_run(std::slice::from_ref(&step), MessageStatus::Streaming, &FlushExtra::default()));
+    RecordStep { fence: fence.clone(), step, lease: LEASE, refresh }
+}
+
+fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> SettleRun {
+    SettleRun {
+        fence: fence.clone(),
+        status: RunStatus::Succeeded,
+        reason: None,
+        error: None,
+        step: last,
+        assistant: flush_run(steps, MessageStatus::Completed, &FlushExtra::default()),
+    }
+}
+
+fn code<T>(result: crate::error::Result<T>) -> ErrorCode {
+    result.err().expect("an error").code()
+}
+
+type TestStore = Arc<dyn Store>;
+
+async fn a_turn_is_written_and_read_back(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let begun = begin(chat_id, "a");
+    let (run_id, message_id) = (begun.run_id, begun.assistant_message_id);
+    let fence = store.begin_run(begun).await.unwrap();
+    clock.advance(Duration::from_millis(5));
+    store.record_intent(&fence, &step(0, "intent")).await.unwrap();
+    assert!(!store.steps(run_id).await.unwrap()[0].finished);
+    store.record_step(record(&fence, step(0, "one"))).await.unwrap();
+    store.record_step(record(&fence, step(0, "never changes again"))).await.unwrap();
+    let both = [step(0, "one"), step(1, "two")];
+    store.settle_run(settle(&fence, &both, Some(step(1, "two")))).await.unwrap();
+    store.settle_run(settle(&fence, &both, None)).await.unwrap();
+
+    let run = store.run(run_id).await.unwrap().unwrap();
+    assert_eq!((run.status, run.step_count, run.reason), (RunStatus::Succeeded, 2, None));
+    assert!(run.finished_at.unwrap() > run.created_at);
+    assert_eq!(store.latest_run(chat_id).await.unwrap().unwrap(), run);
+    assert_eq!(store.run_of_message(message_id).await.unwrap().unwrap(), run);
+    let steps: Vec<StepRecord> = store.steps(run_id).await.unwrap().into_iter().map(|logged| logged.step).collect();
+    assert_eq!(steps, both);
+    let messages = store.messages(chat_id, 10).await.unwrap();
+    assert_eq!((messages[0].content.as_str(), messages[1].content.as_str()), ("hello", "onetwo"));
+    assert_eq!(messages[1].status, Some(MessageStatus::Completed));
+    assert_eq!(store.messages(chat_id, 1).await.unwrap(), messages[1..]);
+    let chat = store.chat(chat_id).await.unwrap().unwrap();
+    assert_eq!((chat.creator_id.as_str(), chat.page_id.as_deref()), ("u", Some("p")));
+}
+
+async fn the_gate_lets_one_through_and_leaves_no_orphan(store: TestStore, _: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let attempts: Vec<_> = (0..20)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.begin_run(begin(chat_id, "a")).await })
+        })
+        .collect();
+    let mut won = Vec::new();
+    for attempt in attempts {
+        match attempt.await.unwrap() {
+            Ok(fence) => won.push(fence),
+            Err(error) => assert_eq!(error.code(), ErrorCode::RunAlreadyActive),
+        }
+    }
+    assert_eq!(won.len(), 1);
+    assert_eq!(store.messages(chat_id, 100).await.unwrap().len(), 2);
+    let error = store.begin_run(begin(chat_id, "a")).await.unwrap_err();
+    assert_eq!(error.details()["activeRunId"], won[0].run_id.to_string());
+    store.settle_run(settle(&won[0], &[], None)).await.unwrap();
+    store.begin_run(begin(chat_id, "a")).await.unwrap();
+}
+
+async fn chats_of_others_are_forbidden(store: TestStore, _: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    store.begin_run(begin(chat_id, "a")).await.unwrap();
+    for (workspace, user) in [("w", "other"), ("other", "u")] {
+        let attempt = BeginRun { workspace_id: workspace.into(), user_id: user.into(), ..begin(chat_id, "a") };
+        let error = store.begin_run(attempt).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Forbidden);
+        assert!(error.details().is_empty());
+    }
+}
+
+async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let old = store.begin_run(begin(chat_id, "a")).await.unwrap();
+    store.record_step(record(&old, step(0, "kept"))).await.unwrap();
+    clock.advance(LEASE);
+    let claimed = store.claim_abandoned("b", LEASE).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].fence.epoch, old.epoch + 1);
+
+    assert_eq!(code(store.record_step(record(&old, step(1, "stale"))).await), ErrorCode::LeaseLost);
+    assert_eq!(code(store.record_intent(&old, &step(1, "stale")).await), ErrorCode::LeaseLost);
+    assert_eq!(code(store.settle_run(settle(&old, &[], Some(step(1, "stale")))).await), ErrorCode::LeaseLost);
+    assert_eq!(store.renew_leases("a", &[old.run_id], LEASE).await.unwrap().lost, [old.run_id]);
+    assert_eq!(store.steps(old.run_id).await.unwrap().len(), 1);
+    assert_eq!(store.messages(chat_id, 9).await.unwrap()[1].content, "kept");
+
+    let lost = SettleRun {
+        status: RunStatus::Aborted,
+        reason: Some(RunReason::WorkerLost),
+        ..settle(&claimed[0].fence, &[step(0, "kept")], None)
+    };
+    store.settle_run(lost).await.unwrap();
+    let run = store.run(old.run_id).await.unwrap().unwrap();
+    assert_eq!((run.status, run.reason, run.step_count), (RunStatus::Aborted, Some(RunReason::WorkerLost), 1));
+}
+
+async fn a_renewed_lease_is_not_swept(store: TestStore, clock: Arc<TestClock>) {
+    let fence = store.begin_run(begin(ChatId::generate(), "a")).await.unwrap();
+    clock.advance(LEASE / 2);
+    let renewal = store.renew_leases("a", &[fence.run_id], LEASE).await.unwrap();
+    assert!(renewal.lost.is_empty() && renewal.stop_requested.is_empty());
+    clock.advance(LEASE / 2);
+    assert!(store.claim_abandoned("b", LEASE).await.unwrap().is_empty());
+    clock.advance(LEASE / 2);
+    assert_eq!(store.claim_abandoned("b", LEASE).await.unwrap().len(), 1);
+    assert!(store.claim_abandoned("c", LEASE).await.unwrap().is_empty());
+}
+
+async fn a_stop_is_noted_until_the_run_has_settled(store: TestStore, _: Arc<TestClock>) {
+    let fence = store.begin_run(begin(ChatId::generate(), "a")).await.unwrap();
+    let runs = [fence.run_id];
+    assert!(store.stop_requests(&runs).await.unwrap().is_empty());
+    assert!(store.request_stop(fence.run_id).await.unwrap());
+    assert_eq!(store.stop_requests(&runs).await.unwrap(), runs);
+    assert_eq!(store.renew_leases("a", &runs, LEASE).await.unwrap().stop_requested, runs);
+    store.settle_run(settle(&fence, &[], None)).await.unwrap();
+    assert!(!store.request_stop(fence.run_id).await.unwrap());
+    assert_eq!(code(store.request_stop(RunId::generate()).await), ErrorCode::NotFound);
+}
+
+async fn a_closed_store_says_so(store: TestStore, _: Arc<TestClock>) {
+    store.begin_run(begin(ChatId::generate(), "a")).await.unwrap();
+    store.close().await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(code(store.begin_run(begin(ChatId::generate(), "a")).await), ErrorCode::EngineClosed);
+    assert_eq!(code(store.latest_run(ChatId::generate()).await), ErrorCode::EngineClosed);
+}
+
+macro_rules! conformance {
+    ($module:ident, $open:expr) => {
+        mod $module {
+            use super::*;
+            conformance!(@tests $open; a_turn_is_written_and_read_back, the_gate_lets_one_through_and_leaves_no_orphan,
+                chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
+                a_stop_is_noted_until_the_run_has_settled, a_closed_store_says_so);
+        }
+    };
+    (@tests $open:expr; $($name:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let clock = TestClock::new();
+            let folder = tempfile::tempdir().unwrap();
+            let open: fn(Arc<TestClock>, std::path::PathBuf) -> _ = $open;
+            let store: TestStore = open(Arc::clone(&clock), folder.path().join("chats.db")).await;
+            super::$name(store, clock).await;
+        }
+    )*};
+}
+
+conformance!(memory, |clock, _| async move { Arc::new(MemoryStore::new(clock)) as TestStore });
+conformance!(sqlite_file, |clock, path| async move {
+    // The suite's owners have no lock files; held ones stand for living processes.
+    let store = SqliteStore::open(path.to_str().unwrap(), "x/own", clock).await.unwrap();
+    for owner in ["a", "b", "c"] {
+        let lock = super::super::sqlite::hold_instance_lock(&path, owner);
+        std::mem::forget(lock);
+    }
+    Arc::new(store) as TestStore
+});
+conformance!(sqlite_memory, |clock, _| async move {
+    Arc::new(SqliteStore::open(":memory:", "x/own", clock).await.unwrap()) as TestStore
+});
+
+#[tokio::test]
+async fn a_dead_owner_is_swept_before_its_lease_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats.db");
+    let clock = TestClock::new();
+    let store = SqliteStore::open(path.to_str().unwrap(), "x/own", clock).await.unwrap();
+    let lock = super::sqlite::hold_instance_lock(&path, "x/other");
+    store.begin_run(begin(ChatId::generate(), "x/other")).await.unwrap();
+    store.begin_run(begin(ChatId::generate(), "x/own")).await.unwrap();
+    assert!(store.claim_abandoned("x/own", LEASE).await.unwrap().is_empty());
+    drop(lock);
+    assert_eq!(store.claim_abandoned("x/own", LEASE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn bad_urls_and_folders_are_refused_by_name() {
+    for (url, expected) in [
+        ("mysql://x", ErrorCode::InvalidInput),
+        ("chats.db", ErrorCode::InvalidInput),
+        ("sqlite:", ErrorCode::InvalidInput),
+        ("postgres://x", ErrorCode::InvalidInput),
+        ("sqlite:/nonexistent/folder/chats.db", ErrorCode::StoreUnavailable),
+        ("sqlite:/proc/chats.db", ErrorCode::StoreUnavailable),
+    ] {
+        let error = super::open(url, "i", TestClock::new()).await.err().unwrap();
+        assert_eq!((error.code(), &error.details()["field"]), (expected, &"store".into()), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats.db");
+    std::fs::write(&path, "not a database, but long enough to be looked at as one").unwrap();
+    let error = super::open(&format!("sqlite:{}", path.display()), "i", TestClock::new()).await.err().unwrap();
+    assert_eq!(error.code(), ErrorCode::StoreUnavailable);
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("not a database"));
+}

@@ -1,0 +1,282 @@
+//! What the engine needs of a database, in terms of runs rather than of SQL.
+//!
+//! Every method is one transaction. Every write of a run names its [`Fence`]; a write that finds another owner, another
+//! epoch or a settled run changes nothing and answers `LEASE_LOST`.
+
+#[cfg(test)]
+mod conformance;
+mod memory;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::model::{Chat, Json, Message, Run, RunReason, RunStatus, StepRecord, Trigger};
+use crate::project::AssistantFlush;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// A row without a lease that has not been touched for this long belongs to nobody.
+pub const UNTOUCHED_WITHOUT_LEASE: Duration = Duration::from_secs(10 * 60);
+
+/// The right to write a run: who, and the how-manieth owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The run.
+    pub run_id: RunId,
+    /// The engine instance.
+    pub owner: String,
+    /// Rises with every change of owner.
+    pub epoch: i64,
+}
+
+/// Everything that begins a turn.
+#[derive(Clone, Debug)]
+pub struct BeginRun {
+    /// The new run's id.
+    pub run_id: RunId,
+    /// The chat; it is created when there is none of this id.
+    pub chat_id: ChatId,
+    /// Whose chat it must be.
+    pub workspace_id: String,
+    /// Whose chat it must be.
+    pub user_id: String,
+    /// What began it.
+    pub trigger: Trigger,
+    /// The engine instance that will drive it.
+    pub owner: String,
+    /// How long it stays that instance's without a sign of life.
+    pub lease: Duration,
+    /// The role of a chat that is created.
+    pub role_id: Option<AgentRoleId>,
+    /// The page of a chat that is created.
+    pub page_id: Option<String>,
+    /// The id of the user's message.
+    pub user_message_id: MessageId,
+    /// Its text.
+    pub user_content: String,
+    /// Its metadata.
+    pub user_metadata: Json,
+    /// The id of the assistant's message.
+    pub assistant_message_id: MessageId,
+    /// The assistant's row as it is at the start.
+    pub assistant: AssistantFlush,
+}
+
+/// A step for the log.
+#[derive(Clone, Debug)]
+pub struct RecordStep {
+    /// The right to write it.
+    pub fence: Fence,
+    /// The step.
+    pub step: StepRecord,
+    /// The new lease.
+    pub lease: Duration,
+    /// The assistant's row, when it is due.
+    pub refresh: Option<AssistantFlush>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug)]
+pub struct SettleRun {
+    /// The right to write it.
+    pub fence: Fence,
+    /// A final status.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// One line for people.
+    pub error: Option<String>,
+    /// A last step that is not in the log yet.
+    pub step: Option<StepRecord>,
+    /// The assistant's row as it stays.
+    pub assistant: AssistantFlush,
+}
+
+/// What a lease's renewal found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// Runs that are somebody else's or settled by now.
+    pub lost: Vec<RunId>,
+    /// Runs that somebody asked to stop.
+    pub stop_requested: Vec<RunId>,
+}
+
+/// A run that its owner left behind and that is the caller's now.
+#[derive(Clone, Debug)]
+pub struct ClaimedRun {
+    /// The run as it was found.
+    pub run: Run,
+    /// The right to settle it.
+    pub fence: Fence,
+}
+
+/// A row of the log, as read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedStep {
+    /// The step. Calls of an unfinished one have no outcome.
+    pub step: StepRecord,
+    /// Whether the outcomes are in.
+    pub finished: bool,
+}
+
+/// A role, as far as a turn needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolePrompt {
+    /// Its name.
+    pub name: String,
+    /// Its instructions.
+    pub instructions: String,
+}
+
+/// A database of chats and runs.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Creates the chat if it is new, the run and both messages, all or nothing. The partial unique index decides
+    /// whether the chat is free.
+    ///
+    /// # Errors
+    /// `A_RUN_ALREADY_ACTIVE` with `activeRunId`, `FORBIDDEN`, `NOT_FOUND` for a deleted chat, `STORE_UNAVAILABLE`.
+    async fn begin_run(&self, begin: BeginRun) -> Result<Fence>;
+
+    /// Appends the calls of a step before they run.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()>;
+
+    /// Appends a finished step, counts it, renews the lease and refreshes the row when asked to. Recording the same
+    /// step again changes nothing.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn record_step(&self, record: RecordStep) -> Result<()>;
+
+    /// Sets run and message to their final state together. Settling again under the same fence changes nothing.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn settle_run(&self, settle: SettleRun) -> Result<()>;
+
+    /// Notes that the run is to stop; `false` when it has settled already.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `STORE_UNAVAILABLE`.
+    async fn request_stop(&self, run_id: RunId) -> Result<bool>;
+
+    /// Renews the leases of these runs.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal>;
+
+    /// Which of these runs somebody asked to stop. Cheaper than a renewal; writes nothing.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<RunId>>;
+
+    /// Takes over every active run whose lease has run out, whose owner is known to be dead, or that has no lease and
+    /// has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>>;
+
+    /// One run.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn run(&self, run_id: RunId) -> Result<Option<Run>>;
+
+    /// The chat's newest run.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>>;
+
+    /// The run that this message shows.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>>;
+
+    /// The run's log, in order.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>>;
+
+    /// One chat that is not deleted.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>>;
+
+    /// The newest `limit` messages of a chat, oldest first.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>>;
+
+    /// A role that is neither deleted nor disabled.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>>;
+
+    /// Writes what is queued and lets go of the database. Later calls answer `ENGINE_CLOSED`.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn close(&self) -> Result<()>;
+}
+
+/// Opens the store that `url` names: `sqlite:PATH` or `sqlite::memory:`. `instance` becomes part of the owner's name,
+/// which is returned with the store.
+///
+/// # Errors
+/// `INVALID_INPUT` for a URL of another kind, `STORE_UNAVAILABLE` when the database cannot be opened or written.
+pub async fn open(url: &str, instance: &str, clock: Arc<dyn Clock>) -> Result<(Arc<dyn Store>, String)> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        let known = "must be sqlite:PATH or sqlite::memory:";
+        return Err(match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => {
+                Error::invalid("store", format!("PostgreSQL is not available in this version; {known}"))
+            }
+            _ => Error::invalid("store", known),
+        });
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() {
+        return Err(Error::invalid("store", "the path after sqlite: is missing"));
+    }
+    let owner = format!("{instance}/{}", uuid::Uuid::now_v7());
+    let store = SqliteStore::open(path, &owner, clock).await?;
+    Ok((Arc::new(store), owner))
+}
+
+/// The error for a gate that is held by `active`.
+pub(crate) fn already_active(active: Option<RunId>) -> Error {
+    let error = Error::new(ErrorCode::RunAlreadyActive, "another run is active in this chat");
+    match active {
+        Some(run_id) => error.with_detail("activeRunId", run_id.to_string()),
+        None => error,
+    }
+}
+
+/// The error for a write under an old fence.
+pub(crate) fn lease_lost() -> Error {
+    Error::new(ErrorCode::LeaseLost, "this run is owned by another process now, or has been settled")
+}
+
+/// The error for a chat of somebody else. It says nothing of the chat.
+pub(crate) fn forbidden() -> Error {
+    Error::new(ErrorCode::Forbidden, "this chat belongs to somebody else")
+}

@@ -1,0 +1,110 @@
+//! Rows as the model's types.
+
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Timestamp;
+use crate::model::{
+    Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
+};
+use crate::store::LoggedStep;
+
+pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, step_count, \
+     stop_requested_at, assistant_message_id, created_at, started_at, finished_at, updated_at";
+pub(super) const MESSAGE_COLUMNS: &str =
+    "id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at";
+pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at";
+pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage";
+
+type SqlResult<T> = rusqlite::Result<T>;
+
+fn malformed(column: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("{column} is malformed").into())
+}
+
+fn parsed<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> SqlResult<T> {
+    let text: String = row.get(column)?;
+    parse(&text).ok_or_else(|| malformed(column))
+}
+
+fn parsed_optional<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> SqlResult<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| parse(&text).ok_or_else(|| malformed(column))).transpose()
+}
+
+fn from_text<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+pub(super) fn run(row: &Row<'_>) -> SqlResult<Run> {
+    Ok(Run {
+        id: parsed(row, "id", from_text)?,
+        chat_id: parsed(row, "chat_id", from_text)?,
+        workspace_id: row.get("workspace_id")?,
+        created_by: row.get("created_by")?,
+        trigger: parsed(row, "trigger", Trigger::parse)?,
+        status: parsed(row, "status", RunStatus::parse)?,
+        reason: parsed_optional(row, "reason", RunReason::parse)?,
+        error: row.get("error")?,
+        step_count: row.get("step_count")?,
+        stop_requested_at: parsed_optional(row, "stop_requested_at", Timestamp::parse)?,
+        assistant_message_id: parsed_optional(row, "assistant_message_id", from_text)?,
+        created_at: parsed(row, "created_at", Timestamp::parse)?,
+        started_at: parsed_optional(row, "started_at", Timestamp::parse)?,
+        finished_at: parsed_optional(row, "finished_at", Timestamp::parse)?,
+        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+    })
+}
+
+pub(super) fn message(row: &Row<'_>) -> SqlResult<Message> {
+    // Anything but an assistant's message is a user's; that is how the rows have always been read.
+    let role: String = row.get("role")?;
+    Ok(Message {
+        id: parsed(row, "id", from_text)?,
+        chat_id: parsed(row, "chat_id", from_text)?,
+        workspace_id: row.get("workspace_id")?,
+        user_id: row.get("user_id")?,
+        role: MessageRole::parse(&role).unwrap_or(MessageRole::User),
+        content: row.get::<_, Option<String>>("content")?.unwrap_or_default(),
+        tool_calls: parsed_optional(row, "tool_calls", |text| Json::parse(text).ok())?,
+        metadata: parsed_optional(row, "metadata", |text| Json::parse(text).ok())?,
+        status: parsed_optional(row, "status", MessageStatus::parse)?,
+        created_at: parsed(row, "created_at", Timestamp::parse)?,
+        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+    })
+}
+
+pub(super) fn chat(row: &Row<'_>) -> SqlResult<Chat> {
+    Ok(Chat {
+        id: parsed(row, "id", from_text)?,
+        workspace_id: row.get("workspace_id")?,
+        creator_id: row.get("creator_id")?,
+        title: row.get("title")?,
+        role_id: parsed_optional(row, "role_id", from_text)?,
+        page_id: row.get("page_id")?,
+        created_at: parsed(row, "created_at", Timestamp::parse)?,
+        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+    })
+}
+
+pub(super) fn step(row: &Row<'_>) -> SqlResult<LoggedStep> {
+    let finish_reason =
+        parsed_optional(row, "finish_reason", |word| from_json::<FinishReason>(&format!("\"{word}\"")))?;
+    let state: String = row.get("state")?;
+    Ok(LoggedStep {
+        step: StepRecord {
+            number: row.get("step_number")?,
+            parts: parsed(row, "parts", from_json)?,
+            finish_reason,
+            usage: parsed_optional(row, "usage", from_json)?,
+        },
+        finished: state == "finished",
+    })
+}

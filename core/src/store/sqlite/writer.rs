@@ -1,0 +1,153 @@
+//! The one thread that writes.
+//!
+//! Operations queue up while a transaction is being committed; the next transaction takes all of them, each in a
+//! savepoint of its own. So one fsync serves every run that waits, and full durability costs a run no more than the
+//! fsync that it would have had to wait for anyway. An operation is answered only after the commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, ErrorCode, Result};
+
+use super::store_error;
+
+/// Operations that one transaction takes at most, so that the first of them does not wait too long.
+const MAX_GROUP: usize = 512;
+/// How long the writer tries to begin a transaction while other processes hold the file.
+const BEGIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Runs inside the transaction, and returns what is to be done once its fate is known. Without a transaction it only
+/// passes the error on.
+type Operation = Box<dyn FnOnce(Result<&Connection, Error>) -> Option<Answer> + Send>;
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+enum Order {
+    Run(Operation),
+    Close,
+}
+
+pub(super) struct Writer {
+    orders: mpsc::Sender<Order>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self> {
+        let (orders, queue) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("turnkeep-writer".to_owned())
+            .spawn(move || work(connection, &queue))
+            .map_err(|error| Error::internal("the writer thread could not be started").with_source(error))?;
+        Ok(Self { orders, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Queues `operation` and waits until it is on disk. Its error undoes what it did, and nothing else. An operation
+    /// that was queued is carried out even if nobody waits for it any more.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        // Whoever asked may have gone away by the time of the answer; the write stands all the same.
+        let order = Order::Run(Box::new(move |connection| match connection {
+            Ok(connection) => {
+                let outcome = in_savepoint(connection, operation);
+                Some(Box::new(move |committed| drop(sender.send(committed.and(outcome)))))
+            }
+            Err(error) => {
+                let _ = sender.send(Err(error));
+                None
+            }
+        }));
+        self.orders.send(order).map_err(|_| closed())?;
+        receiver.await.map_err(|_| closed())?
+    }
+
+    pub(super) async fn close(&self) {
+        // A second close finds nobody to tell.
+        let _ = self.orders.send(Order::Close);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorCode::EngineClosed, "the store is closed")
+}
+
+fn work(connection: Connection, queue: &mpsc::Receiver<Order>) {
+    while let Ok(Order::Run(first)) = queue.recv() {
+        let mut group = vec![first];
+        let mut closing = false;
+        while group.len() < MAX_GROUP {
+            match queue.try_recv() {
+                Ok(Order::Run(operation)) => group.push(operation),
+                Ok(Order::Close) => {
+                    closing = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        commit(&connection, group);
+        if closing {
+            break;
+        }
+    }
+}
+
+fn commit(connection: &Connection, group: Vec<Operation>) {
+    if let Err(error) = begin(connection) {
+        for operation in group {
+            operation(Err(commit_failed(&error)));
+        }
+        return;
+    }
+    let answers: Vec<Answer> = group.into_iter().filter_map(|operation| operation(Ok(connection))).collect();
+    let committed = connection.execute_batch("COMMIT");
+    if committed.is_err() {
+        // Nothing of the group is on disk. Where the commit itself has rolled back, this fails and need not succeed.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for answer in answers {
+        answer(match &committed {
+            Ok(()) => Ok(()),
+            Err(error) => Err(commit_failed(error)),
+        });
+    }
+}
+
+fn commit_failed(error: &rusqlite::Error) -> Error {
+    Error::new(ErrorCode::StoreUnavailable, format!("the store could not be written: {}", super::reason(error)))
+}
+
+/// Begins with the write lock in hand, so that no operation can find the file locked half-way.
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BEGIN_DEADLINE;
+    loop {
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+}
+
+fn in_savepoint<T>(connection: &Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    connection.execute_batch("SAVEPOINT operation").map_err(store_error)?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| operation(connection)))
+        .unwrap_or_else(|_| Err(Error::internal("a store operation panicked")));
+    let end = if outcome.is_ok() { "RELEASE operation" } else { "ROLLBACK TO operation; RELEASE operation" };
+    connection.execute_batch(end).map_err(store_error)?;
+    outcome
+}

@@ -1,0 +1,7 @@
+//! The AI SDK's UI message stream: its chunks, their encoding and the log that readers follow.
+
+mod chunk;
+mod log;
+
+pub use chunk::{SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
+pub use log::{ChunkLog, ChunkReader};

@@ -1,0 +1,157 @@
+//! Tools whose code lives in another language.
+//!
+//! Bindings do not call into their language from our threads. They take calls out of a mailbox on a thread of their
+//! own and answer each later, from any thread: a request with a later response.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::Json;
+
+use super::{Tool, ToolDefinition, ToolHandler, ToolInvocation};
+
+/// Names one call in its mailbox; never used twice.
+pub type CallTicket = u64;
+
+/// What a host takes out of its mailbox.
+#[derive(Clone, Debug)]
+pub enum MailboxMessage {
+    /// Run this tool and answer under this ticket.
+    Call(CallTicket, ToolInvocation),
+    /// The call was cancelled or its time is up; an answer would be ignored.
+    Cancelled(CallTicket),
+}
+
+/// The host's end: calls come out, answers go in.
+pub struct Mailbox {
+    messages: tokio::sync::Mutex<mpsc::UnboundedReceiver<MailboxMessage>>,
+    shared: Arc<Shared>,
+}
+
+/// The engine's end, shared by all tools of a turn.
+pub struct MailboxHandler {
+    shared: Arc<Shared>,
+    messages: mpsc::UnboundedSender<MailboxMessage>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_ticket: CallTicket,
+    waiting: HashMap<CallTicket, oneshot::Sender<Result<Json, String>>>,
+}
+
+impl Mailbox {
+    /// A mailbox, and tools that put their calls into it.
+    pub fn new(definitions: Vec<ToolDefinition>) -> (Self, Vec<Tool>) {
+        let shared = Arc::new(Shared::default());
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let handler: Arc<dyn ToolHandler> = Arc::new(MailboxHandler { shared: Arc::clone(&shared), messages: sender });
+        let tools =
+            definitions.into_iter().map(|definition| Tool { definition, handler: Arc::clone(&handler) }).collect();
+        (Self { messages: tokio::sync::Mutex::new(receiver), shared }, tools)
+    }
+
+    /// The next message; `None` once the turn is over and no message is left. Cancel-safe.
+    pub async fn next(&self) -> Option<MailboxMessage> {
+        self.messages.lock().await.recv().await
+    }
+
+    /// Answers a call. Returns whether anybody still waited for it.
+    pub fn respond(&self, ticket: CallTicket, outcome: Result<Json, String>) -> bool {
+        let waiting = self.shared.lock().waiting.remove(&ticket);
+        waiting.is_some_and(|sender| sender.send(outcome).is_ok())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the host when a call's future is dropped before it was answered.
+struct CancelOnDrop<'a> {
+    handler: &'a MailboxHandler,
+    ticket: CallTicket,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.handler.shared.lock().waiting.remove(&self.ticket).is_some() {
+            // A host that has gone away needs no notice.
+            let _ = self.handler.messages.send(MailboxMessage::Cancelled(self.ticket));
+        }
+    }
+}
+
+#[async_trait]
+impl ToolHandler for MailboxHandler {
+    async fn call(&self, invocation: ToolInvocation) -> Result<Json, String> {
+        let (sender, receiver) = oneshot::channel();
+        let ticket = {
+            let mut state = self.shared.lock();
+            state.last_ticket += 1;
+            let ticket = state.last_ticket;
+            state.waiting.insert(ticket, sender);
+            ticket
+        };
+        let guard = CancelOnDrop { handler: self, ticket };
+        if self.messages.send(MailboxMessage::Call(ticket, invocation)).is_err() {
+            return Err("The program that runs this tool has gone away.".to_owned());
+        }
+        let outcome = receiver.await;
+        drop(guard);
+        outcome.unwrap_or_else(|_| Err("The tool ended without an answer.".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ChatId, MessageId, RunId};
+
+    fn invocation() -> ToolInvocation {
+        ToolInvocation {
+            call_id: "c".into(),
+            name: "get".into(),
+            input: Json::empty_object(),
+            chat_id: ChatId::generate(),
+            run_id: RunId::generate(),
+            message_id: MessageId::generate(),
+        }
+    }
+
+    fn one_tool() -> (Mailbox, Tool) {
+        let (mailbox, mut tools) = Mailbox::new(vec![serde_json::from_str(r#"{"name":"get"}"#).unwrap()]);
+        (mailbox, tools.remove(0))
+    }
+
+    #[tokio::test]
+    async fn a_call_is_answered_once() {
+        let (mailbox, tool) = one_tool();
+        let call = tokio::spawn(async move { tool.handler.call(invocation()).await });
+        let Some(MailboxMessage::Call(ticket, _)) = mailbox.next().await else { panic!() };
+        assert!(mailbox.respond(ticket, Ok(Json::string("x"))));
+        assert!(!mailbox.respond(ticket, Ok(Json::null())));
+        assert_eq!(call.await.unwrap(), Ok(Json::string("x")));
+        assert!(mailbox.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_call_is_told_to_the_host() {
+        let (mailbox, tool) = one_tool();
+        let call = tokio::spawn(async move { tool.handler.call(invocation()).await });
+        let Some(MailboxMessage::Call(ticket, _)) = mailbox.next().await else { panic!() };
+        call.abort();
+        assert!(matches!(mailbox.next().await, Some(MailboxMessage::Cancelled(t)) if t == ticket));
+        assert!(!mailbox.respond(ticket, Ok(Json::null())));
+    }
+}
