@@ -1,0 +1,34 @@
+//! `turn-child DATABASE BASE_URL CHAT_ID`: runs one turn and prints a line for each step that it was told is finished.
+//! It is there to be killed.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use turnkeep_tests::scenario::{options, request, weather_and_time};
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, database, base_url, chat_id] = arguments.as_slice() else { panic!("usage: turn-child DB URL CHAT") };
+    let options = options(&format!("sqlite:{database}"), base_url, json!({}));
+    let engine = turnkeep::Engine::open(options).await.expect("an engine");
+    let turn = engine.start_turn(request("go", json!({"chatId": chat_id})), weather_and_time()).await.expect("a turn");
+    say(&format!("run {}", turn.run_id()));
+    let mut reader = turn.chunks();
+    loop {
+        let batch = reader.next_batch(1).await;
+        if batch.is_empty() {
+            break;
+        }
+        let chunks = batch.iter().map(|chunk| serde_json::from_str::<Value>(chunk).expect("JSON"));
+        chunks.filter(|chunk| chunk["type"] == "finish-step").for_each(|_| say("step"));
+    }
+    turn.done().await.expect("an outcome");
+    say("done");
+}
+
+/// Whoever reads must have the line before anything else happens.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("a reader");
+}

@@ -1,0 +1,7 @@
+//! Shared by the tests that cross crates or languages.
+
+pub mod chunks;
+pub mod provider;
+pub mod scenario;
+
+pub use provider::{Response, Script, ScriptedProvider, Then};

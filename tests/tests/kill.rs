@@ -1,0 +1,132 @@
+//! Processes killed in the middle of a turn.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use turnkeep::model::{RunReason, RunStatus};
+use turnkeep::{ChatId, RunId};
+use turnkeep_tests::chunks::{finish, text, tool_call};
+use turnkeep_tests::scenario::{open, request, who};
+use turnkeep_tests::{Response, Script, ScriptedProvider};
+
+const ROUNDS: usize = 100;
+const STEPS: usize = 6;
+
+/// Five steps with a tool call each and a last one with the answer.
+fn six_steps() -> Script {
+    let answer = |number: usize| {
+        let mut chunks = vec![text(&format!("step {number} ")), text("and on ")];
+        if number + 1 < STEPS {
+            // One of the two tools only reads, the other has its calls put on disk first.
+            let (name, arguments) = if number % 2 == 0 { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
+            chunks.push(tool_call(0, &format!("call_{number}"), name, arguments));
+            chunks.extend(finish("tool_calls", 10, 5));
+        } else {
+            chunks.extend(finish("stop", 10, 5));
+        }
+        Response { chunk_delay_ms: 1, ..Response::stream(chunks) }
+    };
+    Script { responses: (0..STEPS).map(answer).collect(), repeat: false, by_step: true }
+}
+
+struct Killed {
+    run_id: Option<RunId>,
+    /// Steps that the child was told are finished.
+    reported: usize,
+    done: bool,
+}
+
+/// Runs a child and kills it after `delay`, counted from its first line.
+fn kill_one(database: &str, base_url: &str, chat_id: ChatId, delay: Duration) -> Killed {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_turn-child"))
+        .args([database, base_url, &chat_id.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next();
+    // Not a wait for anything: the moment of the kill is meant to be any moment.
+    std::thread::sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest: Vec<String> = lines.collect();
+    Killed {
+        run_id: first.and_then(|line| line.strip_prefix("run ")?.parse().ok()),
+        reported: rest.iter().filter(|line| *line == "step").count(),
+        done: rest.iter().any(|line| line == "done"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = ScriptedProvider::start(six_steps()).await;
+    let quick = ScriptedProvider::start(Script {
+        responses: vec![Response::stream([vec![text("ok")], finish("stop", 1, 1)].concat())],
+        repeat: true,
+        by_step: false,
+    })
+    .await;
+    let database = folder.path().join("chats.db").display().to_string();
+    let mut killed_after = [0_usize; STEPS + 1];
+    let mut completed = 0;
+    for round in 0..ROUNDS {
+        let chat_id = ChatId::generate();
+        let (base_url, path) = (provider.base_url(), database.clone());
+        // Spread over the length of a turn, which is some 60 ms here; the golden ratio visits all of it.
+        let delay = Duration::from_micros((round as u64 * 61_803) % 90_000);
+        let killed = tokio::task::spawn_blocking(move || kill_one(&path, &base_url, chat_id, delay)).await.unwrap();
+        let run_id = killed.run_id.expect("the child began its turn");
+
+        let engine = open(folder.path(), &quick.base_url(), json!({})).await;
+        let run = engine.run(&who(), run_id).await.unwrap();
+        let steps = run.step_count as usize;
+        assert!(steps >= killed.reported, "round {round}: {} reported, {steps} kept", killed.reported);
+        match run.status {
+            RunStatus::Succeeded => assert_eq!(steps, STEPS, "round {round}"),
+            RunStatus::Aborted => {
+                assert_eq!(run.reason, Some(RunReason::WorkerLost), "round {round}");
+                assert!(!killed.done, "round {round}");
+            }
+            status => panic!("round {round}: {status:?}"),
+        }
+        check_message(&engine.messages(&who(), chat_id).await.unwrap()[1], killed.reported, round);
+        let next = engine.start_turn(request("again", json!({"chatId": chat_id})), Vec::new()).await.unwrap();
+        assert_eq!(next.done().await.unwrap().status, RunStatus::Succeeded, "round {round}");
+        engine.close(None).await.unwrap();
+        killed_after[killed.reported] += 1;
+        completed += usize::from(killed.done);
+    }
+    eprintln!("kills={ROUNDS} after_steps={killed_after:?} too_late={completed}");
+    assert!(completed < ROUNDS / 2, "most kills came too late to prove anything");
+    let sent = quick.requests();
+    assert!(sent.iter().all(|request| is_paired(&request["messages"])), "a history with an unanswered call was sent");
+}
+
+/// The message shows every reported step with its text and its tool's result.
+fn check_message(message: &turnkeep::model::Message, reported: usize, round: usize) {
+    let metadata: Value = serde_json::from_str(message.metadata.as_ref().unwrap().get()).unwrap();
+    let parts = metadata["parts"].as_array().unwrap();
+    for number in 0..reported {
+        assert!(message.content.contains(&format!("step {number} and on ")), "round {round}: step {number}");
+        if number + 1 < STEPS {
+            let call = parts.iter().find(|part| part["toolCallId"] == format!("call_{number}")).unwrap();
+            assert_eq!(call["state"], "output-available", "round {round}: step {number}");
+        }
+    }
+    assert!(parts.iter().all(|part| part["state"] != "input-available"), "round {round}: a call without an outcome");
+}
+
+/// Every call is answered by the tool messages right after it.
+fn is_paired(messages: &Value) -> bool {
+    let messages = messages.as_array().unwrap();
+    messages.iter().enumerate().all(|(place, message)| {
+        let calls = message["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let answers = &messages[place + 1..];
+        calls.iter().enumerate().all(|(index, call)| {
+            answers.get(index).is_some_and(|answer| answer["role"] == "tool" && answer["tool_call_id"] == call["id"])
+        })
+    })
+}
