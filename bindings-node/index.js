@@ -1,0 +1,7 @@
+'use strict';
+
+const { Engine } = require('./lib/engine.js');
+const { TurnkeepError } = require('./lib/error.js');
+const { Turn } = require('./lib/turn.js');
+
+module.exports = { Engine, Turn, TurnkeepError };

@@ -1,0 +1,3 @@
+import turnkeep from './index.js';
+
+export const { Engine, Turn, TurnkeepError } = turnkeep;

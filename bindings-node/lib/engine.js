@@ -1,0 +1,63 @@
+'use strict';
+
+const binding = require('./native.js');
+const { native, toJson } = require('./error.js');
+const { byName, definitions, serve } = require('./tools.js');
+const { Turn } = require('./turn.js');
+
+class Engine {
+  #native;
+  #tools;
+
+  /** Use `Engine.open`. */
+  constructor(nativeEngine, tools) {
+    this.#native = nativeEngine;
+    this.#tools = tools;
+    const call = async (method, params) => JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params'))));
+    this.runs = Object.freeze({
+      get: (params) => call('runs.get', params),
+      latestForChat: (params) => call('runs.latestForChat', params),
+      stop: (params) => call('runs.stop', params),
+    });
+    this.chats = Object.freeze({
+      messages: (params) => call('chats.messages', params),
+      export: (params) => call('chats.export', params),
+    });
+  }
+
+  static async open({ tools, ...options } = {}) {
+    const named = byName(tools);
+    return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
+  }
+
+  async startTurn({ tools, signal, ...request } = {}) {
+    const named = new Map([...this.#tools, ...byName(tools)]);
+    signal?.throwIfAborted();
+    const json = toJson({ ...request, tools: definitions(named) }, 'turn');
+    const nativeTurn = await native(this.#native.startTurn(json));
+    const turn = new Turn(nativeTurn);
+    // Rejects only if the native half does, which ends the turn's tools; the turn itself then says why.
+    serve(nativeTurn, named).catch(() => {});
+    if (signal) this.#stopOnAbort(turn, signal);
+    return turn;
+  }
+
+  async close({ graceMs } = {}) {
+    await native(this.#native.close(graceMs));
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    await this.close();
+  }
+
+  #stopOnAbort(turn, signal) {
+    // A stop that cannot be noted in the store has stopped the run all the same.
+    const stop = () => void turn.stop().catch(() => {});
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    const forget = () => signal.removeEventListener('abort', stop);
+    turn.done().then(forget, forget);
+  }
+}
+
+module.exports = { Engine };

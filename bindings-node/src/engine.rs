@@ -1,0 +1,50 @@
+//! The engine.
+
+use std::time::Duration;
+
+use napi::Result;
+use napi_derive::napi;
+use turnkeep::tool::Mailbox;
+use turnkeep::{Engine, EngineOptions, TurnRequest};
+
+use crate::error::to_js;
+use crate::turn::NativeTurn;
+
+/// An open engine.
+#[napi]
+pub struct NativeEngine {
+    engine: Engine,
+}
+
+/// Opens an engine; `options` is the JSON of `EngineOptions`.
+#[napi]
+pub(crate) async fn open_engine(options: String) -> Result<NativeEngine> {
+    let options = EngineOptions::from_json(&options).map_err(to_js)?;
+    let engine = Engine::open(options).await.map_err(to_js)?;
+    Ok(NativeEngine { engine })
+}
+
+#[napi]
+impl NativeEngine {
+    /// Begins a turn; `request` is the JSON of `TurnRequest`.
+    #[napi]
+    pub async fn start_turn(&self, request: String) -> Result<NativeTurn> {
+        let request = TurnRequest::from_json(&request).map_err(to_js)?;
+        let (mailbox, tools) = Mailbox::new(request.tools.clone());
+        let turn = self.engine.start_turn(request, tools).await.map_err(to_js)?;
+        Ok(NativeTurn::new(turn, mailbox))
+    }
+
+    /// Answers a question about stored things; JSON in, JSON out.
+    #[napi]
+    pub async fn call(&self, method: String, params: String) -> Result<String> {
+        self.engine.call(&method, &params).await.map_err(to_js)
+    }
+
+    /// Closes the engine.
+    #[napi]
+    pub async fn close(&self, grace_ms: Option<u32>) -> Result<()> {
+        let grace = grace_ms.map(|millis| Duration::from_millis(millis.into()));
+        self.engine.close(grace).await.map_err(to_js)
+    }
+}

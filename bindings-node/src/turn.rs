@@ -1,0 +1,136 @@
+//! A turn, its readers and its tool calls.
+
+use std::sync::Arc;
+
+use napi::Result;
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+use turnkeep::model::Json;
+use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage};
+use turnkeep::{Error, Turn, TurnReader};
+
+use crate::error::to_js;
+
+/// A turn of this process.
+#[napi]
+pub struct NativeTurn {
+    turn: Arc<Turn>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl NativeTurn {
+    pub(crate) fn new(turn: Turn, mailbox: Mailbox) -> Self {
+        Self { turn: Arc::new(turn), mailbox: Arc::new(mailbox) }
+    }
+}
+
+#[napi]
+impl NativeTurn {
+    /// `{runId, chatId, messageId}` as JSON.
+    #[napi(catch_unwind)]
+    pub fn ids(&self) -> String {
+        self.turn.to_json()
+    }
+
+    /// A reader from the first chunk on.
+    #[napi(catch_unwind)]
+    pub fn reader(&self) -> NativeReader {
+        NativeReader { reader: Mutex::new(Some(self.turn.chunks())), closed: watch::Sender::new(false) }
+    }
+
+    /// Asks the run to stop.
+    #[napi]
+    pub async fn stop(&self) -> Result<bool> {
+        self.turn.stop().await.map_err(to_js)
+    }
+
+    /// Waits for the outcome; its JSON.
+    #[napi]
+    pub async fn done(&self) -> Result<String> {
+        let outcome = self.turn.done().await.map_err(to_js)?;
+        serde_json::to_string(&outcome).map_err(|_| to_js(Error::internal("the outcome could not be encoded")))
+    }
+
+    /// The next message for the host's tools: `{type: "call", ticket, call}` or `{type: "cancelled", ticket}`; `null`
+    /// when the turn has no more.
+    #[napi]
+    pub async fn next_tool_message(&self) -> Result<Option<String>> {
+        let Some(message) = self.mailbox.next().await else { return Ok(None) };
+        let message = match message {
+            MailboxMessage::Call(ticket, invocation) => {
+                let call = Json::from_value(&invocation)
+                    .map_err(|_| to_js(Error::internal("a tool call could not be encoded")))?;
+                // The call is JSON already, and its numbers must stay as the model wrote them.
+                format!(r#"{{"type":"call","ticket":{ticket},"call":{}}}"#, call.get())
+            }
+            MailboxMessage::Cancelled(ticket) => Value::to_string(&json!({"type": "cancelled", "ticket": ticket})),
+        };
+        Ok(Some(message))
+    }
+
+    /// Answers a call with the JSON of its output.
+    #[napi(catch_unwind)]
+    pub fn respond(&self, ticket: i64, output: String) -> Result<bool> {
+        let output = Json::parse(&output).map_err(|_| to_js(Error::invalid("output", "is not JSON")))?;
+        Ok(self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Ok(output)))
+    }
+
+    /// Answers a call with the text of its error.
+    #[napi(catch_unwind)]
+    pub fn fail(&self, ticket: i64, error: String) -> bool {
+        self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Err(error))
+    }
+}
+
+/// A place in a turn's chunks.
+#[napi]
+pub struct NativeReader {
+    reader: Mutex<Option<TurnReader>>,
+    closed: watch::Sender<bool>,
+}
+
+#[napi]
+impl NativeReader {
+    /// The next chunks as JSON texts; empty at the end, and once the reader is closed.
+    #[napi]
+    pub async fn next(&self, limit: u32) -> Vec<String> {
+        let mut closed = self.closed.subscribe();
+        let mut reader = self.reader.lock().await;
+        let Some(open) = reader.as_mut() else { return Vec::new() };
+        tokio::select! {
+            // The sender lives in `self`.
+            _ = async { closed.wait_for(|closed| *closed).await.map(drop) } => {
+                *reader = None;
+                Vec::new()
+            }
+            batch = open.next_batch(limit as usize) => batch.iter().map(|chunk| chunk.to_string()).collect(),
+        }
+    }
+
+    /// The next bytes of the stream over HTTP; `null` at the end, and once the reader is closed.
+    #[napi]
+    pub async fn next_sse(&self, limit: u32) -> Option<Buffer> {
+        let mut closed = self.closed.subscribe();
+        let mut reader = self.reader.lock().await;
+        let open = reader.as_mut()?;
+        tokio::select! {
+            _ = async { closed.wait_for(|closed| *closed).await.map(drop) } => {
+                *reader = None;
+                None
+            }
+            events = open.next_sse(limit as usize) => events.map(|events| Buffer::from(events.into_bytes())),
+        }
+    }
+
+    /// Leaves. A pending `next` ends at once.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+        // Where a `next` is pending it holds the lock, sees the flag and lets go of the reader itself.
+        if let Ok(mut reader) = self.reader.try_lock() {
+            *reader = None;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// One of several scripts that end without closing their engine: `forgetful.mjs NAME DATABASE BASE_URL`.
+
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+
+import { Engine } from '../../index.mjs';
+
+const [name, database, baseUrl] = workerData ?? process.argv.slice(2);
+const user = { workspaceId: 'w', userId: 'u' };
+const ready = () => console.log('ready');
+
+let inTool;
+const toolRuns = new Promise((resolve) => { inTool = resolve; });
+const tools = {
+  tool: { execute: () => 'ok' },
+  hang: { execute: () => { inTool(); return new Promise(() => {}); } },
+};
+
+const open = () =>
+  Engine.open({
+    store: `sqlite:${database}`,
+    providers: { default: { driver: 'openai-compatible', model: 'm', baseUrl } },
+    tools,
+  });
+const begin = async () => (await open()).startTurn({ ...user, message: 'go' });
+const untilText = async (turn) => {
+  for await (const chunk of turn.chunks()) if (chunk.type === 'text-delta') return;
+};
+
+const scripts = {
+  async finished() {
+    await (await begin()).done();
+    ready();
+  },
+  async idle() {
+    await open();
+    ready();
+  },
+  async unread() {
+    await begin();
+    ready();
+  },
+  async exit() {
+    await untilText(await begin());
+    ready();
+    process.exit(0);
+  },
+  async exitInTool() {
+    await begin();
+    await toolRuns;
+    ready();
+    process.exit(0);
+  },
+  async throws() {
+    await untilText(await begin());
+    ready();
+    throw new Error('on purpose');
+  },
+  async worker() {
+    if (!isMainThread) return void (await (await begin()).done());
+    const worker = new Worker(new URL(import.meta.url), { workerData: [name, database, baseUrl] });
+    await new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
+    ready();
+  },
+  async terminated() {
+    if (!isMainThread) {
+      await untilText(await begin());
+      return parentPort.postMessage('streaming');
+    }
+    const worker = new Worker(new URL(import.meta.url), { workerData: [name, database, baseUrl] });
+    await new Promise((resolve) => worker.once('message', resolve));
+    await worker.terminate();
+    ready();
+  },
+};
+
+await scripts[name]();

@@ -1,0 +1,140 @@
+// The AI SDK as the judge: its chunk schemas, its reducer and its transport.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+
+import * as oldest from 'ai';
+import * as newest from 'ai-newest';
+
+import { finish, reasoning, text, toolCall } from '../../examples/demo/provider.mjs';
+import { answer, collect, user, world } from './world.mjs';
+
+const tools = {
+  weather: { execute: ({ city }) => ({ city, tempC: 21 }) },
+  broken: { execute: () => { throw new Error('it broke'); } },
+};
+
+const scripts = {
+  'two tools': () => [
+    [reasoning('Hm.'), text('Looking. '), toolCall(0, 'a', 'weather', { city: 'Oslo' }), toolCall(1, 'b', 'broken', {}), ...finish('tool_calls', 20, 8)],
+    answer('Done.'),
+  ],
+  'the same call id in every step': () => [
+    [toolCall(0, 'call_0', 'weather', { city: 'Oslo' }), ...finish('tool_calls', 1, 1)],
+    [toolCall(0, 'call_0', 'weather', { city: 'Rome' }), ...finish('tool_calls', 1, 1)],
+    answer('Done.'),
+  ],
+  'an unknown tool': () => [[toolCall(0, 'a', 'nope', { x: 1 }), ...finish('tool_calls', 1, 1)], answer('Sorry.')],
+  'a broken stream': () => [[text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })]],
+  'a refusal': () => [{ status: 500, body: 'oops' }],
+  'a stop': () => [{ events: [text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })], then: 'hang' }],
+};
+
+async function run(t, name) {
+  const { engine } = await world(t, scripts[name](), { tools });
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  if (name === 'a stop') {
+    for await (const chunk of turn.chunks()) if (chunk.type === 'tool-input-delta') break;
+    await turn.stop();
+  }
+  await turn.done();
+  const [, message] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+  return { turn, message, chunks: await collect(turn.chunks()) };
+}
+
+const plain = (value) => JSON.parse(JSON.stringify(value));
+
+/** What a client's message is compared in: the reducer keeps a bad input apart, and newer ones name reasoning blocks. */
+function comparable(part) {
+  const { rawInput, id, ...rest } = plain(part);
+  return rawInput === undefined ? rest : { ...rest, input: rawInput };
+}
+
+for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest ai 6': newest })) {
+  for (const name of Object.keys(scripts)) {
+    test(`${version} accepts every chunk and reduces to the stored message: ${name}`, async (t) => {
+      const { turn, message, chunks } = await run(t, name);
+      const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
+      for (const chunk of chunks) {
+        const { success, error } = await schema.validate(chunk);
+        assert.ok(success, `${JSON.stringify(chunk)}: ${error}`);
+      }
+      const stream = new ReadableStream({
+        start(controller) {
+          chunks.forEach((chunk) => controller.enqueue(chunk));
+          controller.close();
+        },
+      });
+      const errors = [];
+      const reduced = (await collect(sdk.readUIMessageStream({ stream, onError: (error) => errors.push(error.message) }))).at(-1);
+      assert.deepEqual(errors, chunks.filter(({ type }) => type === 'error').map(({ errorText }) => errorText));
+      if (reduced === undefined) return assert.deepEqual(message.metadata.parts, []);
+      assert.equal(reduced.id, message.id);
+      assert.equal(reduced.role, message.role);
+      assert.deepEqual(reduced.parts.map(comparable), message.metadata.parts);
+      const { chatId, runId, usage } = plain(reduced.metadata);
+      assert.deepEqual([chatId, runId, usage], [turn.chatId, turn.runId, message.metadata.usage]);
+    });
+  }
+
+  test(`${version} rejects what is not a chunk`, async () => {
+    const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
+    assert.equal((await schema.validate({ type: 'text-delta', id: '1' })).success, false);
+  });
+
+  test(`${version} reads back what is piped over HTTP`, async (t) => {
+    const { engine } = await world(t, scripts['two tools'](), { tools });
+    let turn;
+    const server = createServer(async (request, response) => {
+      for await (const _ of request);
+      turn = await engine.startTurn({ ...user, message: 'go' });
+      await turn.pipe(response, { headers: { 'x-mine': '1' } });
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    let headers;
+    const transport = new sdk.DefaultChatTransport({
+      api: `http://127.0.0.1:${server.address().port}/`,
+      fetch: async (...call) => {
+        const response = await fetch(...call);
+        headers = response.headers;
+        return response;
+      },
+    });
+    const stream = await transport.sendMessages({
+      chatId: 'c',
+      trigger: 'submit-message',
+      messages: [{ id: '1', role: 'user', parts: [{ type: 'text', text: 'go' }] }],
+    });
+    const received = await collect(stream);
+    assert.deepEqual(received.map(plain), await collect(turn.chunks()));
+    assert.equal(headers.get('content-type'), 'text/event-stream');
+    assert.equal(headers.get('x-vercel-ai-ui-message-stream'), 'v1');
+    assert.equal(headers.get('x-mine'), '1');
+  });
+}
+
+test('a client that leaves ends the pipe and not the run', async (t) => {
+  const { engine } = await world(t, () => ({ events: [text('half')], then: 'hang' }));
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  let piped;
+  const server = createServer((_, response) => { piped = turn.pipe(response, { heartbeatMs: 5 }); });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const response = await fetch(`http://127.0.0.1:${server.address().port}/`);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let received = '';
+  while (!received.includes('half') || !received.includes(': ping\n\n')) received += (await reader.read()).value;
+  await reader.cancel();
+  await piped;
+  assert.equal((await engine.runs.get({ ...user, runId: turn.runId })).status, 'running');
+});
+
+test('the bytes end with the terminator', async (t) => {
+  const { engine } = await world(t, [answer('hi')]);
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  const bytes = Buffer.concat(await collect(turn.sse())).toString();
+  assert.match(bytes, /^data: \{"type":"start"/);
+  assert.ok(bytes.endsWith('\n\ndata: [DONE]\n\n'));
+});
