@@ -1,0 +1,269 @@
+//! The engine handle: opening, closing, and the questions that are answered at once.
+
+use std::ffi::c_char;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle as RuntimeHandle, Runtime};
+use turnkeep::{EngineOptions, Result};
+
+use crate::boundary;
+use crate::bytes::Bytes;
+use crate::error::Error;
+use crate::handle::{Handle, Out, text};
+use crate::status::{Status, TURNKEEP_OK};
+use crate::wait::{limit, wait};
+
+/// Threads of an engine that drive its turns. They wait most of the time; the store has threads of its own.
+const WORKER_THREADS: usize = 2;
+
+/// An engine on a store, with threads of its own.
+///
+/// Any number of threads may use it at once. turnkeep_engine_free() must be the last call with it, and no other call
+/// with it may be in progress; turns and tool calls of the engine may be in use meanwhile and remain valid afterwards.
+pub struct Engine {
+    engine: turnkeep::Engine,
+    /// Taken out only when the handle is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Handle for Engine {
+    const NAME: &'static str = "engine";
+}
+
+impl Engine {
+    fn open(options: EngineOptions) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .thread_name("turnkeep")
+            .enable_all()
+            .build()
+            .map_err(|error| turnkeep::Error::internal("the engine's threads cannot be started").with_source(error))?;
+        match wait_in(runtime.handle(), turnkeep::Engine::open(options)) {
+            Ok(engine) => Ok(Self { engine, runtime: Some(runtime) }),
+            Err(error) => {
+                shut_down(runtime);
+                Err(error)
+            }
+        }
+    }
+
+    /// The runtime's handle; absent only while the engine is being dropped.
+    pub(crate) fn runtime(&self) -> Result<&RuntimeHandle> {
+        self.runtime.as_ref().map(Runtime::handle).ok_or_else(|| turnkeep::Error::internal("the engine has no runtime"))
+    }
+
+    pub(crate) fn wait<F: Future>(&self, future: impl FnOnce(turnkeep::Engine) -> F) -> Result<F::Output> {
+        Ok(wait_in(self.runtime()?, future(self.engine.clone())))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever wants to wait for running turns or to hear of errors closes before.
+        let _ = self.wait(|engine| async move { engine.close(Some(Duration::ZERO)).await });
+        if let Some(runtime) = self.runtime.take() {
+            shut_down(runtime);
+        }
+    }
+}
+
+/// Waits for a future that may need a runtime around it.
+fn wait_in<F: Future>(runtime: &RuntimeHandle, future: F) -> F::Output {
+    let _context = runtime.enter();
+    wait(future)
+}
+
+/// Waits for the runtime's threads, also for a tool callback that one of them is in. A thread that is the runtime's own,
+/// or another runtime's, must not wait.
+fn shut_down(runtime: Runtime) {
+    if RuntimeHandle::try_current().is_ok() {
+        runtime.shutdown_background();
+    } else {
+        drop(runtime);
+    }
+}
+
+/// Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
+///
+/// `options` is a JSON object: {"store": "sqlite:PATH" or "sqlite::memory:", "instanceId"?, "runs"?, "providers"?,
+/// "prompt"?}. `engine` receives a handle for turnkeep_engine_free().
+///
+/// Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
+///
+/// # Safety
+/// `options` is NULL or holds `options_len` bytes; `engine` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_open(
+    options: *const c_char,
+    options_len: usize,
+    engine: *mut *mut Engine,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (options, place) = unsafe { (text(options, options_len, "options")?, Out::new(engine, "engine")?) };
+        place.set(Engine::open(EngineOptions::from_json(options)?)?.give());
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Refuses new turns, lets those that run go on for `grace_ms` (5 seconds when negative), settles the rest as aborted
+/// with the reason "shutdown", and closes the store. Later calls answer ENGINE_CLOSED; closing again does nothing. The
+/// handle remains to be freed.
+///
+/// Errors: STORE_UNAVAILABLE when the store could not be closed in order; it is closed all the same.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_close(engine: *const Engine, grace_ms: i64, error: *mut *mut Error) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let engine = unsafe { Engine::borrow(engine)? };
+        engine.wait(|engine| async move { engine.close(limit(grace_ms)).await })??;
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Closes the engine, without grace unless turnkeep_engine_close() has been called before, ends its threads and frees
+/// it. It returns only after the tool callbacks that are in progress; no callback runs afterwards. Turns and tool calls
+/// remain valid and are freed on their own. NULL does nothing.
+///
+/// Called inside a tool callback it cannot wait for that callback, and returns before the engine's threads have ended.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed, and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_free(engine: *mut Engine) {
+    boundary::contain(|| {
+        // SAFETY: as the caller has promised.
+        drop(unsafe { Engine::take(engine) });
+    });
+}
+
+/// One run, as JSON. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_get(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.get", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The newest run of a chat, as JSON; null in a chat that never had one. `params` is {"workspaceId", "userId",
+/// "chatId"}. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_latest_for_chat(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.latestForChat", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and either "runId" or "chatId". `result` is
+/// true, or false when there is nothing left to stop, and is freed by turnkeep_bytes_free().
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_stop(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.stop", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId"}. `result` is
+/// freed by turnkeep_bytes_free().
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_messages(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.messages", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// A chat as Markdown, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
+/// `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_export(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.export", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// # Safety
+/// As for the functions that use it.
+unsafe fn ask(
+    engine: *const Engine,
+    method: &'static str,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+) -> Result<Status> {
+    // SAFETY: as the caller has promised.
+    let (engine, params, place) =
+        unsafe { (Engine::borrow(engine)?, text(params, params_len, "params")?, Out::new(result, "result")?) };
+    let answer = engine.wait(|engine| async move { engine.call(method, params).await })??;
+    place.set(Bytes::give(&answer));
+    Ok(TURNKEEP_OK)
+}

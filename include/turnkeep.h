@@ -1,0 +1,550 @@
+/*
+ * turnkeep: durable, server-side runs for AI-agent chats.
+ *
+ * ffi/README.md in turnkeep's repository holds the rules that all of these functions follow: what NULL does, who
+ * frees what, which threads may call what, and what the status codes mean.
+ */
+
+#ifndef TURNKEEP_H
+#define TURNKEEP_H
+
+/* Generated from ffi/src by cbindgen. Changes made here are overwritten. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header. turnkeep_version() tells that of the library. */
+#define TURNKEEP_VERSION "0.1.0"
+#define TURNKEEP_VERSION_MAJOR 0
+#define TURNKEEP_VERSION_MINOR 1
+#define TURNKEEP_VERSION_PATCH 0
+
+/**
+ * It worked; the outputs are written.
+ */
+#define TURNKEEP_OK 0
+
+/**
+ * There is nothing more to come. Not an error; no output is written.
+ */
+#define TURNKEEP_DONE 1
+
+/**
+ * The time is up, and the call may be repeated. Not an error; no output is written.
+ */
+#define TURNKEEP_TIMEOUT 2
+
+/**
+ * A pointer is NULL, a text is not UTF-8 or not JSON, or a field is missing or wrong; the message names it.
+ */
+#define TURNKEEP_INVALID_INPUT 1001
+
+/**
+ * The thing belongs to somebody else.
+ */
+#define TURNKEEP_FORBIDDEN 1002
+
+/**
+ * There is no such thing.
+ */
+#define TURNKEEP_NOT_FOUND 1003
+
+/**
+ * The payload is over its documented limit.
+ */
+#define TURNKEEP_PAYLOAD_TOO_LARGE 1004
+
+/**
+ * The media type is not on the list.
+ */
+#define TURNKEEP_UNSUPPORTED_MEDIA 1005
+
+/**
+ * Another run is active in the chat; details.activeRunId names it.
+ */
+#define TURNKEEP_A_RUN_ALREADY_ACTIVE 2001
+
+/**
+ * The run could not be written.
+ */
+#define TURNKEEP_A_RUN_BEGIN_FAILED 2002
+
+/**
+ * Another process owns the run now.
+ */
+#define TURNKEEP_LEASE_LOST 2003
+
+/**
+ * A run other than the one to supersede is active.
+ */
+#define TURNKEEP_SUPERSEDE_TARGET_MISMATCH 2004
+
+/**
+ * The run to supersede did not settle in time.
+ */
+#define TURNKEEP_SUPERSEDE_TIMEOUT 2005
+
+/**
+ * The run to supersede is not a run of this chat.
+ */
+#define TURNKEEP_SUPERSEDE_INVALID 2006
+
+/**
+ * The store cannot be reached or written.
+ */
+#define TURNKEEP_STORE_UNAVAILABLE 3001
+
+/**
+ * The engine is shutting down or closed.
+ */
+#define TURNKEEP_ENGINE_CLOSED 3002
+
+/**
+ * A stored secret cannot be read with the application secret in use.
+ */
+#define TURNKEEP_SECRET_UNREADABLE 3003
+
+/**
+ * No usable chat provider is configured.
+ */
+#define TURNKEEP_AI_NOT_CONFIGURED 4001
+
+/**
+ * No usable embedding provider is configured.
+ */
+#define TURNKEEP_EMBEDDING_NOT_CONFIGURED 4002
+
+/**
+ * No usable speech-to-text provider is configured.
+ */
+#define TURNKEEP_STT_NOT_CONFIGURED 4003
+
+/**
+ * The provider refused or failed.
+ */
+#define TURNKEEP_PROVIDER_ERROR 4004
+
+/**
+ * Too many requests in a window.
+ */
+#define TURNKEEP_RATE_LIMITED 4005
+
+/**
+ * The budget of the window is spent.
+ */
+#define TURNKEEP_BUDGET_EXHAUSTED 4006
+
+/**
+ * A bug in turnkeep.
+ */
+#define TURNKEEP_INTERNAL 9001
+
+/**
+ * The version of the binary interface. It is the number at the end of the shared library's name and rises with every
+ * change that a compiled program could notice, other than additions.
+ */
+#define TURNKEEP_ABI_VERSION 0
+
+/**
+ * An engine on a store, with threads of its own.
+ *
+ * Any number of threads may use it at once. turnkeep_engine_free() must be the last call with it, and no other call
+ * with it may be in progress; turns and tool calls of the engine may be in use meanwhile and remain valid afterwards.
+ */
+typedef struct turnkeep_engine turnkeep_engine;
+
+/**
+ * What went wrong. A function that fails writes one to its last parameter, unless that is NULL; turnkeep_error_free()
+ * gives it back. It does not change, so any number of threads may read it.
+ */
+typedef struct turnkeep_error turnkeep_error;
+
+/**
+ * A call of a tool that waits for its answer.
+ *
+ * Any thread may use it, but only one at a time. It remains valid after its turn and its engine have been freed.
+ */
+typedef struct turnkeep_tool_call turnkeep_tool_call;
+
+/**
+ * A turn that was begun, and a place in its chunks.
+ *
+ * Any number of threads may use it at once; several that call turnkeep_turn_next() share the one place, and each chunk
+ * goes to one of them. turnkeep_turn_free() must be the last call with it, and no other call with it may be in
+ * progress. It remains valid after its engine has been freed: the chunks so far and the outcome can still be read.
+ */
+typedef struct turnkeep_turn turnkeep_turn;
+
+/**
+ * A text that turnkeep has made and that turnkeep_bytes_free() gives back. It is UTF-8 and may hold NULs when it is not
+ * JSON; one more NUL, which `len` does not count, follows it.
+ */
+typedef struct turnkeep_bytes {
+    /**
+     * The first byte.
+     */
+    const char *data;
+    /**
+     * How many bytes there are.
+     */
+    size_t len;
+} turnkeep_bytes;
+
+/**
+ * What a function that can fail returns: TURNKEEP_OK, one of the other outcomes below 1000, or the number of an error.
+ * Numbers never change their meaning; new ones may be added.
+ */
+typedef int32_t turnkeep_status;
+
+/**
+ * Takes a tool call over. It must end in exactly one of turnkeep_tool_call_respond(), turnkeep_tool_call_fail() and
+ * turnkeep_tool_call_free(), by any thread, during the callback or later.
+ *
+ * Callbacks come on threads of turnkeep's, at most one at a time for a turn; those of different turns may come at
+ * once. The calls of one step come in any order. A callback that takes long delays the turn's other calls and nothing
+ * else: work that may take long belongs on a thread of the host's.
+ *
+ * `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
+ * turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
+ * were called inside a callback, which they cannot wait for.
+ *
+ * A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
+ */
+typedef void (*turnkeep_tool_callback)(void *user_data, struct turnkeep_tool_call *call);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The library's TURNKEEP_ABI_VERSION. A program that was compiled with another one must not use the library.
+ */
+uint32_t turnkeep_abi_version(void);
+
+/**
+ * The library's version, such as "0.1.0", ended by a NUL; it is not to be freed.
+ */
+const char *turnkeep_version(void);
+
+/**
+ * Frees the text and sets `bytes` to NULL and 0, so that freeing it again does nothing. NULL does nothing, nor does a
+ * `data` of NULL. The struct itself is the caller's.
+ *
+ * The caller sees to it that:
+ * `bytes` is NULL, or was written by turnkeep, or is zeroed.
+ */
+void turnkeep_bytes_free(struct turnkeep_bytes *bytes);
+
+/**
+ * The number that the failing function has returned; TURNKEEP_OK for NULL.
+ *
+ * The caller sees to it that:
+ * `error` is NULL or an error that has not been freed.
+ */
+turnkeep_status turnkeep_error_code(const struct turnkeep_error *error);
+
+/**
+ * The code as every language spells it, such as "A_RUN_ALREADY_ACTIVE", ended by a NUL. It is valid until the error is
+ * freed. NULL for NULL.
+ *
+ * The caller sees to it that:
+ * `error` is NULL or an error that has not been freed.
+ */
+const char *turnkeep_error_name(const struct turnkeep_error *error);
+
+/**
+ * One line for people, ended by a NUL. `len`, unless it is NULL, is set to its length, since it may hold NULs itself.
+ * It is valid until the error is freed. NULL for NULL, with `len` unchanged.
+ *
+ * The caller sees to it that:
+ * `error` is NULL or an error that has not been freed; `len` is NULL or may be written to.
+ */
+const char *turnkeep_error_message(const struct turnkeep_error *error, size_t *len);
+
+/**
+ * {"code","message","httpStatus","details"} as JSON, ended by a NUL. `len`, unless it is NULL, is set to its length.
+ * It is valid until the error is freed. NULL for NULL, with `len` unchanged.
+ *
+ * The caller sees to it that:
+ * `error` is NULL or an error that has not been freed; `len` is NULL or may be written to.
+ */
+const char *turnkeep_error_json(const struct turnkeep_error *error, size_t *len);
+
+/**
+ * Frees the error. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `error` is NULL or an error that has not been freed, and is not used again.
+ */
+void turnkeep_error_free(struct turnkeep_error *error);
+
+/**
+ * Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
+ *
+ * `options` is a JSON object: {"store": "sqlite:PATH" or "sqlite::memory:", "instanceId"?, "runs"?, "providers"?,
+ * "prompt"?}. `engine` receives a handle for turnkeep_engine_free().
+ *
+ * Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
+ *
+ * The caller sees to it that:
+ * `options` is NULL or holds `options_len` bytes; `engine` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_open(const char *options,
+                                     size_t options_len,
+                                     struct turnkeep_engine **engine,
+                                     struct turnkeep_error **error);
+
+/**
+ * Refuses new turns, lets those that run go on for `grace_ms` (5 seconds when negative), settles the rest as aborted
+ * with the reason "shutdown", and closes the store. Later calls answer ENGINE_CLOSED; closing again does nothing. The
+ * handle remains to be freed.
+ *
+ * Errors: STORE_UNAVAILABLE when the store could not be closed in order; it is closed all the same.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_close(const struct turnkeep_engine *engine,
+                                      int64_t grace_ms,
+                                      struct turnkeep_error **error);
+
+/**
+ * Closes the engine, without grace unless turnkeep_engine_close() has been called before, ends its threads and frees
+ * it. It returns only after the tool callbacks that are in progress; no callback runs afterwards. Turns and tool calls
+ * remain valid and are freed on their own. NULL does nothing.
+ *
+ * Called inside a tool callback it cannot wait for that callback, and returns before the engine's threads have ended.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed, and is not used again.
+ */
+void turnkeep_engine_free(struct turnkeep_engine *engine);
+
+/**
+ * One run, as JSON. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_get(const struct turnkeep_engine *engine,
+                                 const char *params,
+                                 size_t params_len,
+                                 struct turnkeep_bytes *result,
+                                 struct turnkeep_error **error);
+
+/**
+ * The newest run of a chat, as JSON; null in a chat that never had one. `params` is {"workspaceId", "userId",
+ * "chatId"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_latest_for_chat(const struct turnkeep_engine *engine,
+                                             const char *params,
+                                             size_t params_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and either "runId" or "chatId". `result` is
+ * true, or false when there is nothing left to stop, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
+ * The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId"}. `result` is
+ * freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * A chat as Markdown, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * Begins a turn: the user's message is stored, the run holds the chat, the model is called.
+ *
+ * `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
+ * "provider"?, "detached"?, "trigger"?, "busy"?}. Each of "tools" is {"name", "description"?, "inputSchema"?,
+ * "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without tools. It is
+ * passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at turnkeep_tool_callback.
+ * `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this function returns.
+ *
+ * Errors: INVALID_INPUT naming the field ("toolCallback" for one that is missing), AI_NOT_CONFIGURED, FORBIDDEN,
+ * NOT_FOUND, A_RUN_ALREADY_ACTIVE with details.activeRunId, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED. In
+ * every case nothing is left behind and no provider has been called.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `request` is NULL or holds `request_len` bytes;
+ * `tool_callback` and `user_data` may be used on any thread; `turn` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_start(const struct turnkeep_engine *engine,
+                                    const char *request,
+                                    size_t request_len,
+                                    turnkeep_tool_callback tool_callback,
+                                    void *user_data,
+                                    struct turnkeep_turn **turn,
+                                    struct turnkeep_error **error);
+
+/**
+ * The turn's next chunk, from the first one on: a chunk of the AI SDK's UI message stream, as JSON.
+ *
+ * Waits for up to `timeout_ms`, for ever when it is negative. TURNKEEP_OK: `chunk` is written and freed by
+ * turnkeep_bytes_free(). TURNKEEP_TIMEOUT: there was none in that time. TURNKEEP_DONE: the turn has ended and every
+ * chunk has been given out.
+ *
+ * Errors: INVALID_INPUT.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed; `chunk` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_next(const struct turnkeep_turn *turn,
+                                   int64_t timeout_ms,
+                                   struct turnkeep_bytes *chunk,
+                                   struct turnkeep_error **error);
+
+/**
+ * {"runId", "chatId", "messageId"}, also of a chat that the turn has created. `ids` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed; `ids` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_ids(const struct turnkeep_turn *turn,
+                                  struct turnkeep_bytes *ids,
+                                  struct turnkeep_error **error);
+
+/**
+ * Asks the run to stop; turnkeep_turn_done() tells when it has. `stopped` receives 1, or 0 when it has settled already.
+ *
+ * Errors: INVALID_INPUT; STORE_UNAVAILABLE when the stop could not be noted, though the run is stopped all the same;
+ * ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed; `stopped` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_stop(const struct turnkeep_turn *turn, int32_t *stopped, struct turnkeep_error **error);
+
+/**
+ * Waits for the end of the turn, and of its tool callbacks, for up to `timeout_ms`, for ever when it is negative.
+ *
+ * TURNKEEP_OK: `outcome` is {"runId", "chatId", "messageId", "status", "reason", "error", "finishReason", "usage",
+ * "stepCount"}, all of it on disk, and freed by turnkeep_bytes_free(). A failed turn is an outcome, not an error.
+ * TURNKEEP_TIMEOUT: it goes on. May be called any number of times. Inside a tool callback it waits for the turn only.
+ *
+ * Errors: INVALID_INPUT; LEASE_LOST when another process owns the run now; STORE_UNAVAILABLE when the end could not be
+ * written.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed; `outcome` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_done(const struct turnkeep_turn *turn,
+                                   int64_t timeout_ms,
+                                   struct turnkeep_bytes *outcome,
+                                   struct turnkeep_error **error);
+
+/**
+ * Frees the turn, which goes on without it; only one that was begun with "detached": false stops, when its chunks have
+ * not been read to the end. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed, and is not used again.
+ */
+void turnkeep_turn_free(struct turnkeep_turn *turn);
+
+/**
+ * The call as JSON: {"toolCallId", "toolName", "input", "chatId", "runId", "messageId"}, with the input checked against
+ * the tool's schema. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
+ *
+ * Errors: INVALID_INPUT.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed; `json` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_tool_call_json(const struct turnkeep_tool_call *call,
+                                        struct turnkeep_bytes *json,
+                                        struct turnkeep_error **error);
+
+/**
+ * 1 when nobody waits for the answer any more, because the run was stopped, the call's time is up or the engine has
+ * been closed; else 0. 1 for NULL. The call remains to be answered or freed; an answer is ignored.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed.
+ */
+int32_t turnkeep_tool_call_cancelled(const struct turnkeep_tool_call *call);
+
+/**
+ * Answers the call with any JSON value, and frees it. On INVALID_INPUT, when `output` is not JSON, the call remains to
+ * be answered. The answer to a cancelled call is accepted and ignored.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed, and is not used again after TURNKEEP_OK; `output`
+ * is NULL or holds `output_len` bytes; `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_tool_call_respond(struct turnkeep_tool_call *call,
+                                           const char *output,
+                                           size_t output_len,
+                                           struct turnkeep_error **error);
+
+/**
+ * Answers the call with a failure, of which the model and the reader are told this text, and frees it. On
+ * INVALID_INPUT the call remains to be answered. The answer to a cancelled call is accepted and ignored.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed, and is not used again after TURNKEEP_OK; `reason`
+ * is NULL or holds `reason_len` bytes; `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_tool_call_fail(struct turnkeep_tool_call *call,
+                                        const char *reason,
+                                        size_t reason_len,
+                                        struct turnkeep_error **error);
+
+/**
+ * Frees the call. The model is told that the tool did not answer. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed, and is not used again.
+ */
+void turnkeep_tool_call_free(struct turnkeep_tool_call *call);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TURNKEEP_H */
