@@ -1,0 +1,248 @@
+"""The engine, and the questions that can be put to it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from turnkeep import _exit, _native
+from turnkeep._json import decode, encode_fields
+from turnkeep._tools import Tool, ToolPump
+from turnkeep._turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+
+class Engine:
+    """An engine on a store, with threads of its own. All methods block and may be called from any thread.
+
+    Close it, or use it in a ``with`` block. One that is forgotten is closed at exit or when it is collected, without
+    grace for its running turns. It belongs to the process that opened it: a forked child opens its own.
+    """
+
+    def __init__(self, native: _native.Engine, tools: Sequence[Tool]) -> None:
+        """Engines are made by :meth:`Engine.open`."""
+        self._native = native
+        self._tools = tuple(tools)
+        self._pumps: weakref.WeakSet[ToolPump] = weakref.WeakSet()
+        self._process = os.getpid()
+        self._closed = False
+        _exit.register(self)
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        store: str,
+        instance_id: str | None = None,
+        runs: Mapping[str, Any] | None = None,
+        providers: Mapping[str, Mapping[str, Any]] | None = None,
+        prompt: Mapping[str, Any] | None = None,
+        app_secret: str | None = None,
+        tools: Sequence[Tool] = (),
+    ) -> Engine:
+        """Opens the store and settles what dead processes left in it.
+
+        :param store: ``sqlite:PATH`` or ``sqlite::memory:``
+        :param instance_id: what this process is called in leases
+        :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``toolTimeoutMs``, ``stopPollMs``
+        :param providers: by name, each ``{driver, model, baseUrl, apiKey?, contextWindow?}``
+        :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
+        :param app_secret: the secret that stored keys are encrypted with
+        :param tools: tools for every turn; a turn's own tool of the same name takes the place of one of these
+        :raises TurnkeepError: ``INVALID_INPUT`` naming the option, ``STORE_UNAVAILABLE``
+        """
+        options = {
+            "store": store,
+            "instanceId": instance_id,
+            "runs": runs,
+            "providers": providers,
+            "prompt": prompt,
+            "appSecret": app_secret,
+        }
+        return cls(_native.Engine.open(encode_fields(options)), tools)
+
+    def start_turn(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        message: str | Mapping[str, Any],
+        chat_id: str | None = None,
+        role_id: str | None = None,
+        open_page: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] | None = None,
+        provider: str | Mapping[str, Any] | None = None,
+        detached: bool | None = None,
+        trigger: str | None = None,
+        busy: str | None = None,
+    ) -> Turn:
+        """Begins a turn: the user's message is stored, the run holds the chat, the model is called.
+
+        :param message: text, or a ``UIMessage`` with ``parts``
+        :param chat_id: created when there is none of this id, and when none is given
+        :param role_id: the role of a chat that is created
+        :param open_page: ``{id?, title?}`` of the page that the user has open
+        :param tools: tools of this turn, besides those of the engine
+        :param provider: the name of a configured one, or settings for this turn only
+        :param detached: ``False``: the run stops when its last reader goes away
+        :param trigger: ``user``, ``autostart``, ``schedule``, ``api`` or ``continue``
+        :param busy: what to do when the chat has an active run: ``reject``
+        :raises TurnkeepError: ``INVALID_INPUT`` naming the field, ``AI_NOT_CONFIGURED``, ``FORBIDDEN``, ``NOT_FOUND``,
+            ``A_RUN_ALREADY_ACTIVE`` with ``activeRunId``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``,
+            ``ENGINE_CLOSED``; nothing is left behind and no provider has been called
+        """
+        own = {tool.name: tool for tool in tools or ()}
+        # The engine's come first in every turn, and a turn's own takes the place of one: what the model is told begins
+        # the same each time, which provider caches depend on.
+        replaced = [own.get(tool.name, tool) for tool in self._tools]
+        names = {tool.name for tool in self._tools}
+        tools = replaced + [tool for tool in tools or () if tool.name not in names]
+        request = {
+            "workspaceId": workspace_id,
+            "userId": user_id,
+            "message": message,
+            "chatId": chat_id,
+            "roleId": role_id,
+            "openPage": open_page,
+            "tools": [tool._definition() for tool in tools] or None,
+            "provider": provider,
+            "detached": detached,
+            "trigger": trigger,
+            "busy": busy,
+        }
+        native = self._native.start_turn(encode_fields(request))
+        return Turn(self, native, self._pump(native, tools) if tools else None)
+
+    @property
+    def runs(self) -> Runs:
+        """What is known of runs."""
+        return Runs(self)
+
+    @property
+    def chats(self) -> Chats:
+        """What is in chats."""
+        return Chats(self)
+
+    def close(self, grace_ms: int | None = None) -> None:
+        """Refuses new turns, lets the running ones go on for ``grace_ms`` (5 s unless given), settles the rest as
+        ``shutdown`` and ends the engine's threads. Closing again does nothing.
+
+        :raises TurnkeepError: ``STORE_UNAVAILABLE`` when the store could not be closed in order
+        """
+        self._native.close(grace_ms)
+        self._after_closing()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # An engine that could not be opened has nothing to close; one of the parent process is not ours to close.
+        if getattr(self, "_closed", True) or self._process != os.getpid():
+            return
+        warnings.warn(f"unclosed engine {self!r}", ResourceWarning, source=self, stacklevel=2)
+        self._exit()
+
+    def _exit(self) -> None:
+        """Closes without grace and within a bounded time."""
+        try:
+            self._native.exit()
+        finally:
+            self._after_closing()
+
+    def _after_closing(self) -> None:
+        self._closed = True
+        _exit.unregister(self)
+        for pump in list(self._pumps):
+            pump.join()
+
+    def _pump(self, native: _native.Turn, tools: Sequence[Tool]) -> ToolPump:
+        try:
+            pump = ToolPump(native, tools, owner=self)
+        except RuntimeError:
+            # No thread can be had, so nobody would answer the turn's calls.
+            native.stop()
+            raise
+        self._pumps.add(pump)
+        return pump
+
+    def _call(self, method: str, **params: Any) -> Any:
+        return decode(self._native.call(method, encode_fields(params)))
+
+
+class Runs:
+    """Questions about runs. Each raises ``NOT_FOUND`` or ``FORBIDDEN`` for what is not the user's."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.runs`."""
+        self._engine = engine
+
+    def get(self, *, workspace_id: str, user_id: str, run_id: str) -> dict[str, Any]:
+        """One run."""
+        run: dict[str, Any] = self._engine._call("runs.get", workspaceId=workspace_id, userId=user_id, runId=run_id)
+        return run
+
+    def latest_for_chat(self, *, workspace_id: str, user_id: str, chat_id: str) -> dict[str, Any] | None:
+        """The chat's newest run; ``None`` in a chat that never had one."""
+        run: dict[str, Any] | None = self._engine._call(
+            "runs.latestForChat", workspaceId=workspace_id, userId=user_id, chatId=chat_id
+        )
+        return run
+
+    def stop(self, *, workspace_id: str, user_id: str, run_id: str | None = None, chat_id: str | None = None) -> bool:
+        """Stops a run, or the chat's active one, from any process. ``False`` when there is none to stop."""
+        stopped: bool = self._engine._call(
+            "runs.stop", workspaceId=workspace_id, userId=user_id, runId=run_id, chatId=chat_id
+        )
+        return stopped
+
+
+class Chats:
+    """Questions about chats. Each raises ``NOT_FOUND`` or ``FORBIDDEN`` for what is not the user's."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.chats`."""
+        self._engine = engine
+
+    def messages(self, *, workspace_id: str, user_id: str, chat_id: str) -> list[dict[str, Any]]:
+        """The chat's messages, oldest first. One that is being written has every step that is finished."""
+        messages: list[dict[str, Any]] = self._engine._call(
+            "chats.messages", workspaceId=workspace_id, userId=user_id, chatId=chat_id
+        )
+        return messages
+
+    def export(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        format: str | None = None,  # noqa: A002
+        lang: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The chat as Markdown.
+
+        :param format: ``markdown``
+        :param lang: the language tag of the labels
+        :param labels: words to use in place of the built-in ones
+        """
+        exported: str = self._engine._call(
+            "chats.export",
+            workspaceId=workspace_id,
+            userId=user_id,
+            chatId=chat_id,
+            format=format,
+            lang=lang,
+            labels=labels,
+        )
+        return exported

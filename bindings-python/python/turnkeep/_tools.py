@@ -1,0 +1,178 @@
+"""Tools: Python callables that a model may call during a turn."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from turnkeep._errors import TurnkeepError
+from turnkeep._json import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from turnkeep import _native
+
+_JOIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a handler may want to know of the call that it serves."""
+
+    tool_call_id: str
+    """Unique within the run; the same call never runs twice under another id."""
+    tool_name: str
+    chat_id: str
+    run_id: str
+    message_id: str
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when nobody waits for the result any more: the run was stopped, or the call's time is up."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A callable that the model may call.
+
+    The handler is called as ``handler(input)``, or as ``handler(input, context)`` with a :class:`ToolContext` if it
+    accepts two positional arguments, on a thread of its own. What it returns must have a JSON form. What it raises is
+    told to the model as the call's failure, and ends nothing.
+    """
+
+    name: str
+    """Letters, digits, ``_`` and ``-``, at most 64 of them."""
+    handler: Callable[..., Any]
+    description: str = ""
+    """What it does and when to use it, for the model."""
+    input_schema: Mapping[str, Any] | None = None
+    """The JSON Schema of its input; an object without properties unless given."""
+    read_only: bool = False
+    """It changes nothing. The calls of other tools are put on disk before they run."""
+    timeout_ms: int | None = None
+    """How long a call may take; the engine's ``runs.toolTimeoutMs`` unless given."""
+    _takes_context: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not callable(self.handler):
+            raise TypeError(f"the handler of the tool {self.name!r} is not callable")
+        if inspect.iscoroutinefunction(self.handler):
+            raise TypeError(f"the handler of the tool {self.name!r} must be a plain function, not a coroutine function")
+        object.__setattr__(self, "_takes_context", _accepts_two(self.handler))
+
+    def _definition(self) -> dict[str, Any]:
+        definition = {
+            "name": self.name,
+            "description": self.description,
+            "inputSchema": self.input_schema,
+            "readOnly": self.read_only,
+            "timeoutMs": self.timeout_ms,
+        }
+        return {key: value for key, value in definition.items() if value is not None}
+
+    def _run(self, tool_input: Any, context: ToolContext) -> str:
+        output = self.handler(tool_input, context) if self._takes_context else self.handler(tool_input)
+        try:
+            return encode(output)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"The tool {self.name} returned what cannot be written as JSON: {error}") from error
+
+
+def _accepts_two(handler: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(handler).bind(None, None)
+    except (TypeError, ValueError):
+        # The latter: a built-in without a signature.
+        return False
+    return True
+
+
+class ToolPump:
+    """Takes a turn's tool calls out of the engine and runs each on a thread of its own.
+
+    All threads are daemons: a tool that never returns must not keep the process from exiting.
+    """
+
+    def __init__(self, turn: _native.Turn, tools: Iterable[Tool], owner: object) -> None:
+        self._turn = turn
+        self._tools = {tool.name: tool for tool in tools}
+        # The engine must not be collected while it has calls to make.
+        self._owner: object | None = owner
+        self._lock = threading.Lock()
+        self._running: dict[int, ToolContext] = {}
+        self._thread = threading.Thread(target=self._pump, name="turnkeep-tools", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits briefly for the end of the pump, not of the tools."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(_JOIN_SECONDS)
+
+    def _pump(self) -> None:
+        try:
+            while (text := self._turn.next_tool_message()) is not None:
+                message = decode(text)
+                if message["type"] == "call":
+                    self._begin(message)
+                else:
+                    self._cancel(message["ticket"])
+        finally:
+            with self._lock:
+                tickets = list(self._running)
+            for ticket in tickets:
+                self._cancel(ticket)
+            self._owner = None
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        ticket: int = message["ticket"]
+        context = ToolContext(
+            tool_call_id=message["toolCallId"],
+            tool_name=message["toolName"],
+            chat_id=message["chatId"],
+            run_id=message["runId"],
+            message_id=message["messageId"],
+        )
+        with self._lock:
+            self._running[ticket] = context
+        name = f"turnkeep-tool-{context.tool_name}"
+        thread = threading.Thread(target=self._call, args=(ticket, message["input"], context), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._forget(ticket)
+            self._turn.fail(ticket, f"The tool {context.tool_name} could not be started: {error}")
+
+    def _call(self, ticket: int, tool_input: Any, context: ToolContext) -> None:
+        try:
+            output = self._tools[context.tool_name]._run(tool_input, context)
+            self._forget(ticket)
+            self._turn.respond(ticket, output)
+        except BaseException as error:  # Also SystemExit: a tool ends its call and nothing else.
+            self._forget(ticket)
+            self._fail(ticket, _describe(error))
+
+    def _fail(self, ticket: int, text: str) -> None:
+        # In a child that the tool has forked there is nobody to tell.
+        with contextlib.suppress(TurnkeepError):
+            self._turn.fail(ticket, text)
+
+    def _cancel(self, ticket: int) -> None:
+        with self._lock:
+            context = self._running.get(ticket)
+        if context is not None:
+            context.cancelled.set()
+
+    def _forget(self, ticket: int) -> None:
+        with self._lock:
+            self._running.pop(ticket, None)
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    # Only whole characters can cross.
+    return (text or type(error).__name__).encode(errors="replace").decode()

@@ -1,0 +1,116 @@
+"""Turns and their streams."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from turnkeep import _native
+from turnkeep._json import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from turnkeep._engine import Engine
+    from turnkeep._tools import ToolPump
+
+_Item = TypeVar("_Item")
+
+_BATCH = 64
+
+
+class Stream(Iterator[_Item]):
+    """A turn's chunks from the first one on, in some form.
+
+    Going away before the end (:meth:`close`, leaving a ``with`` block, or dropping the stream) is a disconnect: of a
+    turn that is not detached, the last stream's disconnect stops the run. Not for use by several threads at a time,
+    except that any thread may call :meth:`close`.
+    """
+
+    def __init__(
+        self, turn: Turn, reader: _native.Reader, fetch: Callable[[], Sequence[_Item]], tail: Sequence[_Item] = ()
+    ) -> None:
+        self._turn = turn
+        self._reader = reader
+        self._fetch = fetch
+        self._tail = tail
+        self._batch: deque[_Item] = deque()
+        self._over = False
+
+    def __iter__(self) -> Stream[_Item]:
+        return self
+
+    def __next__(self) -> _Item:
+        """Waits for the next item."""
+        if not self._batch and not self._over:
+            batch = self._fetch()
+            if not batch and not self._over:
+                self._over = True
+                batch = self._tail
+            self._batch.extend(batch)
+        if not self._batch:
+            raise StopIteration
+        return self._batch.popleft()
+
+    def close(self) -> None:
+        """Goes away. A thread that waits for the next item finds the stream at its end."""
+        self._over = True
+        self._batch.clear()
+        self._reader.close()
+
+    def __enter__(self) -> Stream[_Item]:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Turn:
+    """A turn that this process drives. Dropping it stops nothing."""
+
+    run_id: str
+    """The run's id."""
+    chat_id: str
+    """The chat's id, also of a chat that this turn created."""
+    message_id: str
+    """The id of the assistant's message."""
+
+    def __init__(self, engine: Engine, native: _native.Turn, pump: ToolPump | None) -> None:
+        """Turns are begun by :meth:`Engine.start_turn`."""
+        ids = decode(native.ids)
+        self.run_id = ids["runId"]
+        self.chat_id = ids["chatId"]
+        self.message_id = ids["messageId"]
+        # The engine closes when it is collected, which must not happen to a turn that somebody holds.
+        self._engine = engine
+        self._native = native
+        self._pump = pump
+
+    def __repr__(self) -> str:
+        return f"<turnkeep.Turn run_id={self.run_id!r} chat_id={self.chat_id!r}>"
+
+    def chunks(self) -> Stream[dict[str, Any]]:
+        """The chunks of the AI SDK's UI message stream, from the first one on, however late this is called."""
+        reader = self._native.reader()
+        return Stream(self, reader, lambda: [decode(chunk) for chunk in reader.next(_BATCH)])
+
+    def sse(self) -> Stream[bytes]:
+        """The same as server-sent events, for the body of an HTTP response with :data:`turnkeep.SSE_HEADERS`."""
+        reader = self._native.reader()
+        return Stream(self, reader, lambda: reader.next_events(_BATCH), [_native.SSE_DONE])
+
+    def stop(self) -> bool:
+        """Asks the run to stop; ``False`` when it has settled already."""
+        return self._native.stop()
+
+    def done(self) -> dict[str, Any]:
+        """Waits for the end of the turn and says how it ended, once that is on disk.
+
+        A run that failed or was stopped is an outcome, not an exception: see ``status``, ``reason`` and ``error``.
+        """
+        outcome: dict[str, Any] = decode(self._native.done())
+        return outcome

@@ -1,0 +1,28 @@
+//! Python binding of turnkeep: conversion, and nothing else.
+//!
+//! Everything crosses as JSON text. No thread of ours ever attaches to the interpreter: Python calls in, waits detached
+//! (see `wait.rs`), and takes its tools' calls out of a mailbox. The classes here are for the package `turnkeep`, which
+//! gives them the form that its users see.
+
+mod engine;
+mod error;
+mod process;
+mod reader;
+mod runtime;
+mod turn;
+mod wait;
+
+use pyo3::prelude::*;
+use turnkeep::stream::{SSE_DONE, SSE_HEADERS};
+
+/// The extension module.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    error::import_class(module.py())?;
+    module.add_class::<engine::Engine>()?;
+    module.add_class::<turn::Turn>()?;
+    module.add_class::<reader::Reader>()?;
+    module.add("SSE_HEADERS", SSE_HEADERS.to_vec())?;
+    module.add("SSE_DONE", pyo3::types::PyBytes::new(module.py(), SSE_DONE.as_bytes()))?;
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))
+}

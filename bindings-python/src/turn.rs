@@ -1,0 +1,122 @@
+//! The class `turnkeep._native.Turn`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use serde::Serialize;
+use turnkeep::model::Json;
+use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage};
+use turnkeep::{ChatId, Error, MessageId, RunId};
+
+use crate::error::OrRaise;
+use crate::process::ProcessBound;
+use crate::reader::Reader;
+use crate::runtime::Runtime;
+use crate::wait::wait;
+
+/// A turn of this process. Dropping it stops nothing.
+#[pyclass(frozen, module = "turnkeep._native")]
+pub(crate) struct Turn {
+    parts: ProcessBound<Parts>,
+}
+
+struct Parts {
+    turn: Arc<turnkeep::Turn>,
+    mailbox: Mailbox,
+    runtime: Arc<Runtime>,
+}
+
+impl Turn {
+    pub(crate) fn new(turn: turnkeep::Turn, mailbox: Mailbox, runtime: Arc<Runtime>) -> Self {
+        Self { parts: ProcessBound::new(Parts { turn: Arc::new(turn), mailbox, runtime }) }
+    }
+}
+
+#[pymethods]
+impl Turn {
+    /// `{runId, chatId, messageId}` as JSON.
+    #[getter]
+    fn ids(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.parts.get().or_raise(py)?.turn.to_json())
+    }
+
+    /// A reader that begins at the first chunk.
+    fn reader(&self, py: Python<'_>) -> PyResult<Reader> {
+        Ok(Reader::new(self.parts.get().or_raise(py)?.turn.chunks()))
+    }
+
+    /// Asks the run to stop; `False` when it has settled already.
+    fn stop(&self, py: Python<'_>) -> PyResult<bool> {
+        let parts = self.parts.get().or_raise(py)?;
+        let turn = Arc::clone(&parts.turn);
+        wait(py, parts.runtime.spawn(async move { turn.stop().await }))
+    }
+
+    /// Waits for the end of the turn; its outcome as JSON.
+    fn done(&self, py: Python<'_>) -> PyResult<String> {
+        let parts = self.parts.get().or_raise(py)?;
+        wait(py, async { encode(&parts.turn.done().await?) })
+    }
+
+    /// Waits for the next call of a tool, or the cancelling of one, as JSON; `None` once the turn is over.
+    fn next_tool_message(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let parts = self.parts.get().or_raise(py)?;
+        wait(py, async {
+            match parts.mailbox.next().await {
+                Some(message) => encode(&ToolMessage::from(message)).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    /// Answers a call with JSON. Returns whether anybody still waited for it.
+    fn respond(&self, py: Python<'_>, ticket: CallTicket, output: &str) -> PyResult<bool> {
+        let parts = self.parts.get().or_raise(py)?;
+        let output = Json::parse(output).map_err(|_| Error::invalid("output", "is not valid JSON")).or_raise(py)?;
+        Ok(parts.mailbox.respond(ticket, Ok(output)))
+    }
+
+    /// Answers a call with the text of a failure. Returns whether anybody still waited for it.
+    fn fail(&self, py: Python<'_>, ticket: CallTicket, text: String) -> PyResult<bool> {
+        Ok(self.parts.get().or_raise(py)?.mailbox.respond(ticket, Err(text)))
+    }
+}
+
+/// A mailbox message as Python sees it.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+enum ToolMessage {
+    Call {
+        ticket: CallTicket,
+        tool_call_id: String,
+        tool_name: String,
+        input: Json,
+        chat_id: ChatId,
+        run_id: RunId,
+        message_id: MessageId,
+    },
+    Cancelled {
+        ticket: CallTicket,
+    },
+}
+
+impl From<MailboxMessage> for ToolMessage {
+    fn from(message: MailboxMessage) -> Self {
+        match message {
+            MailboxMessage::Call(ticket, call) => ToolMessage::Call {
+                ticket,
+                tool_call_id: call.call_id,
+                tool_name: call.name,
+                input: call.input,
+                chat_id: call.chat_id,
+                run_id: call.run_id,
+                message_id: call.message_id,
+            },
+            MailboxMessage::Cancelled(ticket) => ToolMessage::Cancelled { ticket },
+        }
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> turnkeep::Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("a result could not be encoded").with_source(error))
+}

@@ -1,0 +1,6 @@
+"""Ends while the provider hangs."""
+
+from common import open_engine, read_to_text, start
+
+engine = open_engine()
+read_to_text(start(engine))

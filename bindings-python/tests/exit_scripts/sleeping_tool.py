@@ -1,0 +1,19 @@
+"""Ends while a tool sleeps for ever, deaf to its being cancelled."""
+
+import threading
+from typing import Any
+
+import turnkeep
+from common import open_engine, start
+
+engine = open_engine()
+asleep = threading.Event()
+
+
+def sleep(_: Any) -> None:
+    asleep.set()
+    threading.Event().wait()
+
+
+start(engine, tools=[turnkeep.Tool("sleep", sleep)])
+asleep.wait()

@@ -1,0 +1,227 @@
+"""Tools: what they are given, and everything that they can do wrong."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import turnkeep
+from conftest import WHO, assistant_row
+from scripted_provider import ScriptedProvider, calls, hangs, says
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def run_one(
+    engine: turnkeep.Engine, provider: ScriptedProvider, tool: turnkeep.Tool, tool_input: Any = None
+) -> dict[str, Any]:
+    """The part that a turn with one call of this tool leaves in its row."""
+    provider.then(calls(("c1", tool.name, tool_input or {})), says("done"))
+    turn = engine.start_turn(**WHO, message="?", tools=[tool])
+    outcome = turn.done()
+    assert (outcome["status"], outcome["stepCount"]) == ("succeeded", 2)
+    row = assistant_row(engine, turn)
+    assert row["content"] == "done"
+    part: dict[str, Any] = row["metadata"]["parts"][1]
+    assert part["type"] == f"tool-{tool.name}"
+    return part
+
+
+class UnprintableError(Exception):
+    """Fails even to say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def raising(error: BaseException) -> Callable[[Any], Any]:
+    def handler(_: Any) -> Any:
+        raise error
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no such page"), "no such page"),
+        (ValueError(), "ValueError"),
+        (KeyError("id"), "'id'"),
+        (SystemExit(3), "3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (UnprintableError(), "UnprintableError"),
+        (OSError("file \udcff"), "file ?"),
+    ],
+)
+def test_what_a_tool_raises_is_its_failure(
+    engine: turnkeep.Engine,
+    provider: ScriptedProvider,
+    capfd: pytest.CaptureFixture[str],
+    error: BaseException,
+    text: str,
+) -> None:
+    part = run_one(engine, provider, turnkeep.Tool("fail", raising(error)))
+    assert (part["state"], part["errorText"]) == ("output-error", text)
+    assert provider.requests[1]["messages"][-1]["content"] == text
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "output", [None, True, 0, 2**70, 1.5, "", "Ж👋\x7f", [1, [2]], {"b": None, "a": {"1": []}}], ids=repr
+)
+def test_what_a_tool_returns_is_its_output(engine: turnkeep.Engine, provider: ScriptedProvider, output: Any) -> None:
+    part = run_one(engine, provider, turnkeep.Tool("give", lambda _: output))
+    assert (part["state"], part["output"]) == ("output-available", output)
+
+
+def circle() -> list[Any]:
+    """A list that holds itself."""
+    one: list[Any] = []
+    one.append(one)
+    return one
+
+
+@pytest.mark.parametrize("output", [object(), {1, 2}, float("nan"), b"bytes", {"deep": [object()]}, circle()])
+def test_what_has_no_json_is_a_failure(engine: turnkeep.Engine, provider: ScriptedProvider, output: Any) -> None:
+    part = run_one(engine, provider, turnkeep.Tool("odd", lambda _: output))
+    assert part["state"] == "output-error"
+    assert part["errorText"].startswith("The tool odd returned what cannot be written as JSON: ")
+
+
+def test_file_names_that_are_not_text_get_through(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    part = run_one(engine, provider, turnkeep.Tool("ls", lambda _: ["caf\udce9"]))
+    assert part["output"] == ["caf\ufffd"]
+
+
+def test_a_handler_may_take_the_context(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    seen: list[turnkeep.ToolContext] = []
+
+    def handler(tool_input: Any, context: turnkeep.ToolContext) -> Any:
+        seen.append(context)
+        return tool_input
+
+    part = run_one(engine, provider, turnkeep.Tool("look", handler), {"x": 1})
+    assert part["output"] == {"x": 1}
+    [context] = seen
+    run = engine.runs.get(**WHO, run_id=context.run_id)
+    assert (context.chat_id, context.message_id) == (run["chatId"], run["assistantMessageId"])
+    assert (context.tool_call_id, context.tool_name) == ("c1", "look")
+    assert not context.cancelled.is_set()
+
+
+def test_any_callable_is_a_handler(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    class Counter:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def count(self, tool_input: dict[str, Any]) -> int:
+            self.calls += 1
+            return len(tool_input)
+
+    counter = Counter()
+    assert run_one(engine, provider, turnkeep.Tool("bound", counter.count), {"a": 1})["output"] == 1
+    assert counter.calls == 1
+    assert run_one(engine, provider, turnkeep.Tool("builtin", len), {"a": 1, "b": 2})["output"] == 2
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    async def handler(tool_input: Any) -> Any:
+        return tool_input
+
+    with pytest.raises(TypeError, match=r"'a'.*not callable"):
+        turnkeep.Tool("a", "handler")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"'b'.*coroutine"):
+        turnkeep.Tool("b", handler)
+
+
+def test_a_tool_that_hangs_times_out(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    told = threading.Event()
+
+    def handler(_: Any, context: turnkeep.ToolContext) -> None:
+        context.cancelled.wait()
+        told.set()
+
+    part = run_one(engine, provider, turnkeep.Tool("slow", handler, timeout_ms=20))
+    assert part["state"] == "output-error"
+    assert "20" in part["errorText"] or "time" in part["errorText"].lower()
+    assert told.wait(30)
+
+
+def test_calls_of_one_step_run_at_the_same_time(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    both = threading.Barrier(2)
+    provider.then(calls(("c1", "meet", {}), ("c2", "meet", {})), says("done"))
+    turn = engine.start_turn(**WHO, message="?", tools=[turnkeep.Tool("meet", lambda _: both.wait(30) >= 0)])
+    assert turn.done()["status"] == "succeeded"
+    outputs = [chunk["output"] for chunk in turn.chunks() if chunk["type"] == "tool-output-available"]
+    assert outputs == [True, True]
+
+
+def test_stopping_cancels_a_running_tool(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    def handler(_: Any, context: turnkeep.ToolContext) -> str:
+        begun.set()
+        context.cancelled.wait()
+        told.set()
+        return "too late"
+
+    provider.then(calls(("c1", "wait", {})))
+    turn = engine.start_turn(**WHO, message="?", tools=[turnkeep.Tool("wait", handler)])
+    begun.wait()
+    assert turn.stop() is True
+    assert told.wait(30)
+    outcome = turn.done()
+    assert (outcome["status"], outcome["reason"]) == ("aborted", "stopped")
+    assert assistant_row(engine, turn)["metadata"]["parts"][1]["state"] == "output-error"
+
+
+def test_input_that_breaks_the_schema_does_not_reach_the_handler(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    reached: list[Any] = []
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    part = run_one(engine, provider, turnkeep.Tool("strict", reached.append, input_schema=schema), {"n": "one"})
+    assert part["state"] == "output-error"
+    assert part["errorText"].startswith("Invalid input for tool strict")
+    assert reached == []
+
+
+def test_tools_of_the_engine_and_of_the_turn(tmp_path: Path, provider: ScriptedProvider) -> None:
+    def named(name: str, answer: str) -> turnkeep.Tool:
+        return turnkeep.Tool(name, lambda _: answer)
+
+    provider.then(calls(("c1", "a", {}), ("c2", "b", {})), says("done"))
+    with turnkeep.Engine.open(
+        store=f"sqlite:{tmp_path}/chats.db",
+        providers={"default": provider.settings},
+        tools=[named("a", "the engine's"), named("b", "the engine's")],
+    ) as engine:
+        turn = engine.start_turn(**WHO, message="?", tools=[named("b", "the turn's")])
+        turn.done()
+        outputs = {c["toolCallId"]: c["output"] for c in turn.chunks() if c["type"] == "tool-output-available"}
+    assert outputs == {"c1": "the engine's", "c2": "the turn's"}
+
+
+def test_no_thread_is_left_when_a_turn_is_over(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    run_one(engine, provider, turnkeep.Tool("give", lambda _: 1))
+    for thread in threading.enumerate():
+        if thread.name.startswith("turnkeep"):
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def test_a_turn_without_an_end_keeps_its_tools_until_the_engine_closes(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    provider.then(hangs("so far"))
+    turn = engine.start_turn(**WHO, message="?", tools=[turnkeep.Tool("give", lambda _: 1)])
+    pumps = [thread for thread in threading.enumerate() if thread.name == "turnkeep-tools"]
+    assert len(pumps) == 1
+    engine.close(grace_ms=0)
+    pumps[0].join(30)
+    assert not pumps[0].is_alive()
+    assert turn.done()["reason"] == "shutdown"
