@@ -13,7 +13,8 @@ class Engine {
   constructor(nativeEngine, tools) {
     this.#native = nativeEngine;
     this.#tools = tools;
-    const call = async (method, params) => JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params'))));
+    const call = async (method, params) =>
+      JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params'))));
     this.runs = Object.freeze({
       get: (params) => call('runs.get', params),
       latestForChat: (params) => call('runs.latestForChat', params),

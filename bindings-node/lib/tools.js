@@ -65,7 +65,9 @@ async function serve(nativeTurn, named) {
     }
     const controller = new AbortController();
     running.set(ticket, controller);
-    void run(nativeTurn, named.get(call.toolName), ticket, call, controller.signal).finally(() => running.delete(ticket));
+    void run(nativeTurn, named.get(call.toolName), ticket, call, controller.signal).finally(() =>
+      running.delete(ticket),
+    );
   }
 }
 

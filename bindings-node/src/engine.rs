@@ -18,7 +18,7 @@ pub struct NativeEngine {
 
 /// Opens an engine; `options` is the JSON of `EngineOptions`.
 #[napi]
-pub(crate) async fn open_engine(options: String) -> Result<NativeEngine> {
+pub async fn open_engine(options: String) -> Result<NativeEngine> {
     let options = EngineOptions::from_json(&options).map_err(to_js)?;
     let engine = Engine::open(options).await.map_err(to_js)?;
     Ok(NativeEngine { engine })

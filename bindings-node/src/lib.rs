@@ -4,9 +4,9 @@
 //! here: JavaScript takes calls out of a mailbox and answers them, so no function of the host is held by native code,
 //! nothing it does can reach Node as an uncaught exception, and nothing keeps the process from exiting.
 
-mod engine;
+pub mod engine;
 mod error;
-mod turn;
+pub mod turn;
 
 use napi_derive::napi;
 

@@ -20,10 +20,16 @@ async function exitOf(t, name, script) {
     rmSync(folder, { recursive: true, force: true });
   });
   const file = fileURLToPath(new URL('./children/forgetful.mjs', import.meta.url));
-  const child = spawn(process.execPath, [file, name, join(folder, 'chats.db'), provider.baseUrl], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [file, name, join(folder, 'chats.db'), provider.baseUrl], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
-  child.stdout.on('data', (piece) => { output += piece; });
-  child.stderr.on('data', (piece) => { output += piece; });
+  child.stdout.on('data', (piece) => {
+    output += piece;
+  });
+  child.stderr.on('data', (piece) => {
+    output += piece;
+  });
   const [code, signal] = await once(child, 'close');
   return { code, signal, output };
 }

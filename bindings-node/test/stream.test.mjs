@@ -12,12 +12,22 @@ import { answer, collect, user, world } from './world.mjs';
 
 const tools = {
   weather: { execute: ({ city }) => ({ city, tempC: 21 }) },
-  broken: { execute: () => { throw new Error('it broke'); } },
+  broken: {
+    execute: () => {
+      throw new Error('it broke');
+    },
+  },
 };
 
 const scripts = {
   'two tools': () => [
-    [reasoning('Hm.'), text('Looking. '), toolCall(0, 'a', 'weather', { city: 'Oslo' }), toolCall(1, 'b', 'broken', {}), ...finish('tool_calls', 20, 8)],
+    [
+      reasoning('Hm.'),
+      text('Looking. '),
+      toolCall(0, 'a', 'weather', { city: 'Oslo' }),
+      toolCall(1, 'b', 'broken', {}),
+      ...finish('tool_calls', 20, 8),
+    ],
     answer('Done.'),
   ],
   'the same call id in every step': () => [
@@ -62,13 +72,18 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
       }
       const stream = new ReadableStream({
         start(controller) {
-          chunks.forEach((chunk) => controller.enqueue(chunk));
+          for (const chunk of chunks) controller.enqueue(chunk);
           controller.close();
         },
       });
       const errors = [];
-      const reduced = (await collect(sdk.readUIMessageStream({ stream, onError: (error) => errors.push(error.message) }))).at(-1);
-      assert.deepEqual(errors, chunks.filter(({ type }) => type === 'error').map(({ errorText }) => errorText));
+      const reduced = (
+        await collect(sdk.readUIMessageStream({ stream, onError: (error) => errors.push(error.message) }))
+      ).at(-1);
+      assert.deepEqual(
+        errors,
+        chunks.filter(({ type }) => type === 'error').map(({ errorText }) => errorText),
+      );
       if (reduced === undefined) return assert.deepEqual(message.metadata.parts, []);
       assert.equal(reduced.id, message.id);
       assert.equal(reduced.role, message.role);
@@ -119,7 +134,9 @@ test('a client that leaves ends the pipe and not the run', async (t) => {
   const { engine } = await world(t, () => ({ events: [text('half')], then: 'hang' }));
   const turn = await engine.startTurn({ ...user, message: 'go' });
   let piped;
-  const server = createServer((_, response) => { piped = turn.pipe(response, { heartbeatMs: 5 }); });
+  const server = createServer((_, response) => {
+    piped = turn.pipe(response, { heartbeatMs: 5 });
+  });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const response = await fetch(`http://127.0.0.1:${server.address().port}/`);

@@ -49,13 +49,40 @@ test('whatever a tool throws is its error, and nothing becomes an uncaught excep
   const cyclic = {};
   cyclic.self = cyclic;
   const cases = [
-    [() => { throw new TypeError('sync'); }, /^sync$/],
-    [async () => { throw new Error('async'); }, /^async$/],
+    [
+      () => {
+        throw new TypeError('sync');
+      },
+      /^sync$/,
+    ],
+    [
+      async () => {
+        throw new Error('async');
+      },
+      /^async$/,
+    ],
     [() => Promise.reject('a string'), /^a string$/],
     [() => Promise.reject(), /^undefined$/],
-    [() => { throw silent; }, /^Error$/],
-    [() => { throw nasty; }, /no text/],
-    [() => ({ get then() { throw new Error('evil then'); } }), /^evil then$/],
+    [
+      () => {
+        throw silent;
+      },
+      /^Error$/,
+    ],
+    [
+      () => {
+        throw nasty;
+      },
+      /no text/,
+    ],
+    [
+      () => ({
+        get then() {
+          throw new Error('evil then');
+        },
+      }),
+      /^evil then$/,
+    ],
     [() => 5n, /BigInt/],
     [() => cyclic, /circular/],
   ];
@@ -83,11 +110,14 @@ test('a tool that hangs runs into its timeout and is told so', async (t) => {
 test('a stop aborts running tools', async (t) => {
   const { engine } = await world(t, [call('tool')]);
   let started;
-  const running = new Promise((resolve) => { started = resolve; });
-  const execute = (_, { signal }) => new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('stopped')));
-    started(signal);
+  const running = new Promise((resolve) => {
+    started = resolve;
   });
+  const execute = (_, { signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')));
+      started(signal);
+    });
   const turn = await engine.startTurn({ ...user, message: 'go', tools: { tool: { execute } } });
   const signal = await running;
   await turn.stop();

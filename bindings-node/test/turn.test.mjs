@@ -12,18 +12,45 @@ const weather = {
 };
 
 test('a turn with two tools is streamed, stored and exported', async (t) => {
-  const first = [reasoning('Hm.'), text('Looking. '), toolCall(0, 'a', 'weather', { city: 'Oslo' }), toolCall(1, 'b', 'time', {}), ...finish('tool_calls', 20, 8)];
+  const first = [
+    reasoning('Hm.'),
+    text('Looking. '),
+    toolCall(0, 'a', 'weather', { city: 'Oslo' }),
+    toolCall(1, 'b', 'time', {}),
+    ...finish('tool_calls', 20, 8),
+  ];
   const { engine, provider } = await world(t, [first, answer('21 degrees.')], { tools: { weather } });
   const seen = [];
-  const time = { name: 'time', readOnly: true, execute: async (input, context) => (seen.push({ input, context }), '12:00') };
+  const time = {
+    name: 'time',
+    readOnly: true,
+    async execute(input, context) {
+      seen.push({ input, context });
+      return '12:00';
+    },
+  };
   const turn = await engine.startTurn({ ...user, message: 'Weather?', tools: [time] });
   const chunks = await collect(turn.chunks());
-  assert.deepEqual(chunks[0], { type: 'start', messageId: turn.messageId, messageMetadata: { chatId: turn.chatId, runId: turn.runId } });
-  assert.deepEqual(chunks.at(-1), { type: 'finish', finishReason: 'stop', messageMetadata: { usage: { inputTokens: 30, outputTokens: 13, totalTokens: 43, reasoningTokens: 0 } } });
+  assert.deepEqual(chunks[0], {
+    type: 'start',
+    messageId: turn.messageId,
+    messageMetadata: { chatId: turn.chatId, runId: turn.runId },
+  });
+  assert.deepEqual(chunks.at(-1), {
+    type: 'finish',
+    finishReason: 'stop',
+    messageMetadata: { usage: { inputTokens: 30, outputTokens: 13, totalTokens: 43, reasoningTokens: 0 } },
+  });
   assert.equal(chunks.find((chunk) => chunk.toolCallId === 'b' && chunk.output).output, '12:00');
 
   const { signal, ...context } = seen[0].context;
-  assert.deepEqual(context, { toolCallId: 'b', toolName: 'time', chatId: turn.chatId, runId: turn.runId, messageId: turn.messageId });
+  assert.deepEqual(context, {
+    toolCallId: 'b',
+    toolName: 'time',
+    chatId: turn.chatId,
+    runId: turn.runId,
+    messageId: turn.messageId,
+  });
   assert.ok(signal instanceof AbortSignal && !signal.aborted);
 
   const outcome = await turn.done();
@@ -36,7 +63,12 @@ test('a turn with two tools is streamed, stored and exported', async (t) => {
   const run = await engine.runs.get({ ...user, runId: turn.runId });
   assert.equal(run.status, 'succeeded');
   assert.deepEqual(await engine.runs.latestForChat({ ...user, chatId: turn.chatId }), run);
-  const markdown = await engine.chats.export({ ...user, chatId: turn.chatId, lang: 'ru', labels: { tools: { weather: 'Погода' } } });
+  const markdown = await engine.chats.export({
+    ...user,
+    chatId: turn.chatId,
+    lang: 'ru',
+    labels: { tools: { weather: 'Погода' } },
+  });
   assert.match(markdown, /\*\*Tool: Погода\*\* \(`weather`\) — done/);
   assert.match(markdown, /## 1\. Вы/);
   assert.equal(provider.requests.length, 2);

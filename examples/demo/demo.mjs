@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 import { open, user } from './host.mjs';
 import { startProvider } from './provider.mjs';
-import { Flow, check, failures, note, say, title } from './screen.mjs';
+import { check, Flow, failures, note, say, title } from './screen.mjs';
 import { prompts, script } from './script.mjs';
 
 const { OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL } = process.env;
@@ -91,9 +91,18 @@ async function killAProcess(chatId) {
   const message = found?.messages.at(-1);
   const results = message?.metadata.parts.filter((part) => part.state === 'output-available') ?? [];
   check(found?.run.id === runId, 'a new process on the same file finds the run');
-  check(found?.run.status === 'aborted' && found.run.reason === 'worker_lost', `it is settled: ${found?.run.status} (${found?.run.reason})`);
-  check(found?.run.stepCount === 2 && results.length === 2, `both finished steps are kept, with ${results.length} tool results`);
-  check(message?.status === 'aborted' && message.content.length > 0, `the message says so and holds its text: "${message?.content.trim()}"`);
+  check(
+    found?.run.status === 'aborted' && found.run.reason === 'worker_lost',
+    `it is settled: ${found?.run.status} (${found?.run.reason})`,
+  );
+  check(
+    found?.run.stepCount === 2 && results.length === 2,
+    `both finished steps are kept, with ${results.length} tool results`,
+  );
+  check(
+    message?.status === 'aborted' && message.content.length > 0,
+    `the message says so and holds its text: "${message?.content.trim()}"`,
+  );
   check(outcome?.status === 'succeeded', 'the chat is usable again: the next turn ran');
 }
 
@@ -105,7 +114,10 @@ async function beginTwice(chatId) {
   const winner = [one, two].find((attempt) => attempt.status === 'fulfilled')?.value;
   const loser = [one, two].find((attempt) => attempt.status === 'rejected')?.reason;
   check(winner !== undefined && loser !== undefined, 'one runs, one does not');
-  check(loser?.code === 'A_RUN_ALREADY_ACTIVE' && loser.httpStatus === 409, `the other is told: ${loser?.code} (${loser?.httpStatus})`);
+  check(
+    loser?.code === 'A_RUN_ALREADY_ACTIVE' && loser.httpStatus === 409,
+    `the other is told: ${loser?.code} (${loser?.httpStatus})`,
+  );
   check(loser?.details.activeRunId === winner?.runId, 'and which run it is');
   if (winner) check((await winner.done()).status === 'succeeded', 'the one that runs succeeds');
   await engine.close();

@@ -12,7 +12,12 @@ const pages = {
 export const tools = {
   searchPages: {
     description: 'Finds pages by a word in their title. Returns ids and titles.',
-    inputSchema: { type: 'object', properties: { query: { type: 'string' } }, required: ['query'], additionalProperties: false },
+    inputSchema: {
+      type: 'object',
+      properties: { query: { type: 'string' } },
+      required: ['query'],
+      additionalProperties: false,
+    },
     readOnly: true,
     execute: ({ query }) =>
       Object.entries(pages)
@@ -21,7 +26,12 @@ export const tools = {
   },
   getPage: {
     description: 'Reads one page by its id.',
-    inputSchema: { type: 'object', properties: { pageId: { type: 'string' } }, required: ['pageId'], additionalProperties: false },
+    inputSchema: {
+      type: 'object',
+      properties: { pageId: { type: 'string' } },
+      required: ['pageId'],
+      additionalProperties: false,
+    },
     readOnly: true,
     async execute({ pageId }) {
       if (!pages[pageId]) throw new Error(`there is no page ${pageId}`);

@@ -4,7 +4,13 @@ import { createServer } from 'node:http';
 
 const event = (payload) => `data: ${JSON.stringify(payload)}\n\n`;
 const choice = (delta, finish_reason = null) =>
-  event({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_700_000_000, model: 'scripted', choices: [{ index: 0, delta, finish_reason }] });
+  event({
+    id: 'chatcmpl-1',
+    object: 'chat.completion.chunk',
+    created: 1_700_000_000,
+    model: 'scripted',
+    choices: [{ index: 0, delta, finish_reason }],
+  });
 
 /** A piece of the answer, of the reasoning, a whole tool call, and the end. */
 export const text = (content) => choice({ content });
@@ -13,7 +19,11 @@ export const toolCall = (index, id, name, input) =>
   choice({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: JSON.stringify(input) } }] });
 export const finish = (reason, input, output) => [
   choice({}, reason),
-  event({ id: 'chatcmpl-1', choices: [], usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output } }),
+  event({
+    id: 'chatcmpl-1',
+    choices: [],
+    usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output },
+  }),
   'data: [DONE]\n\n',
 ];
 

@@ -42,7 +42,9 @@ export class Flow {
       case 'tool-input-available':
         return this.line(`${cyan('tool call  ')} ${this.#remember(chunk)}(${JSON.stringify(chunk.input)})`);
       case 'tool-output-available':
-        return this.line(`${cyan('tool result')} ${this.#names.get(chunk.toolCallId)} -> ${JSON.stringify(chunk.output)}`);
+        return this.line(
+          `${cyan('tool result')} ${this.#names.get(chunk.toolCallId)} -> ${JSON.stringify(chunk.output)}`,
+        );
       case 'tool-output-error':
         return this.line(`${red('tool failed')} ${this.#names.get(chunk.toolCallId)}: ${chunk.errorText}`);
       case 'message-metadata':

@@ -5,15 +5,28 @@ import { finish, reasoning, text, toolCall } from './provider.mjs';
 const words = (sentence) => sentence.split(/(?<= )/).map(text);
 
 const first = [
-  [reasoning('The user wants the launch date. '), reasoning('I should search first.'), ...words('Let me look that up. '),
-    toolCall(0, 'call_1', 'searchPages', { query: 'launch' }), ...finish('tool_calls', 310, 24)],
+  [
+    reasoning('The user wants the launch date. '),
+    reasoning('I should search first.'),
+    ...words('Let me look that up. '),
+    toolCall(0, 'call_1', 'searchPages', { query: 'launch' }),
+    ...finish('tool_calls', 310, 24),
+  ],
   [toolCall(0, 'call_2', 'getPage', { pageId: 'page-1' }), ...finish('tool_calls', 355, 19)],
   [...words('The launch is on Thursday, and Mira owns it.'), ...finish('stop', 402, 14)],
 ];
 
 const killed = [
-  [...words('First I search. '), toolCall(0, 'call_1', 'searchPages', { query: 'risk' }), ...finish('tool_calls', 320, 15)],
-  [...words('Then I read the page. '), toolCall(0, 'call_2', 'getPage', { pageId: 'page-2' }), ...finish('tool_calls', 366, 18)],
+  [
+    ...words('First I search. '),
+    toolCall(0, 'call_1', 'searchPages', { query: 'risk' }),
+    ...finish('tool_calls', 320, 15),
+  ],
+  [
+    ...words('Then I read the page. '),
+    toolCall(0, 'call_2', 'getPage', { pageId: 'page-2' }),
+    ...finish('tool_calls', 366, 18),
+  ],
   { events: [...words('The main risk is')], then: 'hang' },
 ];
 
@@ -25,7 +38,8 @@ function stepOf(messages) {
 
 export const prompts = {
   first: 'When is the launch, and who owns it? Search the pages, then read the one you find.',
-  killed: 'What is the main risk? First call searchPages with the word risk, then call getPage, then explain at length.',
+  killed:
+    'What is the main risk? First call searchPages with the word risk, then call getPage, then explain at length.',
   after: 'Are you still there? Answer in one sentence, without tools.',
   both: 'Say hello in one sentence, without tools.',
 };

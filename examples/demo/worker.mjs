@@ -9,7 +9,12 @@ const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const engine = await open({ database, provider });
 if (chatId) {
   // What this process finds, before it writes anything of its own.
-  print({ found: { run: await engine.runs.latestForChat({ ...user, chatId }), messages: await engine.chats.messages({ ...user, chatId }) } });
+  print({
+    found: {
+      run: await engine.runs.latestForChat({ ...user, chatId }),
+      messages: await engine.chats.messages({ ...user, chatId }),
+    },
+  });
 }
 const turn = await engine.startTurn({ ...user, chatId, message });
 print({ chatId: turn.chatId, runId: turn.runId });

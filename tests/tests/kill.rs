@@ -20,7 +20,8 @@ fn six_steps() -> Script {
         let mut chunks = vec![text(&format!("step {number} ")), text("and on ")];
         if number + 1 < STEPS {
             // One of the two tools only reads, the other has its calls put on disk first.
-            let (name, arguments) = if number % 2 == 0 { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
+            let (name, arguments) =
+                if number.is_multiple_of(2) { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
             chunks.push(tool_call(0, &format!("call_{number}"), name, arguments));
             chunks.extend(finish("tool_calls", 10, 5));
         } else {

@@ -43,7 +43,7 @@ impl World {
 
     async fn with(responses: Vec<Response>, options: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let provider = ScriptedProvider::start(Script { responses, repeat: false }).await;
+        let provider = ScriptedProvider::start(Script { responses, ..Script::default() }).await;
         let engine = open(folder.path(), &provider.base_url(), options).await;
         Self { folder, provider, engine }
     }
@@ -455,6 +455,22 @@ async fn a_closed_engine_refuses_and_frees_the_file() {
         .map(|f| f.unwrap().file_name())
         .collect();
     assert_eq!(left, ["setup.lock"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_survives_its_caller_and_a_shorter_grace_wins() {
+    let world = World::new(vec![Response::stream([text("half")]).then(Then::Hang)]).await;
+    let turn = world.turn("go", json!({})).await;
+    let day = Some(std::time::Duration::from_secs(86_400));
+    let patient = tokio::spawn({
+        let engine = world.engine.clone();
+        async move { engine.close(day).await }
+    });
+    world.provider.until_requests(1).await;
+    patient.abort();
+    world.engine.close(Some(std::time::Duration::ZERO)).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().reason, Some(RunReason::Shutdown));
+    world.engine.close(day).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 // One of several scripts that end without closing their engine: `forgetful.mjs NAME DATABASE BASE_URL`.
 
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 import { Engine } from '../../index.mjs';
 
@@ -9,10 +9,17 @@ const user = { workspaceId: 'w', userId: 'u' };
 const ready = () => console.log('ready');
 
 let inTool;
-const toolRuns = new Promise((resolve) => { inTool = resolve; });
+const toolRuns = new Promise((resolve) => {
+  inTool = resolve;
+});
 const tools = {
   tool: { execute: () => 'ok' },
-  hang: { execute: () => { inTool(); return new Promise(() => {}); } },
+  hang: {
+    execute: () => {
+      inTool();
+      return new Promise(() => {});
+    },
+  },
 };
 
 const open = () =>

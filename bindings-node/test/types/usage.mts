@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http';
 
-import { Engine, TurnkeepError, type RunOutcome, type UIMessageChunk } from '../../index.mjs';
+import { Engine, type RunOutcome, TurnkeepError, type UIMessageChunk } from '../../index.mjs';
 
 const engine: Engine = await Engine.open({
   store: 'sqlite:chats.db',
@@ -16,7 +16,11 @@ createServer(async (_, response) => {
   await turn.pipe(response);
 });
 
-const turn = await engine.startTurn({ ...user, message: 'hi', tools: [{ name: 't', execute: async (_, { signal }) => signal.aborted }] });
+const turn = await engine.startTurn({
+  ...user,
+  message: 'hi',
+  tools: [{ name: 't', execute: async (_, { signal }) => signal.aborted }],
+});
 for await (const chunk of turn.chunks()) {
   const known: UIMessageChunk = chunk;
   if (known.type === 'text-delta') known.delta.toUpperCase();

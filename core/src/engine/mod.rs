@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     registry: Registry,
     runtime: Handle,
     closing: AtomicBool,
+    /// When the grace of a closing engine is over.
+    close_by: watch::Sender<Option<Instant>>,
     closed: watch::Sender<bool>,
 }
 
@@ -86,6 +89,7 @@ impl Engine {
             registry: Registry::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
+            close_by: watch::Sender::new(None),
             closed: watch::Sender::new(false),
         });
         sweep::sweep(&inner).await?;
@@ -122,27 +126,49 @@ impl Engine {
     }
 
     /// Refuses new turns, lets the running ones go on for `grace` (5 s unless given), settles the rest as `shutdown`
-    /// and closes the store. Closing again does nothing.
+    /// and closes the store. Closing again waits for the first closing, and can only shorten its grace. A caller that
+    /// goes away does not interrupt it.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE` when the store could not be closed in order.
     pub async fn close(&self, grace: Option<Duration>) -> Result<()> {
         let inner = &self.inner;
-        if inner.closing.swap(true, Ordering::SeqCst) {
-            let mut closed = inner.closed.subscribe();
-            // The sender lives in `inner`, so this ends with the first closer's `true`.
-            let _ = closed.wait_for(|closed| *closed).await;
-            return Ok(());
+        let deadline = Instant::now() + grace.unwrap_or(DEFAULT_GRACE);
+        inner.close_by.send_modify(|at| *at = Some(at.map_or(deadline, |earlier| earlier.min(deadline))));
+        if !inner.closing.swap(true, Ordering::SeqCst) {
+            let closing = inner.runtime.spawn(close(Arc::clone(inner)));
+            return closing.await.unwrap_or_else(|_| Err(Error::internal("closing was interrupted")));
         }
-        // A grace that runs out is what the next line is for.
-        let _ = tokio::time::timeout(grace.unwrap_or(DEFAULT_GRACE), inner.registry.until_empty()).await;
-        inner.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
-        if tokio::time::timeout(SETTLE_DEADLINE, inner.registry.until_empty()).await.is_err() {
-            tracing::warn!("closing with runs that could not be settled; a later sweep will");
+        let mut closed = inner.closed.subscribe();
+        // The sender lives in `inner`, so this ends with the first closer's `true`.
+        let _ = closed.wait_for(|closed| *closed).await;
+        Ok(())
+    }
+}
+
+async fn close(inner: Arc<Inner>) -> Result<()> {
+    tokio::select! {
+        () = inner.registry.until_empty() => {}
+        () = grace_is_over(inner.close_by.subscribe()) => {}
+    }
+    inner.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
+    if tokio::time::timeout(SETTLE_DEADLINE, inner.registry.until_empty()).await.is_err() {
+        tracing::warn!("closing with runs that could not be settled; a later sweep will");
+    }
+    let closed = inner.store.close().await;
+    inner.closed.send_replace(true);
+    closed
+}
+
+/// Returns at the deadline, which later closers may bring forward.
+async fn grace_is_over(mut close_by: watch::Receiver<Option<Instant>>) {
+    loop {
+        let deadline = *close_by.borrow_and_update();
+        let Some(deadline) = deadline else { return };
+        tokio::select! {
+            () = tokio::time::sleep_until(deadline) => return,
+            changed = close_by.changed() => if changed.is_err() { return },
         }
-        let closed = inner.store.close().await;
-        inner.closed.send_replace(true);
-        closed
     }
 }
 

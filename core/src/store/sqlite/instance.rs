@@ -3,7 +3,7 @@
 //! A lease tells that an owner is gone only once it has run out. On one machine there is something better: every
 //! instance holds a locked file in `<database>.instances/` for as long as it lives, and the kernel lets go of the lock
 //! when the process dies, however it dies. Whoever can take an owner's lock knows that the owner is dead. A frozen
-//! process keeps its lock; for that one there is the lease.
+//! process keeps its lock, and so does a forked child of a dead one; for those there is the lease.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

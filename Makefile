@@ -1,0 +1,82 @@
+# Every target sets up what it needs, and runs again without harm. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO := cargo
+JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.mjs" "tests/**/*.mjs" "scripts/*.cjs"
+VENV := target/venv
+PYTHON := $(VENV)/bin/python
+# Extension modules must not link libpython; the interpreter that loads them has it.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+
+.PHONY: help demo test lint bench clean node python ffi build npm header
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ## The main job, on SQLite: a turn, a kill, a race, an export
+	@scripts/need.sh cargo node cc
+	$(CARGO) build --locked -p turnkeep-node
+	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
+	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
+
+test: $(VENV)/.done npm build ## Every suite, and one total
+	@scripts/need.sh valgrind
+	@$(PYTHON) tests/run.py
+
+build: # What the suites of all languages run on: one build, so that features are resolved once.
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked --workspace --all-targets
+	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep.node
+	@cp -f target/debug/libturnkeep_python.so bindings-python/python/turnkeep/_native.abi3.so
+
+lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header, types
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	bindings-node/node_modules/.bin/prettier --check --log-level warn $(JAVASCRIPT)
+	cd bindings-node && npx --no-install tsc --noEmit -p test/types
+	$(VENV)/bin/ruff check bindings-python tests && $(VENV)/bin/ruff format --check bindings-python tests
+	cd bindings-python && ../$(VENV)/bin/mypy && \
+		MYPYPATH=python PYTHONPATH=python ../$(VENV)/bin/python -m mypy.stubtest turnkeep
+
+bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
+	@scripts/need.sh cargo cc
+	$(CARGO) bench --locked -p turnkeep
+
+node: ## The npm package, in bindings-node/
+	@scripts/need.sh cargo node cc
+	$(CARGO) build --locked --release -p turnkeep-node
+	@cp -f target/release/libturnkeep_node.so bindings-node/$$(node scripts/native-name.cjs)
+	@cd bindings-node && node -e 'require("./index.js")' && echo "bindings-node/ is ready: npm pack, or npm install ./bindings-node"
+
+python: $(VENV)/.done ## A wheel, in target/wheels/
+	@scripts/need.sh cargo cc
+	$(VENV)/bin/maturin build --locked --release -m bindings-python/Cargo.toml --out target/wheels
+
+ffi: ## Library, header and pkg-config file, in target/dist/
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked --release -p turnkeep-ffi
+	@scripts/dist.sh target/release target/dist
+
+clean: ## Removes what the other targets made
+	$(CARGO) clean
+	rm -rf bindings-node/node_modules bindings-node/*.node bindings-python/python/turnkeep/_native.abi3.so
+
+header: # The committed header is what cbindgen makes of the sources.
+	TURNKEEP_HEADER_CHECK=1 $(CARGO) build --locked --workspace --all-targets
+
+npm: bindings-node/node_modules/.done
+
+bindings-node/node_modules/.done: bindings-node/package-lock.json
+	@scripts/need.sh node npm
+	cd bindings-node && npm ci --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.done: tests/requirements.txt
+	@scripts/need.sh python3
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,134 @@
+"""Runs every suite and adds them up: the last line is `N passed, N failed, N skipped`.
+
+Each suite's output goes to the terminal and to target/test-logs/. A suite that ends with an error without having
+counted a failure counts as one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "target" / "test-logs"
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def cargo(output: str) -> Count:
+    found = re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", output, re.MULTILINE)
+    return sum((Count(*map(int, counts)) for counts in found), Count())
+
+
+def node(output: str) -> Count:
+    def number(name: str) -> int:
+        return sum(int(value) for value in re.findall(rf"^(?:ℹ|#) {name} (\d+)$", output, re.MULTILINE))
+
+    return Count(number("pass"), number("fail") + number("cancelled"), number("skipped") + number("todo"))
+
+
+def pytest(output: str) -> Count:
+    summary = re.findall(r"^=+ (.*) in [\d.]+s.*=+$", output, re.MULTILINE)
+    line = summary[-1] if summary else ""
+
+    def number(*names: str) -> int:
+        return sum(int(value) for name in names for value in re.findall(rf"(\d+) {name}\b", line))
+
+    return Count(number("passed", "xpassed"), number("failed", "errors?"), number("skipped", "xfailed"))
+
+
+def plain(output: str) -> Count:
+    found = re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed, (\d+) skipped$", output, re.MULTILINE)
+    return Count(*map(int, found[-1])) if found else Count()
+
+
+def one(output: str) -> Count:
+    """A program whose exit code is the whole result."""
+    return Count(passed=1) if output else Count()
+
+
+@dataclass
+class Suite:
+    name: str
+    command: list[str]
+    count: Callable[[str], Count]
+    folder: Path = ROOT
+
+
+PYTHON_PATH = {"PYTHONPATH": str(ROOT / "bindings-python" / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+NATIVE = {"TURNKEEP_NATIVE": str(ROOT / "target" / "debug" / "turnkeep.node")}
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=120", "-ra"]
+SUITES = [
+    Suite("rust", ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], cargo),
+    Suite("c", ["ffi/tests/run.sh"], plain),
+    Suite("node", ["npm", "test", "--silent"], node, ROOT / "bindings-node"),
+    Suite("python", [*PYTEST, "bindings-python/tests"], pytest),
+    Suite("languages", [*PYTEST, "tests/languages"], pytest),
+    Suite("demo", ["node", "examples/demo/demo.mjs"], one),
+]
+
+
+def run(suite: Suite) -> Count:
+    print(f"\n==== {suite.name}: {' '.join(suite.command)}", flush=True)
+    lines = []
+    with (LOGS / f"{suite.name}.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            suite.command,
+            cwd=suite.folder,
+            env={**os.environ, **PYTHON_PATH, **NATIVE, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            log.write(line)
+            lines.append(line)
+    code = process.wait()
+    sys.stdout.flush()
+    output = "".join(lines)
+    count = suite.count(output) if code == 0 or suite.count is not one else Count()
+    if code != 0 and count.failed == 0:
+        print(f"{suite.name} ended with code {code}")
+        count.failed += 1
+    if count.passed + count.failed + count.skipped == 0:
+        print(f"{suite.name} ran no test")
+        count.failed += 1
+    return count
+
+
+def main() -> int:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = sys.argv[1:] or [suite.name for suite in SUITES]
+    counts = {suite.name: run(suite) for suite in SUITES if suite.name in chosen}
+    print()
+    for name, count in counts.items():
+        # A colon before the numbers: the total alone is the plain line.
+        print(f"{name:>10} | {count}")
+    total = sum(counts.values(), Count())
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
