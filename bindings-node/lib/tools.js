@@ -58,7 +58,7 @@ async function serve(nativeTurn, named) {
   for (;;) {
     const text = await nativeTurn.nextToolMessage();
     if (text === null) return;
-    const { type, ticket, call } = JSON.parse(text);
+    const { type, ticket, ...call } = JSON.parse(text);
     if (type === 'cancelled') {
       running.get(ticket)?.abort();
       continue;

@@ -111,7 +111,9 @@ class Turn {
         if (bytes === null || closed) break;
         if (!response.write(bytes) && !closed) await writable(response);
       }
-      if (!closed) await new Promise((resolve) => response.end(resolve));
+      clearInterval(heartbeat);
+      // A response whose client leaves now never finishes; it closes.
+      if (!closed) await new Promise((resolve) => response.once('close', resolve).end(resolve));
     } finally {
       clearInterval(heartbeat);
       response.off('close', leave);

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use napi::Result;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
-use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 use turnkeep::model::Json;
-use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage};
+use turnkeep::tool::{CallTicket, Mailbox};
 use turnkeep::{Error, Turn, TurnReader};
 
 use crate::error::to_js;
@@ -53,21 +52,13 @@ impl NativeTurn {
         serde_json::to_string(&outcome).map_err(|_| to_js(Error::internal("the outcome could not be encoded")))
     }
 
-    /// The next message for the host's tools: `{type: "call", ticket, call}` or `{type: "cancelled", ticket}`; `null`
-    /// when the turn has no more.
+    /// The next message for the host's tools as JSON; `null` when the turn has no more.
     #[napi]
     pub async fn next_tool_message(&self) -> Result<Option<String>> {
-        let Some(message) = self.mailbox.next().await else { return Ok(None) };
-        let message = match message {
-            MailboxMessage::Call(ticket, invocation) => {
-                let call = Json::from_value(&invocation)
-                    .map_err(|_| to_js(Error::internal("a tool call could not be encoded")))?;
-                // The call is JSON already, and its numbers must stay as the model wrote them.
-                format!(r#"{{"type":"call","ticket":{ticket},"call":{}}}"#, call.get())
-            }
-            MailboxMessage::Cancelled(ticket) => Value::to_string(&json!({"type": "cancelled", "ticket": ticket})),
-        };
-        Ok(Some(message))
+        match self.mailbox.next().await {
+            Some(message) => message.to_json().map(Some).map_err(to_js),
+            None => Ok(None),
+        }
     }
 
     /// Answers a call with the JSON of its output.

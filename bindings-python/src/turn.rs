@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use serde::Serialize;
+use turnkeep::Error;
 use turnkeep::model::Json;
-use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage};
-use turnkeep::{ChatId, Error, MessageId, RunId};
+use turnkeep::tool::{CallTicket, Mailbox};
 
 use crate::error::OrRaise;
 use crate::process::ProcessBound;
@@ -63,7 +63,7 @@ impl Turn {
         let parts = self.parts.get().or_raise(py)?;
         wait(py, async {
             match parts.mailbox.next().await {
-                Some(message) => encode(&ToolMessage::from(message)).map(Some),
+                Some(message) => message.to_json().map(Some),
                 None => Ok(None),
             }
         })
@@ -79,41 +79,6 @@ impl Turn {
     /// Answers a call with the text of a failure. Returns whether anybody still waited for it.
     fn fail(&self, py: Python<'_>, ticket: CallTicket, text: String) -> PyResult<bool> {
         Ok(self.parts.get().or_raise(py)?.mailbox.respond(ticket, Err(text)))
-    }
-}
-
-/// A mailbox message as Python sees it.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
-enum ToolMessage {
-    Call {
-        ticket: CallTicket,
-        tool_call_id: String,
-        tool_name: String,
-        input: Json,
-        chat_id: ChatId,
-        run_id: RunId,
-        message_id: MessageId,
-    },
-    Cancelled {
-        ticket: CallTicket,
-    },
-}
-
-impl From<MailboxMessage> for ToolMessage {
-    fn from(message: MailboxMessage) -> Self {
-        match message {
-            MailboxMessage::Call(ticket, call) => ToolMessage::Call {
-                ticket,
-                tool_call_id: call.call_id,
-                tool_name: call.name,
-                input: call.input,
-                chat_id: call.chat_id,
-                run_id: call.run_id,
-                message_id: call.message_id,
-            },
-            MailboxMessage::Cancelled(ticket) => ToolMessage::Cancelled { ticket },
-        }
     }
 }
 

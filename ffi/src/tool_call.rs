@@ -6,12 +6,11 @@ use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
+use turnkeep::Result;
 use turnkeep::model::Json;
 use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage, ToolInvocation};
-use turnkeep::{ChatId, MessageId, Result, RunId};
 
 use crate::boundary;
 use crate::bytes::Bytes;
@@ -63,25 +62,7 @@ impl ToolCall {
     }
 
     fn to_json(&self) -> Result<String> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Call<'a> {
-            tool_call_id: &'a str,
-            tool_name: &'a str,
-            input: &'a Json,
-            chat_id: ChatId,
-            run_id: RunId,
-            message_id: MessageId,
-        }
-        let call = Call {
-            tool_call_id: &self.invocation.call_id,
-            tool_name: &self.invocation.name,
-            input: &self.invocation.input,
-            chat_id: self.invocation.chat_id,
-            run_id: self.invocation.run_id,
-            message_id: self.invocation.message_id,
-        };
-        serde_json::to_string(&call)
+        serde_json::to_string(&self.invocation)
             .map_err(|error| turnkeep::Error::internal("the call could not be encoded").with_source(error))
     }
 }
@@ -166,8 +147,8 @@ impl Delivery {
             tokio::select! {
                 () = ended(in_progress.as_mut()) => in_progress = None,
                 message = self.mailbox.next(), if listening => match message {
-                    Some(MailboxMessage::Call(ticket, invocation)) => self.enqueue(ticket, invocation),
-                    Some(MailboxMessage::Cancelled(ticket)) => self.cancel(ticket),
+                    Some(MailboxMessage::Call { ticket, call }) => self.enqueue(ticket, call),
+                    Some(MailboxMessage::Cancelled { ticket }) => self.cancel(ticket),
                     None => listening = false,
                 },
             }

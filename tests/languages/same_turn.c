@@ -6,17 +6,20 @@
 
 #include "turnkeep.h"
 
-static void must(turnkeep_status status, turnkeep_error *error) {
-    if (status == TURNKEEP_OK) return;
-    fprintf(stderr, "%s: %s\n", turnkeep_error_name(error), turnkeep_error_message(error, NULL));
-    exit(1);
-}
+/* `call` ends in `&error`. */
+#define MUST(call)                                                                             \
+    do {                                                                                       \
+        turnkeep_error *error = NULL;                                                          \
+        if ((call) != TURNKEEP_OK) {                                                           \
+            fprintf(stderr, "%s: %s\n", #call, turnkeep_error_message(error, NULL));           \
+            exit(1);                                                                           \
+        }                                                                                      \
+    } while (0)
 
 static void answer(void *user_data, turnkeep_tool_call *call) {
     (void)user_data;
     turnkeep_bytes json;
-    turnkeep_error *error = NULL;
-    must(turnkeep_tool_call_json(call, &json, &error), error);
+    MUST(turnkeep_tool_call_json(call, &json, &error));
     char output[5003] = "null";
     if (strstr(json.data, "\"toolName\":\"weather\""))
         strcpy(output, "{\"city\":\"Oslo\",\"tempC\":21.5,\"note\":\"Grüße 😀\"}");
@@ -26,9 +29,9 @@ static void answer(void *user_data, turnkeep_tool_call *call) {
         output[5002] = '\0';
     }
     if (strstr(json.data, "\"toolName\":\"broken\""))
-        must(turnkeep_tool_call_fail(call, "it broke", strlen("it broke"), &error), error);
+        MUST(turnkeep_tool_call_fail(call, "it broke", strlen("it broke"), &error));
     else
-        must(turnkeep_tool_call_respond(call, output, strlen(output), &error), error);
+        MUST(turnkeep_tool_call_respond(call, output, strlen(output), &error));
     turnkeep_bytes_free(&json);
 }
 
@@ -45,22 +48,19 @@ int main(int argc, char **argv) {
         "\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}},"
         "{\"name\":\"broken\"},{\"name\":\"nothing\",\"readOnly\":true},{\"name\":\"long\"}]}";
 
-    turnkeep_error *error = NULL;
     turnkeep_engine *engine = NULL;
     turnkeep_turn *turn = NULL;
     turnkeep_bytes bytes;
-    must(turnkeep_engine_open(options, strlen(options), &engine, &error), error);
-    must(turnkeep_turn_start(engine, request, strlen(request), answer, NULL, &turn, &error), error);
-    turnkeep_status status;
-    while ((status = turnkeep_turn_next(turn, -1, &bytes, &error)) == TURNKEEP_OK) {
+    MUST(turnkeep_engine_open(options, strlen(options), &engine, &error));
+    MUST(turnkeep_turn_start(engine, request, strlen(request), answer, NULL, &turn, &error));
+    while (turnkeep_turn_next(turn, -1, &bytes, NULL) == TURNKEEP_OK) {
         puts(bytes.data);
         turnkeep_bytes_free(&bytes);
     }
-    if (status != TURNKEEP_DONE) must(status, error);
-    must(turnkeep_turn_done(turn, -1, &bytes, &error), error);
+    MUST(turnkeep_turn_done(turn, -1, &bytes, &error));
     turnkeep_bytes_free(&bytes);
     turnkeep_turn_free(turn);
-    must(turnkeep_engine_close(engine, -1, &error), error);
+    MUST(turnkeep_engine_close(engine, -1, &error));
     turnkeep_engine_free(engine);
     return 0;
 }

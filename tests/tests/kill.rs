@@ -27,7 +27,7 @@ fn six_steps() -> Script {
         } else {
             chunks.extend(finish("stop", 10, 5));
         }
-        Response { chunk_delay_ms: 1, ..Response::stream(chunks) }
+        Response { chunk_delay_ms: 3, ..Response::stream(chunks) }
     };
     Script { responses: (0..STEPS).map(answer).collect(), repeat: false, by_step: true }
 }
@@ -76,8 +76,8 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
     for round in 0..ROUNDS {
         let chat_id = ChatId::generate();
         let (base_url, path) = (provider.base_url(), database.clone());
-        // Spread over the length of a turn, which is some 60 ms here; the golden ratio visits all of it.
-        let delay = Duration::from_micros((round as u64 * 61_803) % 90_000);
+        // Spread over the length of a turn, which is some 120 ms here; the golden ratio visits all of it.
+        let delay = Duration::from_micros((round as u64 * 61_803) % 130_000);
         let killed = tokio::task::spawn_blocking(move || kill_one(&path, &base_url, chat_id, delay)).await.unwrap();
         let run_id = killed.run_id.expect("the child began its turn");
 

@@ -2,7 +2,6 @@
 
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
 use crate::provider::BlockKind;
-use crate::text::storable;
 
 /// What a tool call without any outcome is recorded with.
 pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
@@ -132,7 +131,7 @@ impl StepBuilder {
         let mut parts = vec![Part::StepStart];
         parts.extend(self.items.iter().map(|item| match item {
             Item::Block(block) => {
-                let text = TextPart::done(storable(block.text.clone()));
+                let text = TextPart::done(block.text.clone());
                 match block.kind {
                     BlockKind::Text => Part::Text(text),
                     BlockKind::Reasoning => Part::Reasoning(text),
@@ -162,7 +161,7 @@ impl Call {
     /// Ends the call without an outcome of its own; `None` when it already has one.
     pub(super) fn abandon(&mut self, error: &str) -> Option<Abandoned> {
         let (input, announced) = match &self.phase {
-            CallPhase::Streaming => (Json::string(&storable(self.arguments.clone())), false),
+            CallPhase::Streaming => (Json::string(&self.arguments), false),
             CallPhase::Ready(input) => (input.clone(), true),
             CallPhase::Output { .. } | CallPhase::Failed { .. } => return None,
         };
@@ -172,10 +171,10 @@ impl Call {
 
     fn part(&self) -> ToolPart {
         let (input, state) = match &self.phase {
-            CallPhase::Streaming => (Json::string(&storable(self.arguments.clone())), ToolState::InputAvailable),
+            CallPhase::Streaming => (Json::string(&self.arguments), ToolState::InputAvailable),
             CallPhase::Ready(input) => (input.clone(), ToolState::InputAvailable),
             CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(output.clone())),
-            CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(storable(error.clone()))),
+            CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(error.clone())),
         };
         ToolPart {
             name: self.name.clone(),

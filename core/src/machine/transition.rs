@@ -8,6 +8,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, Json, RunReason, RunStatus, Usage};
 use crate::provider::{BlockKind, ProviderFailure, StreamPart};
 use crate::stream::{StreamMetadata, UiChunk};
+use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::{Event, StopCause};
@@ -164,6 +165,7 @@ impl RunMachine {
             StreamPart::ResponseMetadata { .. } => {}
             StreamPart::BlockStart { kind, id } => self.open_block(kind, id, effects),
             StreamPart::BlockDelta { kind, id, delta } => {
+                let delta = storable(delta);
                 if self.step.block(kind, &id).is_none() {
                     self.open_block(kind, id.clone(), effects);
                 }
@@ -187,6 +189,7 @@ impl RunMachine {
             }
             StreamPart::ToolInputStart { id, name } => self.open_call(id, name, effects),
             StreamPart::ToolInputDelta { id, delta } => {
+                let delta = storable(delta);
                 if let Some(call) = self.step.streaming_call(&id)
                     && !delta.is_empty()
                 {
@@ -353,6 +356,7 @@ impl RunMachine {
                 UiChunk::ToolOutputAvailable { tool_call_id, output }
             }
             Err(error) => {
+                let error = storable(error);
                 call.phase = CallPhase::Failed { input, error: error.clone() };
                 UiChunk::ToolOutputError { tool_call_id, error_text: error }
             }

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::error::Error;
 use crate::model::Json;
 
 use super::{Tool, ToolDefinition, ToolHandler, ToolInvocation};
@@ -17,12 +19,33 @@ use super::{Tool, ToolDefinition, ToolHandler, ToolInvocation};
 pub type CallTicket = u64;
 
 /// What a host takes out of its mailbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
 pub enum MailboxMessage {
     /// Run this tool and answer under this ticket.
-    Call(CallTicket, ToolInvocation),
+    Call {
+        /// The ticket.
+        ticket: CallTicket,
+        /// The call.
+        #[serde(flatten)]
+        call: ToolInvocation,
+    },
     /// The call was cancelled or its time is up; an answer would be ignored.
-    Cancelled(CallTicket),
+    Cancelled {
+        /// The call's ticket.
+        ticket: CallTicket,
+    },
+}
+
+impl MailboxMessage {
+    /// `{type: "call", ticket, toolCallId, toolName, input, chatId, runId, messageId}` or `{type: "cancelled", ticket}`.
+    ///
+    /// # Errors
+    /// `INTERNAL`, when the message has no JSON form.
+    pub fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self)
+            .map_err(|error| Error::internal("a tool call could not be encoded").with_source(error))
+    }
 }
 
 /// The host's end: calls come out, answers go in.
@@ -87,7 +110,7 @@ impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if self.handler.shared.lock().waiting.remove(&self.ticket).is_some() {
             // A host that has gone away needs no notice.
-            let _ = self.handler.messages.send(MailboxMessage::Cancelled(self.ticket));
+            let _ = self.handler.messages.send(MailboxMessage::Cancelled { ticket: self.ticket });
         }
     }
 }
@@ -104,7 +127,7 @@ impl ToolHandler for MailboxHandler {
             ticket
         };
         let guard = CancelOnDrop { handler: self, ticket };
-        if self.messages.send(MailboxMessage::Call(ticket, invocation)).is_err() {
+        if self.messages.send(MailboxMessage::Call { ticket, call: invocation }).is_err() {
             return Err("The program that runs this tool has gone away.".to_owned());
         }
         let outcome = receiver.await;
@@ -138,20 +161,34 @@ mod tests {
     async fn a_call_is_answered_once() {
         let (mailbox, tool) = one_tool();
         let call = tokio::spawn(async move { tool.handler.call(invocation()).await });
-        let Some(MailboxMessage::Call(ticket, _)) = mailbox.next().await else { panic!() };
+        let Some(MailboxMessage::Call { ticket, .. }) = mailbox.next().await else { panic!() };
         assert!(mailbox.respond(ticket, Ok(Json::string("x"))));
         assert!(!mailbox.respond(ticket, Ok(Json::null())));
         assert_eq!(call.await.unwrap(), Ok(Json::string("x")));
         assert!(mailbox.next().await.is_none());
     }
 
+    #[test]
+    fn messages_have_one_json_form_for_all_languages() {
+        let call =
+            ToolInvocation { input: Json::parse(r#"{"n":12345678901234567890123,"f":1.0}"#).unwrap(), ..invocation() };
+        let ids = format!(r#""chatId":"{}","runId":"{}","messageId":"{}""#, call.chat_id, call.run_id, call.message_id);
+        assert_eq!(
+            MailboxMessage::Call { ticket: 7, call }.to_json().unwrap(),
+            format!(
+                r#"{{"type":"call","ticket":7,"toolCallId":"c","toolName":"get","input":{{"n":12345678901234567890123,"f":1.0}},{ids}}}"#
+            )
+        );
+        assert_eq!(MailboxMessage::Cancelled { ticket: 7 }.to_json().unwrap(), r#"{"type":"cancelled","ticket":7}"#);
+    }
+
     #[tokio::test]
     async fn a_dropped_call_is_told_to_the_host() {
         let (mailbox, tool) = one_tool();
         let call = tokio::spawn(async move { tool.handler.call(invocation()).await });
-        let Some(MailboxMessage::Call(ticket, _)) = mailbox.next().await else { panic!() };
+        let Some(MailboxMessage::Call { ticket, .. }) = mailbox.next().await else { panic!() };
         call.abort();
-        assert!(matches!(mailbox.next().await, Some(MailboxMessage::Cancelled(t)) if t == ticket));
+        assert!(matches!(mailbox.next().await, Some(MailboxMessage::Cancelled { ticket: t }) if t == ticket));
         assert!(!mailbox.respond(ticket, Ok(Json::null())));
     }
 }
