@@ -85,6 +85,13 @@ impl Response {
         Self { status, headers, body: Some(body.to_owned()), ..Self::default() }
     }
 
+    /// The same answer with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// The same answer, ended another way.
     #[must_use]
     pub fn then(self, then: Then) -> Self {

@@ -1,4 +1,4 @@
-//! Processes killed in the middle of a turn.
+//! Processes that share a file: killed in the middle of a turn, and begun all at once.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -104,6 +104,27 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
     assert!(completed < ROUNDS / 2, "most kills came too late to prove anything");
     let sent = quick.requests();
     assert!(sent.iter().all(|request| is_paired(&request["messages"])), "a history with an unanswered call was sent");
+}
+
+/// Twelve processes that all find no database yet, make it, and run a turn each.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_begin_at_once_share_a_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = ScriptedProvider::start(six_steps()).await;
+    let database = folder.path().join("chats.db").display().to_string();
+    let children: Vec<_> = (0..12)
+        .map(|_| {
+            Command::new(env!("CARGO_BIN_EXE_turn-child"))
+                .args([database.clone(), provider.base_url(), ChatId::generate().to_string()])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).ends_with("step\ndone\n"));
+    }
 }
 
 /// The message shows every reported step with its text and its tool's result.

@@ -173,13 +173,13 @@ impl Call {
         let (input, state) = match &self.phase {
             CallPhase::Streaming => (Json::string(&self.arguments), ToolState::InputAvailable),
             CallPhase::Ready(input) => (input.clone(), ToolState::InputAvailable),
-            CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(output.clone())),
+            CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(Some(output.clone()))),
             CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(error.clone())),
         };
         ToolPart {
             name: self.name.clone(),
             call_id: self.call_id.clone(),
-            input,
+            input: Some(input),
             state,
             provider_metadata: self.metadata.clone(),
         }

@@ -45,8 +45,9 @@ pub struct ToolPart {
     pub name: String,
     /// Unique within the run.
     pub call_id: String,
-    /// The arguments: an object, or the raw text when the model's arguments were not JSON.
-    pub input: Json,
+    /// The arguments: an object, or the raw text when the model's arguments were not JSON. Rows of other writers may
+    /// have none.
+    pub input: Option<Json>,
     /// The outcome.
     pub state: ToolState,
     /// What the provider wants to see again with the call, by provider.
@@ -58,8 +59,8 @@ pub struct ToolPart {
 pub enum ToolState {
     /// Announced, no outcome yet.
     InputAvailable,
-    /// Its result.
-    OutputAvailable(Json),
+    /// Its result. Rows of other writers may have none.
+    OutputAvailable(Option<Json>),
     /// Why it has none.
     OutputError(String),
 }
@@ -111,10 +112,12 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
         ToolState::OutputError(_) => "output-error",
     };
     map.serialize_entry("state", state)?;
-    map.serialize_entry("input", &tool.input)?;
+    if let Some(input) = &tool.input {
+        map.serialize_entry("input", input)?;
+    }
     match &tool.state {
-        ToolState::InputAvailable => {}
-        ToolState::OutputAvailable(output) => map.serialize_entry("output", output)?,
+        ToolState::InputAvailable | ToolState::OutputAvailable(None) => {}
+        ToolState::OutputAvailable(Some(output)) => map.serialize_entry("output", output)?,
         ToolState::OutputError(text) => map.serialize_entry("errorText", text)?,
     }
     if let Some(metadata) = &tool.provider_metadata {
@@ -171,7 +174,7 @@ impl Fields {
                     None => return None,
                 };
                 let state = match self.state.as_deref() {
-                    Some("output-available") => ToolState::OutputAvailable(self.output.unwrap_or_else(Json::null)),
+                    Some("output-available") => ToolState::OutputAvailable(self.output),
                     Some("output-error" | "output-denied") => {
                         ToolState::OutputError(self.error_text.unwrap_or_default())
                     }
@@ -180,7 +183,7 @@ impl Fields {
                 Some(Part::Tool(ToolPart {
                     name,
                     call_id: self.tool_call_id?,
-                    input: self.input.or(self.raw_input).unwrap_or_else(Json::null),
+                    input: self.input.or(self.raw_input),
                     state,
                     provider_metadata: self.call_provider_metadata,
                 }))

@@ -4,20 +4,49 @@ use serde::{Deserialize, Serialize};
 
 /// Tokens of a step or of a turn. A field that the provider did not report is absent, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "Reported")]
 pub struct Usage {
     /// Tokens of the prompt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
     /// Tokens of the answer, reasoning included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
     /// Both together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_tokens: Option<u64>,
     /// Of the answer's tokens, those spent on reasoning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
+}
+
+/// Usage as the AI SDK reports it: the reasoning may stand among the output's details, and counts there first.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reported {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    reasoning_tokens: Option<u64>,
+    output_token_details: Option<OutputDetails>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OutputDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl From<Reported> for Usage {
+    fn from(reported: Reported) -> Self {
+        let detailed = reported.output_token_details.and_then(|details| details.reasoning_tokens);
+        Self {
+            input_tokens: reported.input_tokens,
+            output_tokens: reported.output_tokens,
+            total_tokens: reported.total_tokens,
+            reasoning_tokens: detailed.or(reported.reasoning_tokens),
+        }
+    }
 }
 
 impl Usage {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::machine::INCOMPLETE_CALL;
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Usage, present};
 
+use crate::text::storable;
+
 use super::compact::compact_tool_output;
 
 /// A finished model call as hosts that keep their own loop describe it.
@@ -144,16 +146,14 @@ pub fn assistant_parts(steps: &[Step], fallback_text: &str) -> Vec<Part> {
                 continue;
             };
             let state = match (results.get(call_id), errors.get(call_id)) {
-                (Some(result), _) => {
-                    ToolState::OutputAvailable(result.output.as_ref().map_or_else(Json::null, compact_tool_output))
-                }
+                (Some(result), _) => ToolState::OutputAvailable(result.output.as_ref().map(compact_tool_output)),
                 (None, Some(error)) => ToolState::OutputError(error.error_text.clone()),
                 (None, None) => ToolState::OutputError(INCOMPLETE_CALL.to_owned()),
             };
             parts.push(Part::Tool(ToolPart {
                 name: name.to_owned(),
                 call_id: call_id.to_owned(),
-                input: call.input.clone().unwrap_or_else(Json::null),
+                input: call.input.clone(),
                 state,
                 provider_metadata: None,
             }));
@@ -192,6 +192,7 @@ pub fn flush_assistant(
 ) -> AssistantFlush {
     let mut content: String = steps.iter().filter_map(|step| step.text.as_deref()).collect();
     content.push_str(in_progress_text);
+    let content = storable(content);
     let mut parts = assistant_parts(steps, "");
     if !in_progress_text.is_empty() {
         parts.push(plain_text(in_progress_text));
@@ -208,13 +209,15 @@ pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra
     for step in steps {
         trace.extend(step.tools().map(|tool| TraceEntry {
             tool_name: Some(&tool.name),
-            input: Some(&tool.input),
+            input: tool.input.as_ref(),
             output: None,
         }));
         trace.extend(step.tools().filter_map(|tool| match &tool.state {
-            ToolState::OutputAvailable(output) => {
-                Some(TraceEntry { tool_name: Some(&tool.name), input: None, output: Some(compact_tool_output(output)) })
-            }
+            ToolState::OutputAvailable(output) => Some(TraceEntry {
+                tool_name: Some(&tool.name),
+                input: None,
+                output: output.as_ref().map(compact_tool_output),
+            }),
             _ => None,
         }));
     }
@@ -229,7 +232,7 @@ fn compact_part(part: &Part) -> Part {
             let Part::Tool(mut tool) = part.clone() else {
                 return part.clone();
             };
-            tool.state = ToolState::OutputAvailable(compact_tool_output(output));
+            tool.state = ToolState::OutputAvailable(output.as_ref().map(compact_tool_output));
             Part::Tool(tool)
         }
         other => other.clone(),
@@ -259,7 +262,7 @@ fn trace_json(trace: &[TraceEntry<'_>]) -> Option<Json> {
 }
 
 fn plain_text(text: &str) -> Part {
-    Part::Text(TextPart { text: text.to_owned(), ..TextPart::default() })
+    Part::Text(TextPart { text: storable(text.to_owned()), ..TextPart::default() })
 }
 
 fn truthy(text: &Option<String>) -> Option<&str> {

@@ -143,7 +143,7 @@ fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
                 });
             }
             Part::Tool(tool) => {
-                let input = if tool.input.is_object() { tool.input.clone() } else { Json::empty_object() };
+                let input = tool.input.clone().filter(Json::is_object).unwrap_or_else(Json::empty_object);
                 block.push(AssistantPart::ToolCall {
                     call_id: tool.call_id.clone(),
                     name: tool.name.clone(),
@@ -151,7 +151,7 @@ fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
                     metadata: tool.provider_metadata.clone(),
                 });
                 let output = match &tool.state {
-                    ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone()),
+                    ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone().unwrap_or_else(Json::null)),
                     ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
                     ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
                 };

@@ -1,6 +1,8 @@
 //! `scripted-provider SCRIPT.json`: prints `{"port":N}`, answers until its standard input is closed, then prints the
 //! requests that it saw as one JSON array.
 
+use std::io::Write;
+
 use tokio::io::AsyncReadExt;
 use turnkeep_tests::{Script, ScriptedProvider};
 
@@ -13,5 +15,7 @@ async fn main() {
     println!("{{\"port\":{}}}", provider.port());
     let mut ignored = Vec::new();
     let _ = tokio::io::stdin().read_to_end(&mut ignored).await;
-    println!("{}", serde_json::to_string(&provider.requests()).expect("plain data"));
+    let requests = serde_json::to_string(&provider.requests()).expect("plain data");
+    // Whoever only wanted the answers has gone by now.
+    let _ = writeln!(std::io::stdout(), "{requests}");
 }

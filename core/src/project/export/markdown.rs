@@ -118,11 +118,13 @@ fn tool_blocks(tool: &ToolPart, labels: &Labels, blocks: &mut Vec<String>) {
         .cloned()
         .unwrap_or_else(|| labels.ran_tool.as_deref().unwrap_or_default().replace("{name}", &name));
     blocks.push(format!("**Tool: {label}** ({}) — {state}", code_span(&name)));
-    blocks.push("Input:".to_owned());
-    blocks.push(fenced(&tool.input));
+    if let Some(input) = &tool.input {
+        blocks.push("Input:".to_owned());
+        blocks.push(fenced(input));
+    }
     match &tool.state {
-        ToolState::InputAvailable => {}
-        ToolState::OutputAvailable(output) => {
+        ToolState::InputAvailable | ToolState::OutputAvailable(None) => {}
+        ToolState::OutputAvailable(Some(output)) => {
             blocks.push("Output:".to_owned());
             blocks.push(fenced(output));
         }
