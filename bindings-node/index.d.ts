@@ -186,7 +186,7 @@ export interface Run {
   status: RunStatus;
   reason: RunReason | null;
   error: string | null;
-  /** Finished steps on disk. */
+  /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
   stepCount: number;
   stopRequestedAt: string | null;
   assistantMessageId: string | null;

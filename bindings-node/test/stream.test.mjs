@@ -37,6 +37,7 @@ const scripts = {
   ],
   'an unknown tool': () => [[toolCall(0, 'a', 'nope', { x: 1 }), ...finish('tool_calls', 1, 1)], answer('Sorry.')],
   'a broken stream': () => [[text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })]],
+  'an empty answer': () => [{ status: 200, body: '' }],
   'a refusal': () => [{ status: 500, body: 'oops' }],
   'a stop': () => [{ events: [text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })], then: 'hang' }],
 };

@@ -121,7 +121,7 @@ impl StepBuilder {
         self.calls().any(|call| matches!(call.phase, CallPhase::Streaming | CallPhase::Ready(_)))
     }
 
-    /// Whether there is anything that a reader or the log would miss.
+    /// Whether nothing has come of the step yet.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

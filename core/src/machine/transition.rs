@@ -459,6 +459,7 @@ impl RunMachine {
             call.abandon(INCOMPLETE_CALL);
         }
         self.count_usage();
+        // A step that failed before anything came of it is none; one in which the model had nothing to say is.
         let worth_keeping = !recorded.is_empty() || (recorded.started && status == RunStatus::Succeeded);
         effects.push(Effect::Settle(Settlement {
             status,

@@ -109,7 +109,7 @@ pub struct Run {
     pub reason: Option<RunReason>,
     /// The error in one line, when it failed.
     pub error: Option<String>,
-    /// Finished steps on disk.
+    /// Steps in the log. The last one of a run that failed or was aborted may have been cut off.
     pub step_count: u32,
     /// When a stop was asked for.
     pub stop_requested_at: Option<Timestamp>,
@@ -145,6 +145,6 @@ pub struct RunOutcome {
     pub finish_reason: Option<FinishReason>,
     /// Tokens of all steps.
     pub usage: Option<Usage>,
-    /// Steps on disk.
+    /// Steps in the log. The last one of a run that failed or was aborted may have been cut off.
     pub step_count: u32,
 }
