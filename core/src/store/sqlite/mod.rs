@@ -238,3 +238,61 @@ pub(in crate::store) fn hold_instance_lock(database: &Path, owner: &str) -> impl
     }
     Held(InstanceLock::acquire(database, owner).unwrap())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn rows(store: &SqliteStore) -> impl Future<Output = Result<i64>> {
+        store.read(|connection| {
+            connection.query_row("SELECT COUNT(*) FROM kept", [], |row| row.get(0)).map_err(store_error)
+        })
+    }
+
+    fn insert(bytes: usize) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
+        move |connection| {
+            let text = "x".repeat(bytes);
+            connection.execute("INSERT INTO kept VALUES (?1)", [text]).map(|_| ()).map_err(store_error)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_the_write_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chats.db");
+        let store = SqliteStore::open(path.to_str().unwrap(), "x/own", Arc::new(SystemClock)).await.unwrap();
+        let run = |sql: &'static str| store.write(move |connection| connection.execute_batch(sql).map_err(store_error));
+        run("CREATE TABLE kept (text TEXT)").await.unwrap();
+        run("PRAGMA max_page_count = 60").await.unwrap();
+        // Queued at once, so that they share a transaction with the one that does not fit.
+        let (small, large, last) =
+            tokio::join!(store.write(insert(10)), store.write(insert(4_000_000)), store.write(insert(20)));
+        assert_eq!(large.unwrap_err().code(), ErrorCode::StoreUnavailable);
+        let acknowledged = i64::from(small.is_ok()) + i64::from(last.is_ok());
+        assert_eq!(rows(&store).await.unwrap(), acknowledged);
+        run("PRAGMA max_page_count = 100000").await.unwrap();
+        store.write(insert(4_000_000)).await.unwrap();
+        assert_eq!(rows(&store).await.unwrap(), acknowledged + 1);
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_fails_or_panics_undoes_only_itself() {
+        let store = SqliteStore::open(":memory:", "x/own", Arc::new(SystemClock)).await.unwrap();
+        let create =
+            |connection: &Connection| connection.execute_batch("CREATE TABLE kept (text TEXT)").map_err(store_error);
+        store.write(create).await.unwrap();
+        let fails = |connection: &Connection| insert(5)(connection).and_then(|()| Err::<(), _>(Error::internal("no")));
+        let panics = |connection: &Connection| -> Result<()> {
+            insert(5)(connection)?;
+            panic!("on purpose")
+        };
+        let (one, two, three, four) =
+            tokio::join!(store.write(insert(1)), store.write(fails), store.write(panics), store.write(insert(2)));
+        one.unwrap();
+        assert_eq!(two.unwrap_err().code(), ErrorCode::Internal);
+        assert_eq!(three.unwrap_err().code(), ErrorCode::Internal);
+        four.unwrap();
+        assert_eq!(rows(&store).await.unwrap(), 2);
+    }
+}

@@ -110,22 +110,35 @@ fn commit(connection: &Connection, group: Vec<Operation>) {
         }
         return;
     }
-    let answers: Vec<Answer> = group.into_iter().filter_map(|operation| operation(Ok(connection))).collect();
-    let committed = connection.execute_batch("COMMIT");
-    if committed.is_err() {
-        // Nothing of the group is on disk. Where the commit itself has rolled back, this fails and need not succeed.
+    let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
+    for operation in group {
+        // Out of space or memory, SQLite may have rolled back everything; what runs after that would be committed alone.
+        let transaction = if connection.is_autocommit() { Err(rolled_back()) } else { Ok(connection) };
+        answers.extend(operation(transaction));
+    }
+    let committed = if connection.is_autocommit() {
+        Err(rolled_back())
+    } else {
+        connection.execute_batch("COMMIT").map_err(|error| commit_failed(&error))
+    };
+    if committed.is_err() && !connection.is_autocommit() {
+        // It fails only if there is nothing to roll back any more.
         let _ = connection.execute_batch("ROLLBACK");
     }
     for answer in answers {
         answer(match &committed {
             Ok(()) => Ok(()),
-            Err(error) => Err(commit_failed(error)),
+            Err(error) => Err(Error::new(error.code(), error.message())),
         });
     }
 }
 
 fn commit_failed(error: &rusqlite::Error) -> Error {
     Error::new(ErrorCode::StoreUnavailable, format!("the store could not be written: {}", super::reason(error)))
+}
+
+fn rolled_back() -> Error {
+    Error::new(ErrorCode::StoreUnavailable, "the store could not be written: the transaction was rolled back")
 }
 
 /// Begins with the write lock in hand, so that no operation can find the file locked half-way.
