@@ -1,9 +1,17 @@
 'use strict';
 
 const binding = require('./native.js');
-const { native, toJson } = require('./error.js');
+const { TurnkeepError, native, toJson } = require('./error.js');
 const { byName, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
+
+/** The longest grace that crosses the border, some 49 days. */
+const MAX_GRACE_MS = 2 ** 32 - 1;
+
+function object(value, field) {
+  if (typeof value !== 'object' || value === null) throw TurnkeepError.invalid(field, 'must be an object');
+  return value;
+}
 
 class Engine {
   #native;
@@ -26,12 +34,15 @@ class Engine {
     });
   }
 
-  static async open({ tools, ...options } = {}) {
+  static async open(given = {}) {
+    const { tools, ...options } = object(given, 'options');
     const named = byName(tools);
     return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
   }
 
-  async startTurn({ tools, signal, ...request } = {}) {
+  async startTurn(given = {}) {
+    const { tools, signal, ...request } = object(given, 'turn');
+    if (signal && !(signal instanceof AbortSignal)) throw TurnkeepError.invalid('signal', 'must be an AbortSignal');
     const named = new Map([...this.#tools, ...byName(tools)]);
     signal?.throwIfAborted();
     const json = toJson({ ...request, tools: definitions(named) }, 'turn');
@@ -43,8 +54,12 @@ class Engine {
     return turn;
   }
 
-  async close({ graceMs } = {}) {
-    await native(this.#native.close(graceMs));
+  async close(given = {}) {
+    const { graceMs } = object(given, 'options');
+    if (graceMs !== undefined && !(Number.isFinite(graceMs) && graceMs >= 0)) {
+      throw TurnkeepError.invalid('graceMs', 'must be a number of milliseconds, not negative');
+    }
+    await native(this.#native.close(graceMs && Math.min(graceMs, MAX_GRACE_MS)));
   }
 
   async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
