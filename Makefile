@@ -23,7 +23,7 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
 
 test: $(VENV)/.done npm build ## Every suite, and one total
-	@scripts/need.sh valgrind
+	@scripts/need.sh valgrind gcc g++ nm
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.

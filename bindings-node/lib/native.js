@@ -29,4 +29,10 @@ function load() {
   );
 }
 
-module.exports = load();
+const binding = load();
+const { version } = require('../package.json');
+if (binding.version() !== version) {
+  throw new Error(`turnkeep ${version} was given the native half of ${binding.version()}; install or build it again`);
+}
+
+module.exports = binding;

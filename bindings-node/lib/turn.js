@@ -1,17 +1,12 @@
 'use strict';
 
 const { native } = require('./error.js');
+const binding = require('./native.js');
 
 /** Chunks that cross the border at once: a crossing costs more than a chunk. */
 const BATCH = 64;
 const HEARTBEAT_MS = 15_000;
-/** The headers of a UI message stream; `connection` is left out, which HTTP/2 forbids. */
-const SSE_HEADERS = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache',
-  'x-vercel-ai-ui-message-stream': 'v1',
-  'x-accel-buffering': 'no',
-};
+const SSE_HEADERS = Object.fromEntries(binding.sseHeaders());
 
 /** An async iterator over a native reader; leaving it early leaves the reader at once. */
 function iterate(reader, nextItems) {

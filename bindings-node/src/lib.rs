@@ -32,3 +32,9 @@ fn init() {
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
+
+/// The headers of a UI message stream over HTTP, as pairs.
+#[napi(catch_unwind)]
+pub fn sse_headers() -> Vec<Vec<String>> {
+    turnkeep::stream::SSE_HEADERS.iter().map(|(name, value)| vec![(*name).to_owned(), (*value).to_owned()]).collect()
+}

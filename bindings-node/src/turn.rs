@@ -5,10 +5,9 @@ use std::sync::Arc;
 use napi::Result;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
-use tokio::sync::{Mutex, watch};
 use turnkeep::model::Json;
 use turnkeep::tool::{CallTicket, Mailbox};
-use turnkeep::{Error, Turn, TurnReader};
+use turnkeep::{Error, SharedReader, Turn};
 
 use crate::error::to_js;
 
@@ -36,7 +35,7 @@ impl NativeTurn {
     /// A reader from the first chunk on.
     #[napi(catch_unwind)]
     pub fn reader(&self) -> NativeReader {
-        NativeReader { reader: Mutex::new(Some(self.turn.chunks())), closed: watch::Sender::new(false) }
+        NativeReader { reader: self.turn.chunks().into() }
     }
 
     /// Asks the run to stop.
@@ -78,8 +77,7 @@ impl NativeTurn {
 /// A place in a turn's chunks.
 #[napi]
 pub struct NativeReader {
-    reader: Mutex<Option<TurnReader>>,
-    closed: watch::Sender<bool>,
+    reader: SharedReader,
 }
 
 #[napi]
@@ -87,41 +85,19 @@ impl NativeReader {
     /// The next chunks as JSON texts; empty at the end, and once the reader is closed.
     #[napi]
     pub async fn next(&self, limit: u32) -> Vec<String> {
-        let mut closed = self.closed.subscribe();
-        let mut reader = self.reader.lock().await;
-        let Some(open) = reader.as_mut() else { return Vec::new() };
-        tokio::select! {
-            // The sender lives in `self`.
-            _ = async { closed.wait_for(|closed| *closed).await.map(drop) } => {
-                *reader = None;
-                Vec::new()
-            }
-            batch = open.next_batch(limit as usize) => batch.iter().map(|chunk| chunk.to_string()).collect(),
-        }
+        let batch = self.reader.next_batch(limit as usize).await;
+        batch.iter().map(|chunk| chunk.to_string()).collect()
     }
 
     /// The next bytes of the stream over HTTP; `null` at the end, and once the reader is closed.
     #[napi]
     pub async fn next_sse(&self, limit: u32) -> Option<Buffer> {
-        let mut closed = self.closed.subscribe();
-        let mut reader = self.reader.lock().await;
-        let open = reader.as_mut()?;
-        tokio::select! {
-            _ = async { closed.wait_for(|closed| *closed).await.map(drop) } => {
-                *reader = None;
-                None
-            }
-            events = open.next_sse(limit as usize) => events.map(|events| Buffer::from(events.into_bytes())),
-        }
+        self.reader.next_sse(limit as usize).await.map(|events| Buffer::from(events.into_bytes()))
     }
 
     /// Leaves. A pending `next` ends at once.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.closed.send_replace(true);
-        // Where a `next` is pending it holds the lock, sees the flag and lets go of the reader itself.
-        if let Ok(mut reader) = self.reader.try_lock() {
-            *reader = None;
-        }
+        self.reader.close();
     }
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tokio::sync::{Mutex, watch};
-use turnkeep::TurnReader;
 use turnkeep::stream::sse_event;
+use turnkeep::{SharedReader, TurnReader};
 
 use crate::error::OrRaise;
 use crate::process::ProcessBound;
@@ -15,39 +14,17 @@ use crate::wait::wait;
 /// Reads a turn's chunks. Closing or dropping it before the end is a disconnect.
 #[pyclass(frozen, module = "turnkeep._native")]
 pub(crate) struct Reader {
-    parts: ProcessBound<Parts>,
-}
-
-struct Parts {
-    /// Empty once closed.
-    reader: Mutex<Option<TurnReader>>,
-    closed: watch::Sender<bool>,
+    reader: ProcessBound<SharedReader>,
 }
 
 impl Reader {
     pub(crate) fn new(reader: TurnReader) -> Self {
-        Self { parts: ProcessBound::new(Parts { reader: Mutex::new(Some(reader)), closed: watch::Sender::new(false) }) }
+        Self { reader: ProcessBound::new(reader.into()) }
     }
 
     fn next_batch(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Arc<str>>> {
-        let parts = self.parts.get().or_raise(py)?;
-        wait(py, async {
-            let mut closed = parts.closed.subscribe();
-            Ok(tokio::select! {
-                biased;
-                _ = closed.wait_for(|closed| *closed) => Vec::new(),
-                batch = parts.next_batch(limit) => batch,
-            })
-        })
-    }
-}
-
-impl Parts {
-    async fn next_batch(&self, limit: usize) -> Vec<Arc<str>> {
-        match self.reader.lock().await.as_mut() {
-            Some(reader) => reader.next_batch(limit).await,
-            None => Vec::new(),
-        }
+        let reader = self.reader.get().or_raise(py)?;
+        wait(py, async { Ok(reader.next_batch(limit).await) })
     }
 }
 
@@ -67,15 +44,7 @@ impl Reader {
 
     /// Goes away, also while another thread waits in `next`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let parts = self.parts.get().or_raise(py)?;
-        parts.closed.send_replace(true);
-        if let Ok(mut reader) = parts.reader.try_lock() {
-            reader.take();
-            return Ok(());
-        }
-        wait(py, async {
-            parts.reader.lock().await.take();
-            Ok(())
-        })
+        self.reader.get().or_raise(py)?.close();
+        Ok(())
     }
 }

@@ -114,9 +114,11 @@ impl Error {
         Self::new(ErrorCode::InvalidInput, format!("{field}: {problem}")).with_detail("field", field)
     }
 
-    /// [`ErrorCode::Internal`], for states that only a bug of ours can reach.
+    /// [`ErrorCode::Internal`], for states that only a bug of ours can reach. `details.id` is in the log with it.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::Internal, message)
+        let (id, message) = (uuid::Uuid::now_v7().to_string(), message.into());
+        tracing::error!(id, message, "an internal error");
+        Self::new(ErrorCode::Internal, message).with_detail("id", id)
     }
 
     /// Adds one detail, which callers in every language can read.
@@ -185,6 +187,12 @@ mod tests {
         numbers.dedup();
         assert_eq!(texts.len(), ErrorCode::ALL.len());
         assert_eq!(numbers.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn internal_errors_have_an_id() {
+        let id = |error: Error| error.details()["id"].as_str().unwrap().to_owned();
+        assert_ne!(id(Error::internal("a")), id(Error::internal("a")));
     }
 
     #[test]

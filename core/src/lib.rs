@@ -42,6 +42,6 @@ pub mod stream;
 pub mod text;
 pub mod tool;
 
-pub use engine::{Engine, EngineOptions, RunLimits, Turn, TurnReader, TurnRequest, Who};
+pub use engine::{Engine, EngineOptions, RunLimits, SharedReader, Turn, TurnReader, TurnRequest, Who};
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -4,8 +4,6 @@ use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uuid::Uuid;
-
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::status::{Status, TURNKEEP_INTERNAL};
@@ -61,13 +59,13 @@ impl Fallback for *const c_char {
     const FALLBACK: Self = std::ptr::null();
 }
 
-/// The text of the panic goes to the log only: it may hold anything. The id ties the two together.
+/// The text of the panic goes to the log only: it may hold anything. The error's id ties the two together.
 fn panicked(payload: &(dyn Any + Send)) -> turnkeep::Error {
-    let id = Uuid::now_v7().to_string();
+    let error = turnkeep::Error::internal("turnkeep has run into a bug of its own");
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
-    tracing::error!(id, panic = text, "turnkeep panicked");
-    turnkeep::Error::internal("turnkeep has run into a bug of its own").with_detail("id", id)
+    tracing::error!(error = ?error.details(), panic = text, "turnkeep panicked");
+    error
 }
 
 #[cfg(test)]

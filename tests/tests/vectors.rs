@@ -88,6 +88,9 @@ fn run_file(path: &Path, runner: Runner) -> Result<(), Failed> {
         }
     }
     eprintln!("{}: {passed} of {} pass, {skipped} do not apply", path.display(), cases.len());
+    if passed == 0 {
+        return Err("no case applies".into());
+    }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{} differ:\n{}", wrong.len(), wrong.join("\n")).into()) }
 }
 

@@ -5,6 +5,7 @@ mod driver;
 mod keeper;
 mod options;
 mod queries;
+mod reader;
 mod registry;
 mod sweep;
 mod turn;
@@ -25,12 +26,15 @@ use crate::store::{self, Store};
 use crate::tool::Tool;
 
 pub use options::{EngineOptions, RunLimits, TurnRequest, Who};
-pub use turn::{Turn, TurnReader};
+pub use reader::{SharedReader, TurnReader};
+pub use turn::Turn;
 
 use registry::Registry;
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// Stands for graces beyond what a clock can count: some thirty years.
+const LONGEST_GRACE: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// How long a closing engine waits for the settlements of the turns that it has stopped.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -104,10 +108,7 @@ impl Engine {
     /// `activeRunId`, `A_RUN_BEGIN_FAILED`, `STORE_UNAVAILABLE`, `ENGINE_CLOSED`. In every case nothing is left behind
     /// and no provider has been called.
     pub async fn start_turn(&self, request: TurnRequest, tools: Vec<Tool>) -> Result<Turn> {
-        let inner = Arc::clone(&self.inner);
-        // In a task of its own: a caller that goes away half-way must not leave a run without a driver.
-        let begun = self.inner.runtime.spawn(async move { turn::start(inner, request, tools, None).await });
-        begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the turn was interrupted")))
+        self.begin(request, tools, None).await
     }
 
     /// As [`Engine::start_turn`], with a provider of the caller's own.
@@ -120,8 +121,12 @@ impl Engine {
         tools: Vec<Tool>,
         provider: Arc<dyn Provider>,
     ) -> Result<Turn> {
-        let inner = Arc::clone(&self.inner);
-        let begun = self.inner.runtime.spawn(async move { turn::start(inner, request, tools, Some(provider)).await });
+        self.begin(request, tools, Some(provider)).await
+    }
+
+    /// In a task of its own: a caller that goes away half-way must not leave a run without a driver.
+    async fn begin(&self, request: TurnRequest, tools: Vec<Tool>, provider: Option<Arc<dyn Provider>>) -> Result<Turn> {
+        let begun = self.inner.runtime.spawn(turn::start(Arc::clone(&self.inner), request, tools, provider));
         begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the turn was interrupted")))
     }
 
@@ -133,7 +138,9 @@ impl Engine {
     /// `STORE_UNAVAILABLE` when the store could not be closed in order.
     pub async fn close(&self, grace: Option<Duration>) -> Result<()> {
         let inner = &self.inner;
-        let deadline = Instant::now() + grace.unwrap_or(DEFAULT_GRACE);
+        let now = Instant::now();
+        // A moment that no clock can name is as good as one that nobody lives to see.
+        let deadline = now.checked_add(grace.unwrap_or(DEFAULT_GRACE)).unwrap_or_else(|| now + LONGEST_GRACE);
         inner.close_by.send_modify(|at| *at = Some(at.map_or(deadline, |earlier| earlier.min(deadline))));
         if !inner.closing.swap(true, Ordering::SeqCst) {
             let closing = inner.runtime.spawn(close(Arc::clone(inner)));

@@ -1,7 +1,7 @@
 //! Beginning a turn, and the handle that its host holds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -14,11 +14,12 @@ use crate::model::{Json, MessageStatus, Part, RunOutcome, RunReason, RunStatus};
 use crate::project::{FlushExtra, PromptLayers, build_system_prompt, flush_run, messages_from_rows};
 use crate::provider::Provider;
 use crate::store::{BeginRun, Fence, SettleRun, already_active, forbidden};
-use crate::stream::{ChunkLog, ChunkReader, SSE_DONE, sse_event};
+use crate::stream::ChunkLog;
 use crate::tool::{Tool, ToolSet};
 
 use super::driver::{Driver, Finished};
 use super::options::TurnRequest;
+use super::reader::{Leaving, TurnReader};
 use super::{Inner, queries};
 
 /// A turn of this process. Dropping it stops nothing.
@@ -28,21 +29,6 @@ pub struct Turn {
     log: Arc<ChunkLog>,
     finished: watch::Receiver<Option<Finished>>,
     detached: bool,
-    readers: Arc<AtomicUsize>,
-}
-
-/// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
-/// detached, the last reader's disconnect stops the run.
-pub struct TurnReader {
-    chunks: ChunkReader,
-    at_end: bool,
-    told_done: bool,
-    leaving: Option<Leaving>,
-}
-
-struct Leaving {
-    inner: Arc<Inner>,
-    run_id: RunId,
     readers: Arc<AtomicUsize>,
 }
 
@@ -64,11 +50,8 @@ impl Turn {
 
     /// The turn's chunks, encoded, from the first one on, however late it is called.
     pub fn chunks(&self) -> TurnReader {
-        let leaving = (!self.detached).then(|| {
-            self.readers.fetch_add(1, Ordering::SeqCst);
-            Leaving { inner: Arc::clone(&self.inner), run_id: self.ids.run, readers: Arc::clone(&self.readers) }
-        });
-        TurnReader { chunks: self.log.reader(0), at_end: false, told_done: false, leaving }
+        let leaving = (!self.detached).then(|| Leaving::new(Arc::clone(&self.inner), self.ids.run, &self.readers));
+        TurnReader::new(self.log.reader(0), leaving)
     }
 
     /// Asks the run to stop and, so that it holds even if this process dies, notes that in the store. `false` when the
@@ -108,36 +91,6 @@ impl Turn {
         }
         let ids = Ids { run_id: self.ids.run, chat_id: self.ids.chat, message_id: self.ids.message };
         serde_json::to_string(&ids).unwrap_or_default()
-    }
-}
-
-impl TurnReader {
-    /// The next chunks, at least one and at most `limit`; empty at the end. Cancel-safe.
-    pub async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
-        let batch = self.chunks.next_batch(limit).await;
-        self.at_end |= batch.is_empty();
-        batch
-    }
-
-    /// As [`TurnReader::next_batch`], framed as server-sent events; after the last chunk comes the terminator, and then
-    /// `None`. Cancel-safe.
-    pub async fn next_sse(&mut self, limit: usize) -> Option<String> {
-        let batch = self.next_batch(limit).await;
-        if !batch.is_empty() {
-            return Some(batch.iter().map(|chunk| sse_event(chunk)).collect());
-        }
-        (!std::mem::replace(&mut self.told_done, true)).then(|| SSE_DONE.to_owned())
-    }
-}
-
-impl Drop for TurnReader {
-    fn drop(&mut self) {
-        if let Some(leaving) = self.leaving.take()
-            && leaving.readers.fetch_sub(1, Ordering::SeqCst) == 1
-            && !self.at_end
-        {
-            leaving.inner.registry.tell(leaving.run_id, Event::StopRequested(StopCause::Disconnected));
-        }
     }
 }
 

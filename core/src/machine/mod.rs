@@ -19,5 +19,4 @@ mod transition;
 
 pub use effect::{Effect, Ending, Settlement, Timer, ToolCall};
 pub use event::{Event, StopCause};
-pub use step::INCOMPLETE_CALL;
 pub use transition::{Limits, RunMachine, ToolCatalog, TurnIds};

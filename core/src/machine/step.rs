@@ -3,9 +3,6 @@
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
 use crate::provider::BlockKind;
 
-/// What a tool call without any outcome is recorded with.
-pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
-
 /// Gathers one model call. Blocks and calls keep the order in which they began.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StepBuilder {

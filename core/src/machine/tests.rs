@@ -39,6 +39,11 @@ struct World {
     intent_pending: bool,
     step_pending: Option<StepRecord>,
     settlement: Option<Settlement>,
+    /// The settlement is on disk,
+    settled: bool,
+    /// and brought no step with it.
+    settled_without_step: bool,
+    finished_steps: usize,
     log: Vec<StepRecord>,
     armed: HashSet<Timer>,
     chunks: Vec<UiChunk>,
@@ -59,6 +64,9 @@ impl World {
             intent_pending: false,
             step_pending: None,
             settlement: None,
+            settled: false,
+            settled_without_step: false,
+            finished_steps: 0,
             log: Vec::new(),
             armed: HashSet::new(),
             chunks: Vec::new(),
@@ -98,7 +106,7 @@ impl World {
                 assert_complete(&step);
                 self.step_pending = Some(step);
             }
-            Effect::EmitChunk(chunk) => self.chunks.push(chunk),
+            Effect::EmitChunk(chunk) => self.reader_sees(chunk),
             Effect::ArmTimer { timer, .. } => drop(self.armed.insert(timer)),
             Effect::DisarmTimer(timer) => drop(self.armed.remove(&timer)),
             Effect::Settle(settlement) => {
@@ -112,6 +120,22 @@ impl World {
             }
             Effect::End(ending) => self.ended = Some(ending),
         }
+    }
+
+    /// What a reader is told must be on disk already: a finished step, and the end. A step that failed before anything
+    /// came of it is closed for the reader and is not in the log.
+    fn reader_sees(&mut self, chunk: UiChunk) {
+        match chunk {
+            UiChunk::FinishStep => {
+                self.finished_steps += 1;
+                assert!(self.finished_steps <= self.log.len() + usize::from(self.settled_without_step));
+            }
+            UiChunk::Finish { .. } | UiChunk::Abort { .. } => {
+                assert!(self.settled, "told of an end that is not on disk")
+            }
+            _ => {}
+        }
+        self.chunks.push(chunk);
     }
 
     /// One of the things that can happen now, chosen by `choice`.
@@ -191,6 +215,8 @@ impl World {
             return self.feed(Event::StepPersisted);
         }
         if let Some(settlement) = self.settlement.take() {
+            self.settled = true;
+            self.settled_without_step = settlement.step.is_none();
             self.log.extend(settlement.step);
             self.feed(Event::Settled);
         }
@@ -198,14 +224,11 @@ impl World {
 
     fn check_readers(&self) {
         let (mut open_blocks, mut calls) = (HashSet::new(), HashMap::new());
-        let (mut in_step, mut finished_steps) = (false, 0);
+        let mut in_step = false;
         for chunk in &self.chunks {
             match chunk {
                 UiChunk::StartStep => assert!(!std::mem::replace(&mut in_step, true)),
-                UiChunk::FinishStep => {
-                    assert!(std::mem::replace(&mut in_step, false));
-                    finished_steps += 1;
-                }
+                UiChunk::FinishStep => assert!(std::mem::replace(&mut in_step, false)),
                 UiChunk::TextStart { id } | UiChunk::ReasoningStart { id } => assert!(open_blocks.insert(id.clone())),
                 UiChunk::TextDelta { id, .. } | UiChunk::ReasoningDelta { id, .. } => assert!(open_blocks.contains(id)),
                 UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => assert!(open_blocks.remove(id)),
@@ -223,7 +246,6 @@ impl World {
             assert!(calls.values().all(|outcomes| *outcomes == 1), "a call without exactly one outcome: {calls:?}");
             let last = self.chunks.last().expect("at least one");
             assert!(matches!(last, UiChunk::Finish { .. } | UiChunk::Abort { .. } | UiChunk::Error { .. }));
-            assert!(finished_steps <= self.log.len() + 1);
         }
         let ends = self.chunks.iter().filter(|c| matches!(c, UiChunk::Finish { .. } | UiChunk::Abort { .. })).count();
         assert!(ends <= 1);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, RunReason, RunStatus, Usage};
+use crate::model::{FinishReason, INCOMPLETE_CALL, Json, RunReason, RunStatus, Usage};
 use crate::provider::{BlockKind, ProviderFailure, StreamPart};
 use crate::stream::{StreamMetadata, UiChunk};
 use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::{Event, StopCause};
-use super::step::{CallPhase, INCOMPLETE_CALL, StepBuilder};
+use super::step::{CallPhase, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
 pub trait ToolCatalog: Send + Sync {

@@ -9,7 +9,7 @@ mod usage;
 
 pub use json::{Json, present};
 pub use message::{Chat, Message, MessageRole, MessageStatus};
-pub use part::{Part, TextPart, ToolPart, ToolState};
+pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};
 pub use step::{FinishReason, StepRecord};
 pub use usage::Usage;

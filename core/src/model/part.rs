@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::json::{Json, present};
 
+/// The text of a tool call that has no outcome of its own.
+pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
+
 /// One part of a message. Serialized, it is what `useChat` keeps in `message.parts`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::INCOMPLETE_CALL;
-use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Usage, present};
+use crate::model::{
+    INCOMPLETE_CALL, Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Usage, present,
+};
 
 use crate::text::storable;
 

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::machine::INCOMPLETE_CALL;
-use crate::model::{Json, Message, MessageRole, Part, StepRecord, ToolState};
+use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolState};
 
 /// A message of the conversation, independent of any provider's format.
 #[derive(Clone, Debug, PartialEq)]

@@ -133,12 +133,14 @@ fn reason(error: &rusqlite::Error) -> String {
 /// Maps what can go wrong with a statement. A constraint that is not the gate's is a bug of ours; everything else may
 /// be better at the next attempt.
 fn store_error(error: rusqlite::Error) -> Error {
-    let code = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation | rusqlite::ErrorCode::TypeMismatch) => ErrorCode::Internal,
-        Some(_) => ErrorCode::StoreUnavailable,
-        None => ErrorCode::Internal,
+    let message = format!("the store failed: {}", reason(&error));
+    let failed = match error.sqlite_error_code() {
+        None | Some(rusqlite::ErrorCode::ConstraintViolation | rusqlite::ErrorCode::TypeMismatch) => {
+            Error::internal(message)
+        }
+        Some(_) => Error::new(ErrorCode::StoreUnavailable, message),
     };
-    Error::new(code, format!("the store failed: {}", reason(&error))).with_source(error)
+    failed.with_source(error)
 }
 
 #[async_trait]

@@ -1,0 +1,151 @@
+//! Reading a turn's chunks, and going away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, watch};
+
+use crate::id::RunId;
+use crate::machine::{Event, StopCause};
+use crate::stream::{ChunkReader, SSE_DONE, sse_event};
+
+use super::Inner;
+
+/// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
+/// detached, the last reader's disconnect stops the run.
+pub struct TurnReader {
+    chunks: ChunkReader,
+    at_end: bool,
+    leaving: Option<Leaving>,
+}
+
+/// What a disconnect needs to know.
+pub(super) struct Leaving {
+    inner: Arc<Inner>,
+    run_id: RunId,
+    readers: Arc<AtomicUsize>,
+}
+
+impl Leaving {
+    /// Counts one more reader of the run.
+    pub(super) fn new(inner: Arc<Inner>, run_id: RunId, readers: &Arc<AtomicUsize>) -> Self {
+        readers.fetch_add(1, Ordering::SeqCst);
+        Self { inner, run_id, readers: Arc::clone(readers) }
+    }
+}
+
+impl TurnReader {
+    pub(super) fn new(chunks: ChunkReader, leaving: Option<Leaving>) -> Self {
+        Self { chunks, at_end: false, leaving }
+    }
+
+    /// The next chunks, at least one and at most `limit`; empty at the end. Cancel-safe.
+    pub async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
+        let batch = self.chunks.next_batch(limit).await;
+        self.at_end |= batch.is_empty();
+        batch
+    }
+}
+
+impl Drop for TurnReader {
+    fn drop(&mut self) {
+        if let Some(leaving) = self.leaving.take()
+            && leaving.readers.fetch_sub(1, Ordering::SeqCst) == 1
+            && !self.at_end
+        {
+            leaving.inner.registry.tell(leaving.run_id, Event::StopRequested(StopCause::Disconnected));
+        }
+    }
+}
+
+/// A [`TurnReader`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks,
+/// who then finds it at its end.
+pub struct SharedReader {
+    reader: Mutex<Option<TurnReader>>,
+    closed: watch::Sender<bool>,
+    told_done: AtomicBool,
+}
+
+impl From<TurnReader> for SharedReader {
+    fn from(reader: TurnReader) -> Self {
+        let reader = Mutex::new(Some(reader));
+        Self { reader, closed: watch::Sender::new(false), told_done: AtomicBool::new(false) }
+    }
+}
+
+impl SharedReader {
+    /// As [`TurnReader::next_batch`]; empty also once closed.
+    pub async fn next_batch(&self, limit: usize) -> Vec<Arc<str>> {
+        let mut closed = self.closed.subscribe();
+        let mut reader = self.reader.lock().await;
+        let Some(open) = reader.as_mut() else {
+            return Vec::new();
+        };
+        let batch = tokio::select! {
+            biased;
+            () = until_closed(&mut closed) => None,
+            batch = open.next_batch(limit) => Some(batch),
+        };
+        if batch.is_none() {
+            *reader = None;
+        }
+        batch.unwrap_or_default()
+    }
+
+    /// As [`SharedReader::next_batch`], framed as server-sent events; after the last chunk comes the terminator, and
+    /// then `None`. Once closed, `None` at once.
+    pub async fn next_sse(&self, limit: usize) -> Option<String> {
+        let batch = self.next_batch(limit).await;
+        if !batch.is_empty() {
+            return Some(batch.iter().map(|chunk| sse_event(chunk)).collect());
+        }
+        let over = *self.closed.borrow() || self.told_done.swap(true, Ordering::SeqCst);
+        (!over).then(|| SSE_DONE.to_owned())
+    }
+
+    /// Goes away.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+        // Where somebody waits for chunks, they hold the lock, see the flag and let go of the reader themselves.
+        if let Ok(mut reader) = self.reader.try_lock() {
+            *reader = None;
+        }
+    }
+}
+
+async fn until_closed(closed: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the reader that this is called for.
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::ChunkLog;
+
+    #[tokio::test]
+    async fn closing_wakes_whoever_waits() {
+        let log = ChunkLog::new();
+        let reader = Arc::new(SharedReader::from(TurnReader::new(log.reader(0), None)));
+        log.append("a".into());
+        assert_eq!(reader.next_sse(9).await.as_deref(), Some("data: a\n\n"));
+        let waiting = tokio::spawn({
+            let reader = Arc::clone(&reader);
+            async move { reader.next_sse(9).await }
+        });
+        tokio::task::yield_now().await;
+        reader.close();
+        assert_eq!(waiting.await.unwrap(), None);
+        assert!(reader.reader.lock().await.is_none());
+        assert!(reader.next_batch(9).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_terminator_comes_once() {
+        let log = ChunkLog::new();
+        log.end();
+        let reader = SharedReader::from(TurnReader::new(log.reader(0), None));
+        assert_eq!(reader.next_sse(9).await.as_deref(), Some(SSE_DONE));
+        assert_eq!(reader.next_sse(9).await, None);
+    }
+}
