@@ -6,6 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// What every fallible operation of the engine returns.
@@ -171,6 +172,49 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// Reads the JSON that a host passed in.
+///
+/// # Errors
+/// `INVALID_INPUT` with the path of the field.
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str, whole: &str) -> Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // A place that is not known any more, such as after the end of the text, is a question mark.
+        let path = error.path().to_string();
+        let path = path.trim_end_matches('?').trim_matches('.');
+        let problem = describe_json_problem(error.inner());
+        match (path, problem) {
+            ("", JsonProblem::Missing(field)) => Error::invalid(field, "is missing"),
+            (path, JsonProblem::Missing(field)) => Error::invalid(format!("{path}.{field}"), "is missing"),
+            ("", JsonProblem::Other(problem)) => Error::invalid(whole, problem),
+            (path, JsonProblem::Other(problem)) => Error::invalid(path, problem),
+        }
+    })?;
+    reader.end().map_err(|_| Error::invalid(whole, "is not one JSON value"))?;
+    Ok(value)
+}
+
+enum JsonProblem {
+    Missing(String),
+    Other(&'static str),
+}
+
+/// serde's own words may quote the value, which may be a key or a prompt; only what kind of problem it is goes on.
+fn describe_json_problem(error: &serde_json::Error) -> JsonProblem {
+    use serde_json::error::Category;
+    JsonProblem::Other(match error.classify() {
+        Category::Syntax | Category::Eof => "is not valid JSON",
+        Category::Io => "cannot be read",
+        Category::Data => {
+            let text = error.to_string();
+            if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+                return JsonProblem::Missing(field.to_owned());
+            }
+            if text.starts_with("unknown field") { "is not a known field" } else { "has the wrong type or value" }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 pub mod clock;
 mod engine;
 mod error;
+pub mod functions;
 mod id;
 pub mod machine;
 pub mod model;

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, RunId};
 use crate::project::{Labels, Language};
 
-use super::options::from_json;
 use super::{Engine, Who};
 
 #[derive(Deserialize)]
