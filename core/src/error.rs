@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What every fallible operation of the engine returns.
@@ -115,6 +115,18 @@ impl Error {
         Self::new(ErrorCode::InvalidInput, format!("{field}: {problem}")).with_detail("field", field)
     }
 
+    /// This error, with the path of its field taken from `parent` on.
+    #[must_use]
+    pub(crate) fn below(self, parent: &str) -> Self {
+        let problem = self.message.split_once(": ").map_or(self.message.as_str(), |(_, problem)| problem);
+        match self.details.get("field").and_then(Value::as_str) {
+            Some("") => Self::invalid(parent, problem),
+            Some(field) if field.starts_with('[') => Self::invalid(format!("{parent}{field}"), problem),
+            Some(field) => Self::invalid(format!("{parent}.{field}"), problem),
+            None => self,
+        }
+    }
+
     /// [`ErrorCode::Internal`], for states that only a bug of ours can reach. `details.id` is in the log with it.
     pub fn internal(message: impl Into<String>) -> Self {
         let (id, message) = (uuid::Uuid::now_v7().to_string(), message.into());
@@ -178,7 +190,7 @@ impl StdError for Error {
 ///
 /// # Errors
 /// `INVALID_INPUT` with the path of the field.
-pub(crate) fn from_json<T: DeserializeOwned>(text: &str, whole: &str) -> Result<T> {
+pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a str, whole: &str) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // A place that is not known any more, such as after the end of the text, is a question mark.

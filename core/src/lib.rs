@@ -34,6 +34,7 @@ mod engine;
 mod error;
 pub mod functions;
 mod id;
+pub mod js;
 pub mod machine;
 pub mod model;
 pub mod project;

@@ -54,6 +54,8 @@ pub struct PromptOptions {
     pub workspace_name: Option<String>,
     /// The persona for chats without a role.
     pub admin_prompt: Option<String>,
+    /// What the product is called, for the default persona.
+    pub product_name: Option<String>,
     /// Rules that join the safety text.
     pub extra_rules: Vec<String>,
 }

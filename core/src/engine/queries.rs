@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, RunId};
 use crate::machine::{Event, StopCause};
-use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, StepRecord, Usage};
-use crate::project::export::{MAX_EXPORTED_MESSAGES, MarkdownExport, build_chat_markdown};
+use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, StepRecord, Usage};
+use crate::project::export::{ExportTotals, MAX_EXPORTED_MESSAGES, MarkdownHead, MarkdownWriter, RowText};
 use crate::project::{FlushExtra, Labels, Language, flush_run};
 use crate::store::forbidden;
 
@@ -94,14 +94,32 @@ impl Engine {
         if older_left_out {
             rows.remove(0);
         }
-        Ok(build_chat_markdown(&MarkdownExport {
+        let labels = labels.over(Labels::builtin(language));
+        let mut totals = ExportTotals::default();
+        rows.iter().filter_map(|row| row.metadata.as_ref()).for_each(|metadata| totals.add_text(metadata.get()));
+        let mut document = String::new();
+        let mut writer = MarkdownWriter::new(&mut document, &labels);
+        let written = writer.head(&MarkdownHead {
             title: chat.title.as_deref(),
             chat_id: &chat_id.to_string(),
-            rows: &rows,
+            messages: rows.len(),
+            total_tokens: &totals,
             older_left_out,
-            labels: &labels.over(Labels::builtin(language)),
-            exported_at: self.inner.clock.now(),
-        }))
+            exported_at: &self.inner.clock.now().to_string(),
+        });
+        let written = rows.iter().fold(written, |written, row| {
+            written.and_then(|()| {
+                writer.message(&RowText {
+                    assistant: row.role == MessageRole::Assistant,
+                    content: &row.content,
+                    metadata: row.metadata.as_ref().map(Json::get),
+                    streaming: row.status == Some(MessageStatus::Streaming),
+                    created_at: &row.created_at.to_string(),
+                })
+            })
+        });
+        written.map_err(|_| Error::internal("the export could not be written"))?;
+        Ok(document)
     }
 
     /// The rows, those in progress brought up to date from the log: the row is not rewritten at every step.

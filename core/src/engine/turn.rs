@@ -115,6 +115,7 @@ pub(super) async fn start(
         role_instructions: role,
         opened_page: request.open_page.clone(),
         mcp_instructions: Vec::new(),
+        product_name: inner.options.prompt.product_name.clone(),
         extra_rules: inner.options.prompt.extra_rules.clone(),
     });
 

@@ -3,14 +3,19 @@
 //! Every function takes one JSON object whose members are its parameters; what is absent, or `null` where a parameter
 //! may be left out, is what JavaScript calls `undefined`. The result is JSON text, or nothing for `undefined`.
 
+mod export;
+mod prompt;
 mod security;
 mod text;
 mod turn;
 
-use serde::Serialize;
+pub use turn::compacted;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::model::storable_json;
 
 /// What a function answers with: JSON text, or nothing where JavaScript has `undefined`.
 type Answer = Result<Option<String>>;
@@ -21,17 +26,28 @@ type Function = fn(&str) -> Answer;
 /// # Errors
 /// `INVALID_INPUT` with the field's path (`function` for an unknown name).
 pub fn call(function: &str, arguments: &str) -> Answer {
-    let found: Option<Function> =
-        turn::find(function).or_else(|| text::find(function)).or_else(|| security::find(function));
+    let found: Option<Function> = turn::find(function)
+        .or_else(|| export::find(function))
+        .or_else(|| prompt::find(function))
+        .or_else(|| text::find(function))
+        .or_else(|| security::find(function));
     match found {
         Some(found) => found(arguments),
         None => Err(Error::invalid("function", "there is no such function")),
     }
 }
 
-/// Reads a function's parameters.
-fn arguments<T: DeserializeOwned>(text: &str) -> Result<T> {
+/// Reads a function's parameters as they came.
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    if !text.trim_start().starts_with('{') {
+        return Err(Error::invalid("arguments", "must be an object"));
+    }
     crate::error::from_json(text, "arguments")
+}
+
+/// Reads a function's parameters into types of Rust's own, which hold no half of a surrogate pair.
+fn arguments<T: DeserializeOwned>(text: &str) -> Result<T> {
+    read(&storable_json(text))
 }
 
 /// A result that is there.

@@ -1,45 +1,185 @@
-//! What turns steps into rows and prompts into text.
+//! What turns steps into rows and rows into messages.
 
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::project::{Language, prepare_agent_step};
+use crate::error::Error;
+use crate::js::{Raw, Text, canonical, list, object, optional_object, present, truthy, write_string};
+use crate::model::MessageStatus;
+use crate::project::{
+    FinalizePlan, KEEP_WHOLE_BYTES, RowExtra, Step, StoredRow, TokenUsage, assistant_parts, compact_text,
+    flush_assistant, plan_finalize_assistant, row_to_ui_message, serialize_steps,
+};
 
-use super::{Answer, Function, answer, arguments};
+use super::{Answer, Function, answer, read};
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
-        "normalizeLang" => normalize_lang,
-        "prepareAgentStep" => prepare_step,
+        "flushAssistant" => flush,
+        "assistantParts" => parts,
+        "serializeSteps" => trace,
+        "compactToolOutput" => compact,
+        "rowToUiMessage" => ui_message,
+        "planFinalizeAssistant" => plan,
+        "accumulateStepUsage" => accumulate,
+        "normalizeUsage" => normalize,
+        "chatStreamMetadata" => stream_metadata,
         _ => return None,
     })
 }
 
-fn normalize_lang(text: &str) -> Answer {
-    #[derive(Deserialize)]
-    struct Arguments {
-        #[serde(default)]
-        tag: Option<String>,
-    }
-    let Arguments { tag } = arguments(text)?;
-    answer(Language::from_tag(tag.as_deref()).as_str())
-}
-
-/// `MAX_AGENT_STEPS` of the servers that this replaces.
-const DEFAULT_MAX_STEPS: u32 = 20;
-
-fn prepare_step(text: &str) -> Answer {
+fn flush(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Arguments {
-        step_number: u32,
-        system: String,
-        #[serde(default)]
-        max_steps: Option<u32>,
+    struct Arguments<'a> {
+        #[serde(default, borrow, deserialize_with = "list")]
+        steps: Vec<Step<'a>>,
+        #[serde(default, borrow)]
+        in_progress_text: Option<Text<'a>>,
+        status: MessageStatus,
+        #[serde(default, borrow, deserialize_with = "optional_object")]
+        extra: Option<RowExtra<'a>>,
     }
-    let Arguments { step_number, system, max_steps } = arguments(text)?;
-    match prepare_agent_step(step_number, &system, max_steps.unwrap_or(DEFAULT_MAX_STEPS)) {
-        Some(prepared) => answer(&json!({"toolChoice": "none", "system": prepared.system})),
+    let Arguments { steps, in_progress_text, status, extra } = read(text)?;
+    let in_progress = in_progress_text.unwrap_or_default();
+    Ok(Some(flush_assistant(&steps, &in_progress.0, status, &extra.unwrap_or_default()).to_json()))
+}
+
+fn parts(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments<'a> {
+        #[serde(default, borrow, deserialize_with = "list")]
+        steps: Vec<Step<'a>>,
+        #[serde(default, borrow)]
+        fallback_text: Option<Text<'a>>,
+    }
+    let Arguments { steps, fallback_text } = read(text)?;
+    Ok(Some(assistant_parts(&steps, &fallback_text.unwrap_or_default().0)))
+}
+
+fn trace(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments<'a> {
+        #[serde(default, borrow, deserialize_with = "list")]
+        steps: Vec<Step<'a>>,
+    }
+    let Arguments { steps } = read(text)?;
+    Ok(Some(serialize_steps(&steps).unwrap_or_else(|| "null".to_owned())))
+}
+
+/// The one parameter `name`, as it came.
+fn single<'a>(text: &'a str, name: &'static str) -> crate::Result<Option<Raw<'a>>> {
+    // Read as a list of members, so that one name needs no type of its own.
+    let members: std::collections::HashMap<&str, Raw<'a>> = read(text)?;
+    Ok(members.get(name).copied())
+}
+
+fn compact(text: &str) -> Answer {
+    Ok(single(text, "value")?.map(|value| compact_text(value.get()).into_owned()))
+}
+
+/// `compactToolOutput` for callers that keep values which need no change: `None` when that is so.
+///
+/// # Errors
+/// `INVALID_INPUT` when `json` is not JSON.
+pub fn compacted(json: &str) -> crate::Result<Option<String>> {
+    let value: Raw<'_> = crate::error::from_json(json, "value")?;
+    let spelled = canonical(value.get());
+    let kept = spelled.replaced == 0 && spelled.javascript_bytes() <= KEEP_WHOLE_BYTES;
+    Ok((!kept).then(|| compact_text(value.get()).into_owned()))
+}
+
+fn ui_message(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments<'a> {
+        #[serde(borrow, deserialize_with = "object")]
+        row: StoredRow<'a>,
+    }
+    let Arguments { row } = read(text)?;
+    Ok(Some(row_to_ui_message(&row)))
+}
+
+fn plan(text: &str) -> Answer {
+    let id = match single(text, "assistantId")? {
+        Some(id) if truthy(id) => Some(
+            serde_json::from_str::<Text<'_>>(id.get())
+                .map_err(|_| Error::invalid("assistantId", "has the wrong type or value"))?,
+        ),
+        _ => None,
+    };
+    let id = id.unwrap_or_default();
+    match plan_finalize_assistant(Some(&id.0)) {
+        FinalizePlan::Update(id) => answer(&json!({"kind": "update", "id": id})),
+        FinalizePlan::Insert => answer(&json!({"kind": "insert"})),
+    }
+}
+
+/// The usage in `raw`, when there is one.
+fn usage_of(field: &str, raw: Option<Raw<'_>>) -> crate::Result<Option<TokenUsage>> {
+    match raw.filter(|raw| truthy(raw)) {
         None => Ok(None),
+        Some(raw) => crate::error::from_json(raw.get(), "").map_err(|error| error.below(field)).map(Some),
     }
+}
+
+fn accumulate(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments<'a> {
+        #[serde(default, borrow, deserialize_with = "present")]
+        acc: Option<Raw<'a>>,
+        #[serde(default, borrow, deserialize_with = "present")]
+        step: Option<Raw<'a>>,
+    }
+    let Arguments { acc, step } = read(text)?;
+    Ok(match (usage_of("acc", acc)?, usage_of("step", step)?) {
+        (Some(sum), Some(step)) => Some(sum.plus(&step).to_json()),
+        // The one that is there goes through as it is.
+        (None, _) => step.map(|step| canonical(step.get()).text.into_owned()),
+        (Some(_), None) => acc.map(|acc| canonical(acc.get()).text.into_owned()),
+    })
+}
+
+fn normalize(text: &str) -> Answer {
+    Ok(usage_of("usage", single(text, "usage")?)?.map(|usage| usage.to_json()))
+}
+
+fn stream_metadata(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments<'a> {
+        #[serde(borrow, deserialize_with = "object")]
+        part: StreamPart<'a>,
+        #[serde(borrow)]
+        chat_id: Text<'a>,
+        #[serde(default, borrow)]
+        cumulative_usage: Option<Raw<'a>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct StreamPart<'a> {
+        #[serde(borrow)]
+        r#type: Text<'a>,
+        #[serde(default, borrow)]
+        total_usage: Option<Raw<'a>>,
+    }
+    let Arguments { part, chat_id, cumulative_usage } = read(text)?;
+    Ok(match part.r#type.0.as_ref() {
+        "start" => {
+            let mut out = "{\"chatId\":".to_owned();
+            write_string(&chat_id.0, &mut out);
+            out.push('}');
+            Some(out)
+        }
+        "finish-step" => {
+            usage_of("cumulativeUsage", cumulative_usage)?;
+            let usage = cumulative_usage.filter(|usage| truthy(usage));
+            usage.map(|usage| format!("{{\"usage\":{}}}", canonical(usage.get()).text))
+        }
+        "finish" => {
+            let usage = usage_of("part.totalUsage", part.total_usage)?;
+            usage.map(|usage| format!("{{\"usage\":{}}}", usage.to_json()))
+        }
+        _ => None,
+    })
 }

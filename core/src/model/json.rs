@@ -1,5 +1,6 @@
 //! JSON that passes through unread: tool inputs and outputs, provider metadata, foreign parts.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +103,11 @@ impl<'de> Deserialize<'de> for Json {
 /// As [`Json`]'s own.
 pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
+}
+
+/// `text` without escapes that stand for U+0000 or half a surrogate pair.
+pub(crate) fn storable_json(text: &str) -> Cow<'_, str> {
+    if text.contains("\\u") { Cow::Owned(clean(text)) } else { Cow::Borrowed(text) }
 }
 
 /// Drops white space between tokens and replaces escapes that stand for U+0000 or half a surrogate pair.

@@ -7,6 +7,7 @@ mod run;
 mod step;
 mod usage;
 
+pub(crate) use json::storable_json;
 pub use json::{Json, present};
 pub use message::{Chat, Message, MessageRole, MessageStatus};
 pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};

@@ -1,0 +1,142 @@
+//! What models are told.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::js::{Raw, Text, list, optional_object};
+use crate::project::{
+    Language, McpGuidance, OpenPage, PromptLayers, build_system_prompt, chat_title_prompt, page_title_prompt,
+    prepare_agent_step,
+};
+
+use super::{Answer, Function, answer, arguments, read};
+
+pub(super) fn find(name: &str) -> Option<Function> {
+    Some(match name {
+        "normalizeLang" => normalize_lang,
+        "prepareAgentStep" => prepare_step,
+        "buildSystemPrompt" => system_prompt,
+        "chatTitlePrompt" => chat_title,
+        "pageTitlePrompt" => page_title,
+        _ => return None,
+    })
+}
+
+fn normalize_lang(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments {
+        #[serde(default)]
+        tag: Option<String>,
+    }
+    let Arguments { tag } = arguments(text)?;
+    answer(Language::from_tag(tag.as_deref()).as_str())
+}
+
+/// `MAX_AGENT_STEPS` of the servers that this replaces.
+const DEFAULT_MAX_STEPS: u32 = 20;
+
+fn prepare_step(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments {
+        step_number: f64,
+        system: String,
+        #[serde(default)]
+        max_steps: Option<u32>,
+    }
+    let Arguments { step_number, system, max_steps } = arguments(text)?;
+    if max_steps == Some(0) {
+        return Err(Error::invalid("maxSteps", "must be at least 1"));
+    }
+    // Steps are counted in whole numbers, but nothing is lost by comparing what came in. `as` saturates.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let step = step_number.floor() as u32;
+    match prepare_agent_step(step, &system, max_steps.unwrap_or(DEFAULT_MAX_STEPS)) {
+        Some(prepared) => answer(&json!({"toolChoice": "none", "system": prepared.system})),
+        None => Ok(None),
+    }
+}
+
+/// Text, or a value of another type that the servers that this replaces take for none.
+fn text_or_none(raw: Option<Raw<'_>>) -> Option<String> {
+    serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(|text| text.0.into_owned())
+}
+
+fn system_prompt(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments<'a> {
+        #[serde(default, borrow)]
+        workspace_name: Option<Text<'a>>,
+        #[serde(default, borrow)]
+        admin_prompt: Option<Raw<'a>>,
+        #[serde(default, borrow)]
+        role_instructions: Option<Raw<'a>>,
+        #[serde(default, borrow, deserialize_with = "optional_object")]
+        opened_page: Option<Page<'a>>,
+        #[serde(default, borrow, deserialize_with = "list")]
+        mcp_instructions: Vec<Guidance<'a>>,
+        #[serde(default, borrow)]
+        product_name: Option<Text<'a>>,
+        #[serde(default, borrow)]
+        extra_rules: Option<Vec<Text<'a>>>,
+    }
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(default, borrow)]
+        id: Option<Raw<'a>>,
+        #[serde(default, borrow)]
+        title: Option<Raw<'a>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Guidance<'a> {
+        #[serde(borrow)]
+        server_name: Text<'a>,
+        #[serde(borrow)]
+        tool_prefix: Text<'a>,
+        #[serde(default, borrow)]
+        instructions: Option<Raw<'a>>,
+    }
+    let given: Arguments<'_> = read(text)?;
+    let owned = |text: Text<'_>| text.0.into_owned();
+    let layers = PromptLayers {
+        workspace_name: given.workspace_name.map(owned),
+        admin_prompt: text_or_none(given.admin_prompt),
+        role_instructions: text_or_none(given.role_instructions),
+        opened_page: given
+            .opened_page
+            .map(|page| OpenPage { id: text_or_none(page.id), title: text_or_none(page.title) }),
+        mcp_instructions: given
+            .mcp_instructions
+            .into_iter()
+            .map(|server| McpGuidance {
+                server_name: owned(server.server_name),
+                tool_prefix: owned(server.tool_prefix),
+                instructions: text_or_none(server.instructions),
+            })
+            .collect(),
+        product_name: given.product_name.map(owned),
+        extra_rules: given.extra_rules.unwrap_or_default().into_iter().map(owned).collect(),
+    };
+    answer(&build_system_prompt(&layers))
+}
+
+fn chat_title(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments {
+        text: String,
+    }
+    let Arguments { text } = arguments(text)?;
+    answer(&chat_title_prompt(&text))
+}
+
+fn page_title(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments {
+        content: String,
+    }
+    let Arguments { content } = arguments(text)?;
+    answer(&page_title_prompt(&content))
+}

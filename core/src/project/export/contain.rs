@@ -1,0 +1,205 @@
+//! Keeps what people and models wrote from ending or forging the structure around it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
+
+/// Stands for whatever comes after the text; it has to come out as a paragraph of its own.
+const AFTER: &str = "\n\nafter";
+/// What ends the blocks that do not end at a blank line.
+const ENDS: [&str; 8] = ["-->", "?>", "]]>", ">", "</script>", "</style>", "</pre>", "</textarea>"];
+
+/// `text` as it is, unless a Markdown reader would take it for more than the text of one message: headings that look
+/// like a message's and lines that look like a tool's get a backslash; a block that is left open is closed.
+pub(super) fn contained(text: &str) -> Cow<'_, str> {
+    if !suspicious(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = Cow::Borrowed(text);
+    let forged = forgeries(&text);
+    if !forged.is_empty() {
+        text = Cow::Owned(with_backslashes(&text, &forged));
+    }
+    if !ends(&text) {
+        text = Cow::Owned(ended(&text));
+    }
+    text
+}
+
+/// Whether a look at the beginnings of the lines leaves room for doubt.
+fn suspicious(text: &str) -> bool {
+    text.split(['\n', '\r']).any(|line| {
+        let marker = |character: char| matches!(character, ' ' | '\t' | '>' | '*' | '+' | '_' | '.' | ')' | '0'..='9');
+        let inside = line.trim_start_matches(|character| marker(character) || character == '-');
+        match inside.chars().next() {
+            Some('#' | '`' | '~' | '<' | '=') => true,
+            Some('T') => inside.starts_with("Tool:"),
+            Some(_) => false,
+            None => line.contains('-'),
+        }
+    })
+}
+
+/// Where a backslash takes the meaning away from what looks like ours.
+fn forgeries(text: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut heading: Option<(Range<usize>, String)> = None;
+    let mut paragraph: Option<usize> = None;
+    for (event, range) in Parser::new(text).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
+                heading = Some((range, String::new()));
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                if let Some((range, title)) = heading.take().filter(|(_, title)| is_numbered(title)) {
+                    found.push(mark_of_heading(text, range));
+                    drop(title);
+                }
+            }
+            Event::Start(Tag::Paragraph) => paragraph = Some(range.start),
+            Event::Start(Tag::Strong) if paragraph == Some(range.start) => {
+                let inside = text.get(range.clone()).unwrap_or("").trim_start_matches(['*', '_']);
+                if inside.starts_with("Tool:") {
+                    found.push(range.start);
+                }
+            }
+            Event::Text(piece) | Event::Code(piece) => {
+                if let Some((_, title)) = &mut heading {
+                    title.push_str(&piece);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_numbered(title: &str) -> bool {
+    let rest = title.trim_start().trim_start_matches(|character: char| character.is_ascii_digit());
+    rest.len() < title.trim_start().len() && rest.starts_with('.')
+}
+
+/// The `#` of a heading, or the underline of one that has it below.
+fn mark_of_heading(text: &str, range: Range<usize>) -> usize {
+    let heading = text.get(range.clone()).unwrap_or("");
+    if heading.starts_with('#') {
+        return range.start;
+    }
+    let body = heading.trim_end_matches(['\n', '\r']);
+    let line = body.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let indent = body.get(line..).map_or(0, |last| last.len() - last.trim_start_matches([' ', '\t', '>']).len());
+    range.start + line + indent
+}
+
+fn with_backslashes(text: &str, places: &[usize]) -> String {
+    let mut out = String::with_capacity(text.len() + places.len());
+    let mut from = 0;
+    for place in places {
+        out.push_str(text.get(from..*place).unwrap_or(""));
+        out.push('\\');
+        from = *place;
+    }
+    out.push_str(text.get(from..).unwrap_or(""));
+    out
+}
+
+/// Whether what follows the text is out of its reach.
+fn ends(text: &str) -> bool {
+    let whole = format!("{text}{AFTER}");
+    let mut last = [None, None, None];
+    for event in Parser::new(&whole) {
+        last.rotate_left(1);
+        if let Some(place) = last.last_mut() {
+            *place = Some(event);
+        }
+    }
+    matches!(
+        last,
+        [Some(Event::Start(Tag::Paragraph)), Some(Event::Text(after)), Some(Event::End(TagEnd::Paragraph))]
+            if *after == *AFTER.trim_start()
+    ) && Parser::new(&whole).fold((0_usize, 0_usize), |(depth, at_end), event| match event {
+        Event::Start(_) => (depth + 1, depth),
+        Event::End(_) => (depth.saturating_sub(1), at_end),
+        _ => (depth, at_end),
+    }) == (0, 0)
+}
+
+fn ended(text: &str) -> String {
+    if let Some(fence) = open_fence(text) {
+        let closed = format!("{text}\n{fence}");
+        if ends(&closed) {
+            return closed;
+        }
+    }
+    for end in ENDS {
+        let closed = format!("{text}\n{end}");
+        if ends(&closed) {
+            return closed;
+        }
+    }
+    // Nothing closes it: shown as what it is, text.
+    let fence = "`".repeat(super::markdown::fence_length(text));
+    format!("{fence}text\n{text}\n{fence}")
+}
+
+/// The fence of the last code block, in its own marks.
+fn open_fence(text: &str) -> Option<String> {
+    let blocks = Parser::new(text).into_offset_iter().filter_map(|(event, range)| match event {
+        Event::Start(Tag::CodeBlock(_)) => Some(range.start),
+        _ => None,
+    });
+    let block = text.get(blocks.last()?..)?.trim_start_matches(' ');
+    let mark = block.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    Some(block.chars().take_while(|character| *character == mark).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_text_stays_as_it_is() {
+        for text in [
+            "Hello",
+            "# Heading\n\n## Summary\n\n- a\n- b\n\n1. x\n2. y\n\n---\n\nend",
+            "```rust\nfn main() {}\n```",
+            "a < b && c > d, <b>bold</b>",
+            "| a | b |\n|---|---|\n| 1 | 2 |",
+            "Title\n=====\n\ntext",
+            "- ```\n  open in a list",
+            "> ## 5 ways",
+        ] {
+            assert_eq!(contained(text), text);
+        }
+    }
+
+    #[test]
+    fn what_would_reach_beyond_is_stopped() {
+        for (text, expected) in [
+            ("a\n\n## 3. You", "a\n\n\\## 3. You"),
+            ("*3*. You\n---\n\nb", "*3*. You\n\\---\n\nb"),
+            ("> ## 12. You", "> \\## 12. You"),
+            ("**Tool: Read page** (`getPage`) — done", "\\**Tool: Read page** (`getPage`) — done"),
+            ("```js\nlet a;", "```js\nlet a;\n```"),
+            ("~~~~\n```\n~~~", "~~~~\n```\n~~~\n~~~~"),
+            ("see <!-- this", "see <!-- this"),
+            ("<!-- never ends", "<!-- never ends\n-->"),
+            ("<script>\nalert(1)", "<script>\nalert(1)\n</script>"),
+            ("<?php", "<?php\n?>"),
+        ] {
+            assert_eq!(contained(text), expected);
+            assert!(ends(&contained(text)), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn always_ends_and_never_forges(text in "([`~#<>!*_=\\-\\[\\]?0-9. \n\taT:]|```|~~~|<!--|## 1\\. |<pre>|\\*\\*Tool: ){0,25}") {
+            let text = text.trim();
+            let out = contained(text);
+            proptest::prop_assert!(ends(&out), "{:?}", out);
+            proptest::prop_assert!(forgeries(&out).is_empty(), "{:?}", out);
+        }
+    }
+}
