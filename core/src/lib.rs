@@ -38,6 +38,7 @@ pub mod machine;
 pub mod model;
 pub mod project;
 pub mod provider;
+pub mod settings;
 pub mod store;
 pub mod stream;
 pub mod text;

@@ -1,8 +1,13 @@
 //! Provider failures as one line for people.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use crate::text::{js_trim, one_line, utf16_len, utf16_prefix};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::model::Json;
+use crate::text::{js_trim, one_line, utf16_prefix};
 
 /// How much of an error body is shown, in UTF-16 units.
 pub const BODY_SNIPPET_UNITS: usize = 300;
@@ -10,18 +15,131 @@ pub const BODY_SNIPPET_UNITS: usize = 300;
 /// `[label — ]status: message[ | response body: snippet]`, with `secrets` and everything that looks like a key masked.
 pub fn describe_http_failure(status: u16, status_text: &str, body: &str, secrets: &[&str]) -> String {
     let message = error_message(body).unwrap_or_else(|| status_text.to_owned());
-    let base = format!("{status}: {message}");
-    let mut line = match label(status) {
-        Some(label) => format!("{label} — {}", js_trim(&base)),
-        None => js_trim(&base).to_owned(),
+    let status = f64::from(status);
+    let base = js_trim(&format!("{}: {message}", number_text(status))).to_owned();
+    one_line(&compose(label(Some(status), &message, body), &base, body, secrets))
+}
+
+/// An error of another library, as it was caught: what of it tells people something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReportedError {
+    /// Neither text nor an object.
+    Other,
+    /// Text.
+    Text(String),
+    /// An object.
+    Object {
+        /// Its HTTP status, when it has a number for one.
+        status: Option<f64>,
+        /// Its message.
+        message: Option<String>,
+        /// What the provider answered.
+        body: Option<String>,
+    },
+}
+
+impl ReportedError {
+    /// Reads what JavaScript would find in the value: `statusCode`, `message`, `responseBody`, else `text`. A message that
+    /// is a number or a boolean is taken as its text.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for a message or a body that is no text, named below `field`.
+    pub fn from_json(value: &RawValue, field: &str) -> Result<Self> {
+        if let Some(text) = lossy_string(value) {
+            return Ok(ReportedError::Text(text));
+        }
+        if value.get().starts_with('[') {
+            return Ok(ReportedError::Object { status: None, message: None, body: None });
+        }
+        let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get()) else {
+            return Ok(ReportedError::Other);
+        };
+        let member = |name: &str| members.get(name).copied().filter(|value| value.get() != "null");
+        let wrong = |name: &str| Error::invalid(format!("{field}.{name}"), "is not text");
+        let message = match member("message") {
+            None => None,
+            Some(value) if value.get().starts_with(['{', '[']) => return Err(wrong("message")),
+            Some(value) => Some(lossy_string(value).unwrap_or_else(|| match serde_json::from_str(value.get()) {
+                Ok(number) => number_text(number),
+                Err(_) => value.get().to_owned(),
+            })),
+        };
+        let body = ["responseBody", "text"].into_iter().find_map(|name| Some((name, member(name)?)));
+        let body = match body {
+            None => None,
+            Some((name, value)) => Some(lossy_string(value).ok_or_else(|| wrong(name))?),
+        };
+        let status = member("statusCode").and_then(|status| serde_json::from_str(status.get()).ok());
+        Ok(ReportedError::Object { status, message, body })
+    }
+
+    /// `isFatalProviderError`.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, ReportedError::Object { status: Some(status), .. } if is_fatal_status(*status))
+    }
+}
+
+/// Whether no later request can fare better before somebody changes a key or pays.
+pub fn is_fatal_status(status: f64) -> bool {
+    [401.0, 402.0, 403.0].contains(&status)
+}
+
+/// `describeProviderError`: as [`describe_http_failure`], for what another library threw. Its message is left as it is, apart
+/// from what looks like a key.
+pub fn describe_provider_error(error: &ReportedError, fallback: &str) -> String {
+    match error {
+        ReportedError::Text(text) if !text.is_empty() => mask_secrets(text, &[]),
+        ReportedError::Text(_) | ReportedError::Other => fallback.to_owned(),
+        ReportedError::Object { status, message, body } => {
+            let body = body.as_deref().unwrap_or_default();
+            let label = label(*status, message.as_deref().unwrap_or_default(), body);
+            let base = match (status, message) {
+                (Some(status), message) => {
+                    let line = format!("{}: {}", number_text(*status), message.as_deref().unwrap_or_default());
+                    js_trim(&line).to_owned()
+                }
+                (None, Some(message)) => message.clone(),
+                (None, None) => fallback.to_owned(),
+            };
+            compose(label, &base, body, &[])
+        }
+    }
+}
+
+fn compose(label: Option<&str>, base: &str, body: &str, secrets: &[&str]) -> String {
+    let mut line = match label {
+        Some(label) => format!("{label} — {base}"),
+        None => base.to_owned(),
     };
-    let body = one_line(body);
+    // Masked before it is cut, so that no first half of a key is left over.
+    let body = mask_secrets(&one_line(body), secrets);
     if !body.is_empty() {
         let snippet = utf16_prefix(&body, BODY_SNIPPET_UNITS);
-        let more = if utf16_len(&body) > BODY_SNIPPET_UNITS { "…" } else { "" };
+        let more = if snippet.len() < body.len() { "…" } else { "" };
         line.push_str(&format!(" | response body: {snippet}{more}"));
     }
-    mask(&one_line(&line), secrets)
+    mask_secrets(&line, secrets)
+}
+
+/// A number as JavaScript writes it.
+fn number_text(number: f64) -> String {
+    let size = number.abs();
+    if number == 0.0 {
+        "0".to_owned()
+    } else if (1e-6..1e21).contains(&size) {
+        number.to_string()
+    } else {
+        let text = format!("{number:e}");
+        if size >= 1.0 { text.replacen('e', "e+", 1) } else { text }
+    }
+}
+
+/// The text of a JSON string, in which half a surrogate pair becomes U+FFFD; nothing for other values.
+fn lossy_string(value: &RawValue) -> Option<String> {
+    if !value.get().starts_with('"') {
+        return None;
+    }
+    serde_json::from_str(value.get()).ok().or_else(|| Json::parse(value.get()).ok()?.as_string())
 }
 
 /// The provider's own sentence in an error body: `error.message`, `error` or `message`.
@@ -61,43 +179,216 @@ impl ErrorField {
     }
 }
 
-fn label(status: u16) -> Option<&'static str> {
-    match status {
-        401 | 403 => Some("Authentication failed; check the provider's API key and its permissions"),
-        402 => Some("The provider account has no credits left; check its billing"),
-        429 => Some("Rate limit reached; try again later"),
-        _ => None,
+fn label(status: Option<f64>, message: &str, body: &str) -> Option<&'static str> {
+    let known = [
+        (401.0, "Authentication failed; check the provider's API key and its permissions"),
+        (403.0, "Authentication failed; check the provider's API key and its permissions"),
+        (402.0, "The provider account has no credits left; check its billing"),
+        (429.0, "Rate limit reached; try again later"),
+    ];
+    let by_status = known.iter().find(|(known, _)| Some(*known) == status).map(|(_, label)| *label);
+    by_status.or_else(|| (is_context_overflow(message) || is_context_overflow(body)).then_some(CONTEXT_LABEL))
+}
+
+const CONTEXT_LABEL: &str =
+    "Context length exceeded; shorten the conversation or choose a model with a larger context window";
+
+/// How much of a text is searched: error bodies may be whole pages.
+const OVERFLOW_SEARCH_BYTES: usize = 16 * 1024;
+
+/// Whether this is how a provider says that the conversation is too long for its model.
+fn is_context_overflow(text: &str) -> bool {
+    let text = text.get(..text.floor_char_boundary(OVERFLOW_SEARCH_BYTES)).unwrap_or(text).to_ascii_lowercase();
+    let has = |needle: &str| text.contains(needle);
+    let window = has("context window") || has("context length") || has("context size") || has("context limit");
+    has("context_length_exceeded")
+        || has("context_window_exceeded")
+        || has("exceed_context_size")
+        || has("maximum context length")
+        || has("prompt is too long")
+        || has("input is too long")
+        || has("exceeds the maximum number of tokens")
+        || (has("input token count") && has("exceeds the maximum"))
+        || (window && (has("exceed") || has("too long") || has("too large") || has("larger than") || has("overflow")))
+}
+
+/// What keys begin with, and how many characters must follow.
+const KEY_PREFIXES: &[(&str, usize)] = &[
+    ("sk-", 8),
+    ("sk_", 8),
+    ("pk-", 16),
+    ("pk_", 16),
+    ("rk_", 16),
+    ("AIza", 8),
+    ("ya29.", 8),
+    ("xai-", 8),
+    ("gsk_", 8),
+    ("key-", 8),
+    ("pplx-", 8),
+    ("nvapi-", 8),
+    ("hf_", 16),
+    ("r8_", 16),
+    ("ghp_", 8),
+    ("gho_", 8),
+    ("ghu_", 8),
+    ("ghs_", 8),
+    ("ghr_", 8),
+    ("github_pat_", 8),
+    ("glpat-", 8),
+    ("xoxa-", 8),
+    ("xoxb-", 8),
+    ("xoxp-", 8),
+    ("xoxr-", 8),
+    ("xoxs-", 8),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("eyJ", 16),
+];
+
+const MASK: &str = "***";
+
+/// Replaces the given secrets, and everything that looks like a key, a token or a password, by `***`.
+pub fn mask_secrets(text: &str, secrets: &[&str]) -> String {
+    let mut masked = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        masked = masked.replace(secret, MASK);
+    }
+    let mut spans = named_values(&masked);
+    prefixed(&masked, &mut spans);
+    spans.sort_unstable();
+    let mut out = String::with_capacity(masked.len());
+    let mut done = 0;
+    for (start, end) in spans {
+        if end <= done {
+            continue;
+        }
+        // Of two that overlap, the first one's mask stands for both.
+        if start >= done {
+            out.push_str(masked.get(done..start).unwrap_or_default());
+            out.push_str(MASK);
+        }
+        done = end;
+    }
+    out.push_str(masked.get(done..).unwrap_or_default());
+    out
+}
+
+fn is_key_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '+' | '/' | '~')
+}
+
+/// What follows one of [`KEY_PREFIXES`].
+fn prefixed(text: &str, spans: &mut Vec<(usize, usize)>) {
+    for (prefix, least) in KEY_PREFIXES {
+        let mut from = 0;
+        while let Some(at) = text.get(from..).and_then(|rest| rest.find(prefix)) {
+            let start = from + at + prefix.len();
+            let rest = text.get(start..).unwrap_or_default();
+            let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*')));
+            let length = length.unwrap_or(rest.len());
+            let before = text.get(..from + at).and_then(|before| before.chars().next_back());
+            let inside_word = before.is_some_and(|c| c.is_ascii_alphanumeric());
+            from = if length >= *least && !inside_word {
+                spans.push((start, start + length));
+                start + length
+            } else {
+                start
+            };
+        }
     }
 }
 
-/// Replaces the given secrets, and words that look like one, by `***`.
-pub(super) fn mask(text: &str, secrets: &[&str]) -> String {
-    let mut masked = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        masked = masked.replace(secret, "***");
-    }
-    let is_key_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
-    for prefix in ["sk-", "Bearer ", "AIza", "xai-", "gsk_", "key-"] {
-        let mut out = String::with_capacity(masked.len());
-        let mut rest = masked.as_str();
-        while let Some(at) = rest.find(prefix) {
-            let (before, from) = rest.split_at(at);
-            let after = from.split_at(prefix.len()).1;
-            let end = after.find(|c| !is_key_character(c)).unwrap_or(after.len());
-            let inside_word = before.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
-            out.push_str(before);
-            out.push_str(prefix);
-            if end >= 8 && !inside_word {
-                out.push_str("***");
-                rest = after.split_at(end).1;
-            } else {
-                rest = after;
-            }
+/// How many words after one like "key" a value is still taken for it.
+const REACH: u32 = 4;
+
+/// Values that are called a key, a token or a password by the word before them.
+fn named_values(text: &str) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    let mut name = "";
+    let mut since_keyword = REACH;
+    // Bytes of the value's name and value may be parted by quotes, `:`, `=` and blanks only.
+    let mut previous_end = 0;
+    let mut at = 0;
+    while let Some(offset) = text.get(at..).and_then(|rest| rest.find(is_key_character)) {
+        let start = at + offset;
+        let rest = text.get(start..).unwrap_or_default();
+        let length = rest.find(|c| !is_key_character(c)).unwrap_or(rest.len());
+        let end = start + length;
+        // Padding belongs to the value, a full stop or a slash at the end does not.
+        let word = rest.get(..length).unwrap_or_default();
+        let gap = text.get(previous_end..start).unwrap_or_default();
+        if is_secret(name, gap, word, since_keyword < REACH) {
+            let padding = text.get(end..).map_or(0, |after| after.len() - after.trim_start_matches('=').len());
+            let sentence_end = if padding == 0 { length - word.trim_end_matches('.').len() } else { 0 };
+            spans.push((start, end + padding.min(2) - sentence_end));
         }
-        out.push_str(rest);
-        masked = out;
+        since_keyword = if names_key(word) { 0 } else { since_keyword.saturating_add(1) };
+        (name, previous_end, at) = (word, end, end);
     }
-    masked
+    spans
+}
+
+/// Whether `word` is a secret, going by the word before it and what stands between them.
+fn is_secret(name: &str, gap: &str, word: &str, near_keyword: bool) -> bool {
+    if word.len() < 6 || matches!(word, "undefined" | "required" | "missing" | "invalid") {
+        return false;
+    }
+    let blank = !gap.is_empty() && gap.chars().all(|c| c == ' ');
+    if blank && name.eq_ignore_ascii_case("bearer") {
+        return word.len() >= 8 && !matches!(word, "authentication" | "authorization");
+    }
+    if blank && name.eq_ignore_ascii_case("basic") {
+        return word.len() >= 12 && is_mixed(word);
+    }
+    // `name=value`, `"name": "value"`, `x-name: value`.
+    let assigned = gap.contains(['=', ':']) && gap.chars().all(|c| matches!(c, '=' | ':' | ' ' | '"' | '\'' | '\\'));
+    let spelled_out = gap.contains(['=', '"', '\'']) || name.contains(['-', '_']);
+    if assigned && is_secret_name(name) && (spelled_out || is_mixed(word)) {
+        return true;
+    }
+    if assigned && names_key(name) && word.len() >= 12 && is_mixed(word) {
+        return true;
+    }
+    near_keyword && word.len() >= 20 && is_mixed(word) && !word.contains('/')
+}
+
+/// Letters and digits together, or letters of both sizes inside: not a word of a language.
+fn is_mixed(word: &str) -> bool {
+    let digit = word.bytes().any(|b| b.is_ascii_digit());
+    let lower = word.bytes().any(|b| b.is_ascii_lowercase());
+    let upper = word.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    (digit && (lower || upper)) || (lower && upper)
+}
+
+/// Names whose value is a secret whatever it looks like.
+fn is_secret_name(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    [
+        "apikey",
+        "googapikey",
+        "authorization",
+        "accesstoken",
+        "refreshtoken",
+        "authtoken",
+        "idtoken",
+        "sessiontoken",
+        "bearertoken",
+        "secret",
+        "secretkey",
+        "accesskey",
+        "privatekey",
+        "password",
+        "passwd",
+    ]
+    .iter()
+    .any(|ending| name.ends_with(ending))
+}
+
+/// Words after which a long run of letters and digits is a secret.
+fn names_key(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', '/']).to_ascii_lowercase();
+    ["key", "keys", "token", "secret", "password", "credential", "credentials"].iter().any(|name| word.ends_with(name))
+        || is_secret_name(&word)
 }
 
 #[cfg(test)]
@@ -125,5 +416,140 @@ mod tests {
     fn own_secret_is_masked_wherever_it_stands() {
         let line = describe_http_failure(400, "Bad Request", "{\"message\":\"got hunter2\"}", &["hunter2"]);
         assert!(!line.contains("hunter2"), "{line}");
+    }
+
+    fn describe(json: &str) -> String {
+        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+        describe_provider_error(&ReportedError::from_json(&raw, "err").unwrap(), "FB")
+    }
+
+    #[test]
+    fn what_javascript_would_find_in_an_error() {
+        assert_eq!(describe("\"boom\""), "boom");
+        for nothing in ["\"\"", "0", "true", "null", "[]", "[\"x\"]", "{}", "{\"statusCode\":\"429\"}"] {
+            assert_eq!(describe(nothing), "FB", "{nothing}");
+        }
+        assert_eq!(describe(r#"{"statusCode":500}"#), "500:");
+        assert_eq!(describe(r#"{"statusCode":-0.0,"message":" x "}"#), "0:  x");
+        assert_eq!(describe(r#"{"statusCode":401.5}"#), "401.5:");
+        assert_eq!(describe(r#"{"statusCode":1e21}"#), "1e+21:");
+        assert_eq!(
+            describe(r#"{"message":" x\ny ","responseBody":null,"text":" a\n b"}"#),
+            " x\ny  | response body: a b"
+        );
+        assert!(describe(r#"{"statusCode":402,"message":"m"}"#).ends_with("credits left; check its billing — 402: m"));
+    }
+
+    #[test]
+    fn only_three_statuses_are_fatal() {
+        let fatal = |json: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            ReportedError::from_json(&raw, "err").unwrap().is_fatal()
+        };
+        for status in ["401", "402", "403", "401.0"] {
+            assert!(fatal(&format!("{{\"statusCode\":{status}}}")), "{status}");
+        }
+        for other in ["401", "\"401\"", "{\"statusCode\":\"401\"}", "{\"statusCode\":429}", "null", "[]", "{}"] {
+            assert!(!fatal(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_no_text_are_named() {
+        for (json, field) in [
+            (r#"{"responseBody":{"a":1}}"#, "err.responseBody"),
+            (r#"{"text":5}"#, "err.text"),
+            (r#"{"message":[1]}"#, "err.message"),
+        ] {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            let error = ReportedError::from_json(&raw, "err").unwrap_err();
+            assert_eq!(error.details().get("field").unwrap(), field);
+        }
+    }
+
+    #[test]
+    fn a_conversation_that_is_too_long_has_its_own_label() {
+        for message in [
+            "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576).",
+            "Your input exceeds the context window of this model.",
+            "the request exceeds the available context size",
+        ] {
+            let line = describe(&serde_json::json!({"statusCode": 400, "message": message}).to_string());
+            assert!(line.starts_with("Context length exceeded"), "{line}");
+            assert!(line.contains(" — 400: "), "{line}");
+        }
+        let by_code =
+            describe(r#"{"statusCode":400,"message":"m","responseBody":"{\"code\":\"context_length_exceeded\"}"}"#);
+        assert!(by_code.starts_with("Context length exceeded"), "{by_code}");
+        assert!(describe(r#"{"statusCode":429,"message":"maximum context length"}"#).starts_with("Rate limit"));
+        assert_eq!(
+            describe(r#"{"statusCode":400,"message":"the context window is fine"}"#),
+            "400: the context window is fine"
+        );
+    }
+
+    #[test]
+    fn what_looks_like_a_key_is_masked() {
+        for text in [
+            "Incorrect API key provided: sk-SECRET12345678.",
+            "Authorization: Bearer SECRET12345678",
+            "authorization: bearer SECRET12345678",
+            "Authorization: Basic SECRETxyz123456==",
+            "x-api-key: SECRET-abcdef-1",
+            "{\"api_key\":\"SECRETabcdef\"}",
+            "https://a.example/v1?api_key=SECRETabcdef&x=1",
+            "https://a.example/v1?key=AIzaSECRET12345678",
+            "https://a.example/v1?key=SECRET123456",
+            "password=SECRETpw",
+            "client_secret: 'SECRETabc'",
+            "token eyJSECRETbGciOiJIUzI1NiJ9.SECRET.SECRET",
+            "push by ghp_SECRET12345678 refused",
+            "Your API key is SECRET0123456789abcdef0123",
+            "API key: SECRET0123456789",
+            "key-SECRET12345678",
+            "got ya29.SECRET12345678",
+        ] {
+            let masked = mask_secrets(text, &[]);
+            assert!(!masked.contains("SECRET") && masked.contains(MASK), "{text} became {masked}");
+            assert_eq!(mask_secrets(&masked, &[]), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn prose_stays_as_it_is() {
+        for text in [
+            "Invalid API key: please check your account",
+            "max_tokens: 4096 is above the limit",
+            "{\"error\":{\"message\":\"User not found.\",\"code\":401}}",
+            "Bearer authentication is required",
+            "Basic authentication failed",
+            "The key-value store is down",
+            "request id: req_011CSHoEeqs5C35K2UUqR7Fy",
+            "task-oriented models ask-questions",
+            "https://api.example.com/v1/chat/completions",
+            "This model's maximum context length is 128000 tokens. However, you requested 130000 tokens",
+            "no tokens left until 2026-01-01T00:00:00Z",
+        ] {
+            assert_eq!(mask_secrets(text, &[]), text);
+        }
+    }
+
+    #[test]
+    fn no_half_of_a_key_is_left_at_the_cut() {
+        for pad in 250..320 {
+            let body = format!("{} sk-SECRET12345678SECRET12345678", "x".repeat(pad));
+            let line = describe(&serde_json::json!({"statusCode": 400, "responseBody": body}).to_string());
+            assert!(!line.contains("SECR"), "{line}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn masking_is_stable_and_never_panics(text in "[a-zA-Z0-9 :=\"'._/-]{0,60}|\\PC{0,40}") {
+            let masked = mask_secrets(&text, &[]);
+            proptest::prop_assert!(masked == text || masked.contains(MASK));
+        }
     }
 }
