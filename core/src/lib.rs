@@ -35,6 +35,7 @@ mod error;
 pub mod functions;
 mod id;
 pub mod machine;
+pub mod mask;
 pub mod model;
 pub mod project;
 pub mod provider;

@@ -7,7 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::model::Json;
+use crate::model::lossy_string;
 use crate::project::{
     SearchHit, SplitOptions, TrimOptions, clean_chat_title, clean_generated_title, is_degenerate_output,
     select_accessible_hits, split_text, trim_history, truncate_degenerate_output,
@@ -38,15 +38,8 @@ pub(super) struct Text(pub(super) String);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        text_of(&raw).map(Self).ok_or_else(|| serde::de::Error::custom("not text"))
+        lossy_string(&raw).map(Self).ok_or_else(|| serde::de::Error::custom("not text"))
     }
-}
-
-fn text_of(raw: &RawValue) -> Option<String> {
-    if !raw.get().starts_with('"') {
-        return None;
-    }
-    serde_json::from_str(raw.get()).ok().or_else(|| Json::parse(raw.get()).ok()?.as_string())
 }
 
 fn strings(texts: Vec<Text>) -> HashSet<String> {
@@ -153,7 +146,7 @@ fn select_hits(text: &str) -> Answer {
         .map(|hit| SearchHit {
             page_id: hit.page_id.0,
             title: hit.title.map(|title| title.0),
-            content: hit.content.and_then(|content| text_of(&content)).unwrap_or_default(),
+            content: hit.content.and_then(|content| lossy_string(&content)).unwrap_or_default(),
         })
         .collect();
     answer(&select_accessible_hits(&hits, &strings(accessible_page_ids), cap.unwrap_or(f64::NAN)))

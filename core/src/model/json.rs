@@ -1,5 +1,6 @@
 //! JSON that passes through unread: tool inputs and outputs, provider metadata, foreign parts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +103,19 @@ impl<'de> Deserialize<'de> for Json {
 /// As [`Json`]'s own.
 pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
+}
+
+/// The text of a JSON string, in which half a surrogate pair becomes U+FFFD; nothing for other values.
+pub(crate) fn lossy_string(value: &RawValue) -> Option<String> {
+    if !value.get().starts_with('"') {
+        return None;
+    }
+    serde_json::from_str(value.get()).ok().or_else(|| Json::parse(value.get()).ok()?.as_string())
+}
+
+/// The members of an object, unread; of two with one name the last counts. Nothing for other values.
+pub(crate) fn members(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// Drops white space between tokens and replaces escapes that stand for U+0000 or half a surrogate pair.

@@ -8,6 +8,7 @@ mod step;
 mod usage;
 
 pub use json::{Json, present};
+pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, Message, MessageRole, MessageStatus};
 pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};

@@ -5,12 +5,11 @@
 //! once when the budget is reached, and then none for a while.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::model::Json;
+use crate::model::{lossy_string, members};
 
 /// What a message costs beyond its content, in tokens.
 const MESSAGE_TOKENS: u64 = 4;
@@ -165,7 +164,7 @@ fn weigh(message: &RawValue, index: usize) -> Result<Weighed> {
     let members = members(message).ok_or_else(|| Error::invalid(place(), "is not a message"))?;
     let member = |name: &str| members.get(name).copied().filter(|value| value.get() != "null");
     let role = member("role").ok_or_else(|| Error::invalid(format!("{}.role", place()), "is missing"))?;
-    let role = match text(role).as_deref() {
+    let role = match lossy_string(role).as_deref() {
         Some("system" | "developer") => Role::System,
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
@@ -185,7 +184,7 @@ fn weigh(message: &RawValue, index: usize) -> Result<Weighed> {
             }
         }
         Some((name, value)) => {
-            let content = text(value).filter(|_| name == "content");
+            let content = lossy_string(value).filter(|_| name == "content");
             let content =
                 content.ok_or_else(|| Error::invalid(format!("{}.{name}", place()), "is not a list of parts"))?;
             weight.bytes += content.len() as u64;
@@ -207,7 +206,7 @@ impl Weight {
 
     fn add_part(&mut self, part: &RawValue) -> Option<()> {
         let members = members(part)?;
-        let kind = text(members.get("type")?)?;
+        let kind = lossy_string(members.get("type")?)?;
         match kind.as_str() {
             "file" | "image" => self.files += 1,
             // For readers only: models are not sent these.
@@ -216,7 +215,7 @@ impl Weight {
             _ => {
                 for name in ["text", "errorText", "input", "output", "args", "result"] {
                     if let Some(value) = members.get(name) {
-                        let length = text(value).map_or(value.get().len(), |text| text.len());
+                        let length = lossy_string(value).map_or(value.get().len(), |text| text.len());
                         self.bytes += length as u64;
                     }
                 }
@@ -224,18 +223,6 @@ impl Weight {
         }
         Some(())
     }
-}
-
-/// The members of an object; of two with one name the last counts.
-fn members(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(value.get()).ok()
-}
-
-fn text(value: &RawValue) -> Option<String> {
-    if !value.get().starts_with('"') {
-        return None;
-    }
-    serde_json::from_str(value.get()).ok().or_else(|| Json::parse(value.get()).ok()?.as_string())
 }
 
 #[cfg(test)]

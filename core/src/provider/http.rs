@@ -8,7 +8,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::describe::{describe_http_failure, mask_secrets};
+use crate::mask::mask_secrets;
+
+use super::describe::describe_http_failure;
 use super::{ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, WireRequest};
 
 /// How much of an error body is read.

@@ -20,7 +20,7 @@ pub use audio::{AudioFormat, resolve_audio_format};
 pub(crate) use config::resolve;
 pub use config::{ProviderChoice, ProviderConfig, Providers};
 pub use describe::{
-    BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status, mask_secrets,
+    BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
 };
 pub use http::HttpProvider;
 pub use part::{BlockKind, ProviderFailure, StreamPart};

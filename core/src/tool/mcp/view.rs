@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::mask::{MASK, mask_secrets};
 use crate::model::Json;
-use crate::provider::mask_secrets;
 
 /// A row of a tool server, as far as the view needs it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct McpServerRow {
     /// Its id.
@@ -141,8 +141,6 @@ impl From<McpServerRow> for McpServerView {
         }
     }
 }
-
-const MASK: &str = "***";
 
 /// The URL without user and password, and without the values of query parameters that are called like a secret.
 fn masked_url(url: &str) -> String {
