@@ -1,6 +1,7 @@
 //! JSON that passes through unread: tool inputs and outputs, provider metadata, foreign parts.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -108,6 +109,19 @@ pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json
 /// `text` without escapes that stand for U+0000 or half a surrogate pair.
 pub(crate) fn storable_json(text: &str) -> Cow<'_, str> {
     if text.contains("\\u") { Cow::Owned(clean(text)) } else { Cow::Borrowed(text) }
+}
+
+/// The text of a JSON string, in which half a surrogate pair becomes U+FFFD; nothing for other values.
+pub(crate) fn lossy_string(value: &RawValue) -> Option<String> {
+    if !value.get().starts_with('"') {
+        return None;
+    }
+    serde_json::from_str(value.get()).ok().or_else(|| Json::parse(value.get()).ok()?.as_string())
+}
+
+/// The members of an object, unread; of two with one name the last counts. Nothing for other values.
+pub(crate) fn members(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// Drops white space between tokens and replaces escapes that stand for U+0000 or half a surrogate pair.

@@ -9,6 +9,7 @@ mod usage;
 
 pub(crate) use json::storable_json;
 pub use json::{Json, present};
+pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, Message, MessageRole, MessageStatus};
 pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};

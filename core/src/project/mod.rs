@@ -1,28 +1,38 @@
 //! Everything that is computed from the log: rows, exports, prompts, the history for a provider. Pure functions.
 
 mod compact;
+mod degenerate;
 pub mod export;
 mod flush;
 mod history;
+mod hits;
 mod labels;
 mod prompt;
 mod rows;
+mod split;
 mod steps;
+mod title;
+mod trim;
 mod usage;
 
 pub use compact::{KEEP_WHOLE_BYTES, compact_text, compact_tool_output};
+pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{
     AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, messages_from_rows, messages_from_step,
 };
+pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
 pub use labels::{Labels, Language};
 pub use prompt::{
     McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_system_prompt, chat_title_prompt,
     page_title_prompt, prepare_agent_step,
 };
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
+pub use split::{SplitOptions, split_text};
 pub use steps::{
     AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, assistant_parts, flush_assistant,
     serialize_steps,
 };
+pub use title::{TITLE_UNITS, clean_chat_title, clean_generated_title};
+pub use trim::{HistoryTrim, TrimOptions, trim_history};
 pub use usage::TokenUsage;

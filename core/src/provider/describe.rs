@@ -1,8 +1,12 @@
 //! Provider failures as one line for people.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::text::{js_trim, one_line, utf16_len, utf16_prefix};
+use crate::error::{Error, Result};
+use crate::mask::mask_secrets;
+use crate::model::{lossy_string, members};
+use crate::text::{js_trim, one_line, utf16_prefix};
 
 /// How much of an error body is shown, in UTF-16 units.
 pub const BODY_SNIPPET_UNITS: usize = 300;
@@ -10,18 +14,123 @@ pub const BODY_SNIPPET_UNITS: usize = 300;
 /// `[label — ]status: message[ | response body: snippet]`, with `secrets` and everything that looks like a key masked.
 pub fn describe_http_failure(status: u16, status_text: &str, body: &str, secrets: &[&str]) -> String {
     let message = error_message(body).unwrap_or_else(|| status_text.to_owned());
-    let base = format!("{status}: {message}");
-    let mut line = match label(status) {
-        Some(label) => format!("{label} — {}", js_trim(&base)),
-        None => js_trim(&base).to_owned(),
+    let status = f64::from(status);
+    let base = js_trim(&format!("{}: {message}", number_text(status))).to_owned();
+    one_line(&compose(label(Some(status), &message, body), &base, body, secrets))
+}
+
+/// An error of another library, as it was caught: what of it tells people something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReportedError {
+    /// Neither text nor an object.
+    Other,
+    /// Text.
+    Text(String),
+    /// An object.
+    Object {
+        /// Its HTTP status, when it has a number for one.
+        status: Option<f64>,
+        /// Its message.
+        message: Option<String>,
+        /// What the provider answered.
+        body: Option<String>,
+    },
+}
+
+impl ReportedError {
+    /// Reads what JavaScript would find in the value: `statusCode`, `message`, `responseBody`, else `text`. A message that
+    /// is a number or a boolean is taken as its text.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for a message or a body that is no text, named below `field`.
+    pub fn from_json(value: &RawValue, field: &str) -> Result<Self> {
+        if let Some(text) = lossy_string(value) {
+            return Ok(ReportedError::Text(text));
+        }
+        if value.get().starts_with('[') {
+            return Ok(ReportedError::Object { status: None, message: None, body: None });
+        }
+        let Some(members) = members(value) else {
+            return Ok(ReportedError::Other);
+        };
+        let member = |name: &str| members.get(name).copied().filter(|value| value.get() != "null");
+        let wrong = |name: &str| Error::invalid(format!("{field}.{name}"), "is not text");
+        let message = match member("message") {
+            None => None,
+            Some(value) if value.get().starts_with(['{', '[']) => return Err(wrong("message")),
+            Some(value) => Some(lossy_string(value).unwrap_or_else(|| match serde_json::from_str(value.get()) {
+                Ok(number) => number_text(number),
+                Err(_) => value.get().to_owned(),
+            })),
+        };
+        let body = ["responseBody", "text"].into_iter().find_map(|name| Some((name, member(name)?)));
+        let body = match body {
+            None => None,
+            Some((name, value)) => Some(lossy_string(value).ok_or_else(|| wrong(name))?),
+        };
+        let status = member("statusCode").and_then(|status| serde_json::from_str(status.get()).ok());
+        Ok(ReportedError::Object { status, message, body })
+    }
+
+    /// `isFatalProviderError`.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, ReportedError::Object { status: Some(status), .. } if is_fatal_status(*status))
+    }
+}
+
+/// Whether no later request can fare better before somebody changes a key or pays.
+pub fn is_fatal_status(status: f64) -> bool {
+    [401.0, 402.0, 403.0].contains(&status)
+}
+
+/// `describeProviderError`: as [`describe_http_failure`], for what another library threw. Its message is left as it is, apart
+/// from what looks like a key.
+pub fn describe_provider_error(error: &ReportedError, fallback: &str) -> String {
+    match error {
+        ReportedError::Text(text) if !text.is_empty() => mask_secrets(text, &[]),
+        ReportedError::Text(_) | ReportedError::Other => fallback.to_owned(),
+        ReportedError::Object { status, message, body } => {
+            let body = body.as_deref().unwrap_or_default();
+            let label = label(*status, message.as_deref().unwrap_or_default(), body);
+            let base = match (status, message) {
+                (Some(status), message) => {
+                    let line = format!("{}: {}", number_text(*status), message.as_deref().unwrap_or_default());
+                    js_trim(&line).to_owned()
+                }
+                (None, Some(message)) => message.clone(),
+                (None, None) => fallback.to_owned(),
+            };
+            compose(label, &base, body, &[])
+        }
+    }
+}
+
+fn compose(label: Option<&str>, base: &str, body: &str, secrets: &[&str]) -> String {
+    let mut line = match label {
+        Some(label) => format!("{label} — {base}"),
+        None => base.to_owned(),
     };
-    let body = one_line(body);
+    // Masked before it is cut, so that no first half of a key is left over.
+    let body = mask_secrets(&one_line(body), secrets);
     if !body.is_empty() {
         let snippet = utf16_prefix(&body, BODY_SNIPPET_UNITS);
-        let more = if utf16_len(&body) > BODY_SNIPPET_UNITS { "…" } else { "" };
+        let more = if snippet.len() < body.len() { "…" } else { "" };
         line.push_str(&format!(" | response body: {snippet}{more}"));
     }
-    mask(&one_line(&line), secrets)
+    mask_secrets(&line, secrets)
+}
+
+/// A number as JavaScript writes it.
+fn number_text(number: f64) -> String {
+    let size = number.abs();
+    if number == 0.0 {
+        "0".to_owned()
+    } else if (1e-6..1e21).contains(&size) {
+        number.to_string()
+    } else {
+        let text = format!("{number:e}");
+        if size >= 1.0 { text.replacen('e', "e+", 1) } else { text }
+    }
 }
 
 /// The provider's own sentence in an error body: `error.message`, `error` or `message`.
@@ -61,43 +170,37 @@ impl ErrorField {
     }
 }
 
-fn label(status: u16) -> Option<&'static str> {
-    match status {
-        401 | 403 => Some("Authentication failed; check the provider's API key and its permissions"),
-        402 => Some("The provider account has no credits left; check its billing"),
-        429 => Some("Rate limit reached; try again later"),
-        _ => None,
-    }
+fn label(status: Option<f64>, message: &str, body: &str) -> Option<&'static str> {
+    let known = [
+        (401.0, "Authentication failed; check the provider's API key and its permissions"),
+        (403.0, "Authentication failed; check the provider's API key and its permissions"),
+        (402.0, "The provider account has no credits left; check its billing"),
+        (429.0, "Rate limit reached; try again later"),
+    ];
+    let by_status = known.iter().find(|(known, _)| Some(*known) == status).map(|(_, label)| *label);
+    by_status.or_else(|| (is_context_overflow(message) || is_context_overflow(body)).then_some(CONTEXT_LABEL))
 }
 
-/// Replaces the given secrets, and words that look like one, by `***`.
-pub(super) fn mask(text: &str, secrets: &[&str]) -> String {
-    let mut masked = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        masked = masked.replace(secret, "***");
-    }
-    let is_key_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
-    for prefix in ["sk-", "Bearer ", "AIza", "xai-", "gsk_", "key-"] {
-        let mut out = String::with_capacity(masked.len());
-        let mut rest = masked.as_str();
-        while let Some(at) = rest.find(prefix) {
-            let (before, from) = rest.split_at(at);
-            let after = from.split_at(prefix.len()).1;
-            let end = after.find(|c| !is_key_character(c)).unwrap_or(after.len());
-            let inside_word = before.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
-            out.push_str(before);
-            out.push_str(prefix);
-            if end >= 8 && !inside_word {
-                out.push_str("***");
-                rest = after.split_at(end).1;
-            } else {
-                rest = after;
-            }
-        }
-        out.push_str(rest);
-        masked = out;
-    }
-    masked
+const CONTEXT_LABEL: &str =
+    "Context length exceeded; shorten the conversation or choose a model with a larger context window";
+
+/// How much of a text is searched: error bodies may be whole pages.
+const OVERFLOW_SEARCH_BYTES: usize = 16 * 1024;
+
+/// Whether this is how a provider says that the conversation is too long for its model.
+fn is_context_overflow(text: &str) -> bool {
+    let text = text.get(..text.floor_char_boundary(OVERFLOW_SEARCH_BYTES)).unwrap_or(text).to_ascii_lowercase();
+    let has = |needle: &str| text.contains(needle);
+    let window = has("context window") || has("context length") || has("context size") || has("context limit");
+    has("context_length_exceeded")
+        || has("context_window_exceeded")
+        || has("exceed_context_size")
+        || has("maximum context length")
+        || has("prompt is too long")
+        || has("input is too long")
+        || has("exceeds the maximum number of tokens")
+        || (has("input token count") && has("exceeds the maximum"))
+        || (window && (has("exceed") || has("too long") || has("too large") || has("larger than") || has("overflow")))
 }
 
 #[cfg(test)]
@@ -125,5 +228,86 @@ mod tests {
     fn own_secret_is_masked_wherever_it_stands() {
         let line = describe_http_failure(400, "Bad Request", "{\"message\":\"got hunter2\"}", &["hunter2"]);
         assert!(!line.contains("hunter2"), "{line}");
+    }
+
+    fn describe(json: &str) -> String {
+        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+        describe_provider_error(&ReportedError::from_json(&raw, "err").unwrap(), "FB")
+    }
+
+    #[test]
+    fn what_javascript_would_find_in_an_error() {
+        assert_eq!(describe("\"boom\""), "boom");
+        for nothing in ["\"\"", "0", "true", "null", "[]", "[\"x\"]", "{}", "{\"statusCode\":\"429\"}"] {
+            assert_eq!(describe(nothing), "FB", "{nothing}");
+        }
+        assert_eq!(describe(r#"{"statusCode":500}"#), "500:");
+        assert_eq!(describe(r#"{"statusCode":-0.0,"message":" x "}"#), "0:  x");
+        assert_eq!(describe(r#"{"statusCode":401.5}"#), "401.5:");
+        assert_eq!(describe(r#"{"statusCode":1e21}"#), "1e+21:");
+        assert_eq!(
+            describe(r#"{"message":" x\ny ","responseBody":null,"text":" a\n b"}"#),
+            " x\ny  | response body: a b"
+        );
+        assert!(describe(r#"{"statusCode":402,"message":"m"}"#).ends_with("credits left; check its billing — 402: m"));
+    }
+
+    #[test]
+    fn only_three_statuses_are_fatal() {
+        let fatal = |json: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            ReportedError::from_json(&raw, "err").unwrap().is_fatal()
+        };
+        for status in ["401", "402", "403", "401.0"] {
+            assert!(fatal(&format!("{{\"statusCode\":{status}}}")), "{status}");
+        }
+        for other in ["401", "\"401\"", "{\"statusCode\":\"401\"}", "{\"statusCode\":429}", "null", "[]", "{}"] {
+            assert!(!fatal(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_no_text_are_named() {
+        for (json, field) in [
+            (r#"{"responseBody":{"a":1}}"#, "err.responseBody"),
+            (r#"{"text":5}"#, "err.text"),
+            (r#"{"message":[1]}"#, "err.message"),
+        ] {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            let error = ReportedError::from_json(&raw, "err").unwrap_err();
+            assert_eq!(error.details().get("field").unwrap(), field);
+        }
+    }
+
+    #[test]
+    fn a_conversation_that_is_too_long_has_its_own_label() {
+        for message in [
+            "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576).",
+            "Your input exceeds the context window of this model.",
+            "the request exceeds the available context size",
+        ] {
+            let line = describe(&serde_json::json!({"statusCode": 400, "message": message}).to_string());
+            assert!(line.starts_with("Context length exceeded"), "{line}");
+            assert!(line.contains(" — 400: "), "{line}");
+        }
+        let by_code =
+            describe(r#"{"statusCode":400,"message":"m","responseBody":"{\"code\":\"context_length_exceeded\"}"}"#);
+        assert!(by_code.starts_with("Context length exceeded"), "{by_code}");
+        assert!(describe(r#"{"statusCode":429,"message":"maximum context length"}"#).starts_with("Rate limit"));
+        assert_eq!(
+            describe(r#"{"statusCode":400,"message":"the context window is fine"}"#),
+            "400: the context window is fine"
+        );
+    }
+
+    #[test]
+    fn no_half_of_a_key_is_left_at_the_cut() {
+        for pad in 250..320 {
+            let body = format!("{} sk-SECRET12345678SECRET12345678", "x".repeat(pad));
+            let line = describe(&serde_json::json!({"statusCode": 400, "responseBody": body}).to_string());
+            assert!(!line.contains("SECR"), "{line}");
+        }
     }
 }

@@ -8,7 +8,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::describe::{describe_http_failure, mask};
+use crate::mask::mask_secrets;
+
+use super::describe::describe_http_failure;
 use super::{ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, WireRequest};
 
 /// How much of an error body is read.
@@ -220,6 +222,6 @@ fn transport_failure(error: reqwest::Error, answered: bool, secret: &Option<Secr
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    let message = mask(&format!("{what}: {cause}"), &secrets(secret));
+    let message = mask_secrets(&format!("{what}: {cause}"), &secrets(secret));
     ProviderFailure { status: error.status().map(|status| status.as_u16()), message, answered }
 }

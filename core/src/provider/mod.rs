@@ -3,6 +3,7 @@
 //! A driver is a pure encoder and a pure incremental decoder; [`HttpProvider`] is the thin shell that sends one's bytes
 //! and feeds it the other's.
 
+mod audio;
 mod config;
 mod describe;
 mod http;
@@ -15,9 +16,12 @@ use futures_util::stream::BoxStream;
 use crate::project::ModelMessage;
 use crate::tool::ToolDefinition;
 
+pub use audio::{AudioFormat, resolve_audio_format};
 pub(crate) use config::resolve;
 pub use config::{ProviderChoice, ProviderConfig, Providers};
-pub use describe::{BODY_SNIPPET_UNITS, describe_http_failure};
+pub use describe::{
+    BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
+};
 pub use http::HttpProvider;
 pub use part::{BlockKind, ProviderFailure, StreamPart};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};

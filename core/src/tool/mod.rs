@@ -1,6 +1,8 @@
 //! The host's tools: what the model is told of them, how their input is checked, and how they are called.
 
+mod address;
 mod mailbox;
+pub mod mcp;
 mod registry;
 
 use async_trait::async_trait;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::Json;
 
+pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
 pub use registry::{Tool, ToolSet};
 

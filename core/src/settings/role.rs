@@ -1,0 +1,86 @@
+//! A role's own model.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::Json;
+use crate::text::js_trim;
+
+/// The drivers that a role may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleDriver {
+    /// OpenAI, or whatever speaks its protocol.
+    OpenAi,
+    /// Gemini.
+    Gemini,
+    /// Ollama.
+    Ollama,
+}
+
+impl RoleDriver {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "openai" => Some(RoleDriver::OpenAi),
+            "gemini" => Some(RoleDriver::Gemini),
+            "ollama" => Some(RoleDriver::Ollama),
+            _ => None,
+        }
+    }
+}
+
+/// What a role changes about the workspace's model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleModelOverride {
+    /// Another driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<RoleDriver>,
+    /// Another model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_model: Option<String>,
+    /// The role, for messages to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
+}
+
+/// `roleModelOverride`: what the stored `model_config` of a role says. Whatever in it is not a known driver or the name of
+/// a model changes nothing, because rows may be older than the rules for them.
+pub fn role_model_override(name: Option<&str>, model_config: &Json) -> Option<RoleModelOverride> {
+    let config: BTreeMap<String, Json> = model_config.read().ok()?;
+    let text = |member: &str| config.get(member).and_then(Json::as_string);
+    let driver = text("driver").and_then(|driver| RoleDriver::from_name(&driver));
+    let chat_model = text("chatModel");
+    let chat_model = chat_model.map(|model| js_trim(&model).to_owned()).filter(|model| !model.is_empty());
+    if driver.is_none() && chat_model.is_none() {
+        return None;
+    }
+    Some(RoleModelOverride { driver, chat_model, role_name: name.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(config: &str) -> Option<String> {
+        let found = role_model_override(Some("R"), &Json::parse(config).unwrap());
+        found.map(|found| serde_json::to_string(&found).unwrap())
+    }
+
+    #[test]
+    fn known_drivers_and_models_that_have_a_name() {
+        assert_eq!(of(r#"{"driver":"openai"}"#).unwrap(), r#"{"driver":"openai","roleName":"R"}"#);
+        let both = of(r#"{"driver":"gemini","chatModel":" g "}"#).unwrap();
+        assert_eq!(both, r#"{"driver":"gemini","chatModel":"g","roleName":"R"}"#);
+        assert_eq!(of(r#"{"driver":["openai"],"chatModel":"m"}"#).unwrap(), r#"{"chatModel":"m","roleName":"R"}"#);
+    }
+
+    #[test]
+    fn everything_else_changes_nothing() {
+        for config in ["null", "[]", "\"x\"", "5", "true", "{}", r#"{"driver":"OpenAI"}"#, r#"{"chatModel":"  "}"#] {
+            assert_eq!(of(config), None, "{config}");
+        }
+        assert_eq!(of(r#"{"driver":{"openai":null},"chatModel":5}"#), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! The recorded inputs and outputs of the functions over text, names and addresses, by way of [`turnkeep::functions`].
+//!
+//! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
+//! here counts as skipped.
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+use turnkeep::functions::call;
+
+/// A call: the function's name and the members of its argument. A member without a value is left out.
+type Call = (&'static str, Vec<(&'static str, Option<String>)>);
+/// Makes a call of a recorded input; nothing where the recording is of something else.
+type Caller = fn(&Value) -> Option<Call>;
+/// Brings our answer and theirs to what they have in common.
+type Adapter = fn(&Value, String) -> String;
+
+struct File {
+    name: &'static str,
+    caller: Caller,
+    ours: Adapter,
+    theirs: Adapter,
+}
+
+const FILES: &[File] = &[
+    File { name: "chatTitleClean", caller: title, ours: same, theirs: stored_title },
+    File { name: "recursiveSplit", caller: split, ours: same, theirs: same },
+    File { name: "selectAccessibleHits", caller: hits, ours: same, theirs: same },
+    File { name: "snippet", caller: snippet, ours: first_snippet, theirs: same },
+    File { name: "describeProviderError", caller: describe, ours: with_tokens, theirs: same },
+    File { name: "isFatalProviderError", caller: fatal, ours: same, theirs: same },
+    File { name: "roleModelOverride", caller: role, ours: same, theirs: same },
+    File { name: "resolveAudioFormat", caller: audio, ours: same, theirs: same },
+    File { name: "isIpAllowed", caller: ip, ours: same, theirs: same },
+    File { name: "validateResolvedAddresses", caller: resolved, ours: same, theirs: reason_for_host },
+    File { name: "mcpNaming", caller: naming, ours: same, theirs: same },
+    File { name: "mcpServersService", caller: view, ours: listed, theirs: same },
+];
+
+/// Cases that come out otherwise on purpose: the file, the beginning of the input's JSON, and why.
+const INTENDED: &[(&str, &str, &str)] = &[
+    ("isIpAllowed", r#"{"ip":"::2"}"#, "IPv4-compatible addresses are refused"),
+    ("isIpAllowed", r#"{"ip":"::8.8.8.8"}"#, "IPv4-compatible addresses are refused"),
+    ("isIpAllowed", r#"{"ip":"64:ff9b:1:"#, "the local NAT64 prefix is refused"),
+    ("isIpAllowed", r#"{"ip":"fec"#, "site-local addresses are refused"),
+    ("isIpAllowed", r#"{"ip":"feff:"#, "site-local addresses are refused"),
+    ("isIpAllowed", r#"{"ip":"3fff::"#, "documentation addresses are refused"),
+    ("isIpAllowed", r#"{"ip":"5f00:"#, "segment routing addresses are refused"),
+    ("resolveAudioFormat", r#"{"mimetype":"__proto__"#, "a table has no members of other objects"),
+    ("resolveAudioFormat", r#"{"mimetype":"constructor"#, "a table has no members of other objects"),
+];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let folder = shared().join("vectors");
+    let trials = FILES
+        .iter()
+        .map(|file| {
+            let path = folder.join(format!("{}.json", file.name));
+            let missing = !path.is_file();
+            if missing {
+                eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
+            }
+            Trial::test(format!("vectors::{}", file.name), move || run_file(&path, file)).with_ignored_flag(missing)
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn shared() -> PathBuf {
+    std::env::var_os("TURNKEEP_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
+}
+
+fn run_file(path: &Path, file: &File) -> Result<(), Failed> {
+    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let (mut passed, mut skipped, mut wrong) = (0, 0, Vec::new());
+    for case in &cases {
+        let input = &case["input"];
+        let plain = input.to_string();
+        if INTENDED.iter().any(|(name, start, _)| *name == file.name && plain.starts_with(start)) {
+            skipped += 1;
+            continue;
+        }
+        let Some((function, members)) = (file.caller)(input) else {
+            skipped += 1;
+            continue;
+        };
+        let members: Vec<String> =
+            members.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?))).collect();
+        let outcome = call(function, &format!("{{{}}}", members.join(",")));
+        let problem = match (outcome, case.get("throws")) {
+            (Err(error), Some(_)) if error.code() == turnkeep::ErrorCode::InvalidInput => None,
+            (Err(error), _) => Some(format!("refused: {error}")),
+            (Ok(answer), Some(_)) => Some(format!("answered {answer:?} where the original threw")),
+            (Ok(answer), None) => {
+                let ours = (file.ours)(input, answer.unwrap_or_else(|| "undefined".to_owned()));
+                let (same, theirs) = compare(&ours, case, |text| (file.theirs)(input, text));
+                (!same).then(|| format!("\n     ours: {}\n   theirs: {}", head(&ours), head(&theirs)))
+            }
+        };
+        match problem {
+            None => passed += 1,
+            Some(problem) => wrong.push(format!("{}: {problem}", case["name"].as_str().unwrap_or_default())),
+        }
+    }
+    eprintln!("{}: {passed} of {} pass, {skipped} do not apply", file.name, cases.len());
+    if passed == 0 {
+        return Err("no case applies".into());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{} differ:\n{}", wrong.len(), wrong.join("\n")).into()) }
+}
+
+/// Byte for byte where the text is recorded, else by value.
+fn compare(ours: &str, case: &Value, theirs: impl Fn(String) -> String) -> (bool, String) {
+    match case.get("outputJson") {
+        Some(Value::String(text)) => {
+            let theirs = theirs(text.clone());
+            (without_halves(ours) == without_halves(&theirs), theirs)
+        }
+        Some(_) => (ours == "undefined", "undefined".to_owned()),
+        None => {
+            let theirs = theirs(untag(&case["output"]).unwrap_or_else(|| "undefined".to_owned()));
+            let value = |text: &str| serde_json::from_str::<Value>(&without_halves(text)).ok();
+            let same = ours == theirs || value(ours).is_some_and(|ours| Some(ours) == value(&theirs));
+            (same, theirs)
+        }
+    }
+}
+
+/// Half a surrogate pair is dropped at a cut and becomes U+FFFD elsewhere.
+fn without_halves(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("\\ud") {
+        out.push_str(&rest[..at]);
+        rest = rest[at..].get(6..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out.replace('\u{fffd}', "")
+}
+
+fn head(text: &str) -> String {
+    text.chars().take(300).collect()
+}
+
+/// The JSON text that `JSON.stringify` makes of a tagged value; `None` for undefined and what has none.
+fn untag(value: &Value) -> Option<String> {
+    let quoted = |text: &str| Value::String(text.to_owned()).to_string();
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> =
+                items.iter().map(|item| untag(item).unwrap_or_else(|| "null".to_owned())).collect();
+            Some(format!("[{}]", items.join(",")))
+        }
+        Value::Object(fields) => {
+            let member = |name: &str, field: &Value| Some(format!("{}:{}", quoted(name), untag(field)?));
+            let object = |members: Vec<String>| Some(format!("{{{}}}", members.join(",")));
+            match fields.iter().next() {
+                Some((tag, _)) if tag == "$undef" || tag == "$special" => None,
+                Some((tag, number)) if tag == "$num" => Some(if number == "-0" { "0" } else { "null" }.to_owned()),
+                Some((tag, units)) if tag == "$utf16" => Some(utf16(units)),
+                Some((tag, Value::Array(pairs))) if tag == "$entries" => {
+                    object(pairs.iter().filter_map(|pair| member(pair[0].as_str()?, &pair[1])).collect())
+                }
+                Some((tag, error)) if tag == "$error" => {
+                    let mut members: Vec<String> =
+                        ["name", "message"].iter().filter_map(|name| member(name, &error[*name])).collect();
+                    let own = error["own"].as_object().into_iter().flatten();
+                    members.extend(
+                        own.filter(|(name, _)| *name != "name").filter_map(|(name, field)| member(name, field)),
+                    );
+                    object(members)
+                }
+                _ => object(fields.iter().filter_map(|(name, field)| member(name, field)).collect()),
+            }
+        }
+        other => Some(other.to_string()),
+    }
+}
+
+/// With half a pair escaped, as `JSON.stringify` does.
+fn utf16(units: &Value) -> String {
+    let units: Vec<u16> =
+        units.as_array().into_iter().flatten().filter_map(|unit| unit.as_u64()?.try_into().ok()).collect();
+    let mut text = String::from("\"");
+    for unit in char::decode_utf16(units) {
+        match unit {
+            Ok(character) => {
+                text.push_str(json!(character).to_string().trim_matches('"').replace("\\\"", "\"").as_str());
+                if character == '"' {
+                    text.pop();
+                    text.push_str("\\\"");
+                }
+            }
+            Err(half) => text.push_str(&format!("\\u{:04x}", half.unpaired_surrogate())),
+        }
+    }
+    text.push('"');
+    text
+}
+
+fn same(_: &Value, text: String) -> String {
+    text
+}
+
+/// Whether a value is there that only JavaScript can pass.
+fn is_beyond_json(value: &Value) -> bool {
+    let tag = |tag: &str| value.get(tag).is_some();
+    tag("$special") || value.get("$num").is_some_and(|number| number != "-0")
+}
+
+fn title(input: &Value) -> Option<Call> {
+    Some(("cleanChatTitle", vec![("text", untag(&input["modelText"]))]))
+}
+
+fn stored_title(_: &Value, text: String) -> String {
+    let stored: Value = serde_json::from_str(&text.replace("\\ud", "\\\\ud")).unwrap_or_default();
+    stored["storedTitle"].to_string().replace("\\\\ud", "\\ud")
+}
+
+fn split(input: &Value) -> Option<Call> {
+    // The one case without a text records the defaults.
+    input.get("text")?;
+    Some(("splitText", vec![("text", untag(&input["text"]))]))
+}
+
+fn hits(input: &Value) -> Option<Call> {
+    let members = vec![
+        ("hits", untag(&input["hits"])),
+        ("accessiblePageIds", untag(&input["accessibleSet"])),
+        ("cap", untag(&input["cap"])),
+    ];
+    Some(("selectAccessibleHits", members))
+}
+
+fn snippet(input: &Value) -> Option<Call> {
+    let content = untag(&input["text"]).map_or_else(String::new, |text| format!(r#","content":{text}"#));
+    let members = vec![
+        ("hits", Some(format!(r#"[{{"pageId":"a"{content}}}]"#))),
+        ("accessiblePageIds", Some(r#"["a"]"#.to_owned())),
+    ];
+    Some(("selectAccessibleHits", members))
+}
+
+fn first_snippet(_: &Value, text: String) -> String {
+    serde_json::from_str::<Value>(&text).unwrap_or_default()[0]["snippet"].to_string()
+}
+
+fn describe(input: &Value) -> Option<Call> {
+    let err = &input["err"];
+    // Not a number any more once it is JSON, so that it counts as no status at all.
+    if is_beyond_json(&err["statusCode"]) {
+        return None;
+    }
+    Some(("describeProviderError", vec![("err", untag(err)), ("fallback", input.get("fallback").and_then(untag))]))
+}
+
+fn with_tokens(_: &Value, text: String) -> String {
+    let labels = [
+        ("«LABEL auth»", "Authentication failed"),
+        ("«LABEL billing»", "The provider account has no credits left"),
+        ("«LABEL rate»", "Rate limit reached"),
+    ];
+    for (token, start) in labels {
+        let start = format!("\"{start}");
+        if let Some((label, rest)) = text.split_once(" — ")
+            && label.starts_with(&start)
+        {
+            return format!("\"{token} — {rest}");
+        }
+    }
+    text
+}
+
+fn fatal(input: &Value) -> Option<Call> {
+    Some(("isFatalProviderError", vec![("err", untag(&input["err"]))]))
+}
+
+fn role(input: &Value) -> Option<Call> {
+    Some(("roleModelOverride", vec![("role", untag(&input["role"]))]))
+}
+
+fn audio(input: &Value) -> Option<Call> {
+    Some(("resolveAudioFormat", vec![("mime", untag(&input["mimetype"]))]))
+}
+
+fn ip(input: &Value) -> Option<Call> {
+    Some(("isIpAllowed", vec![("ip", untag(&input["ip"]))]))
+}
+
+fn resolved(input: &Value) -> Option<Call> {
+    Some(("validateResolvedAddresses", vec![("addresses", untag(&input["addrs"]))]))
+}
+
+/// The original told its log which address it was; ours gives the reason, and no address.
+fn reason_for_host(_: &Value, text: String) -> String {
+    let mut recorded: Value = serde_json::from_str(&text).unwrap_or_default();
+    let host = recorded.as_object_mut().and_then(|recorded| recorded.shift_remove("blockedHost"));
+    if let Some(host) = host {
+        let verdict = call("isIpAllowed", &json!({ "ip": host }).to_string()).ok().flatten().unwrap_or_default();
+        recorded["reason"] = serde_json::from_str::<Value>(&verdict).unwrap_or_default()["reason"].clone();
+    }
+    recorded.to_string()
+}
+
+fn naming(input: &Value) -> Option<Call> {
+    let value = |name: &str| untag(&input[name]);
+    Some(match input["helper"].as_str()? {
+        "sanitizeName" => ("sanitizeToolName", vec![("value", value("value"))]),
+        "namespacePrefix" => ("toolNamePrefix", vec![("serverName", value("serverName"))]),
+        "capName" => ("capToolName", vec![("value", value("value"))]),
+        "disambiguate" => (
+            "disambiguateToolName",
+            vec![("name", value("name")), ("serverId", value("serverId")), ("taken", value("taken"))],
+        ),
+        // The reason why a server could not be reached is no name.
+        _ => return None,
+    })
+}
+
+fn view(input: &Value) -> Option<Call> {
+    let row = input.get("row").filter(|_| input["op"] == "list")?;
+    Some(("toView", vec![("server", untag(row))]))
+}
+
+/// As the list of the original's, which has no names of headers.
+fn listed(_: &Value, text: String) -> String {
+    format!("[{}]", text.replace(r#","headerNames":[]"#, ""))
+}
