@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::number;
-use super::scan::{Scanner, unescape, write_escaped};
+use super::scan::{Scanner, unescape_one, write_escaped};
 
 /// A value in its one spelling.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +25,27 @@ impl Canonical<'_> {
 /// The text that `JSON.stringify(JSON.parse(text))` gives, but for integers (never rounded) and for what cannot be
 /// stored (becomes U+FFFD). `text` must be valid JSON; it is handed back as it is when it has that spelling already.
 pub fn canonical(text: &str) -> Canonical<'_> {
+    spell(text, Unstorable::Replaced)
+}
+
+/// [`canonical`] for text that is shown rather than stored: what cannot be stored stays an escape, as in JavaScript.
+pub fn canonical_shown(text: &str) -> Cow<'_, str> {
+    spell(text, Unstorable::Escaped).text
+}
+
+/// What becomes of U+0000 and of half a surrogate pair.
+#[derive(Clone, Copy, PartialEq)]
+enum Unstorable {
+    Replaced,
+    Escaped,
+}
+
+fn spell(text: &str, unstorable: Unstorable) -> Canonical<'_> {
     if is_canonical(text) {
         return Canonical { text: Cow::Borrowed(text), replaced: 0 };
     }
     let mut replaced = 0;
-    let tree = Tree::read(text, &mut replaced);
+    let tree = Tree::read(text, unstorable, &mut replaced);
     Canonical { text: Cow::Owned(tree.write(text.len())), replaced }
 }
 
@@ -195,7 +211,7 @@ enum NodeValue<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn read(text: &'a str, replaced: &mut usize) -> Self {
+    fn read(text: &'a str, unstorable: Unstorable, replaced: &mut usize) -> Self {
         let mut scanner = Scanner::new(text);
         let mut tree = Self { nodes: Vec::new() };
         let mut open: Vec<usize> = Vec::new();
@@ -219,7 +235,7 @@ impl<'a> Tree<'a> {
                 .and_then(|parent| tree.nodes.get(*parent))
                 .is_some_and(|parent| matches!(parent.value, NodeValue::Object(_)));
             let key = in_object.then(|| {
-                let key = spelled(scanner.string(), replaced);
+                let key = spelled(scanner.string(), unstorable, replaced);
                 scanner.punctuation();
                 key
             });
@@ -227,7 +243,7 @@ impl<'a> Tree<'a> {
                 Some(b'{') => NodeValue::Object(Vec::new()),
                 Some(b'[') => NodeValue::Array(Vec::new()),
                 Some(b'"') => {
-                    let content = spelled(scanner.string(), replaced);
+                    let content = spelled(scanner.string(), unstorable, replaced);
                     NodeValue::Scalar(Cow::Owned(format!("\"{content}\"")))
                 }
                 _ => {
@@ -330,13 +346,25 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn spelled<'a>(content: &'a str, replaced: &mut usize) -> Cow<'a, str> {
+fn spelled<'a>(content: &'a str, unstorable: Unstorable, replaced: &mut usize) -> Cow<'a, str> {
     if is_canonical_string(content) {
         return Cow::Borrowed(content);
     }
-    let (mut text, mut out) = (String::with_capacity(content.len()), String::with_capacity(content.len()));
-    unescape(content, replaced, &mut text);
-    write_escaped(&text, &mut out);
+    let mut out = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let before = *replaced;
+        let (character, length) = unescape_one(escape, replaced);
+        if *replaced > before && unstorable == Unstorable::Escaped {
+            out.push_str(&escape.get(..length).unwrap_or(escape).to_ascii_lowercase());
+        } else {
+            write_escaped(character.encode_utf8(&mut [0; 4]), &mut out);
+        }
+        rest = escape.get(length..).unwrap_or("");
+    }
+    out.push_str(rest);
     Cow::Owned(out)
 }
 
@@ -372,6 +400,11 @@ mod tests {
         let value = canonical(r#"["\ud83d","\u0000x"]"#);
         assert_eq!(value.text, "[\"\u{fffd}\",\"\u{fffd}x\"]");
         assert_eq!(value.javascript_bytes(), r#"["\ud83d","\u0000x"]"#.len());
+    }
+
+    #[test]
+    fn shown_text_keeps_its_escapes() {
+        assert_eq!(canonical_shown(r#"["\uD83D\n","\u0000", 1.0]"#), r#"["\ud83d\n","\u0000",1]"#);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod pretty;
 mod scan;
 mod value;
 
-pub use canonical::{Canonical, canonical};
+pub use canonical::{Canonical, canonical, canonical_shown};
 pub use number::write_number;
 pub use pretty::{PRETTY_DEPTH, pretty};
 pub(crate) use scan::{Scanner, unescape, write_string};

@@ -122,20 +122,25 @@ pub(crate) fn unescape(content: &str, replaced: &mut usize, out: &mut String) {
     while let Some(at) = memchr(b'\\', rest.as_bytes()) {
         let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
-        let (character, length) = match escape.as_bytes().get(1) {
-            Some(b'b') => ('\u{8}', 2),
-            Some(b'f') => ('\u{c}', 2),
-            Some(b'n') => ('\n', 2),
-            Some(b'r') => ('\r', 2),
-            Some(b't') => ('\t', 2),
-            Some(b'u') => unescape_unit(escape, replaced),
-            Some(other) => (char::from(*other), 2),
-            None => ('\u{fffd}', escape.len()),
-        };
+        let (character, length) = unescape_one(escape, replaced);
         out.push(character);
         rest = escape.get(length..).unwrap_or("");
     }
     out.push_str(rest);
+}
+
+/// What the escape at the beginning of `escape` stands for, and its length.
+pub(super) fn unescape_one(escape: &str, replaced: &mut usize) -> (char, usize) {
+    match escape.as_bytes().get(1) {
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{c}', 2),
+        Some(b'n') => ('\n', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b't') => ('\t', 2),
+        Some(b'u') => unescape_unit(escape, replaced),
+        Some(other) => (char::from(*other), 2),
+        None => ('\u{fffd}', escape.len()),
+    }
 }
 
 fn unescape_unit(escape: &str, replaced: &mut usize) -> (char, usize) {

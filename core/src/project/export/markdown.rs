@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use serde::Deserialize;
 
-use crate::js::{Number, Raw, Scanner, Text, canonical, pretty, truthy, unescape};
+use crate::js::{Number, Raw, Scanner, Text, canonical, canonical_shown, pretty, truthy, unescape};
 use crate::project::labels::Labels;
 use crate::text::{js_trim, one_line};
 
@@ -138,7 +138,7 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         let title = head.title.map(|title| js_trim(title).replace(LINE_ENDS, " "));
         let title = title.filter(|title| !title.is_empty());
         let title = title.as_deref().or(self.labels.untitled.as_deref()).unwrap_or_default();
-        write!(self.out, "# {title}\n\n- Chat ID: {}", code_span(head.chat_id))?;
+        write!(self.out, "# {title}\n\n- Chat ID: `{}`", head.chat_id.replace(LINE_ENDS, " "))?;
         write!(self.out, "\n- Exported: {}\n- Messages: {}", head.exported_at, head.messages)?;
         if head.total_tokens.0.as_f64() > 0.0 {
             write!(self.out, "\n- Total tokens: {}", head.total_tokens.0.as_str())?;
@@ -259,7 +259,7 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         self.body.clear();
         match string(Some(value)) {
             Some(text) => self.body.push_str(&text),
-            None => pretty(&canonical(value).text, &mut self.body)?,
+            None => pretty(&canonical_shown(value), &mut self.body)?,
         }
         let fence = "`".repeat(fence_length(&self.body));
         write!(self.out, "\n\n{label}\n\n{fence}json\n{}\n{fence}", self.body)
