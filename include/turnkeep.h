@@ -881,8 +881,8 @@ turnkeep_status turnkeep_is_ip_allowed(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
- * Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}. `result` is
- * freed by turnkeep_bytes_free().
+ * Whether a tool server may have all of these addresses: {"ok", "blockedHost"?}. `arguments` is {"addresses"}.
+ * `result` is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_flush_assistant().
  *

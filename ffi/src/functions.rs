@@ -490,8 +490,8 @@ pub unsafe extern "C" fn turnkeep_is_ip_allowed(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}. `result` is
-/// freed by turnkeep_bytes_free().
+/// Whether a tool server may have all of these addresses: {"ok", "blockedHost"?}. `arguments` is {"addresses"}.
+/// `result` is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_flush_assistant().
 ///
