@@ -532,10 +532,10 @@ export interface AddressVerdict {
 /** Whether a tool server may have this address. */
 export declare function isIpAllowed(ip: string): AddressVerdict;
 
-/** Whether a tool server may have all of these addresses. */
+/** Whether a tool server may have all of these addresses, and which of them is in the way. */
 export declare function validateResolvedAddresses(
   addresses: readonly { address: string; family?: number }[],
-): AddressVerdict;
+): AddressVerdict & { blockedHost?: string };
 
 /** The search hits that the person may see, the best one of each page. */
 export declare function selectAccessibleHits(
