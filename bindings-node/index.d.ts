@@ -246,21 +246,24 @@ export type UIMessageChunk =
   | { type: 'abort'; reason: RunReason }
   | { type: 'error'; errorText: string };
 
+/** Words of an export. What is left out stays in the export's language. */
+export interface ExportLabels {
+  untitled?: string;
+  aiAgent?: string;
+  you?: string;
+  /** `{name}` stands for the tool's name. */
+  ranTool?: string;
+  stillGenerating?: string;
+  tools?: Record<string, string>;
+}
+
 export interface ExportOptions extends Who {
   chatId: string;
   format?: 'markdown';
   /** A language tag; Russian for `ru…`, English otherwise. */
   lang?: string;
   /** Words of the host's own. */
-  labels?: {
-    untitled?: string;
-    aiAgent?: string;
-    you?: string;
-    /** `{name}` stands for the tool's name. */
-    ranTool?: string;
-    stillGenerating?: string;
-    tools?: Record<string, string>;
-  };
+  labels?: ExportLabels;
 }
 
 /** A turn of this process. Forgetting it stops nothing. */
@@ -308,3 +311,264 @@ export declare class Engine {
   /** Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. */
   close(options?: { graceMs?: number }): Promise<void>;
 }
+
+// ---- Pure functions ------------------------------------------------------------------------------------------------
+//
+// No engine, no store. Arguments cross as JSON: members that are undefined vanish, a Date is its ISO text (null when it
+// is invalid), NaN and the infinities are null, a bigint is an integer with all of its digits. Results are read with
+// JSON.parse, which rounds integers above 2^53. What is wrong is INVALID_INPUT, and `details.field` is its place, such
+// as `steps[2].toolCalls[0].toolName`.
+
+export interface StepToolCall {
+  toolCallId: string;
+  toolName: string;
+  input?: unknown;
+}
+
+export interface StepToolResult {
+  toolCallId: string;
+  toolName: string;
+  output?: unknown;
+}
+
+export interface StepToolError {
+  toolCallId: string;
+  toolName: string;
+  errorText: string;
+}
+
+/** One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read. */
+export interface Step {
+  text?: string | null;
+  toolCalls?: readonly StepToolCall[] | null;
+  toolResults?: readonly StepToolResult[] | null;
+  /** The real text of failed calls. */
+  toolErrors?: readonly StepToolError[] | null;
+  usage?: unknown;
+}
+
+export type MessageStatus = 'streaming' | 'completed' | 'error' | 'aborted';
+
+export type AssistantPart =
+  | { type: 'text'; text: string }
+  | { type: 'reasoning'; text: string }
+  | { type: `tool-${string}`; toolCallId: string; state: 'output-available'; input: unknown; output: unknown }
+  | { type: `tool-${string}`; toolCallId: string; state: 'output-error'; input: unknown; errorText: string };
+
+/** Calls as they come, then results; those of one step before those of the next. */
+export type TraceEntry = { toolName: string; input: unknown } | { toolName: string; output: unknown };
+
+export interface FlushExtra {
+  finishReason?: string;
+  usage?: StreamUsage | null;
+  contextTokens?: number;
+  maxContextTokens?: number;
+  error?: string;
+}
+
+export interface AssistantMetadata {
+  parts: AssistantPart[];
+  finishReason?: string;
+  usage?: Usage;
+  contextTokens?: number;
+  maxContextTokens?: number;
+  error?: string;
+}
+
+/** What the row of an assistant message is to hold. */
+export interface AssistantFlush {
+  content: string;
+  toolCalls: TraceEntry[] | null;
+  metadata: AssistantMetadata;
+  status: MessageStatus;
+}
+
+/** A usage as providers' libraries give it; `outputTokenDetails.reasoningTokens` wins over `reasoningTokens`. */
+export interface StreamUsage extends Usage {
+  outputTokenDetails?: { reasoningTokens?: number };
+  [key: string]: unknown;
+}
+
+/** The row of an assistant message after these steps: the first one, one in between, or the last. */
+export declare function flushAssistant(
+  steps: readonly Step[],
+  inProgressText: string,
+  status: MessageStatus,
+  extra?: FlushExtra | null,
+): AssistantFlush;
+
+/** The parts of an assistant message. The fallback is its text when no step has one. */
+export declare function assistantParts(
+  steps: readonly Step[] | null | undefined,
+  fallbackText: string,
+): AssistantPart[];
+
+/** The trace of calls and results; null when there is none. */
+export declare function serializeSteps(steps: readonly Step[] | null | undefined): TraceEntry[] | null;
+
+/**
+ * The value itself when its JSON has at most 4000 bytes, or when it has none; else a copy with long strings, long arrays
+ * and deep objects cut short.
+ */
+export declare function compactToolOutput(value: unknown): unknown;
+
+/** A stored message, as far as it is read. */
+export interface ChatRow {
+  id?: string;
+  role: string;
+  content?: string | null;
+  metadata?: unknown;
+  status?: string | null;
+  createdAt?: Date | string | null;
+  [key: string]: unknown;
+}
+
+export declare function rowToUiMessage(row: ChatRow): { id: string; role: 'user' | 'assistant'; parts: MessagePart[] };
+
+/** How the end of a turn is to be written: an update of the row of this id, or a new row. */
+export declare function planFinalizeAssistant(
+  assistantId?: string | null,
+): { kind: 'update'; id: string } | { kind: 'insert' };
+
+/** The sum of two usages; undefined when there is neither. */
+export declare function accumulateStepUsage(acc?: Usage | null, step?: Usage | null): Usage | undefined;
+
+/** The four figures of a usage that are kept. */
+export declare function normalizeUsage(usage?: StreamUsage | null): Usage | undefined;
+
+/** The metadata that goes with a part of a stream: the chat's id at the start, usage at the end of a step or of all. */
+export declare function chatStreamMetadata(
+  part: { type: string; totalUsage?: StreamUsage; [key: string]: unknown },
+  chatId: string,
+  cumulativeUsage?: Usage | null,
+): StreamMetadata | undefined;
+
+export interface ChatExport {
+  title?: string | null;
+  chatId: string;
+  rows: readonly ChatRow[];
+  /** Now, when it is left out. */
+  exportedAt?: Date | string | null;
+}
+
+/** A chat as Markdown. */
+export declare function buildChatMarkdown(
+  chat: ChatExport & {
+    /** A language tag; Russian for `ru…`, English otherwise. */
+    lang?: string | null;
+    labels?: ExportLabels | null;
+  },
+): string;
+
+/** A chat as a JSON document, which `parseChatJson` reads. */
+export declare function buildChatJson(chat: ChatExport): string;
+
+/** What a document of `buildChatJson` holds. */
+export declare function parseChatJson(text: string): {
+  title: string | null;
+  chatId: string;
+  rows: ChatRow[];
+  [key: string]: unknown;
+};
+
+/** The language of exports for a language tag. */
+export declare function normalizeLang(tag?: string | null): 'en' | 'ru';
+
+export interface PromptLayers {
+  workspaceName?: string | null;
+  /** The persona for chats without a role. */
+  adminPrompt?: string | null;
+  roleInstructions?: string | null;
+  openedPage?: { id?: string | null; title?: string | null } | null;
+  /** Guidance for the tools of connected servers. */
+  mcpInstructions?: readonly { serverName: string; toolPrefix: string; instructions?: string | null }[] | null;
+  productName?: string | null;
+  /** Rules that join the safety text. Nothing replaces it. */
+  extraRules?: readonly string[] | null;
+}
+
+/** The system prompt: the persona and what goes with it, between two copies of the safety text. */
+export declare function buildSystemPrompt(layers?: PromptLayers): string;
+
+/** A chat title made of what a model wrote. */
+export declare function cleanChatTitle(text: string): string;
+
+/** What a model is asked for the title of a chat that begins with this text. */
+export declare function chatTitlePrompt(text: string): string;
+
+/** What a model is asked for the title of a page of this content. */
+export declare function pageTitlePrompt(content: string): string;
+
+/** The last allowed step (from 0; 20 steps unless given) goes without tools; undefined for the others. */
+export declare function prepareAgentStep(
+  stepNumber: number,
+  system: string,
+  maxSteps?: number,
+): { toolChoice: 'none'; system: string } | undefined;
+
+/** A page title made of what a model wrote. */
+export declare function cleanGeneratedTitle(text: string): string;
+
+/** A failure of a provider on one line. Of an error, its message, `statusCode`, `responseBody` and `text` are read. */
+export declare function describeProviderError(error: unknown, fallback?: string): string;
+
+/** Whether asking the provider again is of no use. */
+export declare function isFatalProviderError(error: unknown): boolean;
+
+/** The model that a role asks for. */
+export declare function roleModelOverride(
+  role?: { name?: string | null; modelConfig?: unknown; [key: string]: unknown } | null,
+): { driver?: string; chatModel?: string; roleName?: string } | undefined;
+
+export declare function resolveAudioFormat(
+  mime: string,
+): { ok: true; baseMime: string; format: string } | { ok: false };
+
+export interface AddressVerdict {
+  ok: boolean;
+  reason?: string;
+}
+
+/** Whether a tool server may have this address. */
+export declare function isIpAllowed(ip: string): AddressVerdict;
+
+/** Whether a tool server may have all of these addresses, and which of them is in the way. */
+export declare function validateResolvedAddresses(
+  addresses: readonly { address: string; family?: number }[],
+): AddressVerdict & { blockedHost?: string };
+
+/** The search hits that the person may see, the best one of each page. */
+export declare function selectAccessibleHits(
+  hits: readonly { pageId: string; title?: string | null; content?: string | null; [key: string]: unknown }[],
+  accessiblePageIds: ReadonlySet<string> | readonly string[],
+  cap: number,
+): { id: string; title: string; snippet: string }[];
+
+export declare function sanitizeToolName(value: string): string;
+/** The prefix of the names of a server's tools. */
+export declare function toolNamePrefix(serverName: string): string;
+export declare function capToolName(value: string): string;
+/** A name that is not among those that are taken. */
+export declare function disambiguateToolName(
+  name: string,
+  serverId: string,
+  taken: ReadonlySet<string> | readonly string[],
+): string;
+
+/** The chunks of a text for embedding. */
+export declare function splitText(text: string, options?: { chunkSize?: number; chunkOverlap?: number }): string[];
+
+/** Whether a model has fallen into repeating itself. */
+export declare function isDegenerateOutput(text: string): boolean;
+
+/** The text without the repetitions at its end. */
+export declare function truncateDegenerateOutput(text: string): string;
+
+/** The newest messages that fit into a budget. */
+export declare function trimHistory<T>(
+  messages: readonly T[],
+  options: { budgetTokens: number; contextTokens?: number; keepTurns?: number },
+): { messages: T[]; trimmed: boolean; estimatedTokens: number };
+
+/** A tool server without the values of its headers: names only. */
+export declare function toView(server: object): Record<string, unknown>;

@@ -25,7 +25,8 @@
 #define TURNKEEP_OK 0
 
 /**
- * There is nothing more to come. Not an error; no output is written.
+ * There is nothing more to come, or the result of a pure function is what JavaScript calls undefined. Not an error; no
+ * output is written.
  */
 #define TURNKEEP_DONE 1
 
@@ -542,6 +543,496 @@ turnkeep_status turnkeep_tool_call_fail(struct turnkeep_tool_call *call,
  * `call` is NULL or a call that has been neither answered nor freed, and is not used again.
  */
 void turnkeep_tool_call_free(struct turnkeep_tool_call *call);
+
+/**
+ * The row of an assistant message after these steps, an object with content, toolCalls, metadata and status.
+ * `arguments` is {"steps", "inProgressText", "status", "extra"?}. "extra" may have "finishReason", "usage",
+ * "contextTokens", "maxContextTokens" and "error". `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field. What JavaScript calls undefined is TURNKEEP_DONE, here and in all the
+ * functions below.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_flush_assistant(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * The parts of an assistant message, as an array. The fallback is used when no step has a text. `arguments` is
+ * {"steps", "fallbackText"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_assistant_parts(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * The trace of calls and results, as an array; null when there is none. `arguments` is {"steps"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_serialize_steps(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * The value, shrunk when its JSON is over 4000 bytes. `arguments` is {"value"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_compact_tool_output(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * A stored row as {"id", "role", "parts"}. `arguments` is {"row"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_row_to_ui_message(const char *arguments,
+                                           size_t arguments_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
+ * How the end of a turn is to be written: {"kind": "update", "id"} or {"kind": "insert"}. `arguments` is
+ * {"assistantId"?}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_plan_finalize_assistant(const char *arguments,
+                                                 size_t arguments_len,
+                                                 struct turnkeep_bytes *result,
+                                                 struct turnkeep_error **error);
+
+/**
+ * The sum of two usages. TURNKEEP_DONE when there is neither. `arguments` is {"acc"?, "step"?}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_accumulate_step_usage(const char *arguments,
+                                               size_t arguments_len,
+                                               struct turnkeep_bytes *result,
+                                               struct turnkeep_error **error);
+
+/**
+ * A usage with the four fields that are kept. TURNKEEP_DONE when there is none. `arguments` is {"usage"?}. `result` is
+ * freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_normalize_usage(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * The message metadata that goes with a part of a stream. TURNKEEP_DONE for parts that have none. `arguments` is
+ * {"part", "chatId", "cumulativeUsage"?}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_chat_stream_metadata(const char *arguments,
+                                              size_t arguments_len,
+                                              struct turnkeep_bytes *result,
+                                              struct turnkeep_error **error);
+
+/**
+ * A chat as Markdown, in a JSON string. `arguments` is {"title", "chatId", "rows", "lang"?, "labels"?, "exportedAt"?}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_build_chat_markdown(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * A chat as a JSON document, in a JSON string. `arguments` is {"title", "chatId", "rows", "exportedAt"?}. `result` is
+ * freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_build_chat_json(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * What a document of turnkeep_build_chat_json() holds. `arguments` is {"text"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_parse_chat_json(const char *arguments,
+                                         size_t arguments_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * The language of exports for a language tag: "en" or "ru". `arguments` is {"tag"?}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_normalize_lang(const char *arguments,
+                                        size_t arguments_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
+ * The system prompt, in a JSON string. `arguments` is {"workspaceName"?, "adminPrompt"?, "roleInstructions"?,
+ * "openedPage"?, "mcpInstructions"?, "productName"?, "extraRules"?}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_build_system_prompt(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * A chat title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_clean_chat_title(const char *arguments,
+                                          size_t arguments_len,
+                                          struct turnkeep_bytes *result,
+                                          struct turnkeep_error **error);
+
+/**
+ * What a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
+ * by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_chat_title_prompt(const char *arguments,
+                                           size_t arguments_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
+ * What a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_page_title_prompt(const char *arguments,
+                                           size_t arguments_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
+ * {"toolChoice": "none", "system"} for the last allowed step, counted from 0. TURNKEEP_DONE for every other.
+ * `arguments` is {"stepNumber", "system", "maxSteps"?}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_prepare_agent_step(const char *arguments,
+                                            size_t arguments_len,
+                                            struct turnkeep_bytes *result,
+                                            struct turnkeep_error **error);
+
+/**
+ * A page title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_clean_generated_title(const char *arguments,
+                                               size_t arguments_len,
+                                               struct turnkeep_bytes *result,
+                                               struct turnkeep_error **error);
+
+/**
+ * A failure of a provider on one line, in a JSON string. `arguments` is {"err", "fallback"?}. "err" is a string, or an
+ * object with "name", "message", "statusCode" and "responseBody" or "text". `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_describe_provider_error(const char *arguments,
+                                                 size_t arguments_len,
+                                                 struct turnkeep_bytes *result,
+                                                 struct turnkeep_error **error);
+
+/**
+ * Whether asking the provider again is of no use: true or false. `arguments` is {"err"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_is_fatal_provider_error(const char *arguments,
+                                                 size_t arguments_len,
+                                                 struct turnkeep_bytes *result,
+                                                 struct turnkeep_error **error);
+
+/**
+ * The model that a role asks for: {"driver"?, "chatModel"?, "roleName"?}. TURNKEEP_DONE when it asks for none.
+ * `arguments` is {"role"?}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_role_model_override(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * {"ok": true, "baseMime", "format"}, or {"ok": false} for audio that is not on the list. `arguments` is {"mime"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_resolve_audio_format(const char *arguments,
+                                              size_t arguments_len,
+                                              struct turnkeep_bytes *result,
+                                              struct turnkeep_error **error);
+
+/**
+ * Whether a tool server may have this address: {"ok", "reason"?}. `arguments` is {"ip"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_is_ip_allowed(const char *arguments,
+                                       size_t arguments_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * Whether a tool server may have all of these addresses: {"ok", "blockedHost"?}. `arguments` is {"addresses"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_validate_resolved_addresses(const char *arguments,
+                                                     size_t arguments_len,
+                                                     struct turnkeep_bytes *result,
+                                                     struct turnkeep_error **error);
+
+/**
+ * The search hits that the person may see, the best one of each page. `arguments` is {"hits", "accessiblePageIds",
+ * "cap"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_select_accessible_hits(const char *arguments,
+                                                size_t arguments_len,
+                                                struct turnkeep_bytes *result,
+                                                struct turnkeep_error **error);
+
+/**
+ * A name made of the characters that tool names may have. `arguments` is {"value"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_sanitize_tool_name(const char *arguments,
+                                            size_t arguments_len,
+                                            struct turnkeep_bytes *result,
+                                            struct turnkeep_error **error);
+
+/**
+ * The prefix of the names of a server's tools. `arguments` is {"serverName"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_tool_name_prefix(const char *arguments,
+                                          size_t arguments_len,
+                                          struct turnkeep_bytes *result,
+                                          struct turnkeep_error **error);
+
+/**
+ * A tool name, cut to the length that providers accept. `arguments` is {"value"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_cap_tool_name(const char *arguments,
+                                       size_t arguments_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * A tool name that is not among those that are taken. `arguments` is {"name", "serverId", "taken"}. `result` is freed
+ * by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_disambiguate_tool_name(const char *arguments,
+                                                size_t arguments_len,
+                                                struct turnkeep_bytes *result,
+                                                struct turnkeep_error **error);
+
+/**
+ * The chunks of a text for embedding, as an array of strings. `arguments` is {"text", "options"?}. "options" may have
+ * "chunkSize" and "chunkOverlap". `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_split_text(const char *arguments,
+                                    size_t arguments_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Whether a model has fallen into repeating itself: true or false. `arguments` is {"text"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_is_degenerate_output(const char *arguments,
+                                              size_t arguments_len,
+                                              struct turnkeep_bytes *result,
+                                              struct turnkeep_error **error);
+
+/**
+ * The text without the repetitions at its end. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
+                                                    size_t arguments_len,
+                                                    struct turnkeep_bytes *result,
+                                                    struct turnkeep_error **error);
+
+/**
+ * {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget. `arguments` is {"messages",
+ * "options"}. "options" has "budgetTokens" and may have "contextTokens" and "keepTurns". `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_trim_history(const char *arguments,
+                                      size_t arguments_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * A tool server without the values of its headers: their names only. `arguments` is {"server"}. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_flush_assistant().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_flush_assistant().
+ */
+turnkeep_status turnkeep_to_view(const char *arguments,
+                                 size_t arguments_len,
+                                 struct turnkeep_bytes *result,
+                                 struct turnkeep_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

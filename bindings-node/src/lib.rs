@@ -6,6 +6,7 @@
 
 pub mod engine;
 mod error;
+pub mod functions;
 pub mod turn;
 
 use napi_derive::napi;

@@ -6,6 +6,7 @@
 
 mod engine;
 mod error;
+mod functions;
 mod process;
 mod reader;
 mod runtime;
@@ -22,6 +23,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<turn::Turn>()?;
     module.add_class::<reader::Reader>()?;
+    module.add_function(wrap_pyfunction!(functions::call_function, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::compact_tool_output, module)?)?;
     module.add("SSE_HEADERS", SSE_HEADERS.to_vec())?;
     module.add("SSE_DONE", pyo3::types::PyBytes::new(module.py(), SSE_DONE.as_bytes()))?;
     module.add("VERSION", env!("CARGO_PKG_VERSION"))

@@ -117,3 +117,25 @@ fn every_exported_body_is_guarded() {
     }
     assert_eq!(functions, declared().len());
 }
+
+/// The name in C is the name of the contract in snake case, and the table of the C tests leaves none out.
+#[test]
+fn every_pure_function_is_called_by_its_name_and_tested() {
+    let source = fs::read_to_string(root().join("ffi/src/functions.rs")).expect("the source");
+    let table = fs::read_to_string(root().join("ffi/tests/c/functions.h")).expect("the table");
+    let functions: Vec<&str> = source.split("pub unsafe extern \"C\" fn turnkeep_").skip(1).collect();
+    assert!(functions.len() > 30);
+    for function in functions {
+        let (name, body) = function.split_once('(').expect("parameters");
+        let called = body.split("call(\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a call");
+        let mut snake = String::new();
+        for character in called.chars() {
+            if character.is_ascii_uppercase() {
+                snake.push('_');
+            }
+            snake.push(character.to_ascii_lowercase());
+        }
+        assert_eq!(snake, name);
+        assert!(table.contains(&format!("FUNCTION({name}),")), "{name}");
+    }
+}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the C tests against the debug library and runs them, plainly and under valgrind. The last line is the total.
 #
-# Needs: cargo build -p turnkeep-ffi -p turnkeep-tests
+# Needs: cargo build -p turnkeep-ffi -p turnkeep-tests, and a Python for the recorded vectors, whose JSON it reads
 # VALGRIND=0 leaves the second half out and counts it as skipped.
 set -eu
 
@@ -63,17 +63,21 @@ sed -n '/^```c$/,/^```$/{/^```/d;p;}' "$ffi/README.md" >"$work/example.c"
 check "the README's example builds" gcc -std=c11 -Wall -Wextra -Werror -I "$root/include" "$work/example.c" \
     -L "$work/lib" -lturnkeep -o "$work/example"
 
-for suite in boundary turns tools; do
+for suite in boundary functions turns tools; do
     gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -g -O1 -I "$root/include" \
         "$ffi/tests/c/$suite.c" "$ffi/tests/c/harness.c" \
         -L "$work/lib" -Wl,-rpath,"$work/lib" -lturnkeep -pthread -o "$work/$suite"
 done
 
-for suite in boundary turns tools; do
+for suite in boundary functions turns tools; do
     suite "$suite" "$work/$suite"
 done
 
-for suite in boundary turns tools; do
+gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -g -O1 -I "$root/include" "$ffi/tests/c/vectors.c" \
+    -L "$work/lib" -Wl,-rpath,"$work/lib" -lturnkeep -o "$work/vectors"
+suite "recorded vectors" python3 "$root/tests/vectors_c.py" "$work/vectors"
+
+for suite in boundary functions turns tools; do
     if [ "${VALGRIND:-1}" = 0 ]; then
         echo "-- $suite under valgrind: left out"
         skipped=$((skipped + 1))

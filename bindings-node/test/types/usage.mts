@@ -2,7 +2,17 @@
 
 import { createServer } from 'node:http';
 
-import { Engine, type RunOutcome, TurnkeepError, type UIMessageChunk } from '../../index.mjs';
+import * as turnkeep from '../../index.mjs';
+import {
+  type AssistantFlush,
+  type AssistantPart,
+  Engine,
+  type RunOutcome,
+  type Step,
+  TurnkeepError,
+  type UIMessageChunk,
+  type Usage,
+} from '../../index.mjs';
 
 const engine: Engine = await Engine.open({
   store: 'sqlite:chats.db',
@@ -46,3 +56,64 @@ await engine.startTurn({ ...user, message: 'hi', tools: [{ name: 't' }] });
 await engine.runs.stop({ ...user });
 // @ts-expect-error engines are opened, not constructed
 new Engine();
+
+// ---- pure functions
+
+const steps: Step[] = [
+  { text: 'a', toolCalls: [{ toolCallId: 'c', toolName: 't', input: { x: 1 } }], toolResults: [] },
+  { toolErrors: [{ toolCallId: 'c', toolName: 't', errorText: 'no' }], usage: { inputTokens: 1 } },
+];
+const flush: AssistantFlush = turnkeep.flushAssistant(steps, '', 'completed', { finishReason: 'stop', usage: {} });
+const [part] = flush.metadata.parts;
+if (part?.type === 'text') part.text.trim();
+else if (part && 'state' in part && part.state === 'output-error') part.errorText.trim();
+const parts: AssistantPart[] = turnkeep.assistantParts(undefined, 'fallback');
+turnkeep.serializeSteps(steps)?.length;
+const small: unknown = turnkeep.compactToolOutput({ a: 1n });
+const { role }: { role: 'user' | 'assistant' } = turnkeep.rowToUiMessage({ id: 'm', role: 'system', content: null });
+const plan = turnkeep.planFinalizeAssistant(null);
+if (plan.kind === 'update') plan.id.trim();
+const sum: Usage | undefined = turnkeep.accumulateStepUsage(undefined, turnkeep.normalizeUsage(null));
+turnkeep.chatStreamMetadata({ type: 'start' }, 'chat', sum)?.chatId?.trim();
+const rows = [{ id: 'm', role: 'user', content: 'x', createdAt: new Date() }];
+const document: string = turnkeep.buildChatJson({ title: null, chatId: 'c', rows, exportedAt: new Date() });
+turnkeep.parseChatJson(document).rows[0]?.role.trim();
+turnkeep.buildChatMarkdown({ title: 't', chatId: 'c', rows, lang: 'ru', labels: { tools: { t: 'T' } } }).trim();
+const language: 'en' | 'ru' = turnkeep.normalizeLang('ru');
+turnkeep.buildSystemPrompt({ openedPage: { id: 'p' }, extraRules: ['be kind'] }).trim();
+const titles: string[] = [
+  turnkeep.cleanChatTitle('t'),
+  turnkeep.chatTitlePrompt('t'),
+  turnkeep.pageTitlePrompt('t'),
+  turnkeep.cleanGeneratedTitle('t'),
+];
+turnkeep.prepareAgentStep(19, 'system')?.system.trim();
+turnkeep.describeProviderError(new Error('x'), 'fallback').trim();
+const fatal: boolean = turnkeep.isFatalProviderError({ statusCode: 401 });
+turnkeep.roleModelOverride({ name: 'R', modelConfig: { driver: 'openai' } })?.driver?.trim();
+const format = turnkeep.resolveAudioFormat('audio/webm');
+if (format.ok) format.format.trim();
+turnkeep.isIpAllowed('127.0.0.1').reason?.trim();
+turnkeep.validateResolvedAddresses([{ address: '127.0.0.1', family: 4 }]).ok;
+turnkeep.selectAccessibleHits([{ pageId: 'p' }], new Set(['p']), 5)[0]?.snippet.trim();
+turnkeep.selectAccessibleHits([], ['p'], 5);
+const names: string[] = [
+  turnkeep.sanitizeToolName('n'),
+  turnkeep.toolNamePrefix('n'),
+  turnkeep.capToolName('n'),
+  turnkeep.disambiguateToolName('n', 's', ['n']),
+  ...turnkeep.splitText('t', { chunkSize: 10 }),
+];
+const degenerate: boolean = turnkeep.isDegenerateOutput(turnkeep.truncateDegenerateOutput('t'));
+turnkeep.trimHistory([{ role: 'user' }], { budgetTokens: 5 }).messages[0]?.role.trim();
+turnkeep.toView({ headers: { a: 'b' } });
+void [parts, small, role, language, titles, fatal, names, degenerate];
+
+// @ts-expect-error a status of runs, not of messages
+turnkeep.flushAssistant(steps, '', 'succeeded');
+// @ts-expect-error calls have ids
+turnkeep.flushAssistant([{ toolCalls: [{ toolName: 't' }] }], '', 'completed');
+// @ts-expect-error a budget is needed
+turnkeep.trimHistory([], {});
+// @ts-expect-error one argument, an object
+turnkeep.buildChatMarkdown('title', 'c', rows);

@@ -2,11 +2,23 @@
 
 from typing import Final, final
 
-__all__ = ["SSE_DONE", "SSE_HEADERS", "VERSION", "Engine", "Reader", "Turn"]
+__all__ = [
+    "SSE_DONE",
+    "SSE_HEADERS",
+    "VERSION",
+    "Engine",
+    "Reader",
+    "Turn",
+    "call_function",
+    "compact_tool_output",
+]
 
 SSE_DONE: Final[bytes]
 SSE_HEADERS: Final[list[tuple[str, str]]]
 VERSION: Final[str]
+
+def call_function(name: str, arguments: str) -> str | None: ...
+def compact_tool_output(value: str) -> str | None: ...
 
 @final
 class Engine:

@@ -1,0 +1,264 @@
+'use strict';
+
+const { randomUUID } = require('node:crypto');
+
+const binding = require('./native.js');
+const { TurnkeepError, fromNative } = require('./error.js');
+
+/** The JSON of a value in which a bigint is an integer with all of its digits. */
+function stringify(value) {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // V8 says "Do not know how to serialize a BigInt"; what else it says comes again below.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  // JSON.stringify can write no bare text of ours, so digits go in as strings that nobody can have foreseen.
+  const mark = `bigint-${randomUUID()}:`;
+  const text = JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? mark + item : item));
+  return text.replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1');
+}
+
+/** The JSON of the arguments, each by its name. */
+function toText(parameters) {
+  try {
+    return stringify(parameters);
+  } catch (error) {
+    for (const [name, value] of Object.entries(parameters)) {
+      try {
+        stringify(value);
+      } catch {
+        // A cycle, a toJSON that throws, too deep or too long.
+        throw TurnkeepError.invalid(name, 'has no JSON form');
+      }
+    }
+    throw error;
+  }
+}
+
+function native(work) {
+  try {
+    return work();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+function call(name, parameters) {
+  const text = toText(parameters);
+  const result = native(() => binding.callFunction(name, text));
+  return result === null ? undefined : JSON.parse(result);
+}
+
+/** The one object that some functions take. */
+function options(given) {
+  if (typeof given !== 'object' || given === null) throw TurnkeepError.invalid('arguments', 'must be an object');
+  return given;
+}
+
+function list(items) {
+  return items instanceof Set ? [...items] : items;
+}
+
+const ERROR_FIELDS = ['name', 'message', 'statusCode', 'responseBody', 'text'];
+
+/** What is read of an error. The rest may refer to itself, hold requests with keys in them, or be large. */
+function errorFields(error) {
+  if (typeof error !== 'object' || error === null) return error;
+  const fields = {};
+  for (const field of ERROR_FIELDS) {
+    try {
+      const value = error[field];
+      if (JSON.stringify(value) !== undefined) fields[field] = value;
+    } catch {
+      // A getter that throws, or something without a JSON form: as if it were not there.
+    }
+  }
+  return fields;
+}
+
+function flushAssistant(steps, inProgressText, status, extra) {
+  return call('flushAssistant', { steps, inProgressText, status, extra });
+}
+
+function assistantParts(steps, fallbackText) {
+  return call('assistantParts', { steps, fallbackText });
+}
+
+function serializeSteps(steps) {
+  return call('serializeSteps', { steps });
+}
+
+function compactToolOutput(value) {
+  let text;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // What cannot be written is left alone, as is what leaves nothing to write.
+  }
+  if (text === undefined) return value;
+  const compacted = native(() => binding.compactToolOutput(text));
+  return compacted === null ? value : JSON.parse(compacted);
+}
+
+function rowToUiMessage(row) {
+  return call('rowToUiMessage', { row });
+}
+
+function planFinalizeAssistant(assistantId) {
+  return call('planFinalizeAssistant', { assistantId });
+}
+
+function accumulateStepUsage(acc, step) {
+  return call('accumulateStepUsage', { acc, step });
+}
+
+function normalizeUsage(usage) {
+  return call('normalizeUsage', { usage });
+}
+
+function chatStreamMetadata(part, chatId, cumulativeUsage) {
+  return call('chatStreamMetadata', { part, chatId, cumulativeUsage });
+}
+
+function buildChatMarkdown(chat) {
+  return call('buildChatMarkdown', options(chat));
+}
+
+function buildChatJson(chat) {
+  return call('buildChatJson', options(chat));
+}
+
+function parseChatJson(text) {
+  return call('parseChatJson', { text });
+}
+
+function normalizeLang(tag) {
+  return call('normalizeLang', { tag });
+}
+
+function buildSystemPrompt(layers = {}) {
+  return call('buildSystemPrompt', options(layers));
+}
+
+function cleanChatTitle(text) {
+  return call('cleanChatTitle', { text });
+}
+
+function chatTitlePrompt(text) {
+  return call('chatTitlePrompt', { text });
+}
+
+function pageTitlePrompt(content) {
+  return call('pageTitlePrompt', { content });
+}
+
+function prepareAgentStep(stepNumber, system, maxSteps) {
+  return call('prepareAgentStep', { stepNumber, system, maxSteps });
+}
+
+function cleanGeneratedTitle(text) {
+  return call('cleanGeneratedTitle', { text });
+}
+
+function describeProviderError(error, fallback) {
+  return call('describeProviderError', { err: errorFields(error), fallback });
+}
+
+function isFatalProviderError(error) {
+  return call('isFatalProviderError', { err: errorFields(error) });
+}
+
+function roleModelOverride(role) {
+  return call('roleModelOverride', { role });
+}
+
+function resolveAudioFormat(mime) {
+  return call('resolveAudioFormat', { mime });
+}
+
+function isIpAllowed(ip) {
+  return call('isIpAllowed', { ip });
+}
+
+function validateResolvedAddresses(addresses) {
+  return call('validateResolvedAddresses', { addresses });
+}
+
+function selectAccessibleHits(hits, accessiblePageIds, cap) {
+  return call('selectAccessibleHits', { hits, accessiblePageIds: list(accessiblePageIds), cap });
+}
+
+function sanitizeToolName(value) {
+  return call('sanitizeToolName', { value });
+}
+
+function toolNamePrefix(serverName) {
+  return call('toolNamePrefix', { serverName });
+}
+
+function capToolName(value) {
+  return call('capToolName', { value });
+}
+
+function disambiguateToolName(name, serverId, taken) {
+  return call('disambiguateToolName', { name, serverId, taken: list(taken) });
+}
+
+function splitText(text, given) {
+  return call('splitText', { text, options: given });
+}
+
+function isDegenerateOutput(text) {
+  return call('isDegenerateOutput', { text });
+}
+
+function truncateDegenerateOutput(text) {
+  return call('truncateDegenerateOutput', { text });
+}
+
+function trimHistory(messages, given) {
+  return call('trimHistory', { messages, options: given });
+}
+
+function toView(server) {
+  return call('toView', { server });
+}
+
+module.exports = {
+  accumulateStepUsage,
+  assistantParts,
+  buildChatJson,
+  buildChatMarkdown,
+  buildSystemPrompt,
+  capToolName,
+  chatStreamMetadata,
+  chatTitlePrompt,
+  cleanChatTitle,
+  cleanGeneratedTitle,
+  compactToolOutput,
+  describeProviderError,
+  disambiguateToolName,
+  flushAssistant,
+  isDegenerateOutput,
+  isFatalProviderError,
+  isIpAllowed,
+  normalizeLang,
+  normalizeUsage,
+  pageTitlePrompt,
+  parseChatJson,
+  planFinalizeAssistant,
+  prepareAgentStep,
+  resolveAudioFormat,
+  roleModelOverride,
+  rowToUiMessage,
+  sanitizeToolName,
+  selectAccessibleHits,
+  serializeSteps,
+  splitText,
+  toView,
+  toolNamePrefix,
+  trimHistory,
+  truncateDegenerateOutput,
+  validateResolvedAddresses,
+};
