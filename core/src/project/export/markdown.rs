@@ -281,8 +281,8 @@ pub struct RowText<'a> {
     pub created_at: &'a str,
 }
 
-/// Line ends that Markdown or JavaScript know.
-const LINE_ENDS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
+/// What ends a line of Markdown.
+const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// What an export shows of a row's metadata.
 #[derive(Default)]
