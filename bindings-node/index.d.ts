@@ -490,14 +490,21 @@ export interface PromptLayers {
 /** The system prompt: the persona and what goes with it, between two copies of the safety text. */
 export declare function buildSystemPrompt(layers?: PromptLayers): string;
 
-/** A chat title made of what a model wrote. */
-export declare function cleanChatTitle(text: string): string;
+/** A chat title made of what a model wrote; null when nothing is left of it. */
+export declare function cleanChatTitle(text: string): string | null;
+
+export interface TitlePrompt {
+  /** The system prompt. */
+  system: string;
+  /** The user's message. */
+  prompt: string;
+}
 
 /** What a model is asked for the title of a chat that begins with this text. */
-export declare function chatTitlePrompt(text: string): string;
+export declare function chatTitlePrompt(text: string): TitlePrompt;
 
 /** What a model is asked for the title of a page of this content. */
-export declare function pageTitlePrompt(content: string): string;
+export declare function pageTitlePrompt(content: string): TitlePrompt;
 
 /** The last allowed step (from 0; 20 steps unless given) goes without tools; undefined for the others. */
 export declare function prepareAgentStep(
@@ -532,10 +539,10 @@ export interface AddressVerdict {
 /** Whether a tool server may have this address. */
 export declare function isIpAllowed(ip: string): AddressVerdict;
 
-/** Whether a tool server may have all of these addresses, and which of them is in the way. */
+/** Whether a tool server may have all of these addresses. The reason names none of them. */
 export declare function validateResolvedAddresses(
   addresses: readonly { address: string; family?: number }[],
-): AddressVerdict & { blockedHost?: string };
+): AddressVerdict;
 
 /** The search hits that the person may see, the best one of each page. */
 export declare function selectAccessibleHits(

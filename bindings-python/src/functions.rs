@@ -3,8 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
-use turnkeep::model::Json;
-use turnkeep::{Error, Result, functions, project};
+use turnkeep::{Result, functions};
 
 use crate::error::{OrRaise, panicked};
 
@@ -18,12 +17,7 @@ pub(crate) fn call_function(py: Python<'_>, name: &str, arguments: &str) -> PyRe
 /// `compactToolOutput`; `None` when the value is to stay as it is, which Python has in its hands.
 #[pyfunction]
 pub(crate) fn compact_tool_output(py: Python<'_>, value: &str) -> PyResult<Option<String>> {
-    detached(py, || {
-        let value = Json::parse(value).map_err(|_| Error::invalid("value", "is not valid JSON"))?;
-        let compacted = project::compact_tool_output(&value);
-        // A value that is kept shares its text.
-        Ok((!std::ptr::eq(compacted.get(), value.get())).then(|| compacted.get().to_owned()))
-    })
+    detached(py, || functions::compacted(value))
 }
 
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {

@@ -291,7 +291,8 @@ pub unsafe extern "C" fn turnkeep_build_system_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A chat title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+/// A chat title made of what a model wrote; null when nothing is left of it. `arguments` is {"text"}. `result` is freed
+/// by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_flush_assistant().
 ///
@@ -310,7 +311,7 @@ pub unsafe extern "C" fn turnkeep_clean_chat_title(
     unsafe { boundary::guard(error, body) }
 }
 
-/// What a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
+/// {"system", "prompt"}: what a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
 /// by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_flush_assistant().
@@ -330,7 +331,7 @@ pub unsafe extern "C" fn turnkeep_chat_title_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
-/// What a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
+/// {"system", "prompt"}: what a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
 /// turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_flush_assistant().
@@ -490,7 +491,7 @@ pub unsafe extern "C" fn turnkeep_is_ip_allowed(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether a tool server may have all of these addresses: {"ok", "blockedHost"?}. `arguments` is {"addresses"}.
+/// Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}.
 /// `result` is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_flush_assistant().
@@ -669,7 +670,8 @@ pub unsafe extern "C" fn turnkeep_truncate_degenerate_output(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget. `arguments` is {"messages",
+/// {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget; "trimmed" is true when some
+/// were left out. `arguments` is {"messages",
 /// "options"}. "options" has "budgetTokens" and may have "contextTokens" and "keepTurns". `result` is freed by
 /// turnkeep_bytes_free().
 ///

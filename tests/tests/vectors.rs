@@ -3,9 +3,11 @@
 //! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
 //! here counts as skipped.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use turnkeep::functions::call;
 
@@ -33,7 +35,7 @@ const FILES: &[File] = &[
     File { name: "accumulateStepUsage", caller: accumulate, ours: same, theirs: same },
     File { name: "normalizeStreamUsage", caller: normalize, ours: same, theirs: same },
     File { name: "chatStreamMetadata", caller: stream_metadata, ours: same, theirs: same },
-    File { name: "buildChatMarkdown", caller: markdown, ours: same, theirs: title_on_one_line },
+    File { name: "buildChatMarkdown", caller: markdown, ours: same, theirs: same },
     File { name: "normalizeLang", caller: language, ours: same, theirs: same },
     File { name: "prepareAgentStep", caller: prepare, ours: prepared, theirs: same },
     File { name: "buildSystemPrompt", caller: prompt, ours: prompt_with_tokens, theirs: same },
@@ -52,22 +54,17 @@ const FILES: &[File] = &[
     File { name: "mcpServersService", caller: view, ours: listed, theirs: same },
 ];
 
-/// Cases that come out otherwise on purpose: the file, the case's name or the beginning of its input, and why.
-const INTENDED: &[(&str, &str, &str)] = &[
-    ("buildSystemPrompt", "page {\"id\":\"p1\",\"title\":\"a\\\"b\\nc\"}", "a title cannot end its quotes or its line"),
-    ("buildMcpToolingBlock", "case 16", "guidance cannot end the block that it is in"),
-    ("buildChatMarkdown", "prototype tool name", "a table has no members of other objects"),
-    ("buildChatMarkdown", "function output crashes fence", "what JSON cannot hold is left out"),
-    ("isIpAllowed", r#"{"ip":"::2"}"#, "IPv4-compatible addresses are refused"),
-    ("isIpAllowed", r#"{"ip":"::8.8.8.8"}"#, "IPv4-compatible addresses are refused"),
-    ("isIpAllowed", r#"{"ip":"64:ff9b:1:"#, "the local NAT64 prefix is refused"),
-    ("isIpAllowed", r#"{"ip":"fec"#, "site-local addresses are refused"),
-    ("isIpAllowed", r#"{"ip":"feff:"#, "site-local addresses are refused"),
-    ("isIpAllowed", r#"{"ip":"3fff::"#, "documentation addresses are refused"),
-    ("isIpAllowed", r#"{"ip":"5f00:"#, "segment routing addresses are refused"),
-    ("resolveAudioFormat", r#"{"mimetype":"__proto__"#, "a table has no members of other objects"),
-    ("resolveAudioFormat", r#"{"mimetype":"constructor"#, "a table has no members of other objects"),
-];
+/// What all languages leave out, and why: see `tests/vectors.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lists {
+    does_not_apply: BTreeMap<String, String>,
+    intended: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+fn lists() -> Lists {
+    serde_json::from_str(include_str!("../vectors.json")).expect("the lists")
+}
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -82,6 +79,11 @@ fn main() {
             }
             Trial::test(format!("vectors::{}", file.name), move || run_file(&path, file)).with_ignored_flag(missing)
         })
+        .chain([Trial::test("vectors::every_file_is_run_or_listed", {
+            let folder = folder.clone();
+            move || every_file_is_run_or_listed(&folder)
+        })
+        .with_ignored_flag(!folder.is_dir())])
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -91,17 +93,27 @@ fn shared() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
 }
 
+fn every_file_is_run_or_listed(folder: &Path) -> Result<(), Failed> {
+    let listed = lists().does_not_apply;
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let known = FILES.iter().any(|file| file.name == name) || listed.contains_key(name.as_ref());
+        if path.extension().is_some_and(|extension| extension == "json") && !known {
+            return Err(format!("{name} is neither run nor listed in tests/vectors.json").into());
+        }
+    }
+    Ok(())
+}
+
 fn run_file(path: &Path, file: &File) -> Result<(), Failed> {
+    let intended = lists().intended.remove(file.name).unwrap_or_default();
     let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let (mut passed, mut skipped, mut wrong) = (0, 0, Vec::new());
+    let (mut passed, mut on_purpose, mut skipped, mut wrong) = (0, 0, 0, Vec::new());
     for case in &cases {
         let input = &case["input"];
-        let plain = input.to_string();
-        if INTENDED
-            .iter()
-            .any(|(name, start, _)| *name == file.name && (plain.starts_with(start) || case["name"] == *start))
-        {
-            skipped += 1;
+        if intended.contains_key(case["name"].as_str().unwrap_or_default()) {
+            on_purpose += 1;
             continue;
         }
         let Some((function, members)) = (file.caller)(input) else {
@@ -126,7 +138,7 @@ fn run_file(path: &Path, file: &File) -> Result<(), Failed> {
             Some(problem) => wrong.push(format!("{}: {problem}", case["name"].as_str().unwrap_or_default())),
         }
     }
-    eprintln!("{}: {passed} of {} pass, {skipped} do not apply", file.name, cases.len());
+    eprintln!("{}: {passed} of {} pass, {on_purpose} intended, {skipped} do not apply", file.name, cases.len());
     if passed == 0 {
         return Err("no case applies".into());
     }
@@ -330,15 +342,6 @@ fn markdown(input: &Value) -> Option<Call> {
         members.push((name, member(input, name)));
     }
     Some(("buildChatMarkdown", members))
-}
-
-/// A heading is one line.
-fn title_on_one_line(input: &Value, text: String) -> String {
-    let Some(title) = input["title"].as_str().map(str::trim).filter(|title| title.contains(['\n', '\r'])) else {
-        return text;
-    };
-    let line = json!(title.replace(['\n', '\r'], " ")).to_string();
-    text.replacen(json!(title).to_string().trim_matches('"'), line.trim_matches('"'), 1)
 }
 
 fn language(input: &Value) -> Option<Call> {

@@ -174,21 +174,21 @@ def build_system_prompt(
     return prompt
 
 
-def clean_chat_title(text: str) -> str:
-    """A chat title made of what a model wrote."""
-    title: str = _call("cleanChatTitle", {"text": text})
+def clean_chat_title(text: str) -> str | None:
+    """A chat title made of what a model wrote; ``None`` when nothing is left of it."""
+    title: str | None = _call("cleanChatTitle", {"text": text})
     return title
 
 
-def chat_title_prompt(text: str) -> str:
-    """What a model is asked for the title of a chat that begins with this text."""
-    prompt: str = _call("chatTitlePrompt", {"text": text})
+def chat_title_prompt(text: str) -> dict[str, str]:
+    """What a model is asked for the title of a chat that begins with this text: ``{system, prompt}``."""
+    prompt: dict[str, str] = _call("chatTitlePrompt", {"text": text})
     return prompt
 
 
-def page_title_prompt(content: str) -> str:
-    """What a model is asked for the title of a page of this content."""
-    prompt: str = _call("pageTitlePrompt", {"content": content})
+def page_title_prompt(content: str) -> dict[str, str]:
+    """What a model is asked for the title of a page of this content: ``{system, prompt}``."""
+    prompt: dict[str, str] = _call("pageTitlePrompt", {"content": content})
     return prompt
 
 
@@ -206,7 +206,7 @@ def clean_generated_title(text: str) -> str:
     return title
 
 
-def describe_provider_error(err: Any, fallback: str | None = None) -> str:
+def describe_provider_error(err: Any = None, fallback: str | None = None) -> str:
     """A failure of a provider on one line.
 
     :param err: text, a dictionary with ``message``, ``statusCode`` and ``responseBody`` or ``text``, or an exception
@@ -216,7 +216,7 @@ def describe_provider_error(err: Any, fallback: str | None = None) -> str:
     return line
 
 
-def is_fatal_provider_error(err: Any) -> bool:
+def is_fatal_provider_error(err: Any = None) -> bool:
     """Whether asking the provider again is of no use; ``err`` as for :func:`describe_provider_error`."""
     fatal: bool = _call("isFatalProviderError", {"err": _error_fields(err)})
     return fatal
@@ -241,7 +241,7 @@ def is_ip_allowed(ip: str) -> dict[str, Any]:
 
 
 def validate_resolved_addresses(addresses: Sequence[Json]) -> dict[str, Any]:
-    """Whether a tool server may have all of these addresses, each ``{address, family?}``: ``{ok, blockedHost?}``."""
+    """Whether a tool server may have all of these addresses, each ``{address, family?}``: ``{ok, reason?}``."""
     verdict: dict[str, Any] = _call("validateResolvedAddresses", {"addresses": addresses})
     return verdict
 

@@ -7,7 +7,7 @@ use crate::js::{Raw, Text, list, optional_object, write_string};
 use crate::project::export::{ExportRow, JsonWriter, Moment, build_chat_markdown, parse_chat_json};
 use crate::project::{Labels, Language};
 
-use super::{Answer, Function, answer, arguments, read};
+use super::{Answer, Function, answer, arguments};
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
@@ -43,7 +43,7 @@ fn markdown(text: &str) -> Answer {
         #[serde(default, borrow)]
         exported_at: Option<Moment<'a>>,
     }
-    let given: Arguments<'_> = read(text)?;
+    let given: Arguments<'_> = arguments(text)?;
     let language = Language::from_tag(given.lang.as_ref().map(|lang| lang.0.as_ref()));
     let labels = given.labels.unwrap_or_default().over(Labels::builtin(language));
     let title = given.title.as_ref().map(|title| title.0.as_ref());
@@ -63,7 +63,7 @@ fn json(text: &str) -> Answer {
         #[serde(default, borrow)]
         exported_at: Option<Moment<'a>>,
     }
-    let given: Arguments<'_> = read(text)?;
+    let given: Arguments<'_> = arguments(text)?;
     let title = given.title.as_ref().map(|title| title.0.as_ref());
     let mut document = String::with_capacity(text.len());
     // A String takes everything.
@@ -79,11 +79,12 @@ fn json(text: &str) -> Answer {
 /// `{chatId, title, exportedAt, rows}` of a document.
 fn parse(text: &str) -> Answer {
     #[derive(Deserialize)]
-    struct Arguments {
-        text: String,
+    struct Arguments<'a> {
+        #[serde(borrow)]
+        text: Text<'a>,
     }
     let Arguments { text } = arguments(text)?;
-    let document = parse_chat_json(&text)?;
+    let document = parse_chat_json(&text.0)?;
     let mut out = "{\"chatId\":".to_owned();
     write_string(&document.chat_id.0, &mut out);
     for (name, value) in [("title", document.title), ("exportedAt", document.exported_at)] {

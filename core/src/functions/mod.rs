@@ -11,11 +11,9 @@ mod turn;
 
 pub use turn::compacted;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::storable_json;
 
 /// What a function answers with: JSON text, or nothing where JavaScript has `undefined`.
 type Answer = Result<Option<String>>;
@@ -37,17 +35,12 @@ pub fn call(function: &str, arguments: &str) -> Answer {
     }
 }
 
-/// Reads a function's parameters as they came.
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+/// Reads a function's parameters.
+fn arguments<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     if !text.trim_start().starts_with('{') {
         return Err(Error::invalid("arguments", "must be an object"));
     }
     crate::error::from_json(text, "arguments")
-}
-
-/// Reads a function's parameters into types of Rust's own, which hold no half of a surrogate pair.
-fn arguments<T: DeserializeOwned>(text: &str) -> Result<T> {
-    read(&storable_json(text))
 }
 
 /// A result that is there.

@@ -10,7 +10,7 @@ use crate::project::{
     prepare_agent_step,
 };
 
-use super::{Answer, Function, answer, arguments, read};
+use super::{Answer, Function, answer, arguments};
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
@@ -25,12 +25,12 @@ pub(super) fn find(name: &str) -> Option<Function> {
 
 fn normalize_lang(text: &str) -> Answer {
     #[derive(Deserialize)]
-    struct Arguments {
-        #[serde(default)]
-        tag: Option<String>,
+    struct Arguments<'a> {
+        #[serde(default, borrow)]
+        tag: Option<Text<'a>>,
     }
     let Arguments { tag } = arguments(text)?;
-    answer(Language::from_tag(tag.as_deref()).as_str())
+    answer(Language::from_tag(tag.as_ref().map(|tag| tag.0.as_ref())).as_str())
 }
 
 /// `MAX_AGENT_STEPS` of the servers that this replaces.
@@ -39,9 +39,10 @@ const DEFAULT_MAX_STEPS: u32 = 20;
 fn prepare_step(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Arguments {
+    struct Arguments<'a> {
         step_number: f64,
-        system: String,
+        #[serde(borrow)]
+        system: Text<'a>,
         #[serde(default)]
         max_steps: Option<u32>,
     }
@@ -52,7 +53,7 @@ fn prepare_step(text: &str) -> Answer {
     // Steps are counted in whole numbers, but nothing is lost by comparing what came in. `as` saturates.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let step = step_number.floor() as u32;
-    match prepare_agent_step(step, &system, max_steps.unwrap_or(DEFAULT_MAX_STEPS)) {
+    match prepare_agent_step(step, &system.0, max_steps.unwrap_or(DEFAULT_MAX_STEPS)) {
         Some(prepared) => answer(&json!({"toolChoice": "none", "system": prepared.system})),
         None => Ok(None),
     }
@@ -99,7 +100,7 @@ fn system_prompt(text: &str) -> Answer {
         #[serde(default, borrow)]
         instructions: Option<Raw<'a>>,
     }
-    let given: Arguments<'_> = read(text)?;
+    let given: Arguments<'_> = arguments(text)?;
     let owned = |text: Text<'_>| text.0.into_owned();
     let layers = PromptLayers {
         workspace_name: given.workspace_name.map(owned),
@@ -125,18 +126,20 @@ fn system_prompt(text: &str) -> Answer {
 
 fn chat_title(text: &str) -> Answer {
     #[derive(Deserialize)]
-    struct Arguments {
-        text: String,
+    struct Arguments<'a> {
+        #[serde(borrow)]
+        text: Text<'a>,
     }
     let Arguments { text } = arguments(text)?;
-    answer(&chat_title_prompt(&text))
+    answer(&chat_title_prompt(&text.0))
 }
 
 fn page_title(text: &str) -> Answer {
     #[derive(Deserialize)]
-    struct Arguments {
-        content: String,
+    struct Arguments<'a> {
+        #[serde(borrow)]
+        content: Text<'a>,
     }
     let Arguments { content } = arguments(text)?;
-    answer(&page_title_prompt(&content))
+    answer(&page_title_prompt(&content.0))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::model::lossy_string;
+use crate::js::{self, object, optional_object};
 use crate::project::{
     SearchHit, SplitOptions, TrimOptions, clean_chat_title, clean_generated_title, is_degenerate_output,
     select_accessible_hits, split_text, trim_history, truncate_degenerate_output,
@@ -31,15 +31,20 @@ pub(super) fn find(name: &str) -> Option<Function> {
     })
 }
 
-/// Text out of JavaScript, where half a surrogate pair is possible; it becomes U+FFFD.
+/// [`js::Text`], owned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Text(pub(super) String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        lossy_string(&raw).map(Self).ok_or_else(|| serde::de::Error::custom("not text"))
+        let text: js::Text<'_> = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self(text.0.into_owned()))
     }
+}
+
+fn text_of(value: &RawValue) -> Option<String> {
+    serde_json::from_str::<js::Text<'_>>(value.get()).ok().map(|text| text.0.into_owned())
 }
 
 fn strings(texts: Vec<Text>) -> HashSet<String> {
@@ -86,7 +91,7 @@ fn split(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         text: Text,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "optional_object")]
         options: Option<Options>,
     }
     let Arguments { text, options } = arguments(text)?;
@@ -146,7 +151,7 @@ fn select_hits(text: &str) -> Answer {
         .map(|hit| SearchHit {
             page_id: hit.page_id.0,
             title: hit.title.map(|title| title.0),
-            content: hit.content.and_then(|content| lossy_string(&content)).unwrap_or_default(),
+            content: hit.content.and_then(|content| text_of(&content)).unwrap_or_default(),
         })
         .collect();
     answer(&select_accessible_hits(&hits, &strings(accessible_page_ids), cap.unwrap_or(f64::NAN)))
@@ -212,6 +217,7 @@ fn trim(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         messages: Vec<Box<RawValue>>,
+        #[serde(deserialize_with = "object")]
         options: Options,
     }
     let Arguments { messages, options } = arguments(text)?;
@@ -223,7 +229,7 @@ fn trim(text: &str) -> Answer {
     let trim = trim_history(&messages, options)?;
     // Written by hand: a `Value` in between would change how messages are spelled.
     let kept: Vec<&str> = trim.kept(&messages).map(|message| message.get()).collect();
-    let rest = json!({"trimmed": trim.trimmed, "estimatedTokens": trim.estimated_tokens}).to_string();
+    let rest = json!({"trimmed": trim.trimmed > 0, "estimatedTokens": trim.estimated_tokens}).to_string();
     let rest = rest.strip_prefix('{').ok_or_else(|| Error::internal("an object has no brace"))?;
     Ok(Some(format!("{{\"messages\":[{}],{rest}", kept.join(","))))
 }
@@ -243,7 +249,7 @@ mod tests {
 
     #[test]
     fn titles() {
-        assert_eq!(given("cleanChatTitle", r#"{"text":" 'x\u0000' "}"#), r#""x\u0000""#);
+        assert_eq!(given("cleanChatTitle", r#"{"text":" 'x\u0000' "}"#), "\"x\u{fffd}\"");
         assert_eq!(given("cleanChatTitle", r#"{"text":null}"#), "null");
         assert_eq!(given("cleanGeneratedTitle", r##"{"text":"# \ud83d «x»"}"##), "\"\u{fffd} «x»\"");
         assert_eq!(field("cleanChatTitle", r#"{"text":5}"#), "text");
@@ -306,7 +312,7 @@ mod tests {
     fn histories_come_back_as_they_were_spelled() {
         let messages = r#"{ "role" : "user", "content":"\u0041\ud83d" , "n": 1.0}"#;
         let trimmed = given("trimHistory", &format!(r#"{{"messages":[{messages}],"options":{{"budgetTokens":9}}}}"#));
-        assert_eq!(trimmed, format!(r#"{{"messages":[{messages}],"trimmed":0,"estimatedTokens":5}}"#));
+        assert_eq!(trimmed, format!(r#"{{"messages":[{messages}],"trimmed":false,"estimatedTokens":5}}"#));
         for (arguments, named) in [
             (r#"{"messages":[],"options":{"budgetTokens":0}}"#, "options.budgetTokens"),
             (r#"{"messages":[],"options":{"budgetTokens":1.5}}"#, "options.budgetTokens"),

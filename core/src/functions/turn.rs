@@ -7,11 +7,11 @@ use crate::error::Error;
 use crate::js::{Raw, Text, canonical, list, object, optional_object, present, truthy, write_string};
 use crate::model::MessageStatus;
 use crate::project::{
-    FinalizePlan, KEEP_WHOLE_BYTES, RowExtra, Step, StoredRow, TokenUsage, assistant_parts, compact_text,
-    flush_assistant, plan_finalize_assistant, row_to_ui_message, serialize_steps,
+    self, FinalizePlan, RowExtra, Step, StoredRow, TokenUsage, assistant_parts, compact_text, flush_assistant,
+    plan_finalize_assistant, row_to_ui_message, serialize_steps,
 };
 
-use super::{Answer, Function, answer, read};
+use super::{Answer, Function, answer, arguments};
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
@@ -40,7 +40,7 @@ fn flush(text: &str) -> Answer {
         #[serde(default, borrow, deserialize_with = "optional_object")]
         extra: Option<RowExtra<'a>>,
     }
-    let Arguments { steps, in_progress_text, status, extra } = read(text)?;
+    let Arguments { steps, in_progress_text, status, extra } = arguments(text)?;
     let in_progress = in_progress_text.unwrap_or_default();
     Ok(Some(flush_assistant(&steps, &in_progress.0, status, &extra.unwrap_or_default()).to_json()))
 }
@@ -54,7 +54,7 @@ fn parts(text: &str) -> Answer {
         #[serde(default, borrow)]
         fallback_text: Option<Text<'a>>,
     }
-    let Arguments { steps, fallback_text } = read(text)?;
+    let Arguments { steps, fallback_text } = arguments(text)?;
     Ok(Some(assistant_parts(&steps, &fallback_text.unwrap_or_default().0)))
 }
 
@@ -64,14 +64,14 @@ fn trace(text: &str) -> Answer {
         #[serde(default, borrow, deserialize_with = "list")]
         steps: Vec<Step<'a>>,
     }
-    let Arguments { steps } = read(text)?;
+    let Arguments { steps } = arguments(text)?;
     Ok(Some(serialize_steps(&steps).unwrap_or_else(|| "null".to_owned())))
 }
 
 /// The one parameter `name`, as it came.
 fn single<'a>(text: &'a str, name: &'static str) -> crate::Result<Option<Raw<'a>>> {
     // Read as a list of members, so that one name needs no type of its own.
-    let members: std::collections::HashMap<&str, Raw<'a>> = read(text)?;
+    let members: std::collections::HashMap<&str, Raw<'a>> = arguments(text)?;
     Ok(members.get(name).copied())
 }
 
@@ -85,9 +85,7 @@ fn compact(text: &str) -> Answer {
 /// `INVALID_INPUT` when `json` is not JSON.
 pub fn compacted(json: &str) -> crate::Result<Option<String>> {
     let value: Raw<'_> = crate::error::from_json(json, "value")?;
-    let spelled = canonical(value.get());
-    let kept = spelled.replaced == 0 && spelled.javascript_bytes() <= KEEP_WHOLE_BYTES;
-    Ok((!kept).then(|| compact_text(value.get()).into_owned()))
+    Ok(project::compacted(value.get()))
 }
 
 fn ui_message(text: &str) -> Answer {
@@ -96,7 +94,7 @@ fn ui_message(text: &str) -> Answer {
         #[serde(borrow, deserialize_with = "object")]
         row: StoredRow<'a>,
     }
-    let Arguments { row } = read(text)?;
+    let Arguments { row } = arguments(text)?;
     Ok(Some(row_to_ui_message(&row)))
 }
 
@@ -131,7 +129,7 @@ fn accumulate(text: &str) -> Answer {
         #[serde(default, borrow, deserialize_with = "present")]
         step: Option<Raw<'a>>,
     }
-    let Arguments { acc, step } = read(text)?;
+    let Arguments { acc, step } = arguments(text)?;
     Ok(match (usage_of("acc", acc)?, usage_of("step", step)?) {
         (Some(sum), Some(step)) => Some(sum.plus(&step).to_json()),
         // The one that is there goes through as it is.
@@ -163,7 +161,7 @@ fn stream_metadata(text: &str) -> Answer {
         #[serde(default, borrow)]
         total_usage: Option<Raw<'a>>,
     }
-    let Arguments { part, chat_id, cumulative_usage } = read(text)?;
+    let Arguments { part, chat_id, cumulative_usage } = arguments(text)?;
     Ok(match part.r#type.0.as_ref() {
         "start" => {
             let mut out = "{\"chatId\":".to_owned();

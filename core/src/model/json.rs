@@ -1,6 +1,5 @@
 //! JSON that passes through unread: tool inputs and outputs, provider metadata, foreign parts.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -104,11 +103,6 @@ impl<'de> Deserialize<'de> for Json {
 /// As [`Json`]'s own.
 pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
-}
-
-/// `text` without escapes that stand for U+0000 or half a surrogate pair.
-pub(crate) fn storable_json(text: &str) -> Cow<'_, str> {
-    if text.contains("\\u") { Cow::Owned(clean(text)) } else { Cow::Borrowed(text) }
 }
 
 /// The text of a JSON string, in which half a surrogate pair becomes U+FFFD; nothing for other values.

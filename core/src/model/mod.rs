@@ -7,7 +7,6 @@ mod run;
 mod step;
 mod usage;
 
-pub(crate) use json::storable_json;
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, Message, MessageRole, MessageStatus};

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::js::{Canonical, Scanner, canonical, unescape, write_string};
+use crate::js::{Scanner, canonical, unescape, write_string};
 use crate::model::Json;
 use crate::text::{utf16_len, utf16_prefix};
 
 /// Outputs whose JSON is at most this many bytes of UTF-8 are kept as they are.
-pub const KEEP_WHOLE_BYTES: usize = 4000;
+const KEEP_WHOLE_BYTES: usize = 4000;
 /// Strings longer than this many UTF-16 units are cut,
 const LONG_STRING: usize = 600;
 /// to this many.
@@ -19,23 +19,25 @@ const DEPTH_LIMIT: usize = 8;
 /// Stands for an object at that depth.
 const OMITTED: &str = r#"{"_truncated":true,"note":"nested content omitted"}"#;
 
-/// `compactToolOutput`: the value itself when it is small, else a copy with long strings, long arrays and deep objects
-/// cut short, each with a note of what was left out. Either way in the spelling of [`canonical`].
+/// [`compact_text`] for values of the log: one that is small stays as it came, numbers and all.
 pub fn compact_tool_output(output: &Json) -> Json {
-    match compact_text(output.get()) {
-        Cow::Borrowed(_) => output.clone(),
-        Cow::Owned(text) => Json::parse(&text).unwrap_or_else(|_| Json::null()),
+    match compacted(output.get()) {
+        None => output.clone(),
+        Some(text) => Json::parse(&text).unwrap_or_else(|_| Json::null()),
     }
 }
 
-/// [`compact_tool_output`] on valid JSON text.
+/// `compactToolOutput`: the value itself when it is small, else a copy with long strings, long arrays and deep objects
+/// cut short, each with a note of what was left out. Either way in the spelling of [`canonical`]. `json` must be valid.
 pub fn compact_text(json: &str) -> Cow<'_, str> {
     let value = canonical(json);
-    if value.javascript_bytes() <= KEEP_WHOLE_BYTES {
-        return value.text;
-    }
-    let Canonical { text, .. } = value;
-    Cow::Owned(shrink(&text))
+    if value.javascript_bytes() <= KEEP_WHOLE_BYTES { value.text } else { Cow::Owned(shrink(&value.text)) }
+}
+
+/// [`compact_text`] for callers who have the value: `None` when it is to stay as it is.
+pub fn compacted(json: &str) -> Option<String> {
+    let value = canonical(json);
+    (value.javascript_bytes() > KEEP_WHOLE_BYTES).then(|| shrink(&value.text))
 }
 
 /// An open container of the walk.

@@ -15,7 +15,7 @@ mod title;
 mod trim;
 mod usage;
 
-pub use compact::{KEEP_WHOLE_BYTES, compact_text, compact_tool_output};
+pub use compact::{compact_text, compact_tool_output, compacted};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{

@@ -109,7 +109,9 @@ static void wrong_shapes_name_their_place(void) {
         const char *arguments;
         const char *field;
     } wrong[] = {
-        {turnkeep_flush_assistant, "{\"inProgressText\":\"\",\"status\":\"streaming\"}", "steps"},
+        {turnkeep_flush_assistant, "{\"steps\":[],\"inProgressText\":\"\"}", "status"},
+        {turnkeep_flush_assistant, "{\"steps\":[],\"status\":\"done\"}", "status"},
+        {turnkeep_flush_assistant, "{\"steps\":[[\"text\"]],\"status\":\"streaming\"}", "steps[0]"},
         {turnkeep_flush_assistant, "{\"steps\":5,\"inProgressText\":\"\",\"status\":\"streaming\"}", "steps"},
         {turnkeep_flush_assistant,
          "{\"steps\":[{},{},{\"toolCalls\":[{\"toolCallId\":\"c\",\"toolName\":5}]}],\"inProgressText\":\"\","
