@@ -46,6 +46,8 @@ pub mod stream;
 pub mod text;
 pub mod tool;
 
-pub use engine::{Engine, EngineOptions, RunLimits, SharedReader, Turn, TurnReader, TurnRequest, Who};
+pub use engine::{
+    Engine, EngineOptions, Export, ExportFormat, RunLimits, SharedReader, Turn, TurnReader, TurnRequest, Who,
+};
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, RunId};
+use crate::js::Text;
 use crate::project::{Labels, Language};
 
+use super::export::{Export, ExportFormat};
 use super::{Engine, Who};
 
 #[derive(Deserialize)]
@@ -37,7 +39,7 @@ struct Stop {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Export {
+struct ExportParams {
     workspace_id: String,
     user_id: String,
     chat_id: ChatId,
@@ -49,13 +51,39 @@ struct Export {
     labels: Option<Labels>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Import<'a> {
+    workspace_id: String,
+    user_id: String,
+    #[serde(borrow)]
+    document: Text<'a>,
+}
+
 fn who(workspace_id: String, user_id: String) -> Who {
     Who { workspace_id, user_id }
 }
 
 impl Engine {
-    /// Answers `runs.get`, `runs.latestForChat`, `runs.stop`, `chats.messages` and `chats.export` with the JSON of
-    /// their results. `params` is the object that these methods take in every language.
+    /// Begins the export that `chats.export` takes the parameters of.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the field's path, and those of [`Engine::export`].
+    pub async fn export_from_json(&self, params: &str) -> Result<Export> {
+        let given: ExportParams = from_json(params, "params")?;
+        let format = match given.format.as_deref() {
+            None | Some("markdown") => {
+                let language = Language::from_tag(given.lang.as_deref());
+                ExportFormat::Markdown(language, given.labels.unwrap_or_default())
+            }
+            Some("json") => ExportFormat::Json,
+            Some(_) => return Err(Error::invalid("format", "must be markdown or json")),
+        };
+        self.export(&who(given.workspace_id, given.user_id), given.chat_id, format).await
+    }
+
+    /// Answers `runs.get`, `runs.latestForChat`, `runs.stop`, `chats.messages`, `chats.export` and `chats.import`
+    /// with the JSON of their results. `params` is the object that these methods take in every language.
     ///
     /// # Errors
     /// `INVALID_INPUT` with the field's path (`method` for an unknown method), and those of the method.
@@ -84,14 +112,13 @@ impl Engine {
                 encode(&self.messages(&who(of.workspace_id, of.user_id), of.chat_id).await?)
             }
             "chats.export" => {
-                let export: Export = from_json(params, "params")?;
-                if export.format.is_some_and(|format| format != "markdown") {
-                    return Err(Error::invalid("format", "must be markdown"));
-                }
-                let language = Language::from_tag(export.lang.as_deref());
-                let labels = export.labels.unwrap_or_default();
-                let who = who(export.workspace_id, export.user_id);
-                encode(&self.export_markdown(&who, export.chat_id, language, labels).await?)
+                let export = self.export_from_json(params).await?;
+                encode(&export.text().await?)
+            }
+            "chats.import" => {
+                let import: Import<'_> = from_json(params, "params")?;
+                let who = who(import.workspace_id, import.user_id);
+                encode(&self.import_chat(&who, &import.document.0).await?)
             }
             _ => Err(Error::invalid("method", "there is no such method")),
         }

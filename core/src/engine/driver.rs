@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
 use crate::model::{Json, MessageStatus, RunOutcome, RunStatus, StepRecord};
-use crate::project::{AssistantFlush, FlushExtra, ModelMessage, flush_run, messages_from_step, prepare_agent_step};
+use crate::project::{AssistantFlush, FlushExtra, ModelMessage, append_steps, flush_run, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice};
 use crate::store::{Fence, RecordStep, SettleRun};
 use crate::stream::ChunkLog;
@@ -175,7 +175,7 @@ impl Driver {
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
         let mut messages = self.history.clone();
-        messages.extend(self.steps.iter().flat_map(messages_from_step));
+        append_steps(&mut messages, &self.steps);
         let max_steps = self.inner.options.runs.max_steps;
         let system = prepare_agent_step(step, &self.system, max_steps)
             .map_or_else(|| self.system.clone(), |prepared| prepared.system);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod driver;
+mod export;
 mod keeper;
 mod options;
 mod queries;
@@ -25,6 +26,7 @@ use crate::provider::{HttpProvider, Provider, ProviderChoice};
 use crate::store::{self, Store};
 use crate::tool::Tool;
 
+pub use export::{Export, ExportFormat};
 pub use options::{EngineOptions, RunLimits, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
 pub use turn::Turn;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{ChatId, RunId};
+use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, StopCause};
-use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, StepRecord, Usage};
-use crate::project::export::{ExportTotals, MAX_EXPORTED_MESSAGES, MarkdownHead, MarkdownWriter, RowText};
-use crate::project::{FlushExtra, Labels, Language, flush_run};
+use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, StepRecord, Usage};
+use crate::project::{AssistantFlush, FlushExtra, flush_run};
 use crate::store::forbidden;
 
 use super::{Engine, Inner, Who};
@@ -77,51 +76,6 @@ impl Engine {
         self.merged_messages(chat_id, usize::MAX).await
     }
 
-    /// The chat as Markdown: at most its newest [`MAX_EXPORTED_MESSAGES`] messages.
-    ///
-    /// # Errors
-    /// As [`Engine::run`].
-    pub async fn export_markdown(
-        &self,
-        who: &Who,
-        chat_id: ChatId,
-        language: Language,
-        labels: Labels,
-    ) -> Result<String> {
-        let chat = self.chat(who, chat_id).await?;
-        let mut rows = self.merged_messages(chat_id, MAX_EXPORTED_MESSAGES + 1).await?;
-        let older_left_out = rows.len() > MAX_EXPORTED_MESSAGES;
-        if older_left_out {
-            rows.remove(0);
-        }
-        let labels = labels.over(Labels::builtin(language));
-        let mut totals = ExportTotals::default();
-        rows.iter().filter_map(|row| row.metadata.as_ref()).for_each(|metadata| totals.add_text(metadata.get()));
-        let mut document = String::new();
-        let mut writer = MarkdownWriter::new(&mut document, &labels);
-        let written = writer.head(&MarkdownHead {
-            title: chat.title.as_deref(),
-            chat_id: &chat_id.to_string(),
-            messages: rows.len(),
-            total_tokens: &totals,
-            older_left_out,
-            exported_at: &self.inner.clock.now().to_string(),
-        });
-        let written = rows.iter().fold(written, |written, row| {
-            written.and_then(|()| {
-                writer.message(&RowText {
-                    assistant: row.role == MessageRole::Assistant,
-                    content: &row.content,
-                    metadata: row.metadata.as_ref().map(Json::get),
-                    streaming: row.status == Some(MessageStatus::Streaming),
-                    created_at: &row.created_at.to_string(),
-                })
-            })
-        });
-        written.map_err(|_| Error::internal("the export could not be written"))?;
-        Ok(document)
-    }
-
     /// The rows, those in progress brought up to date from the log: the row is not rewritten at every step.
     async fn merged_messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         let mut messages = self.inner.store.messages(chat_id, limit).await?;
@@ -134,18 +88,25 @@ impl Engine {
     }
 
     async fn merge(&self, message: &mut Message) -> Result<()> {
-        let Some(run) = self.inner.store.run_of_message(message.id).await? else {
-            return Ok(());
+        if let Some(flush) = self.logged_row(message.id).await? {
+            message.content = flush.content;
+            message.tool_calls = flush.tool_calls;
+            message.metadata = Some(flush.metadata);
+        }
+        Ok(())
+    }
+
+    /// The row of a message in progress as its run's log has it; nothing when no run shows in it.
+    pub(super) async fn logged_row(&self, message_id: MessageId) -> Result<Option<AssistantFlush>> {
+        let Some(run) = self.inner.store.run_of_message(message_id).await? else {
+            return Ok(None);
         };
         let logged = self.inner.store.steps(run.id).await?;
         let steps: Vec<StepRecord> =
             logged.into_iter().filter(|entry| entry.finished).map(|entry| entry.step).collect();
         let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
-        let flush = flush_run(&steps, MessageStatus::Streaming, &FlushExtra { usage, ..FlushExtra::default() });
-        message.content = flush.content;
-        message.tool_calls = flush.tool_calls;
-        message.metadata = Some(flush.metadata);
-        Ok(())
+        let extra = FlushExtra { usage, ..FlushExtra::default() };
+        Ok(Some(flush_run(&steps, MessageStatus::Streaming, &extra)))
     }
 }
 

@@ -84,7 +84,7 @@ fn parse(text: &str) -> Answer {
         text: Text<'a>,
     }
     let Arguments { text } = arguments(text)?;
-    let document = parse_chat_json(&text.0)?;
+    let document = parse_chat_json(&text.0, "text")?;
     let mut out = "{\"chatId\":".to_owned();
     write_string(&document.chat_id.0, &mut out);
     for (name, value) in [("title", document.title), ("exportedAt", document.exported_at)] {

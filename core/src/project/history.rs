@@ -1,5 +1,7 @@
 //! Stored messages as a provider must see them: call, result, answer, step by step.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolState};
@@ -69,9 +71,12 @@ pub enum ToolOutput {
     Error(String),
 }
 
-/// The messages for these rows, oldest first. Messages without anything that a provider accepts vanish.
+/// The messages for these rows, oldest first. Messages without anything that a provider accepts vanish. A call id that
+/// was used before (some providers number the calls of each turn anew) gets a suffix, so that every id of the
+/// conversation stands for one call and its outcome.
 pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
     let mut messages = Vec::new();
+    let mut ids = CallIds::default();
     for row in rows {
         match row.role {
             MessageRole::User => {
@@ -80,17 +85,39 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
                     messages.push(ModelMessage::User(parts));
                 }
             }
-            MessageRole::Assistant => assistant_messages(&row.parts(), &mut messages),
+            MessageRole::Assistant => assistant_messages(&row.parts(), &mut ids, &mut messages),
         }
     }
     messages
 }
 
-/// The messages for one step of the run in progress.
-pub fn messages_from_step(step: &StepRecord) -> Vec<ModelMessage> {
-    let mut messages = Vec::new();
-    assistant_messages(&step.parts, &mut messages);
-    messages
+/// Appends the messages for the steps of the run in progress to its history.
+pub fn append_steps(messages: &mut Vec<ModelMessage>, steps: &[StepRecord]) {
+    let mut ids = CallIds::of(messages);
+    for step in steps {
+        assistant_messages(&step.parts, &mut ids, messages);
+    }
+}
+
+/// The call ids of a conversation so far.
+#[derive(Default)]
+struct CallIds(HashSet<String>);
+
+impl CallIds {
+    fn of(messages: &[ModelMessage]) -> Self {
+        let results = messages.iter().flat_map(|message| match message {
+            ModelMessage::Tool(results) => results.as_slice(),
+            _ => &[],
+        });
+        Self(results.map(|result| result.call_id.clone()).collect())
+    }
+
+    /// `id`, or `id` with the first suffix that makes it new.
+    fn claim(&mut self, id: &str) -> String {
+        let suffixes = (2_u32..).map(|number| format!("{id}_{number}"));
+        let mut names = std::iter::once(id.to_owned()).chain(suffixes);
+        names.find(|name| self.0.insert(name.clone())).unwrap_or_default()
+    }
 }
 
 fn user_part(part: &Part) -> Option<UserPart> {
@@ -113,7 +140,7 @@ fn user_part(part: &Part) -> Option<UserPart> {
 
 /// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
 /// reasoning after a tool call begins the next step.
-fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
+fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
     let mut block: Vec<AssistantPart> = Vec::new();
     let mut results: Vec<ToolResult> = Vec::new();
     let mut flush = |block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
@@ -142,9 +169,10 @@ fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
                 });
             }
             Part::Tool(tool) => {
+                let call_id = ids.claim(&tool.call_id);
                 let input = tool.input.clone().filter(Json::is_object).unwrap_or_else(Json::empty_object);
                 block.push(AssistantPart::ToolCall {
-                    call_id: tool.call_id.clone(),
+                    call_id: call_id.clone(),
                     name: tool.name.clone(),
                     input,
                     metadata: tool.provider_metadata.clone(),
@@ -154,7 +182,7 @@ fn assistant_messages(parts: &[Part], messages: &mut Vec<ModelMessage>) {
                     ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
                     ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
                 };
-                results.push(ToolResult { call_id: tool.call_id.clone(), name: tool.name.clone(), output });
+                results.push(ToolResult { call_id, name: tool.name.clone(), output });
             }
             Part::Other(_) => {}
         }
@@ -168,7 +196,7 @@ mod tests {
 
     fn convert(parts: &str) -> Vec<ModelMessage> {
         let mut messages = Vec::new();
-        assistant_messages(&serde_json::from_str::<Vec<Part>>(parts).unwrap(), &mut messages);
+        assistant_messages(&serde_json::from_str::<Vec<Part>>(parts).unwrap(), &mut CallIds::default(), &mut messages);
         messages
     }
 
@@ -202,6 +230,28 @@ mod tests {
             r#"[{"type":"text","text":"a"},{"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1},{"type":"text","text":"b"}]"#,
         );
         assert_eq!(shape(&legacy), ["assistant", "tool", "assistant"]);
+    }
+
+    #[test]
+    fn an_id_stands_for_one_call() {
+        let twice = r#"{"type":"tool-x","toolCallId":"call_0","state":"output-available","input":{},"output":1}"#;
+        let mut messages = convert(&format!("[{twice},{twice}]"));
+        let step = StepRecord {
+            number: 0,
+            parts: serde_json::from_str(&format!("[{twice}]")).unwrap(),
+            finish_reason: None,
+            usage: None,
+        };
+        append_steps(&mut messages, &[step]);
+        let ids: Vec<&str> = messages
+            .iter()
+            .flat_map(|message| match message {
+                ModelMessage::Tool(results) => results.as_slice(),
+                _ => &[],
+            })
+            .map(|result| result.call_id.as_str())
+            .collect();
+        assert_eq!(ids, ["call_0", "call_0_2", "call_0_3"]);
     }
 
     #[test]

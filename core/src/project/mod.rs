@@ -18,9 +18,7 @@ mod usage;
 pub use compact::{compact_text, compact_tool_output, compacted};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
-pub use history::{
-    AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, messages_from_rows, messages_from_step,
-};
+pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
 pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
 pub use labels::{Labels, Language};
 pub use prompt::{

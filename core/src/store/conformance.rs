@@ -1,5 +1,6 @@
 //! What every store must do. The suite is written once against the trait and stamped onto each store.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,11 +9,14 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::ErrorCode;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{
-    FinishReason, Json, MessageStatus, Part, RunReason, RunStatus, StepRecord, TextPart, Trigger, Usage,
+    Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Part, RunReason, RunStatus, StepRecord, TextPart,
+    Trigger, Usage,
 };
 use crate::project::{FlushExtra, flush_run};
 
-use super::{BeginRun, Fence, MemoryStore, RecordStep, SettleRun, SqliteStore, Store};
+use super::{
+    BeginRun, Fence, MemoryStore, MessageFields, MessageSpan, RecordStep, SettleRun, SqliteStore, Store, StoredMessage,
+};
 
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -114,6 +118,92 @@ async fn a_turn_is_written_and_read_back(store: TestStore, clock: Arc<TestClock>
     assert_eq!((chat.creator_id.as_str(), chat.page_id.as_deref()), ("u", Some("p")));
 }
 
+/// Rows of other times and writers, as an import brings them.
+fn imported(chat_id: ChatId, clock: &TestClock, count: usize) -> (Chat, Vec<Message>) {
+    let now = clock.now();
+    let chat = Chat {
+        id: chat_id,
+        workspace_id: "w".into(),
+        creator_id: "u".into(),
+        title: Some("T".into()),
+        role_id: None,
+        page_id: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let message = |number: usize| Message {
+        id: MessageId::generate(),
+        chat_id,
+        workspace_id: "w".into(),
+        user_id: None,
+        role: MessageRole::Assistant,
+        content: number.to_string(),
+        tool_calls: Some(Json::parse("[{}]").unwrap()),
+        metadata: Some(Json::parse(&format!("{{\"n\":{number}}}")).unwrap()),
+        status: Some(MessageStatus::Completed),
+        // Three at a time have the same moment: the id, which rises, decides.
+        created_at: now.after(Duration::from_millis(u64::try_from(number / 3).unwrap())),
+        updated_at: now,
+    };
+    (chat, (0..count).map(message).collect())
+}
+
+async fn messages_are_visited_in_order_and_within_their_span(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    assert_eq!(store.message_span(chat_id, 5).await.unwrap().last, None);
+    let (chat, messages) = imported(chat_id, &clock, 10);
+    store.import_chat(chat.clone(), messages.clone()).await.unwrap();
+    assert_eq!(store.chat(chat_id).await.unwrap().unwrap(), chat);
+    assert_eq!(store.messages(chat_id, 100).await.unwrap(), messages);
+
+    let seen = |span: MessageSpan, fields: MessageFields, limit: usize| {
+        let store = Arc::clone(&store);
+        async move {
+            let rows = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let shared = Arc::clone(&rows);
+            let visitor = Box::new(move |row: &StoredMessage<'_>| {
+                let mut rows = shared.lock().unwrap();
+                rows.push((row.place(), row.metadata.map(str::to_owned), row.content.map(str::to_owned)));
+                if rows.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            store.visit_messages(&span, fields, visitor).await.unwrap();
+            let rows = std::mem::take(&mut *rows.lock().unwrap());
+            rows
+        }
+    };
+    let span = store.message_span(chat_id, 7).await.unwrap();
+    assert_eq!((span.count, span.older_left_out), (7, true));
+    // What is written later is not in the span.
+    clock.advance(Duration::from_secs(1));
+    store.begin_run(begin(chat_id, "a")).await.unwrap();
+    let rows = seen(span.clone(), MessageFields::All, 100).await;
+    let contents: Vec<_> = rows.iter().map(|(_, _, content)| content.clone().unwrap()).collect();
+    assert_eq!(contents, ["3", "4", "5", "6", "7", "8", "9"]);
+    assert_eq!(seen(span.clone(), MessageFields::Metadata, 3).await[2].1.as_deref(), Some("{\"n\":5}"));
+    // Page by page, with ties on time.
+    let mut rest = span;
+    let mut paged = Vec::new();
+    loop {
+        let page = seen(rest.clone(), MessageFields::Shown, 2).await;
+        let Some((last, _, _)) = page.last() else { break };
+        rest.after = Some(last.clone());
+        paged.extend(page.into_iter().map(|(_, _, content)| content.unwrap()));
+    }
+    assert_eq!(paged, contents);
+    let all = store.message_span(chat_id, usize::MAX).await.unwrap();
+    assert_eq!((all.count, all.older_left_out, all.after), (12, false, None));
+}
+
+async fn an_import_is_all_or_nothing(store: TestStore, clock: Arc<TestClock>) {
+    let (chat, mut messages) = imported(ChatId::generate(), &clock, 3);
+    store.import_chat(chat, messages.clone()).await.unwrap();
+    let (other, mut more) = imported(ChatId::generate(), &clock, 2);
+    more.push(messages.remove(0));
+    store.import_chat(other.clone(), more).await.unwrap_err();
+    assert_eq!(store.chat(other.id).await.unwrap(), None);
+    assert!(store.messages(other.id, 10).await.unwrap().is_empty());
+}
+
 async fn the_gate_lets_one_through_and_leaves_no_orphan(store: TestStore, _: Arc<TestClock>) {
     let chat_id = ChatId::generate();
     let attempts: Vec<_> = (0..20)
@@ -211,6 +301,7 @@ macro_rules! conformance {
         mod $module {
             use super::*;
             conformance!(@tests $open; a_turn_is_written_and_read_back, the_gate_lets_one_through_and_leaves_no_orphan,
+                messages_are_visited_in_order_and_within_their_span, an_import_is_all_or_nothing,
                 chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
                 a_stop_is_noted_until_the_run_has_settled, a_closed_store_says_so);
         }

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, MessageRole, Run, RunStatus, StepRecord};
+use crate::model::{Chat, Json, Message, MessageRole, Run, RunStatus, StepRecord};
 use crate::project::AssistantFlush;
 
 use super::{
-    BeginRun, ClaimedRun, Fence, LoggedStep, RecordStep, Renewal, RolePrompt, SettleRun, Store,
-    UNTOUCHED_WITHOUT_LEASE, already_active, forbidden, lease_lost,
+    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep,
+    Renewal, RolePrompt, SettleRun, Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, already_active, forbidden,
+    lease_lost,
 };
 
 /// See the module's documentation.
@@ -290,6 +291,55 @@ impl Store for MemoryStore {
         messages.sort_by_key(|message| (message.created_at, message.id));
         let older = messages.len().saturating_sub(limit);
         Ok(messages.split_off(older))
+    }
+
+    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
+        let all = self.messages(chat_id, usize::MAX).await?;
+        let older = all.len().saturating_sub(limit);
+        let place =
+            |message: &Message| MessagePlace { created_at: message.created_at.to_string(), id: message.id.to_string() };
+        Ok(MessageSpan {
+            chat_id,
+            count: all.len() - older,
+            older_left_out: older > 0,
+            after: older.checked_sub(1).and_then(|last| all.get(last)).map(place),
+            last: all.last().map(place),
+        })
+    }
+
+    async fn visit_messages(&self, span: &MessageSpan, _: MessageFields, mut visitor: MessageVisitor) -> Result<()> {
+        for message in self.messages(span.chat_id, usize::MAX).await? {
+            let (id, created_at) = (message.id.to_string(), message.created_at.to_string());
+            let place = Some(MessagePlace { created_at: created_at.clone(), id: id.clone() });
+            if place <= span.after || place > span.last {
+                continue;
+            }
+            let stored = StoredMessage {
+                id: &id,
+                user_id: message.user_id.as_deref(),
+                role: message.role.as_str(),
+                content: Some(&message.content),
+                tool_calls: message.tool_calls.as_ref().map(Json::get),
+                metadata: message.metadata.as_ref().map(Json::get),
+                status: message.status.map(|status| status.as_str()),
+                created_at: &created_at,
+                updated_at: &message.updated_at.to_string(),
+            };
+            if visitor(&stored).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
+        let mut tables = self.tables()?;
+        if tables.chats.contains_key(&chat.id) || messages.iter().any(|row| tables.messages.contains_key(&row.id)) {
+            return Err(Error::internal("an imported row is there already"));
+        }
+        tables.chats.insert(chat.id, chat);
+        tables.messages.extend(messages.into_iter().map(|message| (message.id, message)));
+        Ok(())
     }
 
     async fn role(&self, _: &str, _: AgentRoleId) -> Result<Option<RolePrompt>> {

@@ -8,6 +8,7 @@ mod conformance;
 mod memory;
 mod sqlite;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,79 @@ pub struct RolePrompt {
     pub instructions: String,
 }
 
+/// A place among the messages of a chat, which stand in the order of their times and ids.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessagePlace {
+    /// The message's time, as text.
+    pub created_at: String,
+    /// Its id, as text.
+    pub id: String,
+}
+
+/// The newest messages of a chat as they were at one moment; what is written later is not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageSpan {
+    /// The chat.
+    pub chat_id: ChatId,
+    /// How many there are.
+    pub count: usize,
+    /// Whether there are older ones.
+    pub older_left_out: bool,
+    /// They come after this one.
+    pub after: Option<MessagePlace>,
+    /// They end with this one; nothing when there are none.
+    pub last: Option<MessagePlace>,
+}
+
+/// A message's row as the store has it: for readers that go through many of them, without copies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoredMessage<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Who wrote it, for a user's message.
+    pub user_id: Option<&'a str>,
+    /// `user`, `assistant` or a word of another writer's.
+    pub role: &'a str,
+    /// Its text.
+    pub content: Option<&'a str>,
+    /// The flat trace, as JSON.
+    pub tool_calls: Option<&'a str>,
+    /// The metadata, as JSON.
+    pub metadata: Option<&'a str>,
+    /// How far it has come.
+    pub status: Option<&'a str>,
+    /// When it was written.
+    pub created_at: &'a str,
+    /// When it was last changed.
+    pub updated_at: &'a str,
+}
+
+impl StoredMessage<'_> {
+    /// Whether the log may know more of it than the row.
+    pub fn is_in_progress(&self) -> bool {
+        self.role == "assistant" && self.status == Some("streaming")
+    }
+
+    /// Its place in the chat.
+    pub fn place(&self) -> MessagePlace {
+        MessagePlace { created_at: self.created_at.to_owned(), id: self.id.to_owned() }
+    }
+}
+
+/// Which large fields a reader wants; the others are not read from the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFields {
+    /// The metadata.
+    Metadata,
+    /// The content and the metadata.
+    Shown,
+    /// All of them.
+    All,
+}
+
+/// Sees one message after another, until it breaks off.
+pub type MessageVisitor = Box<dyn FnMut(&StoredMessage<'_>) -> ControlFlow<()> + Send>;
+
 /// A database of chats and runs.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -224,6 +298,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>>;
+
+    /// The newest `limit` messages of a chat, to be visited.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan>;
+
+    /// Shows the messages of the span, oldest first.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()>;
+
+    /// Creates a chat with these messages, all or nothing.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()>;
 
     /// A role that is neither deleted nor disabled.
     ///

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result, from_json};
 use crate::js::{Raw, Text, object, write_string};
 use crate::model::{MessageRole, MessageStatus};
+use crate::store::StoredMessage;
 
 /// Names the document's format in its first member.
 pub const JSON_FORMAT: &str = "turnkeep-chat";
@@ -51,6 +52,38 @@ impl<W: Write> JsonWriter<W> {
         &mut self.out
     }
 
+    /// One row as its store has it. JSON that is not JSON, in rows of other writers, becomes `null`.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn message(&mut self, chat_id: &str, workspace_id: &str, row: &StoredMessage<'_>) -> fmt::Result {
+        let mut out =
+            String::with_capacity(256 + row.metadata.map_or(0, str::len) + row.tool_calls.map_or(0, str::len));
+        let texts = [
+            ("{\"id\":", Some(row.id)),
+            (",\"chatId\":", Some(chat_id)),
+            (",\"workspaceId\":", Some(workspace_id)),
+            (",\"userId\":", row.user_id),
+            (",\"role\":", Some(row.role)),
+            (",\"content\":", Some(row.content.unwrap_or_default())),
+        ];
+        texts.iter().for_each(|(name, text)| member(name, *text, &mut out));
+        for (name, json) in [(",\"toolCalls\":", row.tool_calls), (",\"metadata\":", row.metadata)] {
+            let valid = json.filter(|json| serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok());
+            out.push_str(name);
+            // A line end between its tokens would be harmless, but a row is one line.
+            out.push_str(&valid.unwrap_or("null").replace(['\n', '\r'], " "));
+        }
+        let texts = [
+            (",\"status\":", row.status),
+            (",\"createdAt\":", Some(row.created_at)),
+            (",\"updatedAt\":", Some(row.updated_at)),
+        ];
+        texts.iter().for_each(|(name, text)| member(name, *text, &mut out));
+        out.push('}');
+        self.row(&out)
+    }
+
     /// One row, as JSON.
     ///
     /// # Errors
@@ -67,6 +100,15 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the sink.
     pub fn finish(&mut self) -> fmt::Result {
         self.out.write_str(if self.messages == 0 { "]}" } else { "\n]}" })
+    }
+}
+
+/// Appends a name and a text, or `null`.
+fn member(name: &str, text: Option<&str>, out: &mut String) {
+    out.push_str(name);
+    match text {
+        Some(text) => write_string(text, out),
+        None => out.push_str("null"),
     }
 }
 
@@ -119,11 +161,15 @@ fn optional_members<'de, D: serde::Deserializer<'de>>(
     }
 }
 
-/// Reads a document of [`JsonWriter`], or of a later version with the same number.
+/// Reads a document of [`JsonWriter`]. `name` is what errors call it.
 ///
 /// # Errors
-/// `INVALID_INPUT` with the path of the field, such as `messages[3].role`.
-pub fn parse_chat_json(text: &str) -> Result<ChatDocument<'_>> {
+/// `INVALID_INPUT` with the path of the field, such as `document.messages[3].role`.
+pub fn parse_chat_json<'a>(text: &'a str, name: &str) -> Result<ChatDocument<'a>> {
+    parse(text).map_err(|error| error.below(name))
+}
+
+fn parse(text: &str) -> Result<ChatDocument<'_>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Document<'a> {
@@ -145,9 +191,9 @@ pub fn parse_chat_json(text: &str) -> Result<ChatDocument<'_>> {
         title: Option<Text<'a>>,
     }
     if !text.trim_start().starts_with('{') {
-        return Err(Error::invalid("text", "is not an exported chat"));
+        return Err(Error::invalid("", "is not an exported chat"));
     }
-    let document: Document<'_> = from_json(text, "text")?;
+    let document: Document<'_> = from_json(text, "")?;
     if document.format.0 != JSON_FORMAT {
         return Err(Error::invalid("format", "is not an exported chat"));
     }
@@ -195,29 +241,30 @@ mod tests {
             r#"{"role":"assistant","content":"","metadata":null,"toolCalls":[],"status":"streaming","createdAt":"2026-07-01T10:00:00.000Z","mine":1}"#,
         ];
         let text = document(&rows);
-        let read = parse_chat_json(&text).unwrap();
+        let read = parse_chat_json(&text, "text").unwrap();
         assert_eq!(read.title.unwrap().0, "T \"x\"");
         assert_eq!(read.rows.iter().map(|row| row.get()).collect::<Vec<_>>(), rows);
-        assert!(parse_chat_json(&document(&[])).unwrap().rows.is_empty());
+        assert!(parse_chat_json(&document(&[]), "text").unwrap().rows.is_empty());
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        let field = |text: &str| parse_chat_json(text).unwrap_err().details()["field"].as_str().unwrap().to_owned();
+        let field =
+            |text: &str| parse_chat_json(text, "text").unwrap_err().details()["field"].as_str().unwrap().to_owned();
         for (row, path) in [
-            ("5", "messages[0]"),
-            (r#"{"role":"system"}"#, "messages[0].role"),
-            ("{}", "messages[0].role"),
-            (r#"{"role":"user","content":5}"#, "messages[0].content"),
-            (r#"{"role":"user","metadata":[]}"#, "messages[0].metadata"),
-            (r#"{"role":"user","status":"done"}"#, "messages[0].status"),
-            (r#"{"role":"user","createdAt":"yesterday"}"#, "messages[0].createdAt"),
+            ("5", "text.messages[0]"),
+            (r#"{"role":"system"}"#, "text.messages[0].role"),
+            ("{}", "text.messages[0].role"),
+            (r#"{"role":"user","content":5}"#, "text.messages[0].content"),
+            (r#"{"role":"user","metadata":[]}"#, "text.messages[0].metadata"),
+            (r#"{"role":"user","status":"done"}"#, "text.messages[0].status"),
+            (r#"{"role":"user","createdAt":"yesterday"}"#, "text.messages[0].createdAt"),
         ] {
             assert_eq!(field(&document(&[row])), path, "{row}");
         }
         assert_eq!(field("[]"), "text");
-        assert_eq!(field("{\"format\":\"x\",\"version\":1,\"chat\":{\"id\":\"\"},\"messages\":[]}"), "format");
-        assert_eq!(field(&document(&[]).replace(":1,", ":2,")), "version");
-        assert_eq!(field(&document(&[]).replace("\"c\"", "7")), "chat.id");
+        assert_eq!(field("{\"format\":\"x\",\"version\":1,\"chat\":{\"id\":\"\"},\"messages\":[]}"), "text.format");
+        assert_eq!(field(&document(&[]).replace(":1,", ":2,")), "text.version");
+        assert_eq!(field(&document(&[]).replace("\"c\"", "7")), "text.chat.id");
     }
 }

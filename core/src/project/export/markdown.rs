@@ -113,14 +113,14 @@ impl ExportTotals {
 /// Writes a document piece by piece; blocks are parted by one blank line, and the last has no line end.
 pub struct MarkdownWriter<'a, W> {
     out: W,
-    labels: &'a Labels,
+    labels: Cow<'a, Labels>,
     messages: usize,
     body: String,
 }
 
 impl<'a, W: Write> MarkdownWriter<'a, W> {
     /// A document that goes to `out`. Labels that are absent stay empty, so start from [`Labels::builtin`].
-    pub fn new(out: W, labels: &'a Labels) -> Self {
+    pub fn new(out: W, labels: Cow<'a, Labels>) -> Self {
         Self { out, labels, messages: 0, body: String::new() }
     }
 
@@ -466,7 +466,7 @@ pub fn build_chat_markdown(
         exported_at,
     };
     let mut document = String::new();
-    let mut writer = MarkdownWriter::new(&mut document, labels);
+    let mut writer = MarkdownWriter::new(&mut document, Cow::Borrowed(labels));
     // A String takes everything.
     let _ = writer.head(&head);
     for row in rows {

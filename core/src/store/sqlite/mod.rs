@@ -21,7 +21,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, Run, StepRecord};
 
-use super::{BeginRun, ClaimedRun, Fence, LoggedStep, RecordStep, Renewal, RolePrompt, SettleRun, Store};
+use super::{
+    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessageSpan, MessageVisitor, RecordStep, Renewal,
+    RolePrompt, SettleRun, Store,
+};
 use instance::InstanceLock;
 use readers::Readers;
 use writer::Writer;
@@ -212,6 +215,19 @@ impl Store for SqliteStore {
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         self.read(move |connection| operations::messages(connection, chat_id, limit)).await
+    }
+
+    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
+        self.read(move |connection| operations::message_span(connection, chat_id, limit)).await
+    }
+
+    async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()> {
+        let span = span.clone();
+        self.read(move |connection| operations::visit_messages(connection, &span, fields, visitor)).await
+    }
+
+    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
+        self.write(move |connection| operations::import_chat(connection, &chat, &messages)).await
     }
 
     async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {

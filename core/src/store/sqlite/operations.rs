@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, MessageRole, Run, StepRecord};
+use crate::model::{Chat, Json, Message, MessageRole, Run, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
-    BeginRun, ClaimedRun, Fence, LoggedStep, RecordStep, Renewal, RolePrompt, SettleRun, UNTOUCHED_WITHOUT_LEASE,
-    already_active, forbidden, lease_lost,
+    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep,
+    Renewal, RolePrompt, SettleRun, UNTOUCHED_WITHOUT_LEASE, already_active, forbidden, lease_lost,
 };
 
 use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, STEP_COLUMNS};
@@ -434,6 +434,111 @@ pub(super) fn messages(connection: &Connection, chat_id: ChatId, limit: usize) -
         .map_err(store_error)?;
     newest_first.reverse();
     Ok(newest_first)
+}
+
+pub(super) fn message_span(connection: &Connection, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
+    let place = |row: &Row<'_>| Ok(MessagePlace { created_at: row.get(0)?, id: row.get(1)? });
+    let nth_newest = |offset: usize| {
+        connection
+            .prepare_cached(
+                "SELECT created_at, id FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
+                 ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2",
+            )
+            .and_then(|mut statement| {
+                let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+                statement.query_row(params![chat_id.to_string(), offset], place).optional()
+            })
+            .map_err(store_error)
+    };
+    let count: i64 = connection
+        .prepare_cached("SELECT COUNT(*) FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL")
+        .and_then(|mut statement| statement.query_row([chat_id.to_string()], |row| row.get(0)))
+        .map_err(store_error)?;
+    let count = usize::try_from(count).unwrap_or(0);
+    let after = if count > limit { nth_newest(limit)? } else { None };
+    Ok(MessageSpan { chat_id, count: count.min(limit), older_left_out: count > limit, after, last: nth_newest(0)? })
+}
+
+pub(super) fn visit_messages(
+    connection: &Connection,
+    span: &MessageSpan,
+    fields: MessageFields,
+    mut visitor: MessageVisitor,
+) -> Result<()> {
+    let Some(last) = &span.last else {
+        return Ok(());
+    };
+    // Large values lie on pages of their own, which are read only for columns that are asked for.
+    let large = match fields {
+        MessageFields::Metadata => "NULL, NULL, metadata",
+        MessageFields::Shown => "content, NULL, metadata",
+        MessageFields::All => "content, tool_calls, metadata",
+    };
+    let (after_time, after_id) = match &span.after {
+        Some(after) => (after.created_at.as_str(), after.id.as_str()),
+        None => ("", ""),
+    };
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT id, user_id, role, {large}, status, created_at, updated_at FROM ai_chat_messages \
+             WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) > (?2, ?3) AND (created_at, id) <= (?4, ?5) \
+             ORDER BY created_at, id"
+        ))
+        .map_err(store_error)?;
+    let mut rows = statement
+        .query(params![span.chat_id.to_string(), after_time, after_id, last.created_at, last.id])
+        .map_err(store_error)?;
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let message = rows::stored_message(row).map_err(store_error)?;
+        if visitor(&message).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn import_chat(connection: &Connection, chat: &Chat, messages: &[Message]) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .and_then(|mut statement| {
+            let (created, updated) = (chat.created_at.to_string(), chat.updated_at.to_string());
+            statement.execute(params![
+                chat.id.to_string(),
+                chat.workspace_id,
+                chat.creator_id,
+                chat.title,
+                created,
+                updated
+            ])
+        })
+        .map_err(store_error)?;
+    let mut statement = connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, \
+             status, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )
+        .map_err(store_error)?;
+    for message in messages {
+        statement
+            .execute(params![
+                message.id.to_string(),
+                message.chat_id.to_string(),
+                message.workspace_id,
+                message.user_id,
+                message.role.as_str(),
+                message.content,
+                message.tool_calls.as_ref().map(Json::get),
+                message.metadata.as_ref().map(Json::get),
+                message.status.map(|status| status.as_str()),
+                message.created_at.to_string(),
+                message.updated_at.to_string(),
+            ])
+            .map_err(store_error)?;
+    }
+    Ok(())
 }
 
 pub(super) fn role(connection: &Connection, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {

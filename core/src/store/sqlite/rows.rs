@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::model::{
     Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
 };
-use crate::store::LoggedStep;
+use crate::store::{LoggedStep, StoredMessage};
 
 pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, step_count, \
      stop_requested_at, assistant_message_id, created_at, started_at, finished_at, updated_at";
@@ -78,6 +78,23 @@ pub(super) fn message(row: &Row<'_>) -> SqlResult<Message> {
         status: parsed_optional(row, "status", MessageStatus::parse)?,
         created_at: parsed(row, "created_at", Timestamp::parse)?,
         updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+    })
+}
+
+/// The columns `id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at`, where they lie.
+pub(super) fn stored_message<'a>(row: &'a Row<'_>) -> SqlResult<StoredMessage<'a>> {
+    let text = |column: usize| -> SqlResult<Option<&'a str>> { Ok(row.get_ref(column)?.as_str_or_null()?) };
+    let needed = |column: usize| -> SqlResult<&'a str> { Ok(row.get_ref(column)?.as_str()?) };
+    Ok(StoredMessage {
+        id: needed(0)?,
+        user_id: text(1)?,
+        role: needed(2)?,
+        content: text(3)?,
+        tool_calls: text(4)?,
+        metadata: text(5)?,
+        status: text(6)?,
+        created_at: needed(7)?,
+        updated_at: needed(8)?,
     })
 }
 
