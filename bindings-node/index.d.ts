@@ -259,11 +259,24 @@ export interface ExportLabels {
 
 export interface ExportOptions extends Who {
   chatId: string;
-  format?: 'markdown';
+  /** Markdown unless given. */
+  format?: 'markdown' | 'json';
   /** A language tag; Russian for `ru…`, English otherwise. */
   lang?: string;
   /** Words of the host's own. */
   labels?: ExportLabels;
+}
+
+/** A conversation. */
+export interface Chat {
+  id: string;
+  workspaceId: string;
+  creatorId: string;
+  title: string | null;
+  roleId: string | null;
+  pageId: string | null;
+  createdAt: string;
+  updatedAt: string;
 }
 
 /** A turn of this process. Forgetting it stops nothing. */
@@ -307,6 +320,10 @@ export declare class Engine {
     /** Oldest first. A message in progress has every finished step. */
     messages(params: Who & { chatId: string }): Promise<Message[]>;
     export(params: ExportOptions): Promise<string>;
+    /** The same document as UTF-8 in pieces, so that memory does not grow with the chat. */
+    exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
+    /** A new chat made of a JSON export. Chat and messages get ids of their own. */
+    import(params: Who & { document: string }): Promise<Chat>;
   };
   /** Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. */
   close(options?: { graceMs?: number }): Promise<void>;

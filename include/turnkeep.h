@@ -161,6 +161,14 @@ typedef struct turnkeep_engine turnkeep_engine;
 typedef struct turnkeep_error turnkeep_error;
 
 /**
+ * An export that is read in pieces, so that memory does not grow with the chat.
+ *
+ * Any number of threads may use it at once; each piece goes to one of them. turnkeep_export_free() must be the last call
+ * with it, and no other call with it may be in progress. Its engine must still be open while it is read.
+ */
+typedef struct turnkeep_export turnkeep_export;
+
+/**
  * A call of a tool that waits for its answer.
  *
  * Any thread may use it, but only one at a time. It remains valid after its turn and its engine have been freed.
@@ -382,7 +390,7 @@ turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
                                        struct turnkeep_error **error);
 
 /**
- * A chat as Markdown, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
+ * A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
  * `result` is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_run_get().
@@ -543,6 +551,58 @@ turnkeep_status turnkeep_tool_call_fail(struct turnkeep_tool_call *call,
  * `call` is NULL or a call that has been neither answered nor freed, and is not used again.
  */
 void turnkeep_tool_call_free(struct turnkeep_tool_call *call);
+
+/**
+ * Begins an export. `params` are those of turnkeep_chat_export(). `export` receives a handle for turnkeep_export_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `export` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_export_open(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_export **export_,
+                                     struct turnkeep_error **error);
+
+/**
+ * The export's next piece: UTF-8 that is never empty. TURNKEEP_OK: `piece` is written and freed by
+ * turnkeep_bytes_free(). TURNKEEP_DONE: the document is complete.
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED. An error ends the export.
+ *
+ * The caller sees to it that:
+ * `export` is NULL or an export that has not been freed; `piece` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_export_next(const struct turnkeep_export *export_,
+                                     struct turnkeep_bytes *piece,
+                                     struct turnkeep_error **error);
+
+/**
+ * Frees the export, read to its end or not. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `export` is NULL or an export that has not been freed, and is not used again.
+ */
+void turnkeep_export_free(struct turnkeep_export *export_);
+
+/**
+ * A new chat made of a JSON export, as JSON. Chat and messages get ids of their own. `params` is {"workspaceId",
+ * "userId", "document"}, the document being a string. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT with the path of the field, such as "document.messages[3].role"; STORE_UNAVAILABLE,
+ * ENGINE_CLOSED. In every case nothing is left behind.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_chat_import(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
 
 /**
  * The row of an assistant message after these steps, an object with content, toolCalls, metadata and status.

@@ -13,6 +13,16 @@ function object(value, field) {
   return value;
 }
 
+/** The pieces of an export. It begins when the first of them is asked for. */
+async function* pieces(nativeEngine, params) {
+  const reader = await native(nativeEngine.export(toJson(params ?? {}, 'params')));
+  for (;;) {
+    const piece = await native(reader.next());
+    if (piece === null) return;
+    yield piece;
+  }
+}
+
 class Engine {
   #native;
   #tools;
@@ -31,6 +41,8 @@ class Engine {
     this.chats = Object.freeze({
       messages: (params) => call('chats.messages', params),
       export: (params) => call('chats.export', params),
+      exportStream: (params) => pieces(nativeEngine, params),
+      import: (params) => call('chats.import', params),
     });
   }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use napi::Result;
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use turnkeep::tool::Mailbox;
-use turnkeep::{Engine, EngineOptions, TurnRequest};
+use turnkeep::{Engine, EngineOptions, Export, TurnRequest};
 
 use crate::error::to_js;
 use crate::turn::NativeTurn;
@@ -41,10 +42,33 @@ impl NativeEngine {
         self.engine.call(&method, &params).await.map_err(to_js)
     }
 
+    /// Begins an export that is read in pieces; `params` is the JSON of those of `chats.export`.
+    #[napi]
+    pub async fn export(&self, params: String) -> Result<NativeExport> {
+        let export = self.engine.export_from_json(&params).await.map_err(to_js)?;
+        Ok(NativeExport { export })
+    }
+
     /// Closes the engine.
     #[napi]
     pub async fn close(&self, grace_ms: Option<u32>) -> Result<()> {
         let grace = grace_ms.map(|millis| Duration::from_millis(millis.into()));
         self.engine.close(grace).await.map_err(to_js)
+    }
+}
+
+/// An export that is read in pieces.
+#[napi]
+pub struct NativeExport {
+    export: Export,
+}
+
+#[napi]
+impl NativeExport {
+    /// The next piece as UTF-8; `null` at the end.
+    #[napi]
+    pub async fn next(&self) -> Result<Option<Buffer>> {
+        let piece = self.export.next().await.map_err(to_js)?;
+        Ok(piece.map(|piece| Buffer::from(piece.into_bytes())))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use turnkeep::tool::Mailbox;
 use turnkeep::{EngineOptions, Error, ErrorCode, TurnRequest};
 
@@ -60,6 +61,14 @@ impl Engine {
         wait(py, parts.runtime.spawn(async move { engine.call(&method, &params).await }))
     }
 
+    /// Begins an export that is read in pieces; `params` are those of `chats.export` as JSON.
+    fn export(&self, py: Python<'_>, params: String) -> PyResult<Export> {
+        let parts = self.parts.get().or_raise(py)?;
+        let engine = parts.engine.clone();
+        let export = wait(py, parts.runtime.spawn(async move { engine.export_from_json(&params).await }))?;
+        Ok(Export { export: ProcessBound::new(export) })
+    }
+
     /// Closes the engine and ends its threads. Interrupted, it goes on closing in the background.
     #[pyo3(signature = (grace_ms=None))]
     fn close(&self, py: Python<'_>, grace_ms: Option<i64>) -> PyResult<()> {
@@ -90,6 +99,22 @@ impl Engine {
         let outcome = wait(py, closing);
         end_threads(py, &parts.runtime)?;
         outcome
+    }
+}
+
+/// An export that is read in pieces.
+#[pyclass(frozen, module = "turnkeep._native")]
+pub(crate) struct Export {
+    export: ProcessBound<turnkeep::Export>,
+}
+
+#[pymethods]
+impl Export {
+    /// The next piece as UTF-8; `None` at the end.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let export = self.export.get().or_raise(py)?;
+        let piece = wait(py, export.next())?;
+        Ok(piece.map(|piece| PyBytes::new(py, piece.as_bytes())))
     }
 }
 

@@ -21,6 +21,7 @@ use turnkeep::stream::{SSE_DONE, SSE_HEADERS};
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::import_class(module.py())?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<engine::Export>()?;
     module.add_class::<turn::Turn>()?;
     module.add_class::<reader::Reader>()?;
     module.add_function(wrap_pyfunction!(functions::call_function, module)?)?;

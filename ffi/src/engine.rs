@@ -230,7 +230,7 @@ pub unsafe extern "C" fn turnkeep_chat_messages(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A chat as Markdown, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
+/// A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
 /// `result` is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_run_get().
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn turnkeep_chat_export(
 
 /// # Safety
 /// As for the functions that use it.
-unsafe fn ask(
+pub(crate) unsafe fn ask(
     engine: *const Engine,
     method: &'static str,
     params: *const c_char,

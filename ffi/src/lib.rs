@@ -8,6 +8,7 @@ mod boundary;
 pub mod bytes;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod functions;
 mod handle;
 pub mod status;

@@ -48,7 +48,7 @@ fn document(messages: usize) -> String {
     serde_json::from_str(&functions::call("buildChatJson", &arguments.to_string()).unwrap().unwrap()).unwrap()
 }
 
-async fn pieces(mut export: Export) -> Vec<String> {
+async fn pieces(export: Export) -> Vec<String> {
     let mut pieces = Vec::new();
     while let Some(piece) = export.next().await.unwrap() {
         pieces.push(piece);
@@ -346,7 +346,7 @@ async fn exports_end_when_the_engine_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path(), "http://127.0.0.1:1/v1", json!({})).await;
     let chat = import(&engine, &document(2000)).await;
-    let mut export = engine.export_from_json(&of_chat(&chat["id"], json!({}))).await.unwrap();
+    let export = engine.export_from_json(&of_chat(&chat["id"], json!({}))).await.unwrap();
     assert!(export.next().await.unwrap().is_some());
     engine.close(None).await.unwrap();
     assert_eq!(export.next().await.unwrap_err().code(), ErrorCode::EngineClosed);

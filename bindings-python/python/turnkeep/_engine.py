@@ -13,7 +13,7 @@ from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 
@@ -178,6 +178,9 @@ class Engine:
     def _call(self, method: str, **params: Any) -> Any:
         return decode(self._native.call(method, encode_fields(params)))
 
+    def _export(self, **params: Any) -> _native.Export:
+        return self._native.export(encode_fields(params))
+
 
 class Runs:
     """Questions about runs. Each raises ``NOT_FOUND`` or ``FORBIDDEN`` for what is not the user's."""
@@ -230,9 +233,9 @@ class Chats:
         lang: str | None = None,
         labels: Mapping[str, Any] | None = None,
     ) -> str:
-        """The chat as Markdown.
+        """The chat as Markdown, or as JSON that :meth:`import_chat` reads.
 
-        :param format: ``markdown``
+        :param format: ``markdown`` (the default) or ``json``
         :param lang: the language tag of the labels
         :param labels: words to use in place of the built-in ones
         """
@@ -246,3 +249,31 @@ class Chats:
             labels=labels,
         )
         return exported
+
+    def export_stream(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        format: str | None = None,  # noqa: A002
+        lang: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+    ) -> Iterator[bytes]:
+        """The document of :meth:`export` as UTF-8 in pieces, so that memory does not grow with the chat."""
+        export = self._engine._export(
+            workspaceId=workspace_id,
+            userId=user_id,
+            chatId=chat_id,
+            format=format,
+            lang=lang,
+            labels=labels,
+        )
+        return iter(export.next, None)
+
+    def import_chat(self, *, workspace_id: str, user_id: str, document: str) -> dict[str, Any]:
+        """A new chat made of a JSON export. Chat and messages get ids of their own."""
+        chat: dict[str, Any] = self._engine._call(
+            "chats.import", workspaceId=workspace_id, userId=user_id, document=document
+        )
+        return chat

@@ -34,7 +34,8 @@ pub struct Export {
     engine: Engine,
     chat: Chat,
     format: ExportFormat,
-    state: State,
+    /// Callers that share an export get its pieces in turn.
+    state: tokio::sync::Mutex<State>,
 }
 
 enum State {
@@ -84,7 +85,7 @@ impl Engine {
     pub async fn export(&self, who: &Who, chat_id: ChatId, format: ExportFormat) -> Result<Export> {
         self.inner.ensure_open()?;
         let chat = self.chat(who, chat_id).await?;
-        Ok(Export { engine: self.clone(), chat, format, state: State::Fresh })
+        Ok(Export { engine: self.clone(), chat, format, state: State::Fresh.into() })
     }
 
     /// Makes a chat of an exported JSON document. The chat and its messages get ids of their own, so that a document can
@@ -142,18 +143,18 @@ impl Export {
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`, `ENGINE_CLOSED`. An error ends the export.
-    pub async fn next(&mut self) -> Result<Option<String>> {
+    pub async fn next(&self) -> Result<Option<String>> {
         self.engine.inner.ensure_open()?;
-        if matches!(self.state, State::Fresh) {
-            self.state = self.begin().await?;
-        }
-        let State::Messages(span, writer) = std::mem::replace(&mut self.state, State::Ended) else {
-            return Ok(None);
+        let mut state = self.state.lock().await;
+        let (span, writer) = match std::mem::replace(&mut *state, State::Ended) {
+            State::Fresh => self.begin().await?,
+            State::Messages(span, writer) => (span, writer),
+            State::Ended => return Ok(None),
         };
         let (span, mut writer) = self.piece(span, writer).await?;
         let piece = std::mem::take(writer.written());
         if let Some(span) = span {
-            self.state = State::Messages(span, writer);
+            *state = State::Messages(span, writer);
         } else if let Writer::Json(json) = &mut writer {
             json.finish().map_err(unwritable)?;
             return Ok(Some(piece + &std::mem::take(json.sink())));
@@ -165,7 +166,7 @@ impl Export {
     ///
     /// # Errors
     /// As [`Export::next`].
-    pub async fn text(mut self) -> Result<String> {
+    pub async fn text(self) -> Result<String> {
         let mut text = String::new();
         while let Some(piece) = self.next().await? {
             text.push_str(&piece);
@@ -173,14 +174,14 @@ impl Export {
         Ok(text)
     }
 
-    async fn begin(&self) -> Result<State> {
+    async fn begin(&self) -> Result<(MessageSpan, Writer)> {
         let (chat, store) = (&self.chat, &self.engine.inner.store);
         let at = self.engine.inner.clock.now().to_string();
         match &self.format {
             ExportFormat::Json => {
                 let span = store.message_span(chat.id, usize::MAX).await?;
                 let writer = JsonWriter::new(String::new(), &chat.id.to_string(), chat.title.as_deref(), &at);
-                Ok(State::Messages(span, Writer::Json(writer.map_err(unwritable)?)))
+                Ok((span, Writer::Json(writer.map_err(unwritable)?)))
             }
             ExportFormat::Markdown(language, labels) => {
                 let span = store.message_span(chat.id, MAX_EXPORTED_MESSAGES).await?;
@@ -197,7 +198,7 @@ impl Export {
                         exported_at: &at,
                     })
                     .map_err(unwritable)?;
-                Ok(State::Messages(span, Writer::Markdown(Box::new(writer))))
+                Ok((span, Writer::Markdown(Box::new(writer))))
             }
         }
     }

@@ -167,8 +167,7 @@ async fn messages_are_visited_in_order_and_within_their_span(store: TestStore, c
                 if rows.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             store.visit_messages(&span, fields, visitor).await.unwrap();
-            let rows = std::mem::take(&mut *rows.lock().unwrap());
-            rows
+            std::mem::take(&mut *rows.lock().unwrap())
         }
     };
     let span = store.message_span(chat_id, 7).await.unwrap();

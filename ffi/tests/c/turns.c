@@ -6,6 +6,60 @@
 
 #include "harness.h"
 
+/* A chat made of a JSON export of two messages. */
+static void an_export_comes_in_pieces_and_makes_a_chat_again(void) {
+    turnkeep_engine *engine = open_engine("sqlite::memory:", NULL);
+    struct text document = {0}, params = {0};
+    add(&document, "{\"format\":\"turnkeep-chat\",\"version\":1,\"chat\":{\"id\":\"c\",\"title\":\"T\"},\"messages\":[");
+    for (int i = 0; i < 1000; i++) {
+        add(&document, "%s{\"role\":\"user\",\"content\":\"message %d ", i > 0 ? "," : "", i);
+        for (int j = 0; j < 20; j++) add(&document, "0123456789");
+        add(&document, "\"}");
+    }
+    add(&document, "]}");
+    add(&params, "{\"workspaceId\":\"w\",\"userId\":\"u\",\"document\":");
+    add_json(&params, document.data);
+    add(&params, "}");
+    turnkeep_bytes result = {0};
+    turnkeep_error *error = NULL;
+    REQUIRE(turnkeep_chat_import(engine, params.data, strlen(params.data), &result, &error) == TURNKEEP_OK);
+    char *chat = string_field((const char *)result.data, "id");
+    turnkeep_bytes_free(&result);
+
+    struct text of_chat = {0};
+    add(&of_chat, "{\"workspaceId\":\"w\",\"userId\":\"u\",\"chatId\":\"%s\"}", chat);
+    turnkeep_export *export = NULL;
+    REQUIRE(turnkeep_export_open(engine, of_chat.data, strlen(of_chat.data), &export, &error) == TURNKEEP_OK);
+    struct text markdown = {0};
+    int pieces = 0;
+    turnkeep_status status;
+    while ((status = turnkeep_export_next(export, &result, &error)) == TURNKEEP_OK) {
+        add(&markdown, "%.*s", (int)result.len, (const char *)result.data);
+        turnkeep_bytes_free(&result);
+        pieces++;
+    }
+    REQUIRE(status == TURNKEEP_DONE && pieces > 2);
+    REQUIRE(turnkeep_export_next(export, &result, &error) == TURNKEEP_DONE);
+    REQUIRE_IN_ORDER(markdown.data, "# T", chat, "- Messages: 1000", "## 1. You", "message 0 ", "## 1000. You",
+                     "message 999 ");
+    turnkeep_export_free(export);
+
+    /* One that is not read to its end, and what goes wrong. */
+    REQUIRE(turnkeep_export_open(engine, of_chat.data, strlen(of_chat.data), &export, &error) == TURNKEEP_OK);
+    turnkeep_export_free(export);
+    turnkeep_export_free(NULL);
+    REQUIRE_ERROR(turnkeep_export_next(NULL, &result, &error), &error, TURNKEEP_INVALID_INPUT, "export");
+    const char *nobody = "{\"workspaceId\":\"w\",\"userId\":\"u2\",\"chatId\":\"01a2052e-08df-745a-b3b9-43ac3431e4d5\"}";
+    REQUIRE_ERROR(turnkeep_export_open(engine, nobody, strlen(nobody), &export, &error), &error, TURNKEEP_NOT_FOUND,
+                  "NOT_FOUND");
+    free(chat);
+    text_free(&document);
+    text_free(&params);
+    text_free(&of_chat);
+    text_free(&markdown);
+    turnkeep_engine_free(engine);
+}
+
 static void a_turn_gives_its_chunks_and_leaves_its_rows(void) {
     struct text script = {0};
     answer_begin(&script);
@@ -391,6 +445,7 @@ static void readers_of_one_turn_share_its_chunks(void) {
 int main(void) {
     static const struct test tests[] = {
         TEST(a_turn_gives_its_chunks_and_leaves_its_rows),
+        TEST(an_export_comes_in_pieces_and_makes_a_chat_again),
         TEST(outputs_of_a_turn_must_not_be_null),
         TEST(waiting_ends_when_the_time_is_up),
         TEST(a_stop_keeps_what_there_was),
