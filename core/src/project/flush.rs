@@ -66,7 +66,7 @@ struct TraceEntry<'a> {
     output: Option<Json>,
 }
 
-/// The row that the engine writes for the steps of its log: as [`flush_assistant`], with step boundaries, reasoning,
+/// The row that the engine writes for the steps of its log: as [`super::flush_assistant`], with step boundaries, reasoning,
 /// provider metadata and the real error texts kept.
 pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra) -> AssistantFlush {
     let content = steps.iter().flat_map(|step| step.parts.iter().filter_map(Part::as_text)).collect();
