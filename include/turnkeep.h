@@ -592,7 +592,7 @@ void turnkeep_export_free(struct turnkeep_export *export_);
  * A new chat made of a JSON export, as JSON. Chat and messages get ids of their own. `params` is {"workspaceId",
  * "userId", "document"}, the document being a string. `result` is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT with the path of the field, such as "document.messages[3].role"; STORE_UNAVAILABLE,
+ * Errors: INVALID_INPUT with the path of the field, such as "document.chat.id"; STORE_UNAVAILABLE,
  * ENGINE_CLOSED. In every case nothing is left behind.
  *
  * The caller sees to it that:

@@ -92,7 +92,7 @@ pub unsafe extern "C" fn turnkeep_export_free(export: *mut Export) {
 /// A new chat made of a JSON export, as JSON. Chat and messages get ids of their own. `params` is {"workspaceId",
 /// "userId", "document"}, the document being a string. `result` is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT with the path of the field, such as "document.messages[3].role"; STORE_UNAVAILABLE,
+/// Errors: INVALID_INPUT with the path of the field, such as "document.chat.id"; STORE_UNAVAILABLE,
 /// ENGINE_CLOSED. In every case nothing is left behind.
 ///
 /// # Safety

@@ -81,12 +81,18 @@ turnkeep.parseChatJson(document).rows[0]?.role.trim();
 turnkeep.buildChatMarkdown({ title: 't', chatId: 'c', rows, lang: 'ru', labels: { tools: { t: 'T' } } }).trim();
 const language: 'en' | 'ru' = turnkeep.normalizeLang('ru');
 turnkeep.buildSystemPrompt({ openedPage: { id: 'p' }, extraRules: ['be kind'] }).trim();
-const titles: string[] = [
+const titles: (string | null)[] = [
   turnkeep.cleanChatTitle('t'),
-  turnkeep.chatTitlePrompt('t'),
-  turnkeep.pageTitlePrompt('t'),
+  turnkeep.chatTitlePrompt('t').system,
+  turnkeep.pageTitlePrompt('t').prompt,
   turnkeep.cleanGeneratedTitle('t'),
 ];
+async function exported(engine: turnkeep.Engine, who: { workspaceId: string; userId: string }): Promise<string> {
+  const chat = await engine.chats.import({ ...who, document: await Promise.resolve('{}') });
+  const pieces: Buffer[] = [];
+  for await (const piece of engine.chats.exportStream({ ...who, chatId: chat.id, format: 'json' })) pieces.push(piece);
+  return Buffer.concat(pieces).toString('utf8');
+}
 turnkeep.prepareAgentStep(19, 'system')?.system.trim();
 turnkeep.describeProviderError(new Error('x'), 'fallback').trim();
 const fatal: boolean = turnkeep.isFatalProviderError({ statusCode: 401 });
@@ -107,7 +113,7 @@ const names: string[] = [
 const degenerate: boolean = turnkeep.isDegenerateOutput(turnkeep.truncateDegenerateOutput('t'));
 turnkeep.trimHistory([{ role: 'user' }], { budgetTokens: 5 }).messages[0]?.role.trim();
 turnkeep.toView({ headers: { a: 'b' } });
-void [parts, small, role, language, titles, fatal, names, degenerate];
+void [exported, parts, small, role, language, titles, fatal, names, degenerate];
 
 // @ts-expect-error a status of runs, not of messages
 turnkeep.flushAssistant(steps, '', 'succeeded');
