@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(field("resolveAudioFormat", r#"{"mime":null}"#), "mime");
     }
 
+    /// Defect 27 of the servers that this replaces: a broken allowlist allowed everything.
     #[test]
     fn servers() {
         let server = |member: &str| {

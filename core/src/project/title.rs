@@ -360,6 +360,7 @@ mod tests {
         assert_eq!(clean_chat_title(&cut), Some("x".repeat(119).as_str()));
     }
 
+    /// so did the tags of thinking;
     #[test]
     fn thinking_goes() {
         for text in [
@@ -421,6 +422,7 @@ mod tests {
         }
     }
 
+    /// Defect 24 of the servers that this replaces: quotes, here of any script, stayed in titles;
     #[test]
     fn quotes_of_any_script_go() {
         for text in [
@@ -453,6 +455,7 @@ mod tests {
         assert_eq!(clean_generated_title("'It's here'"), "It's here");
     }
 
+    /// and line breaks, and half a surrogate pair at the cut.
     #[test]
     fn one_line_one_stop_less_and_short() {
         assert_eq!(clean_generated_title(" Trip\r\n plan. "), "Trip plan");

@@ -327,6 +327,7 @@ mod tests {
     }
 
     proptest! {
+        /// Defect 25 of the servers that this replaces: histories were counted in rows, not in tokens.
         #[test]
         fn the_rules_hold(sizes in proptest::collection::vec(0_usize..3000, 0..30), budget in 1_u64..4000,
             keep_turns in 1_usize..4, counted in proptest::option::of(0_u64..20_000), with_system: bool) {

@@ -318,6 +318,7 @@ mod tests {
         }
     }
 
+    /// Defect 14 of the servers that this replaces.
     #[test]
     fn what_the_old_guard_let_through_is_refused() {
         for (text, expected) in [
