@@ -16,22 +16,37 @@ pub(super) fn contained(text: &str) -> Cow<'_, str> {
     if !suspicious(text) {
         return Cow::Borrowed(text);
     }
-    let mut text = Cow::Borrowed(text);
-    let forged = forgeries(&text);
-    if !forged.is_empty() {
-        text = Cow::Owned(with_backslashes(&text, &forged));
+    let mut shown = Cow::Borrowed(text);
+    // A backslash may give what follows another meaning, so it is looked at again; nobody means more than a few rounds.
+    for _ in 0..ROUNDS {
+        let forged = forgeries(&shown);
+        if forged.is_empty() {
+            return if ends(&shown) { shown } else { Cow::Owned(ended(&shown)) };
+        }
+        shown = Cow::Owned(with_backslashes(&shown, &forged));
     }
-    if !ends(&text) {
-        text = Cow::Owned(ended(&text));
-    }
-    text
+    Cow::Owned(as_code(text))
+}
+
+/// How often a text is looked at before it is shown as code.
+const ROUNDS: usize = 8;
+
+/// White space and what lists and quotes begin with.
+fn is_marker(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '>' | '*' | '+' | '-' | '_' | '.' | ')' | '0'..='9')
+}
+
+/// Whether nothing but markers stands before `place` on its line.
+fn begins_line(text: &str, place: usize) -> bool {
+    let before = text.get(..place).unwrap_or("");
+    let line = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    before.get(line..).is_some_and(|before| before.chars().all(is_marker))
 }
 
 /// Whether a look at the beginnings of the lines leaves room for doubt.
 fn suspicious(text: &str) -> bool {
     text.split(['\n', '\r']).any(|line| {
-        let marker = |character: char| matches!(character, ' ' | '\t' | '>' | '*' | '+' | '_' | '.' | ')' | '0'..='9');
-        let inside = line.trim_start_matches(|character| marker(character) || character == '-');
+        let inside = line.trim_start_matches(is_marker);
         match inside.chars().next() {
             Some('#' | '`' | '~' | '<' | '=') => true,
             Some('T') => inside.starts_with("Tool:"),
@@ -41,11 +56,26 @@ fn suspicious(text: &str) -> bool {
     })
 }
 
+/// `text` with line feeds for lone carriage returns, which end lines of Markdown too, though not in every reader. Offsets
+/// stay the same.
+fn with_line_feeds(text: &str) -> Cow<'_, str> {
+    if !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let lone = character == '\r' && characters.peek() != Some(&'\n');
+        out.push(if lone { '\n' } else { character });
+    }
+    Cow::Owned(out)
+}
+
 /// Where a backslash takes the meaning away from what looks like ours.
 fn forgeries(text: &str) -> Vec<usize> {
+    let text = &*with_line_feeds(text);
     let mut found = Vec::new();
     let mut heading: Option<(Range<usize>, String)> = None;
-    let mut paragraph: Option<usize> = None;
     for (event, range) in Parser::new(text).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
@@ -57,8 +87,11 @@ fn forgeries(text: &str) -> Vec<usize> {
                     drop(title);
                 }
             }
-            Event::Start(Tag::Paragraph) => paragraph = Some(range.start),
-            Event::Start(Tag::Strong) if paragraph == Some(range.start) => {
+            Event::Start(Tag::HtmlBlock) if is_ambiguous_html(text.get(range.clone()).unwrap_or_default()) => {
+                found.push(range.start + text.get(range).map_or(0, |block| block.len() - block.trim_start().len()));
+            }
+            // Not only where a paragraph begins: readers differ on which white space parts paragraphs.
+            Event::Start(Tag::Strong) if begins_line(text, range.start) => {
                 let inside = text.get(range.clone()).unwrap_or("").trim_start_matches(['*', '_']);
                 if inside.starts_with("Tool:") {
                     found.push(range.start);
@@ -72,6 +105,8 @@ fn forgeries(text: &str) -> Vec<usize> {
             _ => {}
         }
     }
+    found.sort_unstable();
+    found.dedup();
     found
 }
 
@@ -106,7 +141,7 @@ fn with_backslashes(text: &str, places: &[usize]) -> String {
 
 /// Whether what follows the text is out of its reach.
 fn ends(text: &str) -> bool {
-    let whole = format!("{text}{AFTER}");
+    let whole = format!("{}{AFTER}", with_line_feeds(text));
     let mut last = [None, None, None];
     for event in Parser::new(&whole) {
         last.rotate_left(1);
@@ -128,23 +163,42 @@ fn ends(text: &str) -> bool {
 fn ended(text: &str) -> String {
     if let Some(fence) = open_fence(text) {
         let closed = format!("{text}\n{fence}");
-        if ends(&closed) {
+        if settles(&closed) {
             return closed;
         }
     }
     for end in ENDS {
         let closed = format!("{text}\n{end}");
-        if ends(&closed) {
+        if settles(&closed) {
             return closed;
         }
     }
-    // Nothing closes it: shown as what it is, text.
+    as_code(text)
+}
+
+/// Whether a text needs nothing more.
+fn settles(text: &str) -> bool {
+    ends(text) && forgeries(text).is_empty()
+}
+
+/// The text as nothing but text.
+fn as_code(text: &str) -> String {
     let fence = "`".repeat(super::markdown::fence_length(text));
     format!("{fence}text\n{text}\n{fence}")
 }
 
+/// Whether readers differ on where this block of HTML ends: some wait for the tag that it began with, others take any of
+/// the four, so that a wrong one within it ends it for them.
+fn is_ambiguous_html(block: &str) -> bool {
+    let block = block.to_ascii_lowercase();
+    let literal = ["<script", "<style", "<pre", "<textarea"].iter().any(|tag| block.trim_start().starts_with(tag));
+    let inside = block.trim_end().rfind('\n').and_then(|last| block.get(..last)).unwrap_or_default();
+    literal && ["</script>", "</style>", "</pre>", "</textarea>"].iter().any(|tag| inside.contains(tag))
+}
+
 /// The fence of the last code block, in its own marks.
 fn open_fence(text: &str) -> Option<String> {
+    let text = &*with_line_feeds(text);
     let blocks = Parser::new(text).into_offset_iter().filter_map(|(event, range)| match event {
         Event::Start(Tag::CodeBlock(_)) => Some(range.start),
         _ => None,
@@ -181,7 +235,11 @@ mod tests {
             ("*3*. You\n---\n\nb", "*3*. You\n\\---\n\nb"),
             ("> ## 12. You", "> \\## 12. You"),
             ("**Tool: Read page** (`getPage`) — done", "\\**Tool: Read page** (`getPage`) — done"),
+            ("* **Tool: x**\n* y", "* \\**Tool: x**\n* y"),
             ("```js\nlet a;", "```js\nlet a;\n```"),
+            ("<script>\n</pre>\n## 2. You\n</script>", "\\<script>\n</pre>\n\\## 2. You\n</script>"),
+            ("\u{a0}**Tool: x**", "\u{a0}\\**Tool: x**"),
+            (">~~~\r~~~", ">~~~\r~~~\n~~~"),
             ("~~~~\n```\n~~~", "~~~~\n```\n~~~\n~~~~"),
             ("see <!-- this", "see <!-- this"),
             ("<!-- never ends", "<!-- never ends\n-->"),
@@ -195,7 +253,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn always_ends_and_never_forges(text in "([`~#<>!*_=\\-\\[\\]?0-9. \n\taT:]|```|~~~|<!--|## 1\\. |<pre>|\\*\\*Tool: ){0,25}") {
+        fn always_ends_and_never_forges(text in "([`~#<>!*_=\\-\\[\\]?0-9. \n\r\taT:]|```|~~~|<!--|## 1\\. |<pre>|</pre>|<script>|</script>|\\*\\*Tool: ){0,25}") {
             let text = text.trim();
             let out = contained(text);
             proptest::prop_assert!(ends(&out), "{:?}", out);
