@@ -30,6 +30,7 @@ pub(crate) fn structure(document: &str) -> (usize, usize, Vec<String>) {
                 }
                 paragraph.push_str(&text);
             }
+            Event::SoftBreak | Event::HardBreak => strong.iter_mut().for_each(|shown| shown.push(' ')),
             _ => {}
         }
     }
