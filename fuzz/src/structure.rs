@@ -7,6 +7,8 @@ pub(crate) fn structure(document: &str) -> (usize, usize, Vec<String>) {
     let (mut messages, mut tools, mut blocks) = (0, 0, Vec::new());
     let (mut heading, mut code, mut strong): (Option<String>, Option<String>, Option<String>) = (None, None, None);
     let mut paragraph = String::new();
+    // Whether a paragraph has begun and shows nothing yet.
+    let mut fresh = false;
     for event in Parser::new(document) {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => heading = Some(String::new()),
@@ -15,8 +17,12 @@ pub(crate) fn structure(document: &str) -> (usize, usize, Vec<String>) {
                     messages += usize::from(heading.starts_with(&format!("{}. ", messages + 1)));
                 }
             }
-            Event::Start(Tag::Paragraph) => paragraph.clear(),
-            Event::Start(Tag::Strong) if paragraph.is_empty() => strong = Some(String::new()),
+            Event::Start(Tag::Paragraph) => {
+                fresh = true;
+                paragraph.clear();
+            }
+            Event::End(TagEnd::Paragraph) => fresh = false,
+            Event::Start(Tag::Strong) if fresh => strong = Some(String::new()),
             Event::End(TagEnd::Strong) => {
                 tools += usize::from(strong.take().is_some_and(|strong| strong.starts_with("Tool: ")));
             }
@@ -28,6 +34,7 @@ pub(crate) fn structure(document: &str) -> (usize, usize, Vec<String>) {
                 for open in [&mut heading, &mut code, &mut strong].into_iter().flatten() {
                     open.push_str(&text);
                 }
+                fresh &= text.is_empty();
                 paragraph.push_str(&text);
             }
             Event::SoftBreak | Event::HardBreak => strong.iter_mut().for_each(|shown| shown.push(' ')),

@@ -72,6 +72,7 @@ fn forgeries(text: &str) -> Vec<usize> {
                 }
             }
             Event::Start(Tag::Paragraph) => fresh = true,
+            Event::End(TagEnd::Paragraph) => fresh = false,
             Event::Start(Tag::Strong) if fresh && strong.is_none() => strong = Some((range.start, String::new())),
             Event::End(TagEnd::Strong) => {
                 if let Some((start, _)) = strong.take().filter(|(_, shown)| shown.starts_with("Tool:")) {
