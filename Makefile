@@ -8,10 +8,16 @@ CARGO := cargo
 JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.mjs" "tests/**/*.mjs" "scripts/*.cjs"
 VENV := target/venv
 PYTHON := $(VENV)/bin/python
+# `make fuzz SANITIZER=address` needs the nightly toolchain; coverage alone does not.
+SANITIZER := none
+FUZZ := CARGO_PROFILE_RELEASE_LTO=off $(CARGO) $(if $(filter-out none,$(SANITIZER)),+nightly) fuzz
+FUZZ_BUILD := --sanitizer $(SANITIZER) --features libfuzzer
+TARGETS = $(shell $(CARGO) fuzz list)
+SECONDS := 3600
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench clean node python ffi build npm header
+.PHONY: help demo test lint bench fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +51,14 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
 	@scripts/need.sh cargo cc
 	$(CARGO) bench --locked -p turnkeep
+
+fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
+	@scripts/need.sh cargo cargo-fuzz g++
+	@for target in $(TARGETS); do \
+		mkdir -p target/fuzz/$$target fuzz/regressions/$$target; \
+		$(FUZZ) run $(FUZZ_BUILD) $$target target/fuzz/$$target fuzz/corpus/$$target fuzz/regressions/$$target -- \
+			-dict=fuzz/words.dict -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=4096; \
+	done
 
 node: ## The npm package, in bindings-node/
 	@scripts/need.sh cargo node cc

@@ -200,7 +200,8 @@ pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a str, whole: &str) -> R
         match (path, problem) {
             ("", JsonProblem::Missing(field)) => Error::invalid(field, "is missing"),
             (path, JsonProblem::Missing(field)) => Error::invalid(format!("{path}.{field}"), "is missing"),
-            ("", JsonProblem::Other(problem)) => Error::invalid(whole, problem),
+            // In what is not JSON anything may stand where a field's name should.
+            (_, JsonProblem::NotJson(problem)) | ("", JsonProblem::Other(problem)) => Error::invalid(whole, problem),
             (path, JsonProblem::Other(problem)) => Error::invalid(path, problem),
         }
     })?;
@@ -210,23 +211,25 @@ pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a str, whole: &str) -> R
 
 enum JsonProblem {
     Missing(String),
+    NotJson(&'static str),
     Other(&'static str),
 }
 
 /// serde's own words may quote the value, which may be a key or a prompt; only what kind of problem it is goes on.
 fn describe_json_problem(error: &serde_json::Error) -> JsonProblem {
     use serde_json::error::Category;
-    JsonProblem::Other(match error.classify() {
-        Category::Syntax | Category::Eof => "is not valid JSON",
-        Category::Io => "cannot be read",
+    match error.classify() {
+        Category::Syntax | Category::Eof => JsonProblem::NotJson("is not valid JSON"),
+        Category::Io => JsonProblem::NotJson("cannot be read"),
         Category::Data => {
             let text = error.to_string();
             if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
                 return JsonProblem::Missing(field.to_owned());
             }
-            if text.starts_with("unknown field") { "is not a known field" } else { "has the wrong type or value" }
+            let unknown = text.starts_with("unknown field");
+            JsonProblem::Other(if unknown { "is not a known field" } else { "has the wrong type or value" })
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -249,6 +252,14 @@ mod tests {
     fn internal_errors_have_an_id() {
         let id = |error: Error| error.details()["id"].as_str().unwrap().to_owned();
         assert_ne!(id(Error::internal("a")), id(Error::internal("a")));
+    }
+
+    #[test]
+    fn what_is_not_json_is_not_repeated() {
+        for text in [r#"{"a":"He said "secret": x"}"#, r#"{"secret":"#, r#"{"a":{"secret":[}}"#] {
+            let error = from_json::<serde_json::Value>(text, "arguments").unwrap_err();
+            assert_eq!(error.to_string(), "INVALID_INPUT: arguments: is not valid JSON", "{text}");
+        }
     }
 
     #[test]

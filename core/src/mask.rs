@@ -39,7 +39,10 @@ pub const MASK: &str = "***";
 /// Replaces the given secrets, and everything that looks like a key, a token or a password, by `***`.
 pub fn mask_secrets(text: &str, secrets: &[&str]) -> String {
     let mut masked = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    // The longest first: one that another begins with would leave the other's end.
+    let mut secrets: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
         masked = masked.replace(secret, MASK);
     }
     let mut spans = named_values(&masked);
@@ -75,8 +78,8 @@ fn prefixed(text: &str, spans: &mut Vec<(usize, usize)>) {
             let rest = text.get(start..).unwrap_or_default();
             let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*')));
             let length = length.unwrap_or(rest.len());
-            let before = text.get(..from + at).and_then(|before| before.chars().next_back());
-            let inside_word = before.is_some_and(|c| c.is_ascii_alphanumeric());
+            let before = text.get(..from + at).unwrap_or_default();
+            let inside_word = before.ends_with(|c: char| c.is_ascii_alphanumeric()) && !ends_in_escape(before);
             from = if length >= *least && !inside_word {
                 spans.push((start, start + length));
                 start + length
@@ -84,6 +87,18 @@ fn prefixed(text: &str, spans: &mut Vec<(usize, usize)>) {
                 start
             };
         }
+    }
+}
+
+/// Whether the text ends in an escape of JSON or of a URL, whose letters belong to no word.
+fn ends_in_escape(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match bytes {
+        [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+        [.., b'\\', b'u', a, b, c, d] => hexadecimal(&[*a, *b, *c, *d]),
+        [.., b'%', high, low] => hexadecimal(&[*high, *low]),
+        _ => false,
     }
 }
 
@@ -204,10 +219,20 @@ mod tests {
             "API key: SECRET0123456789",
             "key-SECRET12345678",
             "got ya29.SECRET12345678",
+            r#"{"message":"Incorrect key:\nsk-SECRET12345678"}"#,
+            r#"{"message":"Incorrect key \u0027sk-SECRET12345678\u0027"}"#,
+            "https://a.example/v1?q=%22sk-SECRET12345678%22",
         ] {
             let masked = mask_secrets(text, &[]);
             assert!(!masked.contains("SECRET") && masked.contains(MASK), "{text} became {masked}");
             assert_eq!(mask_secrets(&masked, &[]), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_two_secrets_neither_leaves_its_end() {
+        for secrets in [["abcdefgh", "abcdefgh-SECRET"], ["abcdefgh-SECRET", "abcdefgh"]] {
+            assert_eq!(mask_secrets("a abcdefgh-SECRET b abcdefgh", &secrets), "a *** b ***");
         }
     }
 

@@ -45,6 +45,12 @@ fn begins_line(text: &str, place: usize) -> bool {
 
 /// Whether a look at the beginnings of the lines leaves room for doubt.
 fn suspicious(text: &str) -> bool {
+    // Bold text that reads `Tool:`, be it with marks, tags or escapes in between.
+    let has = |mark: char| text.contains(mark);
+    let bold = text.contains("**") || text.contains("__");
+    if bold && (has('&') || (has('T') && has(':'))) {
+        return true;
+    }
     text.split(['\n', '\r']).any(|line| {
         let inside = line.trim_start_matches(is_marker);
         match inside.chars().next() {
@@ -76,30 +82,45 @@ fn forgeries(text: &str) -> Vec<usize> {
     let text = &*with_line_feeds(text);
     let mut found = Vec::new();
     let mut heading: Option<(Range<usize>, String)> = None;
+    let mut strong: Option<(usize, String)> = None;
+    // Whether a paragraph or an item has begun and shows nothing yet.
+    let mut fresh = false;
     for (event, range) in Parser::new(text).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
                 heading = Some((range, String::new()));
             }
             Event::End(TagEnd::Heading(_)) => {
-                if let Some((range, title)) = heading.take().filter(|(_, title)| is_numbered(title)) {
+                if let Some((range, _)) = heading.take().filter(|(_, title)| is_numbered(title)) {
                     found.push(mark_of_heading(text, range));
-                    drop(title);
                 }
             }
             Event::Start(Tag::HtmlBlock) if is_ambiguous_html(text.get(range.clone()).unwrap_or_default()) => {
                 found.push(range.start + text.get(range).map_or(0, |block| block.len() - block.trim_start().len()));
             }
+            Event::Start(Tag::Paragraph | Tag::Item) => fresh = true,
+            Event::End(TagEnd::Paragraph | TagEnd::Item) => fresh = false,
             // Not only where a paragraph begins: readers differ on which white space parts paragraphs.
-            Event::Start(Tag::Strong) if begins_line(text, range.start) => {
-                let inside = text.get(range.clone()).unwrap_or("").trim_start_matches(['*', '_']);
-                if inside.starts_with("Tool:") {
-                    found.push(range.start);
+            Event::Start(Tag::Strong) if strong.is_none() && (fresh || begins_line(text, range.start)) => {
+                strong = Some((range.start, String::new()));
+            }
+            Event::End(TagEnd::Strong) => {
+                if let Some((start, _)) = strong.take().filter(|(_, shown)| shown.trim_start().starts_with("Tool:")) {
+                    found.push(start);
                 }
             }
             Event::Text(piece) | Event::Code(piece) => {
-                if let Some((_, title)) = &mut heading {
-                    title.push_str(&piece);
+                fresh &= piece.trim().is_empty();
+                if let Some((_, shown)) = &mut heading {
+                    shown.push_str(&piece);
+                }
+                if let Some((_, shown)) = &mut strong {
+                    shown.push_str(&piece);
+                }
+            }
+            Event::SoftBreak | Event::HardBreak => {
+                if let Some((_, shown)) = &mut strong {
+                    shown.push(' ');
                 }
             }
             _ => {}
@@ -236,6 +257,11 @@ mod tests {
             ("> ## 12. You", "> \\## 12. You"),
             ("**Tool: Read page** (`getPage`) — done", "\\**Tool: Read page** (`getPage`) — done"),
             ("* **Tool: x**\n* y", "* \\**Tool: x**\n* y"),
+            ("**T<b>ool: x** (`x`) — done", "\\**T<b>ool: x** (`x`) — done"),
+            ("**&#84;ool: x**", "\\**&#84;ool: x**"),
+            ("**`Tool: x`**", "\\**`Tool: x`**"),
+            ("***Tool: x***", "*\\**Tool: x***"),
+            ("<b></b>__Tool\\: x__", "<b></b>\\__Tool\\: x__"),
             ("```js\nlet a;", "```js\nlet a;\n```"),
             ("<script>\n</pre>\n## 2. You\n</script>", "\\<script>\n</pre>\n\\## 2. You\n</script>"),
             ("\u{a0}**Tool: x**", "\u{a0}\\**Tool: x**"),
@@ -253,7 +279,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn always_ends_and_never_forges(text in "([`~#<>!*_=\\-\\[\\]?0-9. \n\r\taT:]|```|~~~|<!--|## 1\\. |<pre>|</pre>|<script>|</script>|\\*\\*Tool: ){0,25}") {
+        fn always_ends_and_never_forges(text in "([`~#<>!*_=\\-\\[\\]?0-9. \n\r\taT:]|```|~~~|<!--|## 1\\. |<pre>|</pre>|<script>|</script>|<b>|&#84;|ool: |\\*\\*Tool: ){0,25}") {
             let text = text.trim();
             let out = contained(text);
             proptest::prop_assert!(ends(&out), "{:?}", out);

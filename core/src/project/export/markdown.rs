@@ -139,7 +139,8 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         let title = title.filter(|title| !title.is_empty());
         let title = title.as_deref().or(self.labels.untitled.as_deref()).unwrap_or_default();
         write!(self.out, "# {title}\n\n- Chat ID: `{}`", head.chat_id.replace(LINE_ENDS, " "))?;
-        write!(self.out, "\n- Exported: {}\n- Messages: {}", head.exported_at, head.messages)?;
+        let exported_at = head.exported_at.replace(LINE_ENDS, " ");
+        write!(self.out, "\n- Exported: {exported_at}\n- Messages: {}", head.messages)?;
         if head.total_tokens.0.as_f64() > 0.0 {
             write!(self.out, "\n- Total tokens: {}", head.total_tokens.0.as_str())?;
         }
@@ -235,13 +236,14 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
             _ => "running",
         };
         let line = if name.contains(LINE_ENDS) { Cow::Owned(one_line(&name)) } else { Cow::Borrowed(name.as_str()) };
-        match self.labels.tools.get(&name) {
-            Some(label) => write!(self.out, "\n\n**Tool: {label}**")?,
-            None => {
-                let label = self.labels.ran_tool.as_deref().unwrap_or_default().replace("{name}", &inline(&line));
-                write!(self.out, "\n\n**Tool: {label}**")?;
-            }
-        }
+        let label = match self.labels.tools.get(&name) {
+            Some(label) => Cow::Borrowed(label.as_str()),
+            None => self.labels.ran_tool.as_deref().unwrap_or_default().replace("{name}", &inline(&line)).into(),
+        };
+        // Bold text ends with its last word: after a blank the marks would be no more than asterisks. A tool without a
+        // name stays as it has always stood.
+        let label = if name.is_empty() { label.as_ref() } else { label.trim_end() };
+        write!(self.out, "\n\n**Tool: {label}**")?;
         write!(self.out, " ({}) — {state}", code_span(&line))?;
         self.fenced("Input:", part.input)?;
         self.fenced("Output:", part.output)?;
@@ -560,6 +562,22 @@ mod tests {
         assert!(document.contains("**Tool: Ran tool constructor** (`constructor`) — running"));
         assert!(document.contains("**Tool: Ran tool __proto__** (`__proto__`) — running"));
         assert_eq!(structure(&document), (1, 3, Vec::new()));
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_blank_is_a_tool_like_any_other() {
+        let rows =
+            json!([{"metadata": {"parts": [{"type": "tool- "}, {"type": "tool-a\u{85}"}, {"type": "tool-b "}]}}]);
+        let document = export(&rows, Language::English);
+        assert!(document.contains("**Tool: Ran tool** (` `)") && document.contains("**Tool: Ran tool b** (`b `)"));
+        assert_eq!(structure(&document), (1, 3, Vec::new()));
+    }
+
+    #[test]
+    fn the_time_of_an_export_is_one_line() {
+        let document =
+            build_chat_markdown(None, "c", &[], &Labels::builtin(Language::English), "a\n\n## 1. You\r\n<pre>");
+        assert!(document.contains("\n- Exported: a  ## 1. You  <pre>\n"));
     }
 
     #[test]
