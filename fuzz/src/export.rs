@@ -20,7 +20,7 @@ pub fn export(data: &[u8]) {
 }
 
 fn read(text: &str) {
-    let document = match within("parse_chat_json", text.len(), 2000, || parse_chat_json(text)) {
+    let document = match within("parse_chat_json", text.len(), 2000, || parse_chat_json(text, "text")) {
         Ok(document) => document,
         Err(error) => {
             let field = error.details().get("field").and_then(Value::as_str);
@@ -47,7 +47,7 @@ fn round_trip(chat_id: &str, title: Option<&str>, at: &str, rows: &[&str]) {
     let mut writer = JsonWriter::new(&mut text, chat_id, title, at).expect("a String takes everything");
     rows.iter().for_each(|row| writer.row(row).expect("a String takes everything"));
     writer.finish().expect("a String takes everything");
-    let read = parse_chat_json(&text).expect("what was written can be read");
+    let read = parse_chat_json(&text, "text").expect("what was written can be read");
     let stored = |text: &str| text.replace('\0', "\u{fffd}");
     assert_eq!(read.chat_id.0, stored(chat_id));
     assert_eq!(read.title.map(|title| title.0.into_owned()), title.map(stored));
