@@ -138,7 +138,10 @@ fn looks_like_a_key(input: &mut Input<'_>) {
     let (left, right) = (*input.pick(BEFORE), *input.pick(AFTER));
     let place = input.below(4);
     let (before, after) = (input.text(), input.rest_text());
-    if shares(&before, &key) || shares(&after, &key) {
+    // Escapes have letters of their own.
+    let around = format!("{before}{left}{prefix} {right}{after}");
+    let escaped = json!(around).to_string();
+    if [&around, &escaped, &json!(escaped).to_string()].into_iter().any(|around| shares(around, &key)) {
         return;
     }
     let text = format!("{before}{left}{prefix}{key}{right}{after}");
