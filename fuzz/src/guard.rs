@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use turnkeep::functions::call;
 use turnkeep::mask::mask_secrets;
 use turnkeep::provider::describe_http_failure;
@@ -179,8 +179,11 @@ fn url(input: &mut Input<'_>) {
     let arguments = json!({"server": {"id": "", "name": "", "transport": "http", "url": url}}).to_string();
     let shown = within("toView", arguments.len(), 4000, || call("toView", &arguments));
     let shown = shown.expect("this is a server").expect("it always answers");
-    assert_hidden(&shown, &password, "toView");
-    assert_hidden(&shown, &key, "toView");
+    // Read again, because escapes have letters of their own.
+    let shown: Value = serde_json::from_str(&shown).expect("a view is JSON");
+    let shown = shown["url"].as_str().expect("a URL is text");
+    assert_hidden(shown, &password, "toView");
+    assert_hidden(shown, &key, "toView");
 }
 
 fn own_secret(input: &mut Input<'_>) {
