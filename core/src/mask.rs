@@ -92,14 +92,11 @@ fn prefixed(text: &str, spans: &mut Vec<(usize, usize)>) {
 
 /// Whether the text ends in an escape of JSON or of a URL, whose letters belong to no word.
 fn ends_in_escape(text: &str) -> bool {
-    let bytes = text.as_bytes();
     let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
-    match bytes {
-        [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
-        [.., b'\\', b'u', a, b, c, d] => hexadecimal(&[*a, *b, *c, *d]),
-        [.., b'%', high, low] => hexadecimal(&[*high, *low]),
-        _ => false,
-    }
+    let bytes = text.as_bytes();
+    let character = matches!(bytes, [.., b'\\', b'u', a, b, c, d] if hexadecimal(&[*a, *b, *c, *d]));
+    let of_url = matches!(bytes, [.., b'%', a, b] if hexadecimal(&[*a, *b]));
+    character || of_url || matches!(bytes, [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'])
 }
 
 /// How many words after one like "key" a value is still taken for it.

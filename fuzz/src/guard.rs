@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use turnkeep::functions::call;
 use turnkeep::mask::mask_secrets;
 use turnkeep::provider::describe_http_failure;
@@ -15,10 +15,11 @@ use crate::input::Input;
 /// does not survive, nor does a piece of it.
 pub fn guard(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.below(3) {
+    match input.below(4) {
         0 => address(&input.rest_text()),
         1 => looks_like_a_key(&mut input),
-        _ => own_secret(&mut input),
+        2 => own_secret(&mut input),
+        _ => url(&mut input),
     }
 }
 
@@ -138,7 +139,10 @@ fn looks_like_a_key(input: &mut Input<'_>) {
     let (left, right) = (*input.pick(BEFORE), *input.pick(AFTER));
     let place = input.below(4);
     let (before, after) = (input.text(), input.rest_text());
-    if shares(&before, &key) || shares(&after, &key) {
+    // Escapes have letters of their own.
+    let around = format!("{before}{left}{prefix} {right}{after}");
+    let escaped = json!(around).to_string();
+    if [&around, &escaped, &json!(escaped).to_string()].into_iter().any(|around| shares(around, &key)) {
         return;
     }
     let text = format!("{before}{left}{prefix}{key}{right}{after}");
@@ -155,6 +159,31 @@ fn looks_like_a_key(input: &mut Input<'_>) {
     let shown = shown.expect("this is an error").expect("it always answers");
     assert_hidden(&shown, &key, "describeProviderError");
     assert_hidden(&describe_http_failure(status, "No", &text, &[]), &key, "describe_http_failure");
+}
+
+/// A server's URL as whoever may see the server gets it: without the password and the secret parameters in it.
+fn url(input: &mut Input<'_>) {
+    let lead = *input.pick(&["", "", " ", "\n", "\u{1} "]);
+    let scheme = *input.pick(&["https:", "http:", "HTTPS:", "ht\ttps:", "wss:"]);
+    let slashes = *input.pick(&["//", "/", "\\\\", "", "/\t/", "///"]);
+    let name = *input.pick(&["api_key", "token", "access%5Ftoken", "password", "Sig", "code", "x-auth", "to\tken"]);
+    let mark = *input.pick(&["?", "#", "?a=b&", "#a&", "?;"]);
+    let (password, key) = (body(input), body(input));
+    let (user, path, more) = (input.text(), input.text(), input.rest_text());
+    // What would end the name of the host, or the parameter, is the business of the next.
+    let user = user.replace(['/', '\\', '?', '#'], "");
+    if [&user, &path, &more].into_iter().any(|text| shares(text, &password) || shares(text, &key)) {
+        return;
+    }
+    let url = format!("{lead}{scheme}{slashes}{user}:{password}@a.example/{path}{mark}{name}={key}&{more}");
+    let arguments = json!({"server": {"id": "", "name": "", "transport": "http", "url": url}}).to_string();
+    let shown = within("toView", arguments.len(), 4000, || call("toView", &arguments));
+    let shown = shown.expect("this is a server").expect("it always answers");
+    // Read again, because escapes have letters of their own.
+    let shown: Value = serde_json::from_str(&shown).expect("a view is JSON");
+    let shown = shown["url"].as_str().expect("a URL is text");
+    assert_hidden(shown, &password, "toView");
+    assert_hidden(shown, &key, "toView");
 }
 
 fn own_secret(input: &mut Input<'_>) {

@@ -12,12 +12,12 @@ type Body = fn(&[u8]);
 
 /// The targets, and how many mutations take a few seconds each without optimization.
 const TARGETS: &[(&str, Body, usize)] = &[
-    ("json", turnkeep_fuzz::json, 3000),
-    ("functions", turnkeep_fuzz::functions, 3000),
-    ("steps", turnkeep_fuzz::steps, 3000),
-    ("export", turnkeep_fuzz::export, 3000),
-    ("sse", turnkeep_fuzz::sse, 3000),
-    ("guard", turnkeep_fuzz::guard, 3000),
+    ("json", turnkeep_fuzz::json, 30_000),
+    ("functions", turnkeep_fuzz::functions, 12_000),
+    ("steps", turnkeep_fuzz::steps, 4000),
+    ("export", turnkeep_fuzz::export, 7000),
+    ("sse", turnkeep_fuzz::sse, 10_000),
+    ("guard", turnkeep_fuzz::guard, 20_000),
 ];
 /// Mutations grow no further than this.
 const MAX_BYTES: usize = 4096;

@@ -183,8 +183,10 @@ fn masked_url(url: &str) -> String {
 }
 
 fn is_scheme(text: &str) -> bool {
+    // Clients pass blanks at the beginning by, and tabs and line ends anywhere.
+    let text = text.trim_start_matches(|c: char| c <= ' ');
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.' | b'\t' | b'\n' | b'\r'))
 }
 
 /// Whether a parameter is called like something that should not be shown.
@@ -245,6 +247,8 @@ mod tests {
             ("https://a.example/mcp?x=1&y=2#z", "https://a.example/mcp?x=1&y=2#z"),
             ("https://user:pass@a.example/mcp", "https://***@a.example/mcp"),
             ("https:\\\\user:p@ss@a.example\\@x", "https:\\\\***@a.example\\@x"),
+            (" https://user:pass@a.example/mcp", " https://***@a.example/mcp"),
+            ("\nht\ttps:/user:pass@a.example", "\nht\ttps:/***@a.example"),
             ("https://a.example/?api_key=abc&q=1", "https://a.example/?api_key=***&q=1"),
             ("https://a.example/?api%5Fk%65y=abc", "https://a.example/?api%5Fk%65y=***"),
             ("https://a.example/#access_token=abc", "https://a.example/#access_token=***"),
