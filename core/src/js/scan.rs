@@ -168,26 +168,57 @@ pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// What stands behind the backslash when a byte is escaped: a letter, `u` for six bytes, or 0 for a byte that stands as
+/// it is.
+const ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = b'u';
+        byte += 1;
+    }
+    table[0x08] = b'b';
+    table[0x09] = b't';
+    table[0x0a] = b'n';
+    table[0x0c] = b'f';
+    table[0x0d] = b'r';
+    table[0x22] = b'"';
+    table[0x5c] = b'\\';
+    table
+};
+
+fn escape_of(byte: u8) -> u8 {
+    ESCAPES.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
 /// Appends `text` as it stands between the quotes of `JSON.stringify`.
 pub(super) fn write_escaped(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        out.push_str(plain);
-        let byte = from.bytes().next().unwrap_or(0);
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            8 => out.push_str("\\b"),
-            b'\t' => out.push_str("\\t"),
-            b'\n' => out.push_str("\\n"),
-            12 => out.push_str("\\f"),
-            b'\r' => out.push_str("\\r"),
-            other => out.push_str(&format!("\\u{other:04x}")),
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = escape_of(byte);
+        if escape == 0 {
+            continue;
         }
-        rest = from.get(1..).unwrap_or("");
+        // An escaped byte is a character of its own, so both cuts are between characters.
+        out.push_str(text.get(from..at).unwrap_or(""));
+        from = at + 1;
+        out.push('\\');
+        out.push(char::from(escape));
+        if escape == b'u' {
+            out.push_str(&format!("{byte:04x}"));
+        }
     }
-    out.push_str(rest);
+    out.push_str(text.get(from..).unwrap_or(""));
+}
+
+/// How many bytes [`write_escaped`] would append.
+pub(crate) fn escaped_len(text: &str) -> usize {
+    let more = text.bytes().map(|byte| match escape_of(byte) {
+        0 => 0,
+        b'u' => 5,
+        _ => 1,
+    });
+    text.len() + more.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -211,6 +242,7 @@ mod tests {
         let (mut replaced, mut out) = (0, String::new());
         unescape(r#"a\n\/\u00e9\ud83d\ude00\ud83d\u0000\\u"#, &mut replaced, &mut out);
         assert_eq!((out.as_str(), replaced), ("a\n/é😀\u{fffd}\u{fffd}\\u", 2));
+        assert_eq!(escaped_len("a\"\\\u{1}\n\u{7f}é"), "a\\\"\\\\\\u0001\\n\u{7f}é".len());
         let mut quoted = String::new();
         write_string("a\"\\\u{1}\n\u{7f}\u{2028}é", &mut quoted);
         assert_eq!(quoted, "\"a\\\"\\\\\\u0001\\n\u{7f}\u{2028}é\"");
