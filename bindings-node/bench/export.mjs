@@ -46,7 +46,9 @@ const contenders = {
     const { buildChatMarkdown } = await import('./peer.mjs');
     const result = await timed(async (write) => {
       const chat = sqlite
-        .prepare('SELECT title FROM ai_chats WHERE id = ? AND workspace_id = ? AND creator_id = ? AND deleted_at IS NULL')
+        .prepare(
+          'SELECT title FROM ai_chats WHERE id = ? AND workspace_id = ? AND creator_id = ? AND deleted_at IS NULL',
+        )
         .get(chatId, workspaceId, userId);
       const stored = sqlite
         .prepare(
@@ -85,7 +87,9 @@ async function timed(work) {
   });
   const millis = Number(process.hrtime.bigint() - begun) / 1e6;
   // All but the time in the document, which differs from run to run.
-  const document = Buffer.concat(kept).toString().replace(/^- Exported: .*$/m, '');
+  const document = Buffer.concat(kept)
+    .toString()
+    .replace(/^- Exported: .*$/m, '');
   const digest = createHash('sha256').update(document).digest('hex');
   return { millis, first: Number(first ?? 0) / 1e6, bytes, digest };
 }
@@ -97,7 +101,9 @@ async function fill(database) {
   const sqlite = new Database(database);
   const at = '2026-01-01T00:00:00.000Z';
   sqlite
-    .prepare('INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)')
+    .prepare(
+      'INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)',
+    )
     .run(chatId, workspaceId, userId, TITLE, at, at);
   const insert = sqlite.prepare(
     `INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, status, created_at, updated_at)
@@ -110,7 +116,18 @@ async function fill(database) {
       const metadata = JSON.stringify(row.metadata);
       bytes += Buffer.byteLength(metadata);
       const user = row.role === 'user' ? userId : null;
-      insert.run(id, chatId, workspaceId, user, row.role, row.content, metadata, row.status, row.createdAt, row.createdAt);
+      insert.run(
+        id,
+        chatId,
+        workspaceId,
+        user,
+        row.role,
+        row.content,
+        metadata,
+        row.status,
+        row.createdAt,
+        row.createdAt,
+      );
     }
   })();
   sqlite.close();
@@ -140,7 +157,14 @@ if (contender) {
     const of = (name, what) => median(results[name].map((result) => result[what]));
     const mb = (value) => `${(value / 1e6).toFixed(1)} MB`;
     table(
-      [`export of ${MESSAGES} messages, ${mb(bytes)} of parts`, 'median', 'first piece', 'peak memory', 'without an export', 'ratio of times'],
+      [
+        `export of ${MESSAGES} messages, ${mb(bytes)} of parts`,
+        'median',
+        'first piece',
+        'peak memory',
+        'without an export',
+        'ratio of times',
+      ],
       ['turnkeep', 'JavaScript'].map((name) => [
         name,
         `${of(name, 'millis').toFixed(0)} ms`,

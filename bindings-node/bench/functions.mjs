@@ -7,7 +7,11 @@ import * as peer from './peer.mjs';
 import { LAYERS, turns } from './data.mjs';
 import { micros, race, table } from './measure.mjs';
 
-const EXTRA = { finishReason: 'stop', usage: { inputTokens: 5000, outputTokens: 300, totalTokens: 5300 }, contextTokens: 9000 };
+const EXTRA = {
+  finishReason: 'stop',
+  usage: { inputTokens: 5000, outputTokens: 300, totalTokens: 5300 },
+  contextTokens: 9000,
+};
 
 if (process.argv.includes('--peer')) {
   for (const { shape, size, bytes, steps } of turns()) {
@@ -44,5 +48,11 @@ function promptWords(turnkeep) {
   const mcpInstructions = [{ serverName: 'S', toolPrefix: 'p', instructions: 'I' }];
   const block = turnkeep.buildSystemPrompt({ mcpInstructions });
   const [, mcpOpen, mcpIntro] = /^(<mcp_tooling note=.*>)\n(.*)\nServer "S"/m.exec(block);
-  return { safety: lines.slice(0, place - 1).join('\n'), personaOpen: lines[place - 1], persona: '', mcpOpen, mcpIntro };
+  return {
+    safety: lines.slice(0, place - 1).join('\n'),
+    personaOpen: lines[place - 1],
+    persona: '',
+    mcpOpen,
+    mcpIntro,
+  };
 }

@@ -37,4 +37,5 @@ export function table(head, rows) {
   console.log(lines.map((line) => `| ${line.join(' | ')} |`).join('\n') + '\n');
 }
 
-export const micros = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en').replaceAll(',', ' ')) + ' µs';
+export const micros = (value) =>
+  (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en').replaceAll(',', ' ')) + ' µs';

@@ -159,7 +159,10 @@ export function buildChatMarkdown({ title, chatId, rows, exportedAt }) {
 }
 
 /** `words` are the texts that stand around the layers: `{safety, personaOpen, persona, mcpOpen, mcpIntro}`. */
-export function buildSystemPrompt(words, { workspaceName, adminPrompt, roleInstructions, openedPage, mcpInstructions }) {
+export function buildSystemPrompt(
+  words,
+  { workspaceName, adminPrompt, roleInstructions, openedPage, mcpInstructions },
+) {
   const filled = (text) => (typeof text === 'string' && text.trim() ? text.trim() : undefined);
   const persona = filled(roleInstructions) ?? filled(adminPrompt) ?? words.persona;
   let context = workspaceName ? `\n\nWorkspace: ${quoted(workspaceName)}.` : '';
@@ -178,5 +181,10 @@ export function buildSystemPrompt(words, { workspaceName, adminPrompt, roleInstr
     .join('\n');
 }
 
-const quoted = (text) => text.replaceAll('"', "'").replaceAll('<', '‹').replaceAll('>', '›').replace(/[\n\r\u2028\u2029]/g, ' ');
+const quoted = (text) =>
+  text
+    .replaceAll('"', "'")
+    .replaceAll('<', '‹')
+    .replaceAll('>', '›')
+    .replace(/[\n\r\u2028\u2029]/g, ' ');
 const contained = (text) => text.replace(/<(?=[</\s]*(?:role_persona|mcp_tooling|quoted_text))/gi, '&lt;');

@@ -79,7 +79,10 @@ function errorFields(error) {
 }
 
 function flushAssistant(steps, inProgressText, status, extra) {
-  return byReference.flush(steps, inProgressText, status, extra) ?? call('flushAssistant', { steps, inProgressText, status, extra });
+  return (
+    byReference.flush(steps, inProgressText, status, extra) ??
+    call('flushAssistant', { steps, inProgressText, status, extra })
+  );
 }
 
 function assistantParts(steps, fallbackText) {

@@ -1,11 +1,11 @@
 //! The pure functions. They are called on JavaScript's thread, which waits for them.
 
 use napi::Result;
-use napi::bindgen_prelude::Uint32ArraySlice;
+use napi::bindgen_prelude::{Uint32ArraySlice, Utf16String};
 use napi_derive::napi;
 use turnkeep::functions;
-use turnkeep::project::by_reference::{self, Wanted};
 use turnkeep::project::CompactionLimits;
+use turnkeep::project::by_reference::{self, Wanted};
 
 use crate::error::to_js;
 
@@ -44,15 +44,23 @@ pub fn plan_steps(
     // SAFETY: this runs on JavaScript's thread, which waits for it, and the JavaScript half shares its words with no
     // other thread; so nothing else reads or writes them while the slice is in use.
     let words = unsafe { words.as_mut() };
-    let place = words.get_mut(..answer.len()).ok_or_else(|| to_js(turnkeep::Error::internal("the answer is too long")))?;
+    let place =
+        words.get_mut(..answer.len()).ok_or_else(|| to_js(turnkeep::Error::internal("the answer is too long")))?;
     place.copy_from_slice(&answer);
     rest.map(|rest| by_reference::rest(&rest).map_err(to_js)).transpose()
 }
 
-/// Whether an output is small whose JSON has `others` bytes beside the contents of its texts and keys.
+/// Whether an output is small whose JSON has `others` bytes beside the contents of its texts and keys. Null when these
+/// cannot be stored as they are.
 #[napi(catch_unwind)]
-pub fn is_small_output(others: u32, texts: String) -> bool {
+pub fn is_small_output(others: u32, texts: Utf16String) -> Option<bool> {
     turnkeep::project::is_small(others as usize, &texts)
+}
+
+/// Whether a text can be stored as it is.
+#[napi(catch_unwind)]
+pub fn is_storable(text: Utf16String) -> bool {
+    turnkeep::project::is_storable(&text)
 }
 
 /// `[bytes, text, items, depth]`: from where on outputs are cut.

@@ -4,106 +4,139 @@ use memchr::{memchr, memchr2};
 
 /// Walks over valid JSON, token by token. Text that is not valid ends early; it never panics.
 pub(crate) struct Scanner<'a> {
-    rest: &'a str,
+    text: &'a str,
+    /// The place of the next byte; always between characters.
+    at: usize,
+}
+
+/// Bytes of a string that are looked at one by one before a search with more to set up begins.
+const SHORT: usize = 16;
+
+/// The first quote or backslash from `from` on.
+fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let found = match rest.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\')) {
+        Some(found) => found,
+        None => SHORT + memchr2(b'"', b'\\', rest.get(SHORT..)?)?,
+    };
+    Some(from + found)
+}
+
+/// The place of the quote that ends the string whose content begins at `from`, and whether there are escapes in it.
+fn end_of_string(bytes: &[u8], from: usize) -> Option<(usize, bool)> {
+    let mut found = quote_or_backslash(bytes, from)?;
+    let mut escapes = false;
+    while bytes.get(found) == Some(&b'\\') {
+        escapes = true;
+        found = quote_or_backslash(bytes, found + 2)?;
+    }
+    Some((found, escapes))
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn ends_bare(byte: u8) -> bool {
+    matches!(byte, b',' | b']' | b'}') || is_blank(byte)
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { rest: text }
+        Self { text, at: 0 }
     }
 
-    fn take(&mut self, bytes: usize) -> &'a str {
-        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
-        self.rest = rest;
-        taken
+    /// Takes everything up to `end`, which is between characters.
+    fn take_to(&mut self, end: usize) -> &'a str {
+        let taken = self.text.get(self.at..end);
+        self.at = if taken.is_some() { end } else { self.text.len() };
+        taken.unwrap_or("")
     }
 
     /// Passes white space by; `true` when there was some.
     pub(crate) fn blank(&mut self) -> bool {
-        let length = self.rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.take(length);
-        length > 0
+        let from = self.at;
+        while self.next_byte().is_some_and(is_blank) {
+            self.at += 1;
+        }
+        self.at > from
     }
 
     /// The next byte that is not white space, without taking it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         self.blank();
-        self.rest.bytes().next()
+        self.next_byte()
     }
 
     /// The next byte as it stands.
     pub(crate) fn next_byte(&self) -> Option<u8> {
-        self.rest.bytes().next()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     /// Takes one punctuation mark.
     pub(crate) fn punctuation(&mut self) -> Option<u8> {
-        let byte = self.peek();
-        self.take(1);
-        byte
+        let byte = self.peek()?;
+        // In text that is not JSON any character may stand here.
+        self.at += 1;
+        while !self.text.is_char_boundary(self.at) {
+            self.at += 1;
+        }
+        Some(byte)
     }
 
     /// What has not been read.
     pub(crate) fn rest(&self) -> &'a str {
-        self.rest
+        self.text.get(self.at..).unwrap_or("")
     }
 
     /// Takes a string; gives what stands between its quotes, escapes as they are.
     pub(crate) fn string(&mut self) -> &'a str {
-        self.blank();
-        self.take(1);
-        let bytes = self.rest.as_bytes();
-        let mut length = 0;
-        while let Some(found) = bytes.get(length..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-            length += found;
-            if bytes.get(length) == Some(&b'"') {
-                let content = self.take(length);
-                self.take(1);
-                return content;
+        self.string_and_escapes().0
+    }
+
+    /// [`Scanner::string`], and whether there are escapes in it.
+    pub(crate) fn string_and_escapes(&mut self) -> (&'a str, bool) {
+        self.punctuation();
+        match end_of_string(self.text.as_bytes(), self.at) {
+            Some((end, escapes)) => {
+                let content = self.take_to(end);
+                self.at = (self.at + 1).min(self.text.len());
+                (content, escapes)
             }
-            length += 2;
+            None => (self.take_to(self.text.len()), true),
         }
-        let all = self.rest;
-        self.rest = "";
-        all
     }
 
     /// Takes a number or a word.
     pub(crate) fn bare(&mut self) -> &'a str {
         self.blank();
-        let length =
-            self.rest.bytes().take_while(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r'));
-        let length = length.count();
-        self.take(length)
+        let bytes = self.text.as_bytes();
+        let length = bytes.get(self.at..).unwrap_or_default().iter().position(|byte| ends_bare(*byte));
+        self.take_to(length.map_or(bytes.len(), |length| self.at + length))
     }
 
     /// Takes a whole value, however deep; gives its text.
     pub(crate) fn value(&mut self) -> &'a str {
         self.blank();
-        let start = self.rest;
+        let bytes = self.text.as_bytes();
         let mut depth = 0_usize;
-        loop {
-            match self.peek() {
-                None => break,
-                Some(b'"') => {
-                    self.string();
-                }
-                Some(b'{' | b'[') => {
-                    depth += 1;
-                    self.take(1);
-                }
-                Some(b'}' | b']') => {
-                    depth = depth.saturating_sub(1);
-                    self.take(1);
-                }
-                Some(b',' | b':') => {
-                    self.take(1);
-                    continue;
-                }
-                Some(_) => {
-                    // A stray byte at least one long, so that text which is not JSON ends too.
-                    if self.bare().is_empty() {
-                        self.take(1);
+        let mut at = self.at;
+        while let Some(byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => match end_of_string(bytes, at) {
+                    Some((end, _)) => at = end + 1,
+                    None => at = bytes.len(),
+                },
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                // Within a container everything else is passed by as it comes.
+                _ if depth > 0 => continue,
+                b',' | b':' => continue,
+                byte if is_blank(*byte) => continue,
+                _ => {
+                    while bytes.get(at).is_some_and(|byte| !ends_bare(*byte)) {
+                        at += 1;
                     }
                 }
             }
@@ -111,7 +144,7 @@ impl<'a> Scanner<'a> {
                 break;
             }
         }
-        start.get(..start.len() - self.rest.len()).unwrap_or(start)
+        self.take_to(at)
     }
 }
 
@@ -211,14 +244,18 @@ pub(super) fn write_escaped(text: &str, out: &mut String) {
     out.push_str(text.get(from..).unwrap_or(""));
 }
 
-/// How many bytes [`write_escaped`] would append.
-pub(crate) fn escaped_len(text: &str) -> usize {
-    let more = text.bytes().map(|byte| match escape_of(byte) {
-        0 => 0,
-        b'u' => 5,
-        _ => 1,
+/// How many bytes [`write_escaped`] would append for this text.
+pub(crate) fn escaped_utf16_len(units: &[u16]) -> usize {
+    // Sums of comparisons, so that many units are looked at with one instruction. Each half of a pair counts two.
+    let more = units.iter().map(|unit| {
+        let unit = *unit;
+        let in_utf8 = u8::from(unit >= 0x80) + u8::from(unit >= 0x800) - u8::from(unit & 0xf800 == 0xd800);
+        let marks = u8::from(unit == 0x22) + u8::from(unit == 0x5c);
+        let short = (unit == 8) | (unit == 9) | (unit == 10) | (unit == 12) | (unit == 13);
+        let control = u8::from(unit < 0x20);
+        usize::from(in_utf8 + marks + 5 * control - 4 * (control & u8::from(short)))
     });
-    text.len() + more.sum::<usize>()
+    units.len() + more.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -242,7 +279,6 @@ mod tests {
         let (mut replaced, mut out) = (0, String::new());
         unescape(r#"a\n\/\u00e9\ud83d\ude00\ud83d\u0000\\u"#, &mut replaced, &mut out);
         assert_eq!((out.as_str(), replaced), ("a\n/é😀\u{fffd}\u{fffd}\\u", 2));
-        assert_eq!(escaped_len("a\"\\\u{1}\n\u{7f}é"), "a\\\"\\\\\\u0001\\n\u{7f}é".len());
         let mut quoted = String::new();
         write_string("a\"\\\u{1}\n\u{7f}\u{2028}é", &mut quoted);
         assert_eq!(quoted, "\"a\\\"\\\\\\u0001\\n\u{7f}\u{2028}é\"");

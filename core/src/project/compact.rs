@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::iter;
 
-use crate::js::{Scanner, canonical, escaped_len, unescape, write_string};
+use crate::js::{Scanner, canonical, escaped_utf16_len, unescape, write_string};
 use crate::model::Json;
 use crate::text::{utf16_len, utf16_prefix};
 
@@ -32,7 +32,11 @@ pub fn compact_tool_output(output: &Json) -> Json {
 /// cut short, each with a note of what was left out. Either way in the spelling of [`canonical`]. `json` must be valid.
 pub fn compact_text(json: &str) -> Cow<'_, str> {
     let value = canonical(json);
-    if value.javascript_bytes() <= KEEP_WHOLE_BYTES { value.text } else { Cow::Owned(shrink(&value.text, &mut iter::empty())) }
+    if value.javascript_bytes() <= KEEP_WHOLE_BYTES {
+        value.text
+    } else {
+        Cow::Owned(shrink(&value.text, &mut iter::empty()))
+    }
 }
 
 /// [`compact_text`] for callers who have the value: `None` when it is to stay as it is.
@@ -63,9 +67,16 @@ impl CompactionLimits {
 }
 
 /// Whether an output is small: its JSON has `others` bytes beside the contents of its texts and keys, and these are
-/// `texts` when they are put together.
-pub fn is_small(others: usize, texts: &str) -> bool {
-    others.saturating_add(escaped_len(texts)) <= KEEP_WHOLE_BYTES
+/// `units` of UTF-16 when they are put together. `None` when there is something among them that cannot be stored.
+pub fn is_small(others: usize, units: &[u16]) -> Option<bool> {
+    is_storable(units).then(|| others.saturating_add(escaped_utf16_len(units)) <= KEEP_WHOLE_BYTES)
+}
+
+/// Whether text can be stored as it is: without U+0000 and halves of surrogate pairs.
+pub fn is_storable(units: &[u16]) -> bool {
+    // Without a branch, so that many units are looked at with one instruction.
+    let odd = units.iter().fold(false, |odd, unit| odd | (*unit == 0) | (unit & 0xf800 == 0xd800));
+    !odd || char::decode_utf16(units.iter().copied()).all(|unit| unit.is_ok_and(|character| character != '\0'))
 }
 
 /// The compacted form of an output that is known to be large, of which `abridged` is an abridged copy: of a text over
@@ -240,6 +251,18 @@ mod tests {
         let halves = format!("\"{}\"", "\\ud83d".repeat(700));
         assert!(!compact_text(&halves).contains("\\ud"));
         assert!(!compact_text(&format!("[\"\\u0000{}\"]", "x".repeat(5000))).contains("\\u0000"));
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_json() {
+        let text = "a\"\\\u{1}\n\u{7f}é\u{2028}😀".repeat(100);
+        let bytes = serde_json::to_string(&text).unwrap().len();
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let others = KEEP_WHOLE_BYTES - (bytes - 2);
+        assert_eq!((is_small(others, &units), is_small(others + 1, &units)), (Some(true), Some(false)));
+        for odd in [0, 0xd83d, 0xde00] {
+            assert_eq!(is_small(0, &[b'a'.into(), odd, b'b'.into()]), None);
+        }
     }
 
     #[test]

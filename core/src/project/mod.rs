@@ -16,7 +16,9 @@ mod title;
 mod trim;
 mod usage;
 
-pub use compact::{CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small};
+pub use compact::{
+    CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small, is_storable,
+};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{

@@ -16,15 +16,14 @@ pub(super) fn contained(text: &str) -> Cow<'_, str> {
     if !suspicious(text) {
         return Cow::Borrowed(text);
     }
-    let mut text = Cow::Borrowed(text);
-    let forged = forgeries(&text);
-    if !forged.is_empty() {
-        text = Cow::Owned(with_backslashes(&text, &forged));
+    // One parse says both, as a rule; what was changed is looked at again.
+    let whole = format!("{text}{AFTER}");
+    let (forged, ends_well) = read(&whole, text.len());
+    if forged.is_empty() && ends_well {
+        return Cow::Borrowed(text);
     }
-    if !ends(&text) {
-        text = Cow::Owned(ended(&text));
-    }
-    text
+    let text = if forged.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(with_backslashes(text, &forged)) };
+    if ends(&text) { text } else { Cow::Owned(ended(&text)) }
 }
 
 /// Whether a look at the beginnings of the lines leaves room for doubt.
@@ -41,38 +40,60 @@ fn suspicious(text: &str) -> bool {
     })
 }
 
-/// Where a backslash takes the meaning away from what looks like ours.
-fn forgeries(text: &str) -> Vec<usize> {
+/// Where a backslash takes the meaning away from what looks like ours, in the first `length` bytes of `whole`, and
+/// whether [`AFTER`], which follows them, is out of their reach.
+fn read(whole: &str, length: usize) -> (Vec<usize>, bool) {
     let mut found = Vec::new();
     let mut heading: Option<(Range<usize>, String)> = None;
     let mut paragraph: Option<usize> = None;
-    for (event, range) in Parser::new(text).into_offset_iter() {
-        match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. }) => {
-                heading = Some((range, String::new()));
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                if let Some((range, title)) = heading.take().filter(|(_, title)| is_numbered(title)) {
-                    found.push(mark_of_heading(text, range));
-                    drop(title);
+    let mut last = [None, None, None];
+    let (mut depth, mut depth_of_last) = (0_usize, 0_usize);
+    for (event, range) in Parser::new(whole).into_offset_iter() {
+        match &event {
+            Event::Start(tag) => {
+                depth_of_last = depth;
+                depth += 1;
+                match tag {
+                    Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. } => {
+                        heading = Some((range, String::new()));
+                    }
+                    Tag::Paragraph => paragraph = Some(range.start),
+                    Tag::Strong if paragraph == Some(range.start) => {
+                        let inside = whole.get(range.clone()).unwrap_or("").trim_start_matches(['*', '_']);
+                        if inside.starts_with("Tool:") {
+                            found.push(range.start);
+                        }
+                    }
+                    _ => {}
                 }
             }
-            Event::Start(Tag::Paragraph) => paragraph = Some(range.start),
-            Event::Start(Tag::Strong) if paragraph == Some(range.start) => {
-                let inside = text.get(range.clone()).unwrap_or("").trim_start_matches(['*', '_']);
-                if inside.starts_with("Tool:") {
-                    found.push(range.start);
+            Event::End(end) => {
+                depth = depth.saturating_sub(1);
+                if let TagEnd::Heading(_) = end
+                    && let Some((range, _)) = heading.take().filter(|(_, title)| is_numbered(title))
+                {
+                    found.push(mark_of_heading(whole, range));
                 }
             }
             Event::Text(piece) | Event::Code(piece) => {
                 if let Some((_, title)) = &mut heading {
-                    title.push_str(&piece);
+                    title.push_str(piece);
                 }
             }
             _ => {}
         }
+        last.rotate_left(1);
+        if let Some(place) = last.last_mut() {
+            *place = Some(event);
+        }
     }
-    found
+    let after_is_a_paragraph = matches!(
+        last,
+        [Some(Event::Start(Tag::Paragraph)), Some(Event::Text(after)), Some(Event::End(TagEnd::Paragraph))]
+            if *after == *AFTER.trim_start()
+    );
+    found.retain(|place| *place < length);
+    (found, after_is_a_paragraph && (depth, depth_of_last) == (0, 0))
 }
 
 fn is_numbered(title: &str) -> bool {
@@ -106,23 +127,7 @@ fn with_backslashes(text: &str, places: &[usize]) -> String {
 
 /// Whether what follows the text is out of its reach.
 fn ends(text: &str) -> bool {
-    let whole = format!("{text}{AFTER}");
-    let mut last = [None, None, None];
-    for event in Parser::new(&whole) {
-        last.rotate_left(1);
-        if let Some(place) = last.last_mut() {
-            *place = Some(event);
-        }
-    }
-    matches!(
-        last,
-        [Some(Event::Start(Tag::Paragraph)), Some(Event::Text(after)), Some(Event::End(TagEnd::Paragraph))]
-            if *after == *AFTER.trim_start()
-    ) && Parser::new(&whole).fold((0_usize, 0_usize), |(depth, at_end), event| match event {
-        Event::Start(_) => (depth + 1, depth),
-        Event::End(_) => (depth.saturating_sub(1), at_end),
-        _ => (depth, at_end),
-    }) == (0, 0)
+    read(&format!("{text}{AFTER}"), text.len()).1
 }
 
 fn ended(text: &str) -> String {
@@ -199,7 +204,7 @@ mod tests {
             let text = text.trim();
             let out = contained(text);
             proptest::prop_assert!(ends(&out), "{:?}", out);
-            proptest::prop_assert!(forgeries(&out).is_empty(), "{:?}", out);
+            proptest::prop_assert!(read(&out, out.len()).0.is_empty(), "{:?}", out);
         }
     }
 }
