@@ -14,7 +14,7 @@ const binding = require('./native.js');
 const [BYTES, TEXT, ITEMS, DEPTH] = binding.compactionLimits();
 
 /** As in the core. */
-const [ABSENT, EMPTY, NUMBERED] = [0, 1, 3];
+const [ABSENT, EMPTY] = [0, 1];
 const [CALL, TEXT_PART, DONE] = [0, 2, 3];
 const [ROW, PARTS, TRACE] = [0, 1, 2];
 const FIXED = [undefined, '', binding.incompleteCall()];
@@ -53,6 +53,8 @@ function isStorable(text) {
 const isPlain = (value) =>
   typeof value === 'object' && value !== null && getPrototypeOf(value) === OBJECT && value.toJSON === undefined;
 
+const isPlainList = (items) => isArray(items) && getPrototypeOf(items) === ARRAY && items.toJSON === undefined;
+
 /** What the look at a value has found; `units` are no more than its JSON has bytes. */
 let units = 0;
 let isOverLimit = false;
@@ -86,13 +88,13 @@ function isJson(value, depth, texts) {
   if (depth > MAX_NESTING) return false;
   if (isArray(value)) {
     const { length } = value;
-    if (getPrototypeOf(value) !== ARRAY) return false;
+    if (getPrototypeOf(value) !== ARRAY || value.toJSON !== undefined) return false;
     if (length > ITEMS) isOverLimit = true;
     units += length;
     for (let i = 0; i < length; i++) if (!isJson(value[i], depth + 1, texts)) return false;
     return true;
   }
-  if (getPrototypeOf(value) !== OBJECT) return false;
+  if (getPrototypeOf(value) !== OBJECT || value.toJSON !== undefined) return false;
   if (depth >= DEPTH) isOverLimit = true;
   for (const key in value) {
     units += key.length + 4;
@@ -244,7 +246,7 @@ class Question {
   }
 
   steps(steps) {
-    if (!isArray(steps) || getPrototypeOf(steps) !== ARRAY) throw NOT_PLAIN;
+    if (!isPlainList(steps)) throw NOT_PLAIN;
     this.write(steps.length);
     for (let i = 0; i < steps.length; i++) this.step(steps[i]);
   }
@@ -321,7 +323,7 @@ const NONE = Object.freeze([]);
 
 function list(items) {
   if (items === undefined || items === null) return NONE;
-  if (!isArray(items) || getPrototypeOf(items) !== ARRAY) throw NOT_PLAIN;
+  if (!isPlainList(items)) throw NOT_PLAIN;
   return items;
 }
 
@@ -386,7 +388,7 @@ function asking(work) {
   length = 0;
   try {
     return work(new Question());
-  } catch (error) {
+  } catch {
     // Getters and toJSON throw what they like; as text they do it again, where it is known whose they are.
     return undefined;
   } finally {

@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """flush_assistant from Python and from C, against JavaScript in a process of Node that is measured in the same run.
 
 Needs the package with a native half that was built for release on the path, and the C library's path as an argument:
@@ -12,11 +13,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import turnkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PEER = Path(__file__).resolve().parents[2] / "bindings-node" / "bench" / "functions.mjs"
 ENOUGH_SECONDS = 0.2
@@ -68,20 +71,26 @@ def main() -> None:
     if peer.wait() != 0:
         sys.exit("the JavaScript half failed")
     for turn in turns:
-        steps, status, extra = turn["steps"], turn["status"], turn["extra"]
-        given = {"steps": steps, "inProgressText": "", "status": status, "extra": extra}
-        row = turnkeep.flush_assistant(steps, "", status, extra)
-        text = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
-        answer = library.flush_assistant(text.encode())
-        assert json.loads(answer) == row
-        python = micros(lambda: turnkeep.flush_assistant(steps, "", status, extra))
-        into = micros(lambda: json.dumps(given, ensure_ascii=False, separators=(",", ":")))
-        out_of = micros(lambda: json.loads(answer))
-        c = micros(lambda: library.flush_assistant(text.encode()))
-        js = turn["micros"]
-        figures = [f"{js:.0f} µs", f"{python:.0f} µs", f"{js / python:.2f}", f"{(into + out_of) / python:.0%}"]
-        print("| " + " | ".join([turn["shape"], turn["size"], *figures, f"{c:.0f} µs", f"{js / c:.2f}"]) + " |")
+        print("| " + " | ".join(compare(turn, library)) + " |")
     print()
+
+
+def compare(turn: dict[str, Any], library: Library) -> list[str]:
+    steps, status, extra = turn["steps"], turn["status"], turn["extra"]
+    given = {"steps": steps, "inProgressText": "", "status": status, "extra": extra}
+
+    def dump() -> str:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+
+    text = dump().encode()
+    answer = library.flush_assistant(text)
+    assert json.loads(answer) == turnkeep.flush_assistant(steps, "", status, extra)
+    python = micros(lambda: turnkeep.flush_assistant(steps, "", status, extra))
+    codec = micros(dump) + micros(lambda: json.loads(answer))
+    c = micros(lambda: library.flush_assistant(text))
+    js = turn["micros"]
+    figures = [f"{js:.0f} µs", f"{python:.0f} µs", f"{js / python:.2f}", f"{codec / python:.0%}"]
+    return [turn["shape"], turn["size"], *figures, f"{c:.0f} µs", f"{js / c:.2f}"]
 
 
 main()
