@@ -201,7 +201,7 @@ test('both ways give the same for anything', () => {
   };
   const id = () => pick(['a', 'b', 'c', '', undefined]);
   const name = () => pick(['getPage', 'x', '', undefined, null]);
-  for (let round = 0; round < 120; round++) {
+  for (let round = 0; round < 50; round++) {
     const steps = Array.from({ length: below(4) }, () => ({
       text: pick(['', 'text', undefined, text()]),
       toolCalls: Array.from({ length: below(4) }, () => ({ toolCallId: id(), toolName: name(), input: value(0) })),
