@@ -17,7 +17,7 @@ SECONDS := 3600
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,8 +49,18 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 		MYPYPATH=python PYTHONPATH=python ../$(VENV)/bin/python -m mypy.stubtest turnkeep
 
 bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
-	@scripts/need.sh cargo cc
+	@scripts/need.sh cargo node npm cc c++ python3
 	$(CARGO) bench --locked -p turnkeep
+	$(CARGO) build --locked --release -p turnkeep-node -p turnkeep-python -p turnkeep-ffi
+	@$(MAKE) --no-print-directory bench-languages
+
+bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has built.
+	@cp -f target/release/libturnkeep_node.so target/release/turnkeep.node
+	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
+	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/export.mjs
+	@mkdir -p target/bench && rm -rf target/bench/turnkeep && cp -r bindings-python/python/turnkeep target/bench/
+	@cp -f target/release/libturnkeep_python.so target/bench/turnkeep/_native.abi3.so
+	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++
@@ -77,7 +87,7 @@ ffi: ## Library, header and pkg-config file, in target/dist/
 
 clean: ## Removes what the other targets made
 	$(CARGO) clean
-	rm -rf bindings-node/node_modules bindings-node/*.node bindings-python/python/turnkeep/_native.abi3.so
+	rm -rf bindings-node/node_modules bindings-node/bench/node_modules bindings-node/*.node bindings-python/python/turnkeep/_native.abi3.so
 
 header: # The committed header is what cbindgen makes of the sources.
 	TURNKEEP_HEADER_CHECK=1 $(CARGO) build --locked --workspace --all-targets
@@ -87,6 +97,11 @@ npm: bindings-node/node_modules/.done
 bindings-node/node_modules/.done: bindings-node/package-lock.json
 	@scripts/need.sh node npm
 	cd bindings-node && npm ci --no-audit --no-fund
+	@touch $@
+
+# better-sqlite3 is compiled where there is no binary of it for this Node; only the benchmarks need it.
+bindings-node/bench/node_modules/.done: bindings-node/bench/package-lock.json
+	cd bindings-node/bench && npm ci --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.done: tests/requirements.txt

@@ -406,7 +406,10 @@ export interface StreamUsage extends Usage {
   [key: string]: unknown;
 }
 
-/** The row of an assistant message after these steps: the first one, one in between, or the last. */
+/**
+ * The row of an assistant message after these steps: the first one, one in between, or the last. Inputs in it, and outputs
+ * of which nothing is cut, are those of the steps themselves: whoever changes one of them changes both.
+ */
 export declare function flushAssistant(
   steps: readonly Step[],
   inProgressText: string,

@@ -4,6 +4,7 @@ const { randomUUID } = require('node:crypto');
 
 const binding = require('./native.js');
 const { TurnkeepError, fromNative } = require('./error.js');
+const byReference = require('./steps.js');
 
 /** The JSON of a value in which a bigint is an integer with all of its digits. */
 function stringify(value) {
@@ -78,18 +79,24 @@ function errorFields(error) {
 }
 
 function flushAssistant(steps, inProgressText, status, extra) {
-  return call('flushAssistant', { steps, inProgressText, status, extra });
+  return (
+    byReference.flush(steps, inProgressText, status, extra) ??
+    call('flushAssistant', { steps, inProgressText, status, extra })
+  );
 }
 
 function assistantParts(steps, fallbackText) {
-  return call('assistantParts', { steps, fallbackText });
+  return byReference.parts(steps, fallbackText) ?? call('assistantParts', { steps, fallbackText });
 }
 
 function serializeSteps(steps) {
-  return call('serializeSteps', { steps });
+  const trace = byReference.trace(steps);
+  return trace ? trace[0] : call('serializeSteps', { steps });
 }
 
 function compactToolOutput(value) {
+  const compact = byReference.compact(value);
+  if (compact !== undefined) return compact;
   let text;
   try {
     text = JSON.stringify(value);

@@ -1,6 +1,7 @@
 //! The Node binding: conversion, and nothing else. JavaScript's half is `index.js`, which users import.
 //!
-//! Everything crosses as JSON text, so that JavaScript's own parser decides what a number is. Tools are not called from
+//! Everything crosses as JSON text, so that JavaScript's own parser decides what a number is; of steps only what has to
+//! change does, and the rest stays where it is. Tools are not called from
 //! here: JavaScript takes calls out of a mailbox and answers them, so no function of the host is held by native code,
 //! nothing it does can reach Node as an uncaught exception, and nothing keeps the process from exiting.
 

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::js::{Raw, Text, canonical, list, object, optional_object, present, truthy, write_string};
 use crate::model::MessageStatus;
 use crate::project::{
-    self, FinalizePlan, RowExtra, Step, StoredRow, TokenUsage, assistant_parts, compact_text, flush_assistant,
+    self, FinalizePlan, RowExtra, StoredRow, TextStep, TokenUsage, assistant_parts, compact_text, flush_assistant,
     plan_finalize_assistant, row_to_ui_message, serialize_steps,
 };
 
@@ -33,7 +33,7 @@ fn flush(text: &str) -> Answer {
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
         #[serde(default, borrow, deserialize_with = "list")]
-        steps: Vec<Step<'a>>,
+        steps: Vec<TextStep<'a>>,
         #[serde(default, borrow)]
         in_progress_text: Option<Text<'a>>,
         status: MessageStatus,
@@ -50,7 +50,7 @@ fn parts(text: &str) -> Answer {
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
         #[serde(default, borrow, deserialize_with = "list")]
-        steps: Vec<Step<'a>>,
+        steps: Vec<TextStep<'a>>,
         #[serde(default, borrow)]
         fallback_text: Option<Text<'a>>,
     }
@@ -62,7 +62,7 @@ fn trace(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(default, borrow, deserialize_with = "list")]
-        steps: Vec<Step<'a>>,
+        steps: Vec<TextStep<'a>>,
     }
     let Arguments { steps } = arguments(text)?;
     Ok(Some(serialize_steps(&steps).unwrap_or_else(|| "null".to_owned())))

@@ -59,7 +59,105 @@ fn array_index(key: &str) -> Option<u32> {
 /// Objects with more keys than this are looked through with a table rather than pair by pair.
 const FEW_KEYS: usize = 8;
 
+/// Takes what [`check`] reads.
+trait Sink {
+    /// A container begins; it may end at once.
+    fn open(&mut self, object: bool, empty: bool);
+    fn close(&mut self, object: bool);
+    fn comma(&mut self);
+    /// A key as it stands between its quotes.
+    fn key(&mut self, key: &str);
+    fn string(&mut self, content: &str);
+    fn bare(&mut self, text: &str);
+}
+
+/// Nothing is done with it.
+impl Sink for () {
+    fn open(&mut self, _: bool, _: bool) {}
+    fn close(&mut self, _: bool) {}
+    fn comma(&mut self) {}
+    fn key(&mut self, _: &str) {}
+    fn string(&mut self, _: &str) {}
+    fn bare(&mut self, _: &str) {}
+}
+
+/// Writes over several lines, as [`super::pretty`] does.
+struct Lines<'a> {
+    out: &'a mut String,
+    depth: usize,
+    /// At the depth from which on containers stand on one line.
+    too_deep: bool,
+}
+
+impl Lines<'_> {
+    fn line(&mut self) {
+        self.out.push_str(super::pretty::line(self.depth));
+    }
+
+    fn quoted(&mut self, content: &str, end: &str) {
+        self.out.push('"');
+        self.out.push_str(content);
+        self.out.push_str(end);
+    }
+}
+
+impl Sink for Lines<'_> {
+    fn open(&mut self, object: bool, empty: bool) {
+        self.out.push(if object { '{' } else { '[' });
+        self.too_deep |= self.depth >= super::PRETTY_DEPTH;
+        if !empty && !self.too_deep {
+            self.depth += 1;
+            self.line();
+        }
+    }
+
+    fn close(&mut self, object: bool) {
+        if !self.too_deep && !self.out.ends_with(if object { '{' } else { '[' }) {
+            self.depth = self.depth.saturating_sub(1);
+            self.line();
+        }
+        self.out.push(if object { '}' } else { ']' });
+    }
+
+    fn comma(&mut self) {
+        self.out.push(',');
+        if !self.too_deep {
+            self.line();
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.quoted(key, "\": ");
+    }
+
+    fn string(&mut self, content: &str) {
+        self.quoted(content, "\"");
+    }
+
+    fn bare(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+}
+
+/// Appends the text over several lines, as [`super::pretty`] writes [`canonical_shown`]; in one pass when it has its one
+/// spelling already.
+pub fn pretty_shown(text: &str, out: &mut String) {
+    let start = out.len();
+    let mut lines = Lines { out, depth: 0, too_deep: false };
+    if check(text, &mut lines) && !lines.too_deep {
+        return;
+    }
+    out.truncate(start);
+    // A String takes everything.
+    let _ = super::pretty(&canonical_shown(text), out);
+}
+
 fn is_canonical(text: &str) -> bool {
+    check(text, &mut ())
+}
+
+/// Whether `text` has its one spelling. `sink` is told what is read until it is known.
+fn check(text: &str, sink: &mut impl Sink) -> bool {
     let mut scanner = Scanner::new(text);
     let mut keys: Vec<&str> = Vec::new();
     // For every open container: where its keys begin, or nothing for an array.
@@ -69,10 +167,12 @@ fn is_canonical(text: &str) -> bool {
             Some(b'{') => {
                 scanner.punctuation();
                 open.push(Some(keys.len()));
+                sink.open(true, scanner.next_byte() == Some(b'}'));
                 match scanner.next_byte() {
                     Some(b'}') => {}
                     Some(b'"') => match key(&mut scanner) {
                         Some(key) => {
+                            sink.key(key);
                             keys.push(key);
                             continue;
                         }
@@ -84,23 +184,26 @@ fn is_canonical(text: &str) -> bool {
             Some(b'[') => {
                 scanner.punctuation();
                 open.push(None);
+                sink.open(false, scanner.next_byte() == Some(b']'));
                 match scanner.next_byte() {
                     Some(b']') => {}
                     _ => continue,
                 }
             }
             Some(b'"') => {
-                if !is_canonical_string(scanner.string()) {
+                let (content, escapes) = scanner.string_and_escapes();
+                if escapes && !is_canonical_string(content) {
                     return false;
                 }
+                sink.string(content);
             }
-            Some(b't' | b'f' | b'n') => {
-                scanner.bare();
-            }
+            Some(b't' | b'f' | b'n') => sink.bare(scanner.bare()),
             Some(b'-' | b'0'..=b'9') => {
-                if !number::is_canonical(scanner.bare()) {
+                let number = scanner.bare();
+                if !number::is_canonical(number) {
                     return false;
                 }
+                sink.bare(number);
             }
             _ => return false,
         }
@@ -112,14 +215,17 @@ fn is_canonical(text: &str) -> bool {
             match (scanner.next_byte(), container) {
                 (Some(b','), None) => {
                     scanner.punctuation();
+                    sink.comma();
                     break;
                 }
                 (Some(b','), Some(_)) => {
                     scanner.punctuation();
-                    match key(&mut scanner) {
-                        Some(key) => keys.push(key),
-                        None => return false,
-                    }
+                    let Some(key) = key(&mut scanner) else {
+                        return false;
+                    };
+                    sink.comma();
+                    sink.key(key);
+                    keys.push(key);
                     break;
                 }
                 (Some(b']'), None) => {}
@@ -131,6 +237,7 @@ fn is_canonical(text: &str) -> bool {
                 }
                 _ => return false,
             }
+            sink.close(container.is_some());
             scanner.punctuation();
             open.pop();
         }
@@ -142,8 +249,8 @@ fn key<'a>(scanner: &mut Scanner<'a>) -> Option<&'a str> {
     if scanner.next_byte() != Some(b'"') {
         return None;
     }
-    let key = scanner.string();
-    if scanner.next_byte() != Some(b':') || !is_canonical_string(key) {
+    let (key, escapes) = scanner.string_and_escapes();
+    if scanner.next_byte() != Some(b':') || (escapes && !is_canonical_string(key)) {
         return None;
     }
     scanner.punctuation();
@@ -417,7 +524,34 @@ mod tests {
         assert!(of(&shuffled.replace(":}", ":0}")).starts_with("{\"1\":{\"1\":"));
     }
 
+    fn shown_on_lines(text: &str) -> (String, String) {
+        let (mut fused, mut apart) = ("before".to_owned(), "before".to_owned());
+        pretty_shown(text, &mut fused);
+        super::super::pretty(&canonical_shown(text), &mut apart).unwrap();
+        (fused, apart)
+    }
+
+    #[test]
+    fn lines_are_the_same_in_one_pass() {
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        let deeper = format!("{}1{}", "{\"a\":[2,".repeat(100), "]}".repeat(100));
+        for text in
+            [r#"{"a":[1,{},[],{"b":"\n"}],"c":-1.5}"#, "[]", "\"x\"", r#"{"b":1,"1":[1.0]}"#, "{ }", &deep, &deeper]
+        {
+            let (fused, apart) = shown_on_lines(text);
+            assert_eq!(fused, apart);
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn one_pass_or_two(text in "[\\[\\]{}\",:0-9.e\\\\ual-]{0,60}") {
+            if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
+                let (fused, apart) = shown_on_lines(&text);
+                proptest::prop_assert_eq!(fused, apart);
+            }
+        }
+
         #[test]
         fn is_a_fixed_point(text in "[\\[\\]{}\",:0-9.e\\\\ual-]{0,60}") {
             if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {

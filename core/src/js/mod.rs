@@ -13,9 +13,9 @@ mod pretty;
 mod scan;
 mod value;
 
-pub use canonical::{Canonical, canonical, canonical_shown};
+pub use canonical::{Canonical, canonical, canonical_shown, pretty_shown};
 pub use number::write_number;
 pub use pretty::{PRETTY_DEPTH, pretty};
-pub(crate) use scan::{Scanner, unescape, write_string};
+pub(crate) use scan::{Scanner, escaped_utf16_len, unescape, write_string};
 pub use value::{Number, Raw, Text, truthy};
 pub(crate) use value::{list, object, optional_object, present};

@@ -63,8 +63,13 @@ const INDENTED: &str = concat!(
     "                                                                ",
 );
 
+/// A line end and the indentation of this depth.
+pub(super) fn line(depth: usize) -> &'static str {
+    INDENTED.get(..1 + 2 * depth).unwrap_or(INDENTED)
+}
+
 fn new_line<W: Write + ?Sized>(depth: usize, out: &mut W) -> fmt::Result {
-    out.write_str(INDENTED.get(..1 + 2 * depth).unwrap_or(INDENTED))
+    out.write_str(line(depth))
 }
 
 #[cfg(test)]

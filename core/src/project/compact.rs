@@ -1,8 +1,9 @@
 //! Shrinking large tool outputs for the message row.
 
 use std::borrow::Cow;
+use std::iter;
 
-use crate::js::{Scanner, canonical, unescape, write_string};
+use crate::js::{Scanner, canonical, escaped_utf16_len, unescape, write_string};
 use crate::model::Json;
 use crate::text::{utf16_len, utf16_prefix};
 
@@ -31,13 +32,59 @@ pub fn compact_tool_output(output: &Json) -> Json {
 /// cut short, each with a note of what was left out. Either way in the spelling of [`canonical`]. `json` must be valid.
 pub fn compact_text(json: &str) -> Cow<'_, str> {
     let value = canonical(json);
-    if value.javascript_bytes() <= KEEP_WHOLE_BYTES { value.text } else { Cow::Owned(shrink(&value.text)) }
+    if value.javascript_bytes() <= KEEP_WHOLE_BYTES {
+        value.text
+    } else {
+        Cow::Owned(shrink(&value.text, &mut iter::empty()))
+    }
 }
 
 /// [`compact_text`] for callers who have the value: `None` when it is to stay as it is.
 pub fn compacted(json: &str) -> Option<String> {
     let value = canonical(json);
-    (value.javascript_bytes() > KEEP_WHOLE_BYTES).then(|| shrink(&value.text))
+    (value.javascript_bytes() > KEEP_WHOLE_BYTES).then(|| shrink(&value.text, &mut iter::empty()))
+}
+
+/// From where on a value is cut: what a caller has to know who looks at values itself and shows only those that may
+/// change. A value with nothing in it that is over a limit stays as it is, however large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactionLimits {
+    /// Bytes of UTF-8 that the JSON of an output may have before anything in it is cut.
+    pub bytes: usize,
+    /// UTF-16 units of a text.
+    pub text: usize,
+    /// Elements of an array.
+    pub items: usize,
+    /// Containers around an object.
+    pub depth: usize,
+}
+
+impl CompactionLimits {
+    /// What holds for every output.
+    pub const fn get() -> Self {
+        Self { bytes: KEEP_WHOLE_BYTES, text: LONG_STRING, items: ARRAY_LIMIT, depth: DEPTH_LIMIT }
+    }
+}
+
+/// Whether an output is small: its JSON has `others` bytes beside the contents of its texts and keys, and these are
+/// `units` of UTF-16 when they are put together. `None` when there is something among them that cannot be stored.
+pub fn is_small(others: usize, units: &[u16]) -> Option<bool> {
+    is_storable(units).then(|| others.saturating_add(escaped_utf16_len(units)) <= KEEP_WHOLE_BYTES)
+}
+
+/// Whether text can be stored as it is: without U+0000 and halves of surrogate pairs.
+pub fn is_storable(units: &[u16]) -> bool {
+    // Without a branch, so that many units are looked at with one instruction.
+    let odd = units.iter().fold(false, |odd, unit| odd | (*unit == 0) | (unit & 0xf800 == 0xd800));
+    !odd || char::decode_utf16(units.iter().copied()).all(|unit| unit.is_ok_and(|character| character != '\0'))
+}
+
+/// The compacted form of an output that is known to be large, of which `abridged` is an abridged copy: of a text over
+/// the limit the first units are there (one more than the limit), of an array the first elements (likewise), of an
+/// object that is too deep nothing. `lengths` are the real lengths of what was abridged: of a text where it stands, of
+/// an array after what is in it.
+pub fn compacted_abridged(abridged: &str, lengths: &[u64]) -> String {
+    shrink(&canonical(abridged).text, &mut lengths.iter().copied())
 }
 
 /// An open container of the walk.
@@ -48,15 +95,16 @@ enum Open {
     Object(bool),
 }
 
-/// Cuts `text`, which has its one spelling.
-fn shrink(text: &str) -> String {
+/// Cuts `text`, which has its one spelling. `lengths` are those of [`compacted_abridged`]; without them everything is
+/// as long as it is.
+fn shrink(text: &str, lengths: &mut impl Iterator<Item = u64>) -> String {
     let mut scanner = Scanner::new(text);
     let mut out = String::with_capacity(text.len().min(64 * 1024));
     let mut open: Vec<Open> = Vec::new();
     loop {
         // One value, or the beginning of one.
         match scanner.peek() {
-            Some(b'"') => cut_string(scanner.string(), &mut out),
+            Some(b'"') => cut_string(scanner.string(), lengths, &mut out),
             Some(b'{') if open.len() >= DEPTH_LIMIT => {
                 scanner.value();
                 out.push_str(OMITTED);
@@ -88,7 +136,7 @@ fn shrink(text: &str) -> String {
                         continue;
                     }
                     if *written == ARRAY_LIMIT {
-                        skip_rest(&mut scanner, &mut out);
+                        skip_rest(&mut scanner, lengths, &mut out);
                         open.pop();
                         continue;
                     }
@@ -129,8 +177,8 @@ fn shrink(text: &str) -> String {
 }
 
 /// Passes the elements of an array by that are over the limit, and closes it with their number.
-fn skip_rest(scanner: &mut Scanner<'_>, out: &mut String) {
-    let mut omitted = 0_usize;
+fn skip_rest(scanner: &mut Scanner<'_>, lengths: &mut impl Iterator<Item = u64>, out: &mut String) {
+    let mut omitted = 0_u64;
     while scanner.peek().is_some_and(|byte| byte != b']') {
         scanner.value();
         omitted += 1;
@@ -139,11 +187,12 @@ fn skip_rest(scanner: &mut Scanner<'_>, out: &mut String) {
         }
     }
     scanner.punctuation();
+    let omitted = lengths.next().map_or(omitted, |length| length.saturating_sub(ARRAY_LIMIT as u64));
     out.push_str(&format!(",{{\"_truncated\":true,\"omittedItems\":{omitted}}}]"));
 }
 
 /// Appends a string, given as it stands between its quotes.
-fn cut_string(content: &str, out: &mut String) {
+fn cut_string(content: &str, lengths: &mut impl Iterator<Item = u64>, out: &mut String) {
     // No unit of UTF-16 takes less than a byte here, so short text needs no counting.
     if content.len() > LONG_STRING {
         let mut text = String::with_capacity(content.len());
@@ -151,7 +200,9 @@ fn cut_string(content: &str, out: &mut String) {
         let units = utf16_len(&text);
         if units > LONG_STRING {
             let preview = utf16_prefix(&text, STRING_PREVIEW);
-            write_string(&format!("{preview}…[truncated {} chars]", units - STRING_PREVIEW), out);
+            let units = lengths.next().unwrap_or(units as u64);
+            let omitted = units.saturating_sub(STRING_PREVIEW as u64);
+            write_string(&format!("{preview}…[truncated {omitted} chars]"), out);
             return;
         }
     }
@@ -200,6 +251,18 @@ mod tests {
         let halves = format!("\"{}\"", "\\ud83d".repeat(700));
         assert!(!compact_text(&halves).contains("\\ud"));
         assert!(!compact_text(&format!("[\"\\u0000{}\"]", "x".repeat(5000))).contains("\\u0000"));
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_json() {
+        let text = "a\"\\\u{1}\n\u{7f}é\u{2028}😀".repeat(100);
+        let bytes = serde_json::to_string(&text).unwrap().len();
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let others = KEEP_WHOLE_BYTES - (bytes - 2);
+        assert_eq!((is_small(others, &units), is_small(others + 1, &units)), (Some(true), Some(false)));
+        for odd in [0, 0xd83d, 0xde00] {
+            assert_eq!(is_small(0, &[b'a'.into(), odd, b'b'.into()]), None);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything that is computed from the log: rows, exports, prompts, the history for a provider. Pure functions.
 
+pub mod by_reference;
 mod compact;
 mod degenerate;
 pub mod export;
@@ -15,7 +16,9 @@ mod title;
 mod trim;
 mod usage;
 
-pub use compact::{compact_text, compact_tool_output, compacted};
+pub use compact::{
+    CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small, is_storable,
+};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
@@ -28,8 +31,8 @@ pub use prompt::{
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
 pub use split::{SplitOptions, split_text};
 pub use steps::{
-    AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, assistant_parts, flush_assistant,
-    serialize_steps,
+    AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, TextStep, assistant_parts,
+    flush_assistant, serialize_steps,
 };
 pub use title::{TITLE_UNITS, clean_chat_title, clean_generated_title};
 pub use trim::{HistoryTrim, TrimOptions, trim_history};

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -16,66 +17,72 @@ use super::compact::compact_text;
 use super::usage::TokenUsage;
 
 /// A finished model call as the host's loop hands it over. What else it holds is not read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Step<'a> {
+///
+/// `T` is text and `V` any value: [`TextStep`] has them as JSON, and [`by_reference`](super::by_reference) as places in
+/// a list of the caller's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct Step<T, V> {
     /// What the model wrote.
-    #[serde(borrow)]
-    pub text: Option<Text<'a>>,
+    #[serde(default)]
+    pub text: Option<T>,
     /// What it called.
-    #[serde(borrow, deserialize_with = "list")]
-    pub tool_calls: Vec<StepCall<'a>>,
+    #[serde(default, deserialize_with = "list")]
+    pub tool_calls: Vec<StepCall<T, V>>,
     /// What came back.
-    #[serde(borrow, deserialize_with = "list")]
-    pub tool_results: Vec<StepResult<'a>>,
+    #[serde(default, deserialize_with = "list")]
+    pub tool_results: Vec<StepResult<T, V>>,
     /// What failed.
-    #[serde(borrow, deserialize_with = "list")]
-    pub tool_errors: Vec<StepError<'a>>,
+    #[serde(default, deserialize_with = "list")]
+    pub tool_errors: Vec<StepError<T>>,
 }
 
+/// A [`Step`] that was read from JSON.
+pub type TextStep<'a> = Step<Text<'a>, Raw<'a>>;
+
 /// A tool call of a [`Step`].
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StepCall<'a> {
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct StepCall<T, V> {
     /// Pairs the call with its outcome.
-    #[serde(borrow)]
-    pub tool_call_id: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_call_id: Option<T>,
     /// The tool.
-    #[serde(borrow)]
-    pub tool_name: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_name: Option<T>,
     /// The arguments, kept whole.
-    #[serde(borrow, deserialize_with = "present")]
-    pub input: Option<Raw<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    pub input: Option<V>,
 }
 
 /// A tool result of a [`Step`].
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StepResult<'a> {
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct StepResult<T, V> {
     /// The call that it answers.
-    #[serde(borrow)]
-    pub tool_call_id: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_call_id: Option<T>,
     /// The tool.
-    #[serde(borrow)]
-    pub tool_name: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_name: Option<T>,
     /// What the tool returned.
-    #[serde(borrow, deserialize_with = "present")]
-    pub output: Option<Raw<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    pub output: Option<V>,
 }
 
 /// A failed call of a [`Step`].
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StepError<'a> {
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
+pub struct StepError<T> {
     /// The call that failed.
-    #[serde(borrow)]
-    pub tool_call_id: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_call_id: Option<T>,
     /// The tool.
-    #[serde(borrow)]
-    pub tool_name: Option<Text<'a>>,
+    #[serde(default)]
+    pub tool_name: Option<T>,
     /// Why, as the model was told.
-    #[serde(borrow)]
-    pub error_text: Option<Text<'a>>,
+    #[serde(default)]
+    pub error_text: Option<T>,
 }
 
 /// What else the row's metadata may carry.
@@ -176,86 +183,212 @@ impl AssistantRow {
     }
 }
 
+/// Text, as far as the rules of a row look at it.
+pub(super) trait Words: Eq + Hash {
+    /// Whether JavaScript takes it for true.
+    fn truthy(&self) -> bool;
+}
+
+impl Words for Text<'_> {
+    fn truthy(&self) -> bool {
+        Text::truthy(self)
+    }
+}
+
+/// A step's lists, wherever they are kept.
+pub(super) struct StepView<'s, T, V> {
+    pub(super) text: Option<&'s T>,
+    pub(super) calls: &'s [StepCall<T, V>],
+    pub(super) results: &'s [StepResult<T, V>],
+    pub(super) errors: &'s [StepError<T>],
+}
+
+impl<T, V> Step<T, V> {
+    fn view(&self) -> StepView<'_, T, V> {
+        StepView {
+            text: self.text.as_ref(),
+            calls: &self.tool_calls,
+            results: &self.tool_results,
+            errors: &self.tool_errors,
+        }
+    }
+}
+
+/// A result, and its number among the results of all steps.
+pub(super) struct Found<'s, T, V> {
+    pub(super) result: &'s StepResult<T, V>,
+    pub(super) number: usize,
+}
+
+/// Takes the parts of a row in their order.
+pub(super) trait PartSink<T, V> {
+    fn text(&mut self, text: &T);
+    /// `Err` is for a call that failed, with the text that says why, if there is one.
+    fn tool(&mut self, id: &T, name: &T, call: &StepCall<T, V>, outcome: Result<Found<'_, T, V>, Option<&T>>);
+}
+
+/// Takes the trace of a row in its order.
+pub(super) trait TraceSink<T, V> {
+    fn call(&mut self, call: &StepCall<T, V>);
+    fn result(&mut self, result: Found<'_, T, V>);
+}
+
+/// Lists with more elements than this are looked through with a table.
+const FEW: usize = 8;
+
+/// Finds the last element with an id. Ids that are not there or empty are none.
+struct ById<'s, R, T> {
+    list: &'s [R],
+    id: fn(&R) -> &Option<T>,
+    table: Option<HashMap<&'s T, usize>>,
+}
+
+impl<'s, R, T: Words> ById<'s, R, T> {
+    fn new(list: &'s [R], id: fn(&R) -> &Option<T>) -> Self {
+        let table = (list.len() > FEW).then(|| {
+            let ids = list.iter().enumerate();
+            ids.filter_map(|(place, element)| Some((some_text(id(element).as_ref())?, place))).collect()
+        });
+        Self { list, id, table }
+    }
+
+    fn last(&self, id: &T) -> Option<(usize, &'s R)> {
+        let place = match &self.table {
+            Some(table) => *table.get(id)?,
+            None => self.list.iter().rposition(|element| (self.id)(element).as_ref() == Some(id))?,
+        };
+        Some((place, self.list.get(place)?))
+    }
+}
+
+/// Tells `sink` the parts of the finished steps; `true` when a step has text.
+pub(super) fn each_part<'s, T: Words + 's, V: 's>(
+    steps: impl Iterator<Item = StepView<'s, T, V>>,
+    sink: &mut impl PartSink<T, V>,
+) -> bool {
+    let (mut has_text, mut before) = (false, 0);
+    for step in steps {
+        if let Some(text) = some_text(step.text) {
+            has_text = true;
+            sink.text(text);
+        }
+        // Of several results for one call the last counts.
+        let results = ById::new(step.results, |result| &result.tool_call_id);
+        let errors = ById::new(step.errors, |error| &error.tool_call_id);
+        for call in step.calls {
+            let (Some(id), Some(name)) = (some_text(call.tool_call_id.as_ref()), some_text(call.tool_name.as_ref()))
+            else {
+                continue;
+            };
+            let outcome = match results.last(id) {
+                Some((place, result)) => Ok(Found { result, number: before + place }),
+                None => Err(errors.last(id).and_then(|(_, error)| some_text(error.error_text.as_ref()))),
+            };
+            sink.tool(id, name, call, outcome);
+        }
+        before += step.results.len();
+    }
+    has_text
+}
+
+/// Tells `sink` the trace: per step all calls, then all results.
+pub(super) fn each_trace<'s, T: 's, V: 's>(
+    steps: impl Iterator<Item = StepView<'s, T, V>>,
+    sink: &mut impl TraceSink<T, V>,
+) {
+    let mut results = 0..;
+    for step in steps {
+        step.calls.iter().for_each(|call| sink.call(call));
+        for (result, number) in step.results.iter().zip(&mut results) {
+            sink.result(Found { result, number });
+        }
+    }
+}
+
 /// Steps with their outputs compacted once, for the trace and the parts both.
 struct Compacted<'a, 'b> {
-    steps: &'b [Step<'a>],
-    outputs: Vec<Vec<Option<Cow<'b, str>>>>,
+    steps: &'b [TextStep<'a>],
+    /// Of the results of all steps.
+    outputs: Vec<Option<Cow<'a, str>>>,
 }
 
 impl<'a, 'b> Compacted<'a, 'b> {
-    fn of(steps: &'b [Step<'a>]) -> Self {
-        let output = |result: &'b StepResult<'a>| result.output.map(|output| compact_text(output.get()));
-        let outputs = steps.iter().map(|step| step.tool_results.iter().map(output).collect()).collect();
-        Self { steps, outputs }
+    fn of(steps: &'b [TextStep<'a>]) -> Self {
+        let results = steps.iter().flat_map(|step| &step.tool_results);
+        Self { steps, outputs: results.map(|result| result.output.map(|output| compact_text(output.get()))).collect() }
     }
 
-    fn each(&self) -> impl Iterator<Item = (&'b Step<'a>, &[Option<Cow<'b, str>>])> {
-        self.steps.iter().zip(self.outputs.iter().map(Vec::as_slice))
+    fn output(&self, number: usize) -> Option<&str> {
+        self.outputs.get(number)?.as_deref()
     }
 
     /// The parts without their brackets; `true` when a step has text.
-    fn parts(&self, out: &mut Items) -> bool {
-        let mut has_text = false;
-        for (step, outputs) in self.each() {
-            if let Some(text) = step.text.as_ref().filter(|text| text.truthy()) {
-                has_text = true;
-                text_part(text, out);
-            }
-            // Of several results for one call the last counts.
-            let results: HashMap<&Text<'_>, &Option<Cow<'_, str>>> = step
-                .tool_results
-                .iter()
-                .zip(outputs)
-                .filter_map(|(result, output)| Some((some_text(&result.tool_call_id)?, output)))
-                .collect();
-            let errors: HashMap<&Text<'_>, &StepError<'_>> =
-                step.tool_errors.iter().filter_map(|error| Some((some_text(&error.tool_call_id)?, error))).collect();
-            for call in &step.tool_calls {
-                let (Some(id), Some(name)) = (some_text(&call.tool_call_id), some_text(&call.tool_name)) else {
-                    continue;
-                };
-                let out = out.next();
-                out.push_str("{\"type\":");
-                write_string(&format!("tool-{}", name.0), out);
-                out.push_str(",\"toolCallId\":");
-                write_string(&id.0, out);
-                match results.get(id) {
-                    Some(output) => {
-                        out.push_str(",\"state\":\"output-available\"");
-                        member("input", call.input.map(|input| canonical(input.get()).text), out);
-                        member("output", output.as_deref(), out);
-                    }
-                    None => {
-                        out.push_str(",\"state\":\"output-error\"");
-                        member("input", call.input.map(|input| canonical(input.get()).text), out);
-                        let text = errors.get(id).and_then(|error| some_text(&error.error_text));
-                        out.push_str(",\"errorText\":");
-                        write_string(text.map_or(INCOMPLETE_CALL, |text| &text.0), out);
-                    }
-                }
-                out.push('}');
-            }
-        }
-        has_text
+    fn parts(&self, items: &mut Items) -> bool {
+        each_part(self.steps.iter().map(Step::view), &mut TextSink { compacted: self, items })
     }
 
     fn trace(&self) -> Option<String> {
         let mut items = Items::new();
-        for (step, outputs) in self.each() {
-            for call in &step.tool_calls {
-                let input = call.input.map(|input| canonical(input.get()).text);
-                trace_entry(&call.tool_name, "input", input.as_deref(), items.next());
-            }
-            for (result, output) in step.tool_results.iter().zip(outputs) {
-                trace_entry(&result.tool_name, "output", output.as_deref(), items.next());
-            }
-        }
+        each_trace(self.steps.iter().map(Step::view), &mut TextSink { compacted: self, items: &mut items });
         items.finish_some()
     }
 }
 
+/// Writes JSON.
+struct TextSink<'c, 'a, 'b> {
+    compacted: &'c Compacted<'a, 'b>,
+    items: &'c mut Items,
+}
+
+impl<'a> PartSink<Text<'a>, Raw<'a>> for TextSink<'_, '_, '_> {
+    fn text(&mut self, text: &Text<'a>) {
+        text_part(text, self.items);
+    }
+
+    fn tool(
+        &mut self,
+        id: &Text<'a>,
+        name: &Text<'a>,
+        call: &StepCall<Text<'a>, Raw<'a>>,
+        outcome: Result<Found<'_, Text<'a>, Raw<'a>>, Option<&Text<'a>>>,
+    ) {
+        let out = self.items.next();
+        out.push_str("{\"type\":");
+        write_string(&format!("tool-{}", name.0), out);
+        out.push_str(",\"toolCallId\":");
+        write_string(&id.0, out);
+        let input = call.input.map(|input| canonical(input.get()).text);
+        match outcome {
+            Ok(found) => {
+                out.push_str(",\"state\":\"output-available\"");
+                member("input", input, out);
+                member("output", self.compacted.output(found.number), out);
+            }
+            Err(text) => {
+                out.push_str(",\"state\":\"output-error\"");
+                member("input", input, out);
+                out.push_str(",\"errorText\":");
+                write_string(text.map_or(INCOMPLETE_CALL, |text| &text.0), out);
+            }
+        }
+        out.push('}');
+    }
+}
+
+impl<'a> TraceSink<Text<'a>, Raw<'a>> for TextSink<'_, '_, '_> {
+    fn call(&mut self, call: &StepCall<Text<'a>, Raw<'a>>) {
+        let input = call.input.map(|input| canonical(input.get()).text);
+        trace_entry(&call.tool_name, "input", input.as_deref(), self.items.next());
+    }
+
+    fn result(&mut self, found: Found<'_, Text<'a>, Raw<'a>>) {
+        let output = self.compacted.output(found.number);
+        trace_entry(&found.result.tool_name, "output", output, self.items.next());
+    }
+}
+
 /// `assistantParts`: the parts of the finished steps, as a JSON array; the fallback text ends it when no step has text.
-pub fn assistant_parts(steps: &[Step<'_>], fallback_text: &str) -> String {
+pub fn assistant_parts(steps: &[TextStep<'_>], fallback_text: &str) -> String {
     let mut items = Items::new();
     if !Compacted::of(steps).parts(&mut items) && !fallback_text.is_empty() {
         text_part(&Text::from(fallback_text), &mut items);
@@ -264,13 +397,13 @@ pub fn assistant_parts(steps: &[Step<'_>], fallback_text: &str) -> String {
 }
 
 /// `serializeSteps`: per step all calls, then all results, as a JSON array; `None` when there is neither.
-pub fn serialize_steps(steps: &[Step<'_>]) -> Option<String> {
+pub fn serialize_steps(steps: &[TextStep<'_>]) -> Option<String> {
     Compacted::of(steps).trace()
 }
 
 /// `flushAssistant`: the row for these steps. The same function serves the first write, every step and the end.
 pub fn flush_assistant(
-    steps: &[Step<'_>],
+    steps: &[TextStep<'_>],
     in_progress_text: &str,
     status: MessageStatus,
     extra: &RowExtra<'_>,
@@ -289,26 +422,31 @@ pub fn flush_assistant(
 }
 
 fn metadata(parts: &str, status: MessageStatus, extra: &RowExtra<'_>) -> String {
-    let ended = matches!(status, MessageStatus::Error | MessageStatus::Aborted).then(|| Text::from(status.as_str()));
     let mut out = format!("{{\"parts\":{parts}");
-    if let Some(reason) = some_text(&extra.finish_reason).or(ended.as_ref()) {
+    metadata_rest(status, extra, &mut out);
+    out.push('}');
+    out
+}
+
+/// Appends what follows the parts in the metadata, each member with a comma before it.
+pub(super) fn metadata_rest(status: MessageStatus, extra: &RowExtra<'_>, out: &mut String) {
+    let ended = matches!(status, MessageStatus::Error | MessageStatus::Aborted).then(|| Text::from(status.as_str()));
+    if let Some(reason) = some_text(extra.finish_reason.as_ref()).or(ended.as_ref()) {
         out.push_str(",\"finishReason\":");
-        write_string(&reason.0, &mut out);
+        write_string(&reason.0, out);
     }
     match &extra.usage {
-        Some(RowUsage::Tokens(usage)) => member("usage", Some(usage.to_json()), &mut out),
-        Some(RowUsage::Nothing(raw)) => member("usage", Some(raw), &mut out),
+        Some(RowUsage::Tokens(usage)) => member("usage", Some(usage.to_json()), out),
+        Some(RowUsage::Nothing(raw)) => member("usage", Some(raw), out),
         None => {}
     }
     for (name, tokens) in [("contextTokens", &extra.context_tokens), ("maxContextTokens", &extra.max_context_tokens)] {
-        member(name, tokens.as_ref().filter(|tokens| tokens.truthy()).map(Number::as_str), &mut out);
+        member(name, tokens.as_ref().filter(|tokens| tokens.truthy()).map(Number::as_str), out);
     }
-    if let Some(error) = some_text(&extra.error) {
+    if let Some(error) = some_text(extra.error.as_ref()) {
         out.push_str(",\"error\":");
-        write_string(&error.0, &mut out);
+        write_string(&error.0, out);
     }
-    out.push('}');
-    out
 }
 
 /// The elements of a JSON array that is being written.
@@ -368,8 +506,8 @@ fn member<T: AsRef<str>>(name: &str, json: Option<T>, out: &mut String) {
     }
 }
 
-fn some_text<'b, 'a>(text: &'b Option<Text<'a>>) -> Option<&'b Text<'a>> {
-    text.as_ref().filter(|text| text.truthy())
+fn some_text<T: Words>(text: Option<&T>) -> Option<&T> {
+    text.filter(|text| text.truthy())
 }
 
 #[cfg(test)]
@@ -382,7 +520,7 @@ mod tests {
 
     #[test]
     fn row_has_text_parts_and_every_outcome() {
-        let steps: Vec<Step<'_>> = serde_json::from_str(STEPS).unwrap();
+        let steps: Vec<TextStep<'_>> = serde_json::from_str(STEPS).unwrap();
         let extra: RowExtra<'_> = serde_json::from_str(r#"{"usage":{"inputTokens":3},"contextTokens":0}"#).unwrap();
         let row = flush_assistant(&steps, "", MessageStatus::Completed, &extra);
         assert_eq!(
@@ -409,7 +547,7 @@ mod tests {
     /// Defect 3 of the servers that this replaces.
     #[test]
     fn what_cannot_be_stored_is_replaced_everywhere() {
-        let steps: Vec<Step<'_>> = serde_json::from_str(
+        let steps: Vec<TextStep<'_>> = serde_json::from_str(
             r#"[{"text":"a\u0000\ud83d","toolCalls":[{"toolCallId":"\u0000","toolName":"\udc00","input":"\u0000"}],"toolResults":[{"toolCallId":"\u0000","output":["\ud83d"]}]}]"#,
         )
         .unwrap();

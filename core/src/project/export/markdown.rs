@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use serde::Deserialize;
 
-use crate::js::{Number, Raw, Scanner, Text, canonical, canonical_shown, pretty, truthy, unescape};
+use crate::js::{Number, Raw, Scanner, Text, canonical, pretty_shown, truthy, unescape};
 use crate::project::labels::Labels;
 use crate::text::{js_trim, one_line};
 
@@ -155,10 +155,9 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
     /// # Errors
     /// Those of the sink.
     pub fn row(&mut self, row: &ExportRow<'_>) -> fmt::Result {
-        let text = |text: &'_ Option<Text<'_>>| text.as_ref().map_or(String::new(), |text| text.0.to_string());
         self.message(&RowText {
             assistant: row.role.as_ref().is_some_and(|role| role.0 == "assistant"),
-            content: &text(&row.content),
+            content: row.content.as_ref().map_or("", |content| &content.0),
             metadata: row.metadata.map(|metadata| metadata.get()),
             streaming: row.status.as_ref().is_some_and(|status| status.0 == "streaming"),
             created_at: row.created_at.as_ref().map_or("", |at| &at.0),
@@ -261,7 +260,7 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         self.body.clear();
         match string(Some(value)) {
             Some(text) => self.body.push_str(&text),
-            None => pretty(&canonical_shown(value), &mut self.body)?,
+            None => pretty_shown(value, &mut self.body),
         }
         let fence = "`".repeat(fence_length(&self.body));
         write!(self.out, "\n\n{label}\n\n{fence}json\n{}\n{fence}", self.body)
