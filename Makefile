@@ -56,10 +56,10 @@ bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
 
 bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has built.
 	@cp -f target/release/libturnkeep_node.so target/release/turnkeep.node
-	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
-	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/export.mjs
 	@mkdir -p target/bench && rm -rf target/bench/turnkeep && cp -r bindings-python/python/turnkeep target/bench/
 	@cp -f target/release/libturnkeep_python.so target/bench/turnkeep/_native.abi3.so
+	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
+	TURNKEEP_NATIVE=target/release/turnkeep.node TURNKEEP_PYTHON=target/bench node bindings-node/bench/export.mjs
 	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/

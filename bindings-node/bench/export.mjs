@@ -149,10 +149,16 @@ if (contender) {
       const output = execFileSync(process.execPath, given, { encoding: 'utf8', env: { ...process.env, ...env } });
       return JSON.parse(output);
     };
+    // The same document through Python, when its package has been built: see the Makefile.
+    const fromPython = [];
+    const env = { ...process.env, PYTHONPATH: process.env.TURNKEEP_PYTHON };
+    const script = fileURLToPath(new URL('../../bindings-python/bench/export.py', import.meta.url));
+    const python = process.env.TURNKEEP_PYTHON && ((path) => [script, path, workspaceId, userId, chatId]);
     const [our, their] = ['turnkeep', 'JavaScript'].map((name) => run(name, { DIGEST: 'yes' }));
     assert.equal(our.digest, their.digest, 'both render the same document');
     for (let round = 0; round < RUNS; round++) {
       for (const [name, list] of Object.entries(results)) list.push(run(name));
+      if (python) fromPython.push(JSON.parse(execFileSync('python3', python(database), { encoding: 'utf8', env })));
     }
     const of = (name, what) => median(results[name].map((result) => result[what]));
     const mb = (value) => `${(value / 1e6).toFixed(1)} MB`;
@@ -174,6 +180,13 @@ if (contender) {
         name === 'turnkeep' ? (of('JavaScript', 'millis') / of('turnkeep', 'millis')).toFixed(2) : '',
       ]),
     );
+    if (python) {
+      const ofPython = (what) => median(fromPython.map((result) => result[what]));
+      console.log(
+        `turnkeep from Python: ${ofPython('millis').toFixed(0)} ms, first piece ${ofPython('first').toFixed(0)} ms, ` +
+          `peak memory ${mb(ofPython('rss'))}, ratio to JavaScript ${(of('JavaScript', 'millis') / ofPython('millis')).toFixed(2)}`,
+      );
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -16,7 +16,7 @@ use crate::store::{MessageFields, MessagePlace, MessageSpan, StoredMessage};
 use super::{Engine, Who};
 
 /// A piece is handed out when it has grown to this size, in bytes. A single message may make it larger.
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 128 * 1024;
 
 /// What an export is to look like.
 #[derive(Clone, Debug, PartialEq)]

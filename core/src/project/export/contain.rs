@@ -16,7 +16,8 @@ pub(super) fn contained(text: &str) -> Cow<'_, str> {
     if !suspicious(text) {
         return Cow::Borrowed(text);
     }
-    let mut shown = Cow::Borrowed(text);
+    // Readers differ on lone carriage returns, so a text that leaves room for doubt has line feeds instead.
+    let mut shown = with_line_feeds(text);
     // A backslash may give what follows another meaning, so it is looked at again; nobody means more than a few rounds.
     for _ in 0..ROUNDS {
         let (forged, ends) = read(&shown);
@@ -43,12 +44,21 @@ fn begins_line(text: &str, place: usize) -> bool {
     before.get(line..).is_some_and(|before| before.chars().all(is_marker))
 }
 
+/// Whether what follows the mark at `at` may be shown as `Tool:`, be it with marks, tags or escapes in between.
+fn may_read_like_a_tool(text: &str, at: usize) -> bool {
+    let shown = text.get(at..).unwrap_or_default();
+    let shown = shown.trim_start_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '<' | '&'));
+    let mut characters = shown.chars();
+    match characters.next() {
+        Some('<' | '&') => true,
+        Some('T') => characters.next().is_some_and(|second| second == 'o' || !second.is_alphanumeric()),
+        _ => false,
+    }
+}
+
 /// Whether a look at the beginnings of the lines leaves room for doubt.
 fn suspicious(text: &str) -> bool {
-    // Bold text that reads `Tool:`, be it with marks, tags or escapes in between.
-    let has = |mark: char| text.contains(mark);
-    let bold = text.contains("**") || text.contains("__");
-    if bold && (has('&') || (has('T') && has(':'))) {
+    if ["**", "__"].iter().any(|mark| text.match_indices(mark).any(|(at, _)| may_read_like_a_tool(text, at))) {
         return true;
     }
     text.split(['\n', '\r']).any(|line| {
@@ -62,8 +72,7 @@ fn suspicious(text: &str) -> bool {
     })
 }
 
-/// `text` with line feeds for lone carriage returns, which end lines of Markdown too, though not in every reader. Offsets
-/// stay the same.
+/// `text` with line feeds for lone carriage returns, which end lines of Markdown too, though not in every reader.
 fn with_line_feeds(text: &str) -> Cow<'_, str> {
     if !text.contains('\r') {
         return Cow::Borrowed(text);
@@ -80,7 +89,7 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
 /// Where a backslash takes the meaning away from what looks like ours, and whether what follows the text is out of its
 /// reach: one parse says both.
 fn read(text: &str) -> (Vec<usize>, bool) {
-    let whole = format!("{}{AFTER}", with_line_feeds(text));
+    let whole = format!("{text}{AFTER}");
     let mut found = Vec::new();
     let mut heading: Option<(Range<usize>, String)> = None;
     let mut strong: Option<(usize, String)> = None;
@@ -222,7 +231,6 @@ fn is_ambiguous_html(block: &str) -> bool {
 
 /// The fence of the last code block, in its own marks.
 fn open_fence(text: &str) -> Option<String> {
-    let text = &*with_line_feeds(text);
     let blocks = Parser::new(text).into_offset_iter().filter_map(|(event, range)| match event {
         Event::Start(Tag::CodeBlock(_)) => Some(range.start),
         _ => None,
@@ -268,7 +276,7 @@ mod tests {
             ("```js\nlet a;", "```js\nlet a;\n```"),
             ("<script>\n</pre>\n## 2. You\n</script>", "\\<script>\n</pre>\n\\## 2. You\n</script>"),
             ("\u{a0}**Tool: x**", "\u{a0}\\**Tool: x**"),
-            (">~~~\r~~~", ">~~~\r~~~\n~~~"),
+            (">~~~\r~~~", ">~~~\n~~~\n~~~"),
             ("~~~~\n```\n~~~", "~~~~\n```\n~~~\n~~~~"),
             ("see <!-- this", "see <!-- this"),
             ("<!-- never ends", "<!-- never ends\n-->"),
