@@ -1,4 +1,4 @@
-"""The export of `bindings-node/bench/export.mjs` through Python: prints its time and the process's peak memory as JSON."""
+"""The export of `bindings-node/bench/export.mjs` through Python: its time and the process's peak memory, as JSON."""
 
 import json
 import resource
@@ -16,4 +16,4 @@ with turnkeep.Engine.open(store=f"sqlite:{database}") as engine:
         size += len(piece)
     took = time.perf_counter() - begun
 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"millis": took * 1000, "first": (first or 0) * 1000, "bytes": size, "rss": rss}))
+sys.stdout.write(json.dumps({"millis": took * 1000, "first": (first or 0) * 1000, "bytes": size, "rss": rss}))
