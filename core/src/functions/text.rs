@@ -7,7 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::js::{self, object, optional_object};
+use crate::js::{self, object, objects, optional_object};
 use crate::project::{
     SearchHit, SplitOptions, TrimOptions, clean_chat_title, clean_generated_title, is_degenerate_output,
     select_accessible_hits, split_text, trim_history, truncate_degenerate_output,
@@ -139,6 +139,7 @@ fn select_hits(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments {
+        #[serde(deserialize_with = "objects")]
         hits: Vec<Hit>,
         accessible_page_ids: Vec<Text>,
         /// `null` is what JSON makes of NaN.

@@ -117,6 +117,7 @@ fn plan(text: &str) -> Answer {
 fn usage_of(field: &str, raw: Option<Raw<'_>>) -> crate::Result<Option<TokenUsage>> {
     match raw.filter(|raw| truthy(raw)) {
         None => Ok(None),
+        Some(raw) if !raw.get().starts_with('{') => Err(Error::invalid(field, "must be an object")),
         Some(raw) => crate::error::from_json(raw.get(), "").map_err(|error| error.below(field)).map(Some),
     }
 }
@@ -180,4 +181,23 @@ fn stream_metadata(text: &str) -> Answer {
         }
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::call;
+
+    #[test]
+    fn a_list_is_not_taken_for_an_object() {
+        for (function, arguments, field) in [
+            ("normalizeUsage", r#"{"usage":[1,2]}"#, "usage"),
+            ("normalizeUsage", r#"{"usage":{"outputTokenDetails":[5]}}"#, "usage.outputTokenDetails"),
+            ("accumulateStepUsage", r#"{"acc":[1],"step":{}}"#, "acc"),
+            ("flushAssistant", r#"{"steps":[["a"]],"status":"completed"}"#, "steps[0]"),
+            ("selectAccessibleHits", r#"{"hits":[["p"]],"accessiblePageIds":["p"],"cap":1}"#, "hits[0]"),
+        ] {
+            let error = call(function, arguments).unwrap_err();
+            assert_eq!(error.details()["field"], field, "{function}");
+        }
+    }
 }

@@ -18,4 +18,4 @@ pub use number::write_number;
 pub use pretty::{PRETTY_DEPTH, pretty};
 pub(crate) use scan::{Scanner, escaped_utf16_len, unescape, write_string};
 pub use value::{Number, Raw, Text, truthy};
-pub(crate) use value::{list, object, optional_object, present};
+pub(crate) use value::{list, object, objects, optional_object, present};

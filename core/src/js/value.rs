@@ -156,3 +156,8 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
     let items = Option::<Vec<Object<T>>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(items.into_iter().map(|item| item.0).collect())
 }
+
+/// For lists of objects that must be there.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Object<T>>::deserialize(deserializer)?.into_iter().map(|item| item.0).collect())
+}

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::js::{Number, present};
+use crate::js::{Number, optional_object, present};
 
 /// Usage as a host's loop hands it over. A field that is absent is not written; one that is `null` is.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -23,7 +23,7 @@ struct Reported {
     total_tokens: Option<Option<Number>>,
     #[serde(default, deserialize_with = "present")]
     reasoning_tokens: Option<Option<Number>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     output_token_details: Option<OutputDetails>,
 }
 
