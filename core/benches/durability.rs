@@ -3,7 +3,7 @@
 //! The peers are what hosts write by hand: the whole message row rewritten at every step, and one transaction for every
 //! write. Both use SQLite with the same settings as the store (WAL, full synchronous).
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a program to read figures from")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a program to read figures from")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use turnkeep::model::{FinishReason, Json, MessageStatus, Part, StepRecord, TextP
 use turnkeep::project::{FlushExtra, flush_run};
 use turnkeep::provider::Decoder;
 use turnkeep::provider::openai_compatible::ChatCompletionsDecoder;
-use turnkeep::store::{BeginRun, Fence, RecordStep, Store};
+use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, Store};
 use turnkeep::{ChatId, MessageId, RunId};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -51,13 +51,20 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
         lease: LEASE,
         role_id: None,
         page_id: None,
-        user_message_id: MessageId::generate(),
-        user_content: "go".into(),
-        user_metadata: Json::empty_object(),
+        user_message: Some(NewUserMessage {
+            id: MessageId::generate(),
+            content: "go".into(),
+            metadata: Json::empty_object(),
+        }),
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
+        idempotency_key: None,
+        from_queue: false,
     };
-    store.begin_run(begin).await.unwrap()
+    match store.begin_run(begin).await.unwrap() {
+        Began::Started(fence) => fence,
+        Began::Repeated(_) => panic!("no key was given"),
+    }
 }
 
 async fn open(folder: &std::path::Path, name: &str) -> (Arc<dyn Store>, String) {
@@ -94,7 +101,16 @@ async fn long_run() {
             refreshed = log;
             flush_run(&steps, MessageStatus::Streaming, &FlushExtra::default())
         });
-        store.record_step(RecordStep { fence: fence.clone(), step, lease: LEASE, refresh }).await.unwrap();
+        store
+            .record_step(RecordStep {
+                fence: fence.clone(),
+                next_sequence: u64::from(step.number) + 2,
+                step,
+                lease: Some(LEASE),
+                refresh,
+            })
+            .await
+            .unwrap();
         ours.push(begun.elapsed());
     }
     store.close().await.unwrap();
@@ -143,7 +159,13 @@ async fn many_runs() {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 for number in 0..STEPS_PER_RUN {
-                    let record = RecordStep { fence: fence.clone(), step: step(number), lease: LEASE, refresh: None };
+                    let record = RecordStep {
+                        fence: fence.clone(),
+                        next_sequence: u64::from(number) + 2,
+                        step: step(number),
+                        lease: Some(LEASE),
+                        refresh: None,
+                    };
                     store.record_step(record).await.unwrap();
                 }
             })

@@ -47,7 +47,8 @@ pub mod text;
 pub mod tool;
 
 pub use engine::{
-    Engine, EngineOptions, Export, ExportFormat, RunLimits, SharedReader, Turn, TurnReader, TurnRequest, Who,
+    Busy, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun, HostedStep,
+    RunLimits, RunSignal, RunTail, SharedReader, TailEnd, TailFrom, TailItem, Turn, TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

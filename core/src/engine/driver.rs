@@ -14,22 +14,23 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
-use crate::model::{Json, MessageStatus, RunOutcome, RunStatus, StepRecord};
-use crate::project::{AssistantFlush, FlushExtra, ModelMessage, append_steps, flush_run, prepare_agent_step};
+use crate::model::{Json, RunOutcome, StepRecord};
+use crate::project::{ModelMessage, append_steps, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice};
-use crate::store::{Fence, RecordStep, SettleRun};
+use crate::store::Fence;
 use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
 use super::Inner;
+use super::journal::{Due, Journal, PACK_BYTES, PACK_INTERVAL};
 
-/// Up to this size the message row is rewritten at every step; beyond it only when the log has grown by half, so that
-/// the work stays in proportion to what is new.
-const REFRESH_ALWAYS_BYTES: usize = 64 * 1024;
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between attempts to write.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
+
+/// How often the rows of run and message are brought up to date at most: what readers need is in the log.
+const ROW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub(super) struct Driver {
     inner: Arc<Inner>,
     machine: RunMachine,
     ids: TurnIds,
-    fence: Fence,
+    journal: Journal,
     system: String,
     history: Vec<ModelMessage>,
     provider: Arc<dyn Provider>,
@@ -51,10 +52,11 @@ pub(super) struct Driver {
     log: Arc<ChunkLog>,
     control: mpsc::UnboundedReceiver<Event>,
     finished: watch::Sender<Option<Finished>>,
-    /// Every step of the log, in order.
-    steps: Vec<StepRecord>,
-    log_bytes: usize,
-    refreshed_bytes: usize,
+    /// When the rows were last brought up to date.
+    rows_at: Option<Instant>,
+    /// When the chunks that wait are to be put on disk.
+    pack_due: Option<Instant>,
+    pack_write: Option<BoxFuture<'static, Option<Event>>>,
     stream: Option<BoxStream<'static, Result<StreamPart, ProviderFailure>>>,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     call_handles: HashMap<String, AbortHandle>,
@@ -82,7 +84,7 @@ impl Driver {
             inner,
             machine,
             ids,
-            fence,
+            journal: Journal::new(fence, provider.context_window()),
             system,
             history,
             provider,
@@ -90,9 +92,9 @@ impl Driver {
             log,
             control,
             finished,
-            steps: Vec::new(),
-            log_bytes: 0,
-            refreshed_bytes: 0,
+            rows_at: None,
+            pack_due: None,
+            pack_write: None,
             stream: None,
             calls: FuturesUnordered::new(),
             call_handles: HashMap::new(),
@@ -107,6 +109,9 @@ impl Driver {
         let mut event = Event::Begun;
         let mut effects = Vec::new();
         loop {
+            if matches!(event, Event::StepPersisted) {
+                self.journal.step_persisted();
+            }
             self.machine.handle(event, &mut effects);
             for effect in effects.drain(..) {
                 self.carry_out(effect);
@@ -114,33 +119,92 @@ impl Driver {
             if self.over {
                 return;
             }
+            self.pack_when_due();
             event = self.next_event().await;
         }
     }
 
     async fn next_event(&mut self) -> Event {
-        let deadline = self.timers.iter().min_by_key(|(_, at)| **at).map(|(timer, at)| (timer.clone(), *at));
-        tokio::select! {
-            biased;
-            Some(event) = self.control.recv() => event,
-            event = ready_or_never(self.write.as_mut()) => {
-                self.write = None;
-                event
-            }
-            Some(event) = self.calls.next(), if !self.calls.is_empty() => event,
-            timer = fire(deadline) => {
-                self.timers.remove(&timer);
-                Event::TimerFired(timer)
-            }
-            item = next_part(self.stream.as_mut()) => match item {
-                Some(Ok(part)) => Event::Part(part),
-                Some(Err(failure)) => Event::StreamFailed(failure),
-                None => {
-                    self.stream = None;
-                    Event::StreamEnded
+        loop {
+            let deadline = self.timers.iter().min_by_key(|(_, at)| **at).map(|(timer, at)| (timer.clone(), *at));
+            let pack_due = self.pack_due.filter(|_| self.may_pack());
+            tokio::select! {
+                biased;
+                Some(event) = self.control.recv() => return event,
+                event = ready_or_never(self.write.as_mut()) => {
+                    self.write = None;
+                    return event;
                 }
-            },
+                failure = ready_or_never(self.pack_write.as_mut()) => {
+                    self.pack_write = None;
+                    match failure {
+                        Some(event) => return event,
+                        None => self.pack_when_due(),
+                    }
+                }
+                Some(event) = self.calls.next(), if !self.calls.is_empty() => return event,
+                timer = fire(deadline) => {
+                    self.timers.remove(&timer);
+                    return Event::TimerFired(timer);
+                }
+                () = until(pack_due) => self.pack(),
+                item = next_part(self.stream.as_mut()) => return match item {
+                    Some(Ok(part)) => Event::Part(part),
+                    Some(Err(failure)) => Event::StreamFailed(failure),
+                    None => {
+                        self.stream = None;
+                        Event::StreamEnded
+                    }
+                },
+            }
         }
+    }
+
+    /// One write at a time, so that packs and steps reach the disk in their order.
+    fn may_pack(&self) -> bool {
+        self.pack_write.is_none() && self.write.is_none()
+    }
+
+    fn pack_when_due(&mut self) {
+        match self.journal.unpacked_bytes() {
+            0 => self.pack_due = None,
+            PACK_BYTES.. if self.may_pack() => self.pack(),
+            _ => {
+                self.pack_due.get_or_insert_with(|| Instant::now() + PACK_INTERVAL);
+            }
+        }
+    }
+
+    fn pack(&mut self) {
+        self.pack_due = None;
+        let Some(pack) = self.journal.take_pack() else {
+            return;
+        };
+        let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
+        self.pack_write = Some(Box::pin(async move {
+            let failure = persist(|| inner.store.append_pack(&fence, &pack)).await;
+            inner.tails.wake(fence.run_id);
+            failure
+        }));
+    }
+
+    /// Begins a write, after the pack that is on its way.
+    fn write<F>(&mut self, done: Event, attempt: impl FnMut() -> F + Send + 'static)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let pack = self.pack_write.take();
+        let (inner, run_id) = (Arc::clone(&self.inner), self.ids.run);
+        self.write = Some(Box::pin(async move {
+            if let Some(pack) = pack
+                && let Some(failure) = pack.await
+            {
+                return failure;
+            }
+            let failure = persist(attempt).await;
+            inner.tails.wake(run_id);
+            failure.unwrap_or(done)
+        }));
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -154,28 +218,32 @@ impl Driver {
                 }
             }
             Effect::PersistIntent(step) => {
-                let (inner, fence) = (Arc::clone(&self.inner), self.fence.clone());
-                self.write = Some(Box::pin(persist(Event::IntentPersisted, move || {
+                let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
+                self.write(Event::IntentPersisted, move || {
                     let (inner, fence, step) = (Arc::clone(&inner), fence.clone(), step.clone());
                     async move { inner.store.record_intent(&fence, &step).await }
-                })));
+                });
             }
             Effect::PersistStep(step) => self.persist_step(step),
-            Effect::EmitChunk(chunk) => self.log.append(chunk.encode()),
+            Effect::EmitChunk(chunk) => {
+                let encoded: Arc<str> = chunk.encode().into();
+                self.log.append(Arc::clone(&encoded));
+                self.journal.chunk(chunk, &encoded);
+            }
             Effect::ArmTimer { timer, after } => {
                 self.timers.insert(timer, Instant::now() + after);
             }
             Effect::DisarmTimer(timer) => {
                 self.timers.remove(&timer);
             }
-            Effect::Settle(settlement) => self.settle(settlement),
+            Effect::Settle(settlement) => self.settle(&settlement),
             Effect::End(ending) => self.end(ending),
         }
     }
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
         let mut messages = self.history.clone();
-        append_steps(&mut messages, &self.steps);
+        append_steps(&mut messages, self.journal.steps());
         let max_steps = self.inner.options.runs.max_steps;
         let system = prepare_agent_step(step, &self.system, max_steps)
             .map_or_else(|| self.system.clone(), |prepared| prepared.system);
@@ -215,59 +283,30 @@ impl Driver {
 
     fn persist_step(&mut self, step: StepRecord) {
         self.call_handles.clear();
-        self.log_bytes += encoded_size(&step);
-        self.steps.push(step.clone());
-        let due = self.log_bytes <= REFRESH_ALWAYS_BYTES || self.log_bytes >= self.refreshed_bytes / 2 * 3;
-        let refresh = due.then(|| {
-            self.refreshed_bytes = self.log_bytes;
-            flush_run(&self.steps, MessageStatus::Streaming, &self.extra(None))
-        });
-        let record = RecordStep { fence: self.fence.clone(), step, lease: self.inner.options.runs.lease(), refresh };
-        let (inner, run_id) = (Arc::clone(&self.inner), self.ids.run);
-        self.write = Some(Box::pin(persist(Event::StepPersisted, move || {
+        let runs = &self.inner.options.runs;
+        let now = Instant::now();
+        let due = self.rows_at.is_none_or(|at| now - at >= ROW_INTERVAL.min(runs.lease() / 10));
+        if due {
+            self.rows_at = Some(now);
+        }
+        let due = Due { message: due || runs.refresh_every_step, lease: due.then(|| runs.lease()) };
+        let record = self.journal.record_step(step, due);
+        let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
+        self.write(Event::StepPersisted, move || {
             let (inner, record) = (Arc::clone(&inner), record.clone());
             async move {
                 let begun = std::time::Instant::now();
                 inner.store.record_step(record).await?;
-                inner.registry.renewed(run_id, begun);
+                if renews {
+                    inner.registry.renewed(run_id, begun);
+                }
                 Ok(())
             }
-        })));
+        });
     }
 
-    fn extra(&self, settlement: Option<&Settlement>) -> FlushExtra {
-        let step_usage = self.steps.last().and_then(|step| step.usage);
-        let sum = self.steps.iter().fold(None, |sum, step| crate::model::Usage::accumulate(sum, step.usage));
-        let known = FlushExtra {
-            usage: sum,
-            context_tokens: step_usage.and_then(crate::model::Usage::context_tokens),
-            max_context_tokens: self.provider.context_window(),
-            ..FlushExtra::default()
-        };
-        match settlement {
-            None => known,
-            Some(settlement) => FlushExtra {
-                finish_reason: settlement.finish_reason.map(|reason| reason.as_str().to_owned()),
-                usage: settlement.usage,
-                context_tokens: settlement.context_tokens,
-                error: settlement.error.clone(),
-                ..known
-            },
-        }
-    }
-
-    fn settle(&mut self, settlement: Settlement) {
-        if let Some(step) = &settlement.step
-            && self.steps.last().is_none_or(|last| last.number < step.number)
-        {
-            self.steps.push(step.clone());
-        }
-        let status = match settlement.status {
-            RunStatus::Succeeded => MessageStatus::Completed,
-            RunStatus::Failed => MessageStatus::Error,
-            RunStatus::Pending | RunStatus::Running | RunStatus::Aborted => MessageStatus::Aborted,
-        };
-        let assistant: AssistantFlush = flush_run(&self.steps, status, &self.extra(Some(&settlement)));
+    fn settle(&mut self, settlement: &Settlement) {
+        let settle = self.journal.settle(settlement);
         self.outcome = Some(RunOutcome {
             run_id: self.ids.run,
             chat_id: self.ids.chat,
@@ -277,25 +316,19 @@ impl Driver {
             error: settlement.error.clone(),
             finish_reason: settlement.finish_reason,
             usage: settlement.usage,
-            step_count: u32::try_from(self.steps.len()).unwrap_or(u32::MAX),
+            step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),
         });
-        let settle = SettleRun {
-            fence: self.fence.clone(),
-            status: settlement.status,
-            reason: settlement.reason,
-            error: settlement.error,
-            step: settlement.step,
-            assistant,
-        };
         let inner = Arc::clone(&self.inner);
-        self.write = Some(Box::pin(persist(Event::Settled, move || {
+        self.write(Event::Settled, move || {
             let (inner, settle) = (Arc::clone(&inner), settle.clone());
             async move { inner.store.settle_run(settle).await }
-        })));
+        });
     }
 
     fn end(&mut self, ending: Ending) {
         self.over = true;
+        // Before anybody is told: whoever knows of the end must not find the run here any more.
+        self.inner.registry.remove(self.ids.run);
         self.log.end();
         self.finished.send_replace(Some(match (ending, self.outcome.take()) {
             (Ending::Settled, Some(outcome)) => Finished::Settled(Box::new(outcome)),
@@ -312,21 +345,21 @@ impl Drop for Driver {
         if !self.over {
             self.end(Ending::Unsettled);
         }
-        self.inner.registry.remove(self.ids.run);
     }
 }
 
-/// Writes until the store has answered for good. A store that is out of reach is asked again for as long as it takes.
-async fn persist<F>(done: Event, mut write: impl FnMut() -> F + Send) -> Event
+/// Writes until the store has answered for good, and returns what went wrong. A store that is out of reach is asked
+/// again for as long as it takes.
+async fn persist<F>(mut write: impl FnMut() -> F + Send) -> Option<Event>
 where
     F: Future<Output = Result<()>> + Send,
 {
     let mut wait = RETRY_WAIT;
     loop {
         match write().await {
-            Ok(()) => return done,
+            Ok(()) => return None,
             Err(error) => match error.code() {
-                ErrorCode::LeaseLost => return Event::LeaseLost,
+                ErrorCode::LeaseLost => return Some(Event::LeaseLost),
                 ErrorCode::StoreUnavailable => {
                     tracing::warn!(%error, "a write failed and will be attempted again");
                     sleep(wait).await;
@@ -334,14 +367,14 @@ where
                 }
                 _ => {
                     tracing::error!(%error, "a write was refused");
-                    return Event::PersistFailed;
+                    return Some(Event::PersistFailed);
                 }
             },
         }
     }
 }
 
-async fn ready_or_never(future: Option<&mut BoxFuture<'static, Event>>) -> Event {
+async fn ready_or_never<T>(future: Option<&mut BoxFuture<'static, T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
@@ -357,6 +390,13 @@ async fn next_part(
     }
 }
 
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn fire(deadline: Option<(Timer, Instant)>) -> Timer {
     match deadline {
         Some((timer, at)) => {
@@ -365,22 +405,4 @@ async fn fire(deadline: Option<(Timer, Instant)>) -> Timer {
         }
         None => std::future::pending().await,
     }
-}
-
-/// The size of the step's JSON, without building it.
-fn encoded_size(step: &StepRecord) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // Counting cannot fail; what cannot be encoded is reported by the store.
-    let _ = serde_json::to_writer(&mut counter, step);
-    counter.0
 }

@@ -15,6 +15,7 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
     let Some(limits) = engine.upgrade().map(|inner| inner.options.runs) else {
         return;
     };
+    let retention = Duration::from_millis(limits.chunk_retention_ms);
     let ticker = |period: Duration| {
         let mut ticker = interval(period);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,6 +41,9 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
                 if let Err(error) = sweep::sweep(&inner).await {
                     tracing::warn!(%error, "the sweep failed; it will be repeated");
                 }
+                if let Err(error) = inner.store.trim_packs(retention).await {
+                    tracing::warn!(%error, "old chunks could not be removed; that will be repeated");
+                }
             }
         }
     }
@@ -57,8 +61,8 @@ async fn hear_stops(inner: &Arc<Inner>) {
     }
     match inner.store.stop_requests(&runs).await {
         Ok(stopped) => {
-            for run_id in stopped {
-                inner.registry.tell(run_id, Event::StopRequested(StopCause::Stopped));
+            for (run_id, reason) in stopped {
+                inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
             }
         }
         Err(error) => tracing::warn!(%error, "stops could not be looked for"),
@@ -82,8 +86,8 @@ async fn renew(inner: &Arc<Inner>, lease: Duration) {
                     inner.registry.renewed(*run_id, begun);
                 }
             }
-            for run_id in renewal.stop_requested {
-                inner.registry.tell(run_id, Event::StopRequested(StopCause::Stopped));
+            for (run_id, reason) in renewal.stop_requested {
+                inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
             }
         }
         Ok(Err(error)) => tracing::warn!(%error, "leases could not be renewed"),

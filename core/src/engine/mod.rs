@@ -1,14 +1,19 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
+mod begin;
 mod calls;
 mod driver;
 mod export;
+mod hosted;
+pub(crate) mod journal;
 mod keeper;
 mod options;
 mod queries;
+mod queue;
 mod reader;
 mod registry;
-mod sweep;
+pub(crate) mod sweep;
+pub(crate) mod tail;
 mod turn;
 
 use std::sync::Arc;
@@ -27,11 +32,15 @@ use crate::store::{self, Store};
 use crate::tool::Tool;
 
 pub use export::{Export, ExportFormat};
-pub use options::{EngineOptions, RunLimits, TurnRequest, Who};
+pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
+pub use options::{Busy, EngineOptions, RunLimits, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
+pub use tail::{Cursor, RunTail, TailEnd, TailFrom, TailItem};
 pub use turn::Turn;
 
+use hosted::Hosted;
 use registry::Registry;
+use tail::Tails;
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -55,6 +64,8 @@ pub(crate) struct Inner {
     /// Built once; one client keeps one pool of connections.
     client: std::sync::OnceLock<Option<reqwest::Client>>,
     registry: Registry,
+    tails: Tails,
+    hosted: Hosted,
     runtime: Handle,
     closing: AtomicBool,
     /// When the grace of a closing engine is over.
@@ -93,6 +104,8 @@ impl Engine {
             options,
             client: std::sync::OnceLock::new(),
             registry: Registry::default(),
+            tails: Tails::default(),
+            hosted: Hosted::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
             close_by: watch::Sender::new(None),
@@ -184,6 +197,14 @@ async fn grace_is_over(mut close_by: watch::Receiver<Option<Instant>>) {
 impl Inner {
     pub(crate) fn ensure_open(&self) -> Result<()> {
         if self.closing.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
+        }
+        Ok(())
+    }
+
+    /// A closing engine still takes in what its runs have to write.
+    pub(crate) fn ensure_not_closed(&self) -> Result<()> {
+        if *self.closed.borrow() {
             return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
         }
         Ok(())

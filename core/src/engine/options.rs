@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result, from_json};
-use crate::id::{AgentRoleId, ChatId};
+use crate::id::{AgentRoleId, ChatId, RunId};
 use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{ProviderChoice, Providers};
@@ -74,6 +74,15 @@ pub struct RunLimits {
     pub tool_timeout_ms: u64,
     /// How often stops from other processes are looked for.
     pub stop_poll_ms: u64,
+    /// How often the log of a run of another process is looked at while somebody follows it.
+    pub tail_poll_ms: u64,
+    /// How long the streamed chunks of a settled run are kept for readers that come back. Its steps stay.
+    pub chunk_retention_ms: u64,
+    /// How long a run that is to be superseded may take to settle.
+    pub supersede_timeout_ms: u64,
+    /// Bring the message row up to date at every step, for hosts that read the table by themselves while a run goes on.
+    /// Otherwise that is done about once a second, and less often as the row grows.
+    pub refresh_every_step: bool,
 }
 
 impl Default for RunLimits {
@@ -84,6 +93,10 @@ impl Default for RunLimits {
             provider_silence_ms: 900_000,
             tool_timeout_ms: 900_000,
             stop_poll_ms: 250,
+            tail_poll_ms: 100,
+            chunk_retention_ms: 600_000,
+            supersede_timeout_ms: 30_000,
+            refresh_every_step: false,
         }
     }
 }
@@ -128,6 +141,9 @@ pub struct TurnRequest {
     /// What to do when the chat is busy.
     #[serde(default)]
     pub busy: Busy,
+    /// A second turn of the same user with the same key begins nothing and follows the first.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
 }
 
 fn default_detached() -> bool {
@@ -145,6 +161,10 @@ pub enum Busy {
     /// Refuse with `A_RUN_ALREADY_ACTIVE`.
     #[default]
     Reject,
+    /// Wait until the chat is free, behind those that wait already.
+    Enqueue,
+    /// Stop this run, if it is the one that is active, and take its place.
+    Supersede(RunId),
 }
 
 /// A user's message: text, or the AI SDK's `UIMessage`, of which the parts are kept.
@@ -249,6 +269,7 @@ impl EngineOptions {
             ("runs.providerSilenceMs", self.runs.provider_silence_ms),
             ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
             ("runs.stopPollMs", self.runs.stop_poll_ms),
+            ("runs.tailPollMs", self.runs.tail_poll_ms),
         ];
         for (field, value) in positive {
             if value == 0 {
@@ -274,6 +295,7 @@ impl TurnRequest {
     pub(super) fn check(&self) -> Result<()> {
         check_owner("workspaceId", &self.workspace_id)?;
         check_owner("userId", &self.user_id)?;
+        check_key(self.idempotency_key.as_deref())?;
         let mut names = HashSet::new();
         for (index, tool) in self.tools.iter().enumerate() {
             if !names.insert(&tool.name) {
@@ -291,7 +313,20 @@ impl Who {
     }
 }
 
-fn check_owner(field: &str, id: &str) -> Result<()> {
+/// The longest idempotency key, in bytes: as long as a header may sensibly be.
+const MAX_KEY_BYTES: usize = 255;
+
+pub(super) fn check_key(key: Option<&str>) -> Result<()> {
+    match key {
+        Some("") => Err(Error::invalid("idempotencyKey", "must not be empty")),
+        Some(key) if key.len() > MAX_KEY_BYTES => {
+            Err(Error::invalid("idempotencyKey", format!("must have at most {MAX_KEY_BYTES} bytes")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_owner(field: &str, id: &str) -> Result<()> {
     if id.is_empty() { Err(Error::invalid(field, "must not be empty")) } else { Ok(()) }
 }
 

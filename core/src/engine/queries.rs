@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, StopCause};
-use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, StepRecord, Usage};
+use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, StepRecord, Usage};
 use crate::project::{AssistantFlush, FlushExtra, flush_run};
 use crate::store::forbidden;
 
-use super::{Engine, Inner, Who};
+use super::tail::{RunTail, TailFrom};
+use super::{Engine, Inner, Who, sweep};
 
 impl Engine {
     /// One run.
@@ -33,13 +34,49 @@ impl Engine {
         self.inner.store.latest_run(chat_id).await
     }
 
+    /// The run that holds the chat; `None` when the chat is free.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn active_run(&self, who: &Who, chat_id: ChatId) -> Result<Option<Run>> {
+        self.chat(who, chat_id).await?;
+        self.inner.store.active_run(chat_id).await
+    }
+
+    /// The chat's newest `limit` runs, newest first; those that wait come before all others.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn runs(&self, who: &Who, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+        self.chat(who, chat_id).await?;
+        self.inner.store.runs_of_chat(chat_id, limit).await
+    }
+
+    /// Follows a run's log from any process, while it goes on and after it has ended.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn tail(&self, who: &Who, run_id: RunId, from: TailFrom) -> Result<RunTail> {
+        self.run(who, run_id).await?;
+        Ok(RunTail::new(Arc::clone(&self.inner), run_id, from))
+    }
+
+    /// Settles what dead processes have left in the store, which is also done when an engine is opened and now and then
+    /// after that. Returns how many runs that were.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`, `ENGINE_CLOSED`.
+    pub async fn sweep(&self) -> Result<usize> {
+        sweep::sweep(&self.inner).await
+    }
+
     /// Stops a run, from any process. `false` when it has settled already.
     ///
     /// # Errors
     /// As [`Engine::run`].
     pub async fn stop_run(&self, who: &Who, run_id: RunId) -> Result<bool> {
         self.run(who, run_id).await?;
-        stop_run(&self.inner, run_id).await
+        stop_run(&self.inner, run_id, RunReason::Stopped).await
     }
 
     /// Stops the chat's active run. `false` when there is none.
@@ -47,9 +84,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn stop_chat(&self, who: &Who, chat_id: ChatId) -> Result<bool> {
-        match self.latest_run(who, chat_id).await? {
-            Some(run) if run.status.is_active() => stop_run(&self.inner, run.id).await,
-            _ => Ok(false),
+        match self.active_run(who, chat_id).await? {
+            Some(run) => stop_run(&self.inner, run.id, RunReason::Stopped).await,
+            None => Ok(false),
         }
     }
 
@@ -110,11 +147,9 @@ impl Engine {
     }
 }
 
-pub(super) async fn stop_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
-    let noted = inner.store.request_stop(run_id).await;
-    // Whatever the store says, the run of this process is stopped; elsewhere it is heard by polling.
-    if !matches!(noted, Ok(false)) {
-        inner.registry.tell(run_id, Event::StopRequested(StopCause::Stopped));
-    }
-    noted
+pub(super) async fn stop_run(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -> Result<bool> {
+    // First here, if the run is of this process, and then for those who may have to know of it later. By then it may
+    // have settled because of it.
+    let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
+    inner.store.request_stop(run_id, reason).await.map(|noted| noted || told)
 }

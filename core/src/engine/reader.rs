@@ -2,21 +2,53 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::error::ErrorCode;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::stream::{ChunkReader, SSE_DONE, sse_event};
 
 use super::Inner;
+use super::tail::RunTail;
+
+/// The wait after a store that is out of reach.
+const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
 /// detached, the last reader's disconnect stops the run.
 pub struct TurnReader {
-    chunks: ChunkReader,
+    source: Source,
     at_end: bool,
     leaving: Option<Leaving>,
+}
+
+/// Where chunks are read from.
+pub(super) enum Source {
+    /// A turn of this process.
+    Turn(ChunkReader),
+    /// A run's log in the store.
+    Log(RunTail),
+}
+
+impl Source {
+    async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
+        match self {
+            Source::Turn(chunks) => chunks.next_batch(limit).await,
+            Source::Log(tail) => loop {
+                match tail.next_batch(limit).await {
+                    Ok(items) => return items.into_iter().map(|item| item.chunk).collect(),
+                    Err(error) if error.code() == ErrorCode::StoreUnavailable => {
+                        tracing::warn!(%error, "a log could not be read; that will be repeated");
+                        tokio::time::sleep(RETRY_WAIT).await;
+                    }
+                    Err(_) => return Vec::new(),
+                }
+            },
+        }
+    }
 }
 
 /// What a disconnect needs to know.
@@ -35,13 +67,13 @@ impl Leaving {
 }
 
 impl TurnReader {
-    pub(super) fn new(chunks: ChunkReader, leaving: Option<Leaving>) -> Self {
-        Self { chunks, at_end: false, leaving }
+    pub(super) fn new(source: Source, leaving: Option<Leaving>) -> Self {
+        Self { source, at_end: false, leaving }
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end. Cancel-safe.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
-        let batch = self.chunks.next_batch(limit).await;
+        let batch = self.source.next_batch(limit).await;
         self.at_end |= batch.is_empty();
         batch
     }
@@ -126,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn closing_wakes_whoever_waits() {
         let log = ChunkLog::new();
-        let reader = Arc::new(SharedReader::from(TurnReader::new(log.reader(0), None)));
+        let reader = Arc::new(SharedReader::from(TurnReader::new(Source::Turn(log.reader(0)), None)));
         log.append("a".into());
         assert_eq!(reader.next_sse(9).await.as_deref(), Some("data: a\n\n"));
         let waiting = tokio::spawn({
@@ -144,7 +176,7 @@ mod tests {
     async fn the_terminator_comes_once() {
         let log = ChunkLog::new();
         log.end();
-        let reader = SharedReader::from(TurnReader::new(log.reader(0), None));
+        let reader = SharedReader::from(TurnReader::new(Source::Turn(log.reader(0)), None));
         assert_eq!(reader.next_sse(9).await.as_deref(), Some(SSE_DONE));
         assert_eq!(reader.next_sse(9).await, None);
     }

@@ -45,6 +45,10 @@ impl Registry {
         self.runs().keys().copied().collect()
     }
 
+    pub(super) fn has(&self, run_id: RunId) -> bool {
+        self.runs().contains_key(&run_id)
+    }
+
     /// Tells a driver; `false` when the run is not driven here (any more).
     pub(super) fn tell(&self, run_id: RunId, event: Event) -> bool {
         self.runs().get(&run_id).is_some_and(|entry| entry.control.send(event).is_ok())

@@ -5,20 +5,28 @@ use std::sync::Arc;
 use crate::error::{ErrorCode, Result};
 use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
-use crate::store::{ClaimedRun, SettleRun};
+use crate::store::{ClaimedRun, LogFrom, LogPage, LogRange, LogRow, LoggedStep, SettleRun, Store, Waiting};
+use crate::stream::UiChunk;
+use crate::stream::replay::StepView;
 
 use super::Inner;
+use super::journal::empty_row;
 
 /// The outcome of a call that was on disk before it ran, and whose process then died.
 const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
 /// Settles what has been abandoned; returns how many runs that were.
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
+    let empty = empty_row(MessageStatus::Aborted);
+    let mut settled = inner.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty).await?;
     let claimed = inner.store.claim_abandoned(&inner.owner, inner.options.runs.lease()).await?;
-    let mut settled = 0;
     for run in claimed {
-        match settle(inner, run).await {
-            Ok(()) => settled += 1,
+        let run_id = run.run.id;
+        match settle(&*inner.store, run).await {
+            Ok(()) => {
+                settled += 1;
+                inner.tails.wake(run_id);
+            }
             // Somebody else was faster, which is as good.
             Err(error) if error.code() == ErrorCode::LeaseLost => {}
             Err(error) => return Err(error),
@@ -27,43 +35,72 @@ pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
     Ok(settled)
 }
 
-async fn settle(inner: &Arc<Inner>, claimed: ClaimedRun) -> Result<()> {
-    let logged = inner.store.steps(claimed.run.id).await?;
-    let mut unfinished = None;
+/// Settles a run that its owner left behind with what is on disk of it.
+pub(crate) async fn settle(store: &dyn Store, claimed: ClaimedRun) -> Result<()> {
+    let run_id = claimed.run.id;
+    let logged = store.steps(run_id).await?;
+    let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
+    let trailing = store.read_log(run_id, range).await?;
+    store.settle_run(settlement(claimed, logged, trailing)).await
+}
+
+/// The end of an abandoned run. `trailing` has the packs of the step that was in progress.
+fn settlement(claimed: ClaimedRun, logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> SettleRun {
     let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
+    let mut intent = None;
     for entry in logged {
-        let mut step = entry.step;
-        if !entry.finished {
-            close_calls(&mut step);
-            unfinished = Some(step.clone());
+        if entry.finished {
+            steps.push(entry.step);
+        } else {
+            intent = Some(entry.step);
         }
-        steps.push(step);
     }
-    // A stop holds even if the owner died before it heard of it.
-    let stopped = claimed.run.stop_requested_at.is_some();
+    let (mut view, mut next_sequence) = (StepView::default(), 1);
+    if let Some(page) = trailing {
+        next_sequence = page.start.map_or(1, |start| start.first_sequence);
+        for row in page.rows {
+            let LogRow::Pack(pack) = row else { continue };
+            next_sequence += pack.chunks.len() as u64;
+            pack.chunks.iter().filter_map(|chunk| UiChunk::parse_of_step(chunk)).for_each(|chunk| view.apply(&chunk));
+        }
+    }
+    let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let unfinished = match intent {
+        Some(mut step) => {
+            close_calls(&mut step, &view);
+            Some(step)
+        }
+        None if view.is_empty() => None,
+        None => Some(view.clone().into_record(number)),
+    };
+    steps.extend(unfinished.clone());
     let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
     let extra = FlushExtra {
         usage,
         context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
         ..FlushExtra::default()
     };
-    let settle = SettleRun {
+    SettleRun {
         fence: claimed.fence,
         status: RunStatus::Aborted,
-        reason: Some(if stopped { RunReason::Stopped } else { RunReason::WorkerLost }),
+        // A stop holds even if the owner died before it heard of it.
+        reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
         error: None,
-        step: unfinished,
+        step: unfinished.map(|step| {
+            let next = next_sequence + view.continuation(&step, usage).len() as u64;
+            (step, next)
+        }),
         assistant: flush_run(&steps, MessageStatus::Aborted, &extra),
-    };
-    inner.store.settle_run(settle).await
+    }
 }
 
-fn close_calls(step: &mut StepRecord) {
+fn close_calls(step: &mut StepRecord, view: &StepView) {
     for part in &mut step.parts {
         if let Part::Tool(tool) = part
             && tool.state == ToolState::InputAvailable
         {
-            tool.state = ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
+            let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
+            tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
         }
     }
 }

@@ -10,26 +10,35 @@ use tokio::sync::{mpsc, watch};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
-use crate::model::{Json, MessageStatus, Part, RunOutcome, RunReason, RunStatus};
-use crate::project::{FlushExtra, PromptLayers, build_system_prompt, flush_run, messages_from_rows};
+use crate::model::{RunOutcome, RunReason, Usage};
+use crate::project::{PromptLayers, build_system_prompt, messages_from_rows};
 use crate::provider::Provider;
-use crate::store::{BeginRun, Fence, SettleRun, already_active, forbidden};
+use crate::store::Fence;
 use crate::stream::ChunkLog;
 use crate::tool::{Tool, ToolSet};
 
+use super::begin::{Beginning, Outcome, give_up};
 use super::driver::{Driver, Finished};
 use super::options::TurnRequest;
-use super::reader::{Leaving, TurnReader};
-use super::{Inner, queries};
+use super::reader::{Leaving, Source, TurnReader};
+use super::tail::{RunTail, TailFrom};
+use super::{Inner, queries, queue};
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
     inner: Arc<Inner>,
     ids: TurnIds,
-    log: Arc<ChunkLog>,
-    finished: watch::Receiver<Option<Finished>>,
+    feed: Feed,
     detached: bool,
     readers: Arc<AtomicUsize>,
+}
+
+/// Where a turn's chunks and its end are learned from.
+enum Feed {
+    /// The driver of this process.
+    Driver(Arc<ChunkLog>, watch::Receiver<Option<Finished>>),
+    /// The store: the run was begun before, with the same idempotency key.
+    Store,
 }
 
 impl Turn {
@@ -51,7 +60,16 @@ impl Turn {
     /// The turn's chunks, encoded, from the first one on, however late it is called.
     pub fn chunks(&self) -> TurnReader {
         let leaving = (!self.detached).then(|| Leaving::new(Arc::clone(&self.inner), self.ids.run, &self.readers));
-        TurnReader::new(self.log.reader(0), leaving)
+        let source = match &self.feed {
+            Feed::Driver(log, _) => Source::Turn(log.reader(0)),
+            Feed::Store => Source::Log(RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot)),
+        };
+        TurnReader::new(source, leaving)
+    }
+
+    /// Whether the run had been begun before, with the same idempotency key.
+    pub fn is_repeated(&self) -> bool {
+        matches!(self.feed, Feed::Store)
     }
 
     /// Asks the run to stop and, so that it holds even if this process dies, notes that in the store. `false` when the
@@ -60,7 +78,7 @@ impl Turn {
     /// # Errors
     /// `STORE_UNAVAILABLE` when the stop could not be noted; the run is stopped all the same.
     pub async fn stop(&self) -> Result<bool> {
-        queries::stop_run(&self.inner, self.ids.run).await
+        queries::stop_run(&self.inner, self.ids.run, RunReason::Stopped).await
     }
 
     /// Waits for the end of the turn and says how it ended, once that is on disk.
@@ -68,7 +86,10 @@ impl Turn {
     /// # Errors
     /// `LEASE_LOST` when another process owns the run now, `STORE_UNAVAILABLE` when its end could not be written.
     pub async fn done(&self) -> Result<RunOutcome> {
-        let mut finished = self.finished.clone();
+        let mut finished = match &self.feed {
+            Feed::Driver(_, finished) => finished.clone(),
+            Feed::Store => return self.settled().await,
+        };
         let gone = || Error::internal("the turn's driver is gone");
         let state = finished.wait_for(Option::is_some).await.map_err(|_| gone())?.clone();
         match state.ok_or_else(gone)? {
@@ -78,6 +99,25 @@ impl Turn {
                 Err(Error::new(ErrorCode::StoreUnavailable, "the end of the run could not be written"))
             }
         }
+    }
+
+    /// Follows the run to its end and reads from the store how it ended.
+    async fn settled(&self) -> Result<RunOutcome> {
+        let mut tail = RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot);
+        while !tail.next_batch(usize::MAX).await?.is_empty() {}
+        let run = self.inner.store.run(self.ids.run).await?.ok_or_else(|| Error::internal("the run is gone"))?;
+        let steps = self.inner.store.steps(run.id).await?;
+        Ok(RunOutcome {
+            run_id: run.id,
+            chat_id: run.chat_id,
+            message_id: self.ids.message,
+            status: run.status,
+            reason: run.reason,
+            error: run.error,
+            finish_reason: steps.last().and_then(|logged| logged.step.finish_reason),
+            usage: steps.iter().fold(None, |sum, logged| Usage::accumulate(sum, logged.step.usage)),
+            step_count: run.step_count,
+        })
     }
 
     /// `{runId, chatId, messageId}`.
@@ -108,7 +148,21 @@ pub(super) async fn start(
         Some(provider) => provider,
         None => Arc::new(inner.provider(request.provider.as_ref())?),
     };
-    let role = precheck(&inner, &request).await?;
+    let beginning = Beginning {
+        workspace_id: &request.workspace_id,
+        user_id: &request.user_id,
+        chat_id: request.chat_id,
+        role_id: request.role_id,
+        open_page: request.open_page.as_ref(),
+        trigger: request.trigger,
+        busy: request.busy,
+        idempotency_key: request.idempotency_key.as_deref(),
+        parts: Some(&parts),
+    };
+    if let Some(run_id) = beginning.repeated(&inner).await? {
+        return repeated(inner, run_id, request.detached).await;
+    }
+    let role = beginning.precheck(&inner).await?;
     let system = build_system_prompt(&PromptLayers {
         workspace_name: inner.options.prompt.workspace_name.clone(),
         admin_prompt: inner.options.prompt.admin_prompt.clone(),
@@ -127,125 +181,72 @@ pub(super) async fn start(
         message: MessageId::generate(),
     };
     let begun_at = Instant::now();
-    let fence =
-        inner.store.begin_run(begin(&inner, &request, ids, user_message_id, &parts)?).await.map_err(begin_failed)?;
-    let history = match inner.store.messages(ids.chat, usize::MAX).await {
-        Ok(rows) => messages_from_rows(&rows),
-        Err(error) => return Err(give_up(&inner, fence, error).await),
-    };
-
+    let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
-    inner.registry.add(ids.run, control, begun_at);
+    let (sender, finished) = watch::channel(None);
+    let log = ChunkLog::new();
+    let prepared = Prepared { ids, system, provider, tools, log: Arc::clone(&log), events, finished: sender };
+    match outcome {
+        Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
+        Outcome::Begun(fence) => {
+            let driver = prepared.driver(&inner, fence).await?;
+            inner.registry.add(ids.run, control, begun_at);
+            inner.runtime.spawn(driver.run());
+        }
+        Outcome::Waits(begin) => {
+            inner.registry.add(ids.run, control, begun_at);
+            inner.runtime.spawn(queue::wait(Arc::clone(&inner), begin, prepared));
+        }
+    }
     if inner.ensure_open().is_err() {
         // Closing began in between and may not have seen this run.
         inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
     }
-    let limits = Limits {
-        max_steps: inner.options.runs.max_steps,
-        provider_silence: Duration::from_millis(inner.options.runs.provider_silence_ms),
-    };
-    let catalog: Arc<dyn ToolCatalog> = Arc::clone(&tools) as _;
-    let log = ChunkLog::new();
-    let (sender, finished) = watch::channel(None);
-    let driver = Driver::new(
-        Arc::clone(&inner),
-        RunMachine::new(ids, limits, catalog),
-        ids,
-        fence,
-        (system, history),
-        provider,
-        tools,
-        Arc::clone(&log),
-        events,
-        sender,
-    );
-    inner.runtime.spawn(driver.run());
-    Ok(Turn { inner, ids, log, finished, detached: request.detached, readers: Arc::default() })
+    Ok(Turn { inner, ids, feed: Feed::Driver(log, finished), detached: request.detached, readers: Arc::default() })
 }
 
-/// The courtesy checks before the gate, and the role's instructions.
-async fn precheck(inner: &Arc<Inner>, request: &TurnRequest) -> Result<Option<String>> {
-    let mut role_id = request.role_id;
-    if let Some(chat_id) = request.chat_id {
-        if let Some(chat) = inner.store.chat(chat_id).await? {
-            if chat.workspace_id != request.workspace_id || chat.creator_id != request.user_id {
-                return Err(forbidden());
-            }
-            role_id = chat.role_id;
-        }
-        let latest = inner.store.latest_run(chat_id).await?;
-        if let Some(active) = latest.filter(|run| run.status.is_active() && run.workspace_id == request.workspace_id) {
-            return Err(already_active(Some(active.id)));
-        }
-    }
-    let Some(role_id) = role_id else {
-        return Ok(None);
-    };
-    let role = inner.store.role(&request.workspace_id, role_id).await?;
-    match role {
-        Some(role) => Ok(Some(role.instructions)),
-        // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-        None if request.chat_id.is_some() => Ok(None),
-        None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
+/// Everything that a turn needs once its chat is free.
+pub(super) struct Prepared {
+    pub(super) ids: TurnIds,
+    system: String,
+    provider: Arc<dyn Provider>,
+    tools: Arc<ToolSet>,
+    pub(super) log: Arc<ChunkLog>,
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    pub(super) finished: watch::Sender<Option<Finished>>,
+}
+
+impl Prepared {
+    /// The driver of the run that has begun.
+    pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence) -> Result<Driver> {
+        let history = match inner.store.messages(self.ids.chat, usize::MAX).await {
+            Ok(rows) => messages_from_rows(&rows),
+            Err(error) => return Err(give_up(inner, fence, error).await),
+        };
+        let runs = &inner.options.runs;
+        let limits =
+            Limits { max_steps: runs.max_steps, provider_silence: Duration::from_millis(runs.provider_silence_ms) };
+        let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
+        Ok(Driver::new(
+            Arc::clone(inner),
+            RunMachine::new(self.ids, limits, catalog),
+            self.ids,
+            fence,
+            (self.system, history),
+            self.provider,
+            self.tools,
+            self.log,
+            self.events,
+            self.finished,
+        ))
     }
 }
 
-fn begin(
-    inner: &Inner,
-    request: &TurnRequest,
-    ids: TurnIds,
-    user_message_id: MessageId,
-    parts: &[Part],
-) -> Result<BeginRun> {
-    #[derive(Serialize)]
-    struct Metadata<'a> {
-        parts: &'a [Part],
-    }
-    let user_metadata =
-        Json::from_value(&Metadata { parts }).map_err(|_| Error::invalid("message.parts", "cannot be stored"))?;
-    Ok(BeginRun {
-        run_id: ids.run,
-        chat_id: ids.chat,
-        workspace_id: request.workspace_id.clone(),
-        user_id: request.user_id.clone(),
-        trigger: request.trigger,
-        owner: inner.owner.clone(),
-        lease: inner.options.runs.lease(),
-        role_id: request.role_id,
-        page_id: request.open_page.as_ref().and_then(|page| page.id.clone()),
-        user_message_id,
-        user_content: parts.iter().filter_map(Part::as_text).collect(),
-        user_metadata,
-        assistant_message_id: ids.message,
-        assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
-    })
-}
-
-fn begin_failed(error: Error) -> Error {
-    match error.code() {
-        ErrorCode::Internal => Error::new(ErrorCode::RunBeginFailed, "the run could not be written").with_source(error),
-        _ => error,
-    }
-}
-
-/// Ends a run that was begun but cannot be driven, so that the chat is free again.
-async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) -> Error {
-    let message = "the chat's history could not be read";
-    let settle = SettleRun {
-        fence,
-        status: RunStatus::Failed,
-        reason: Some(RunReason::Internal),
-        error: Some(message.to_owned()),
-        step: None,
-        assistant: flush_run(
-            &[],
-            MessageStatus::Error,
-            &FlushExtra { error: Some(message.to_owned()), ..FlushExtra::default() },
-        ),
-    };
-    if let Err(unsettled) = inner.store.settle_run(settle).await {
-        // Nobody renews this lease, so a sweep will end the run.
-        tracing::warn!(error = %unsettled, "a run that could not be begun could not be settled either");
-    }
-    Error::new(ErrorCode::RunBeginFailed, message).with_source(error)
+/// The turn of a run that was begun before.
+async fn repeated(inner: Arc<Inner>, run_id: RunId, detached: bool) -> Result<Turn> {
+    let run = inner.store.run(run_id).await?;
+    let run = run.ok_or_else(|| Error::internal("the run of an idempotency key is gone"))?;
+    let message = run.assistant_message_id.ok_or_else(|| Error::internal("the run of a key has no message"))?;
+    let ids = TurnIds { chat: run.chat_id, run: run.id, message };
+    Ok(Turn { inner, ids, feed: Feed::Store, detached, readers: Arc::default() })
 }

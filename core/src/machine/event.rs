@@ -45,6 +45,8 @@ pub enum Event {
 pub enum StopCause {
     /// An explicit stop.
     Stopped,
+    /// Another run is to take its place.
+    Superseded,
     /// The client of a turn that is not detached went away.
     Disconnected,
     /// The engine is closing.
@@ -52,10 +54,19 @@ pub enum StopCause {
 }
 
 impl StopCause {
+    /// The cause of a stop that was noted in the store.
+    pub fn noted(reason: RunReason) -> Self {
+        match reason {
+            RunReason::Superseded => StopCause::Superseded,
+            _ => StopCause::Stopped,
+        }
+    }
+
     /// The reason that the run is settled with.
     pub fn reason(self) -> RunReason {
         match self {
             StopCause::Stopped => RunReason::Stopped,
+            StopCause::Superseded => RunReason::Superseded,
             StopCause::Disconnected => RunReason::Disconnected,
             StopCause::Shutdown => RunReason::Shutdown,
         }

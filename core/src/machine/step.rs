@@ -57,6 +57,11 @@ impl StepBuilder {
         self.items.push(Item::Block(Block { kind, driver_id, ui_id, text: String::new(), open: true }));
     }
 
+    /// The place that the next block or call will have in the step.
+    pub(super) fn next_place(&self) -> usize {
+        self.items.len()
+    }
+
     /// The open block of this kind and driver id.
     pub(super) fn block(&mut self, kind: BlockKind, driver_id: &str) -> Option<&mut Block> {
         self.items.iter_mut().rev().find_map(|item| match item {

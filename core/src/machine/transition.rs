@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, INCOMPLETE_CALL, Json, RunReason, RunStatus, Usage};
 use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::stream::replay::{block_id, start_chunk};
 use crate::stream::{StreamMetadata, UiChunk};
 use crate::text::storable;
 
@@ -79,7 +80,6 @@ pub struct RunMachine {
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
     call_ids: HashSet<String>,
-    blocks: u32,
     stop: Option<StopCause>,
     close: Option<Close>,
 }
@@ -98,7 +98,6 @@ impl RunMachine {
             context_tokens: None,
             last_finish: None,
             call_ids: HashSet::new(),
-            blocks: 0,
             stop: None,
             close: None,
         }
@@ -132,9 +131,7 @@ impl RunMachine {
     }
 
     fn begin(&mut self, effects: &mut Vec<Effect>) {
-        let metadata =
-            StreamMetadata { chat_id: Some(self.ids.chat), run_id: Some(self.ids.run), ..StreamMetadata::default() };
-        effects.push(Effect::EmitChunk(UiChunk::Start { message_id: self.ids.message, message_metadata: metadata }));
+        effects.push(Effect::EmitChunk(start_chunk(self.ids.chat, self.ids.run, self.ids.message)));
         self.call_provider(effects);
     }
 
@@ -222,11 +219,7 @@ impl RunMachine {
     }
 
     fn open_block(&mut self, kind: BlockKind, driver_id: String, effects: &mut Vec<Effect>) {
-        let id = match kind {
-            BlockKind::Text => format!("text-{}", self.blocks),
-            BlockKind::Reasoning => format!("reasoning-{}", self.blocks),
-        };
-        self.blocks += 1;
+        let id = block_id(kind, self.number, self.step.next_place());
         self.step.open_block(kind, driver_id, id.clone());
         effects.push(Effect::EmitChunk(match kind {
             BlockKind::Text => UiChunk::TextStart { id },
@@ -566,6 +559,13 @@ impl RunMachine {
         let error = "The run could not be written to the store.".to_owned();
         match phase {
             Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(error, RunReason::Internal, effects),
+            // What streams could not be put on disk.
+            Phase::Streaming | Phase::RunningTools => {
+                effects.push(Effect::CancelProvider);
+                effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
+                self.cancel_tools(effects);
+                self.close_failed(error, RunReason::Internal, effects);
+            }
             Phase::Settling => {
                 self.phase = Phase::Over;
                 effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));

@@ -15,7 +15,8 @@ use crate::model::{
 use crate::project::{FlushExtra, flush_run};
 
 use super::{
-    BeginRun, Fence, MemoryStore, MessageFields, MessageSpan, RecordStep, SettleRun, SqliteStore, Store, StoredMessage,
+    Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MemoryStore, MessageFields, MessageSpan,
+    NewUserMessage, RecordStep, SettleRun, SqliteStore, Store, StoredMessage, Waiting,
 };
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -50,11 +51,23 @@ fn begin(chat_id: ChatId, owner: &str) -> BeginRun {
         lease: LEASE,
         role_id: None,
         page_id: Some("p".into()),
-        user_message_id: MessageId::generate(),
-        user_content: "hello".into(),
-        user_metadata: Json::parse(r#"{"parts":[{"type":"text","text":"hello"}]}"#).unwrap(),
+        user_message: Some(NewUserMessage {
+            id: MessageId::generate(),
+            content: "hello".into(),
+            metadata: Json::parse(r#"{"parts":[{"type":"text","text":"hello"}]}"#).unwrap(),
+        }),
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
+        idempotency_key: None,
+        from_queue: false,
+    }
+}
+
+/// Begins a run that must not have been begun before.
+async fn started(store: &TestStore, begin: BeginRun) -> Fence {
+    match store.begin_run(begin).await.unwrap() {
+        Began::Started(fence) => fence,
+        Began::Repeated(run_id) => panic!("{run_id} had been begun before"),
     }
 }
 
@@ -67,9 +80,14 @@ fn step(number: u32, text: &str) -> StepRecord {
     }
 }
 
+/// Every step of this suite has ten chunks.
+fn next_of(number: u32) -> u64 {
+    u64::from(number) * 10 + 11
+}
+
 fn record(fence: &Fence, step: StepRecord) -> RecordStep {
     let refresh = Some(flush_run(std::slice::from_ref(&step), MessageStatus::Streaming, &FlushExtra::default()));
-    RecordStep { fence: fence.clone(), step, lease: LEASE, refresh }
+    RecordStep { fence: fence.clone(), next_sequence: next_of(step.number), step, lease: Some(LEASE), refresh }
 }
 
 fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> SettleRun {
@@ -78,7 +96,7 @@ fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> Sett
         status: RunStatus::Succeeded,
         reason: None,
         error: None,
-        step: last,
+        step: last.map(|step| (step.clone(), next_of(step.number))),
         assistant: flush_run(steps, MessageStatus::Completed, &FlushExtra::default()),
     }
 }
@@ -93,7 +111,7 @@ async fn a_turn_is_written_and_read_back(store: TestStore, clock: Arc<TestClock>
     let chat_id = ChatId::generate();
     let begun = begin(chat_id, "a");
     let (run_id, message_id) = (begun.run_id, begun.assistant_message_id);
-    let fence = store.begin_run(begun).await.unwrap();
+    let fence = started(&store, begun).await;
     clock.advance(Duration::from_millis(5));
     store.record_intent(&fence, &step(0, "intent")).await.unwrap();
     assert!(!store.steps(run_id).await.unwrap()[0].finished);
@@ -214,7 +232,8 @@ async fn the_gate_lets_one_through_and_leaves_no_orphan(store: TestStore, _: Arc
     let mut won = Vec::new();
     for attempt in attempts {
         match attempt.await.unwrap() {
-            Ok(fence) => won.push(fence),
+            Ok(Began::Started(fence)) => won.push(fence),
+            Ok(Began::Repeated(_)) => panic!("no key was given"),
             Err(error) => assert_eq!(error.code(), ErrorCode::RunAlreadyActive),
         }
     }
@@ -239,7 +258,7 @@ async fn chats_of_others_are_forbidden(store: TestStore, _: Arc<TestClock>) {
 
 async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<TestClock>) {
     let chat_id = ChatId::generate();
-    let old = store.begin_run(begin(chat_id, "a")).await.unwrap();
+    let old = started(&store, begin(chat_id, "a")).await;
     store.record_step(record(&old, step(0, "kept"))).await.unwrap();
     clock.advance(LEASE);
     let claimed = store.claim_abandoned("b", LEASE).await.unwrap();
@@ -247,6 +266,9 @@ async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<T
     assert_eq!(claimed[0].fence.epoch, old.epoch + 1);
 
     assert_eq!(code(store.record_step(record(&old, step(1, "stale"))).await), ErrorCode::LeaseLost);
+    let untouched = RecordStep { lease: None, refresh: None, ..record(&old, step(1, "stale")) };
+    assert_eq!(code(store.record_step(untouched).await), ErrorCode::LeaseLost);
+    assert_eq!(code(store.append_pack(&old, &pack(1, 11, &["stale"])).await), ErrorCode::LeaseLost);
     assert_eq!(code(store.record_intent(&old, &step(1, "stale")).await), ErrorCode::LeaseLost);
     assert_eq!(code(store.settle_run(settle(&old, &[], Some(step(1, "stale")))).await), ErrorCode::LeaseLost);
     assert_eq!(store.renew_leases("a", &[old.run_id], LEASE).await.unwrap().lost, [old.run_id]);
@@ -264,7 +286,7 @@ async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<T
 }
 
 async fn a_renewed_lease_is_not_swept(store: TestStore, clock: Arc<TestClock>) {
-    let fence = store.begin_run(begin(ChatId::generate(), "a")).await.unwrap();
+    let fence = started(&store, begin(ChatId::generate(), "a")).await;
     clock.advance(LEASE / 2);
     let renewal = store.renew_leases("a", &[fence.run_id], LEASE).await.unwrap();
     assert!(renewal.lost.is_empty() && renewal.stop_requested.is_empty());
@@ -276,15 +298,175 @@ async fn a_renewed_lease_is_not_swept(store: TestStore, clock: Arc<TestClock>) {
 }
 
 async fn a_stop_is_noted_until_the_run_has_settled(store: TestStore, _: Arc<TestClock>) {
-    let fence = store.begin_run(begin(ChatId::generate(), "a")).await.unwrap();
+    let fence = started(&store, begin(ChatId::generate(), "a")).await;
     let runs = [fence.run_id];
     assert!(store.stop_requests(&runs).await.unwrap().is_empty());
-    assert!(store.request_stop(fence.run_id).await.unwrap());
-    assert_eq!(store.stop_requests(&runs).await.unwrap(), runs);
-    assert_eq!(store.renew_leases("a", &runs, LEASE).await.unwrap().stop_requested, runs);
+    assert!(store.request_stop(fence.run_id, RunReason::Stopped).await.unwrap());
+    // The first reason stays.
+    assert!(store.request_stop(fence.run_id, RunReason::Superseded).await.unwrap());
+    let noted = [(fence.run_id, RunReason::Stopped)];
+    assert_eq!(store.stop_requests(&runs).await.unwrap(), noted);
+    assert_eq!(store.renew_leases("a", &runs, LEASE).await.unwrap().stop_requested, noted);
     store.settle_run(settle(&fence, &[], None)).await.unwrap();
-    assert!(!store.request_stop(fence.run_id).await.unwrap());
-    assert_eq!(code(store.request_stop(RunId::generate()).await), ErrorCode::NotFound);
+    assert!(!store.request_stop(fence.run_id, RunReason::Stopped).await.unwrap());
+    assert_eq!(code(store.request_stop(RunId::generate(), RunReason::Stopped).await), ErrorCode::NotFound);
+}
+
+fn pack(step_number: u32, first_sequence: u64, texts: &[&str]) -> ChunkPack {
+    let chunks = texts.iter().map(|text| format!("{{\"text\":\"{text}\"}}").into()).collect();
+    ChunkPack { step_number, first_sequence, chunks }
+}
+
+fn range(from: LogFrom) -> LogRange {
+    LogRange { from, packs_of_finished: true, limit: usize::MAX }
+}
+
+async fn the_log_is_read_in_order_from_any_place(store: TestStore, clock: Arc<TestClock>) {
+    assert_eq!(store.read_log(RunId::generate(), range(LogFrom::Sequence(0))).await.unwrap(), None);
+    let fence = started(&store, begin(ChatId::generate(), "a")).await;
+    let read = |range: LogRange| {
+        let store = Arc::clone(&store);
+        async move { store.read_log(fence.run_id, range).await.unwrap().unwrap() }
+    };
+    let shape = |page: &LogPage| -> Vec<String> {
+        let row = |row: &LogRow| match row {
+            LogRow::Pack(pack) => format!("pack {} of {}", pack.first_sequence, pack.step_number),
+            LogRow::Step(logged) => format!("step {}", logged.step.number),
+        };
+        page.rows.iter().map(row).collect()
+    };
+    let page = read(range(LogFrom::Sequence(0))).await;
+    assert_eq!((page.rows.len(), page.complete, page.start.unwrap().first_sequence), (0, true, 1));
+
+    let owner = fence.clone();
+    for pack in [pack(0, 1, &["a", "b"]), pack(0, 3, &["c"]), pack(0, 3, &["never changes"])] {
+        store.append_pack(&owner, &pack).await.unwrap();
+    }
+    store.record_intent(&owner, &step(0, "intent")).await.unwrap();
+    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["pack 1 of 0", "pack 3 of 0"]);
+    store.record_step(record(&owner, step(0, "one"))).await.unwrap();
+    store.record_step(RecordStep { lease: None, refresh: None, ..record(&owner, step(1, "two")) }).await.unwrap();
+    assert_eq!(store.run(owner.run_id).await.unwrap().unwrap().step_count, 2);
+    store.append_pack(&owner, &pack(2, 21, &["x"])).await.unwrap();
+
+    let page = read(range(LogFrom::Sequence(0))).await;
+    assert_eq!(shape(&page), ["pack 1 of 0", "pack 3 of 0", "step 0", "step 1", "pack 21 of 2"]);
+    let LogRow::Pack(second) = &page.rows[1] else { panic!("a pack") };
+    assert_eq!(*second, pack(0, 3, &["c"]));
+    let LogRow::Step(logged) = &page.rows[3] else { panic!("a step") };
+    assert_eq!((logged.next_sequence, logged.finished), (Some(21), true));
+    let compact = LogRange { packs_of_finished: false, ..range(LogFrom::Sequence(0)) };
+    assert_eq!(shape(&read(compact).await), ["step 0", "step 1", "pack 21 of 2"]);
+
+    // In the middle of a step, at the beginning of one, at the present and beyond it.
+    for (wanted, first, start, tokens) in [
+        (5, "pack 1 of 0", 1, None),
+        (11, "step 1", 11, Some(1)),
+        (21, "pack 21 of 2", 21, Some(2)),
+        (99, "pack 21 of 2", 21, Some(2)),
+    ] {
+        let page = read(range(LogFrom::Sequence(wanted))).await;
+        assert_eq!(shape(&page)[0], first);
+        let at = page.start.unwrap();
+        assert_eq!((at.first_sequence, at.usage.and_then(|usage| usage.input_tokens)), (start, tokens));
+        assert_eq!(at.finish_reason, tokens.map(|_| FinishReason::Stop));
+    }
+    // Row by row.
+    let mut place = (0, 1);
+    let mut rows = Vec::new();
+    loop {
+        let from = LogFrom::Place { step: place.0, sequence: place.1 };
+        let page = read(LogRange { limit: 1, ..range(from) }).await;
+        assert_eq!(page.start, None);
+        match page.rows.first() {
+            Some(LogRow::Pack(pack)) => place.1 = pack.first_sequence + pack.chunks.len() as u64,
+            Some(LogRow::Step(logged)) => place = (logged.step.number + 1, logged.next_sequence.unwrap()),
+            None => break,
+        }
+        assert_eq!(page.rows.len(), 1);
+        rows.extend(page.rows);
+    }
+    assert_eq!(rows, read(range(LogFrom::Sequence(0))).await.rows);
+
+    store.settle_run(settle(&owner, &[], None)).await.unwrap();
+    store.trim_packs(LEASE).await.unwrap();
+    assert_eq!(read(range(LogFrom::Sequence(0))).await.rows.len(), 5);
+    clock.advance(LEASE);
+    store.trim_packs(LEASE).await.unwrap();
+    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["step 0", "step 1"]);
+}
+
+async fn a_key_begins_one_run(store: TestStore, _: Arc<TestClock>) {
+    let keyed = |user: &str| BeginRun {
+        idempotency_key: Some("k".into()),
+        user_id: user.into(),
+        ..begin(ChatId::generate(), "a")
+    };
+    let first = started(&store, keyed("u")).await;
+    assert_eq!(store.begin_run(keyed("u")).await.unwrap(), Began::Repeated(first.run_id));
+    assert_eq!(store.enqueue_run(keyed("u")).await.unwrap(), Began::Repeated(first.run_id));
+    assert_eq!(store.run_of_key("w", "u", "k").await.unwrap(), Some(first.run_id));
+    assert_eq!(store.run_of_key("w", "other", "k").await.unwrap(), None);
+    // Keys are each user's own, and last longer than the run.
+    started(&store, keyed("other")).await;
+    store.settle_run(settle(&first, &[], None)).await.unwrap();
+    assert_eq!(store.begin_run(keyed("u")).await.unwrap(), Began::Repeated(first.run_id));
+}
+
+async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let first = started(&store, begin(chat_id, "a")).await;
+    let waiting: Vec<BeginRun> = (0..3).map(|_| begin(chat_id, "a")).collect();
+    for begin in &waiting {
+        store.enqueue_run(begin.clone()).await.unwrap();
+    }
+    let turn_of = |place: usize| BeginRun { from_queue: true, ..waiting[place].clone() };
+    assert_eq!(code(store.begin_run(turn_of(0)).await), ErrorCode::RunAlreadyActive);
+    let ids: Vec<RunId> = waiting.iter().map(|begin| begin.run_id).collect();
+    let listed: Vec<RunId> = store.runs_of_chat(chat_id, 9).await.unwrap().iter().map(|run| run.id).collect();
+    assert_eq!(listed, [ids[2], ids[1], ids[0], first.run_id]);
+    assert_eq!(store.run(ids[0]).await.unwrap().unwrap().status, RunStatus::Pending);
+    assert_eq!(store.active_run(chat_id).await.unwrap().unwrap().id, first.run_id);
+
+    store.settle_run(settle(&first, &[], None)).await.unwrap();
+    // Neither the second nor one from outside gets in before the first.
+    let error = store.begin_run(begin(chat_id, "b")).await.unwrap_err();
+    assert_eq!(
+        (error.code(), &error.details()["activeRunId"]),
+        (ErrorCode::RunAlreadyActive, &ids[0].to_string().into())
+    );
+    assert_eq!(code(store.begin_run(turn_of(1)).await), ErrorCode::RunAlreadyActive);
+    let fence = started(&store, turn_of(0)).await;
+    assert_eq!(store.active_run(chat_id).await.unwrap().unwrap().id, ids[0]);
+    store.settle_run(settle(&fence, &[], None)).await.unwrap();
+
+    // One is stopped while it waits, the other is left by its owner.
+    assert!(store.request_stop(ids[1], RunReason::Stopped).await.unwrap());
+    assert_eq!(store.stop_requests(&ids[1..]).await.unwrap(), [(ids[1], RunReason::Stopped)]);
+    let row = || flush_run(&[], MessageStatus::Aborted, &FlushExtra::default());
+    assert_eq!(store.settle_waiting(Waiting::Run(ids[1]), RunReason::Stopped, row()).await.unwrap(), 1);
+    clock.advance(LEASE / 2);
+    let renewal = store.renew_leases("a", &ids[1..], LEASE).await.unwrap();
+    assert_eq!((renewal.lost, renewal.stop_requested), (vec![ids[1]], vec![]));
+    clock.advance(LEASE / 2);
+    assert_eq!(store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row()).await.unwrap(), 0);
+    clock.advance(LEASE / 2);
+    assert_eq!(store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row()).await.unwrap(), 1);
+    for (id, reason) in [(ids[1], RunReason::Stopped), (ids[2], RunReason::WorkerLost)] {
+        let run = store.run(id).await.unwrap().unwrap();
+        assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(reason)));
+        assert!(run.finished_at.is_some());
+    }
+    assert_eq!(code(store.begin_run(turn_of(2)).await), ErrorCode::LeaseLost);
+    // Nothing that was written is lost: every run has both of its messages.
+    assert_eq!(store.messages(chat_id, 99).await.unwrap().len(), 8);
+    started(&store, begin(chat_id, "b")).await;
+}
+
+async fn a_host_may_store_the_users_message_itself(store: TestStore, _: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    started(&store, BeginRun { user_message: None, ..begin(chat_id, "a") }).await;
+    assert_eq!(store.messages(chat_id, 9).await.unwrap().len(), 1);
 }
 
 async fn a_closed_store_says_so(store: TestStore, _: Arc<TestClock>) {
@@ -302,7 +484,8 @@ macro_rules! conformance {
             conformance!(@tests $open; a_turn_is_written_and_read_back, the_gate_lets_one_through_and_leaves_no_orphan,
                 messages_are_visited_in_order_and_within_their_span, an_import_is_all_or_nothing,
                 chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
-                a_stop_is_noted_until_the_run_has_settled, a_closed_store_says_so);
+                a_stop_is_noted_until_the_run_has_settled, the_log_is_read_in_order_from_any_place, a_key_begins_one_run,
+                runs_wait_in_order, a_host_may_store_the_users_message_itself, a_closed_store_says_so);
         }
     };
     (@tests $open:expr; $($name:ident),*) => {$(

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Json, Message, MessageRole, Run, RunStatus, StepRecord};
+use crate::model::{Chat, Json, Message, MessageRole, Run, RunReason, RunStatus, StepRecord, Usage};
 use crate::project::AssistantFlush;
 
 use super::{
-    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep,
-    Renewal, RolePrompt, SettleRun, Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, already_active, forbidden,
-    lease_lost,
+    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
+    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store,
+    StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
 };
 
 /// See the module's documentation.
@@ -31,6 +31,8 @@ struct Tables {
     messages: BTreeMap<MessageId, Message>,
     runs: BTreeMap<RunId, Owned>,
     steps: BTreeMap<(RunId, u32), LoggedStep>,
+    packs: BTreeMap<(RunId, u64), ChunkPack>,
+    queue: BTreeMap<RunId, Waits>,
 }
 
 struct Owned {
@@ -38,6 +40,51 @@ struct Owned {
     owner: String,
     epoch: i64,
     lease_expires_at: Option<Timestamp>,
+    stop_reason: Option<RunReason>,
+    idempotency_key: Option<String>,
+}
+
+/// A run that waits for its chat.
+struct Waits {
+    begin: BeginRun,
+    lease_expires_at: Timestamp,
+    created_at: Timestamp,
+    stop_requested_at: Option<Timestamp>,
+}
+
+impl Waits {
+    fn run(&self) -> Run {
+        Run {
+            id: self.begin.run_id,
+            chat_id: self.begin.chat_id,
+            workspace_id: self.begin.workspace_id.clone(),
+            created_by: self.begin.user_id.clone(),
+            trigger: self.begin.trigger,
+            status: RunStatus::Pending,
+            reason: None,
+            error: None,
+            step_count: 0,
+            stop_requested_at: self.stop_requested_at,
+            assistant_message_id: Some(self.begin.assistant_message_id),
+            created_at: self.created_at,
+            started_at: None,
+            finished_at: None,
+            updated_at: self.created_at,
+        }
+    }
+}
+
+fn new_chat(begin: &BeginRun, now: Timestamp) -> Chat {
+    Chat {
+        id: begin.chat_id,
+        workspace_id: begin.workspace_id.clone(),
+        creator_id: begin.user_id.clone(),
+        title: None,
+        role_id: begin.role_id,
+        page_id: begin.page_id.clone(),
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 impl MemoryStore {
@@ -60,12 +107,113 @@ impl Tables {
             .ok_or_else(lease_lost)
     }
 
-    fn write_step(&mut self, run_id: RunId, step: &StepRecord, finished: bool) {
-        let row =
-            self.steps.entry((run_id, step.number)).or_insert_with(|| LoggedStep { step: step.clone(), finished });
+    /// `next_sequence` is that of a finished step; without it the step is an intent.
+    fn write_step(&mut self, run_id: RunId, step: &StepRecord, next_sequence: Option<u64>) {
+        let written = LoggedStep { step: step.clone(), finished: next_sequence.is_some(), next_sequence };
+        let row = self.steps.entry((run_id, step.number)).or_insert_with(|| written.clone());
         if !row.finished {
-            *row = LoggedStep { step: step.clone(), finished };
+            *row = written;
         }
+    }
+
+    fn run(&self, run_id: RunId) -> Option<Run> {
+        let begun = self.runs.get(&run_id).map(|row| row.run.clone());
+        begun.or_else(|| self.queue.get(&run_id).map(Waits::run))
+    }
+
+    fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Option<RunId> {
+        let begun = self.runs.values().find(|row| {
+            row.idempotency_key.as_deref() == Some(key)
+                && row.run.workspace_id == workspace_id
+                && row.run.created_by == user_id
+        });
+        let waiting = || {
+            self.queue.values().find(|row| {
+                row.begin.idempotency_key.as_deref() == Some(key)
+                    && row.begin.workspace_id == workspace_id
+                    && row.begin.user_id == user_id
+            })
+        };
+        begun.map(|row| row.run.id).or_else(|| waiting().map(|row| row.begin.run_id))
+    }
+
+    fn repeated(&self, begin: &BeginRun) -> Option<RunId> {
+        let key = begin.idempotency_key.as_deref()?;
+        self.run_of_key(&begin.workspace_id, &begin.user_id, key).filter(|run_id| *run_id != begin.run_id)
+    }
+
+    fn ensure_allowed(&self, begin: &BeginRun) -> Result<()> {
+        match self.chats.get(&begin.chat_id) {
+            Some(chat) if chat.workspace_id != begin.workspace_id || chat.creator_id != begin.user_id => {
+                Err(forbidden())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stop_request(&self, run_id: &RunId) -> Option<RunReason> {
+        match (self.runs.get(run_id), self.queue.get(run_id)) {
+            (Some(row), _) => row.run.stop_requested_at.and(Some(row.stop_reason.unwrap_or(RunReason::Stopped))),
+            (None, Some(row)) => row.stop_requested_at.and(Some(RunReason::Stopped)),
+            (None, None) => None,
+        }
+    }
+
+    /// Writes run and messages; with a reason, as ones that ended at once.
+    fn insert_run(&mut self, begin: BeginRun, now: Timestamp, aborted: Option<RunReason>) {
+        let assistant = Message {
+            id: begin.assistant_message_id,
+            chat_id: begin.chat_id,
+            workspace_id: begin.workspace_id.clone(),
+            user_id: None,
+            role: MessageRole::Assistant,
+            content: begin.assistant.content,
+            tool_calls: None,
+            metadata: Some(begin.assistant.metadata),
+            status: Some(begin.assistant.status),
+            created_at: now,
+            updated_at: now,
+        };
+        if let Some(message) = begin.user_message {
+            let user = Message {
+                id: message.id,
+                user_id: Some(begin.user_id.clone()),
+                role: MessageRole::User,
+                content: message.content,
+                metadata: Some(message.metadata),
+                status: None,
+                ..assistant.clone()
+            };
+            self.messages.insert(user.id, user);
+        }
+        self.messages.insert(assistant.id, assistant);
+        let run = Run {
+            id: begin.run_id,
+            chat_id: begin.chat_id,
+            workspace_id: begin.workspace_id,
+            created_by: begin.user_id,
+            trigger: begin.trigger,
+            status: if aborted.is_some() { RunStatus::Aborted } else { RunStatus::Running },
+            reason: aborted,
+            error: None,
+            step_count: 0,
+            stop_requested_at: None,
+            assistant_message_id: Some(begin.assistant_message_id),
+            created_at: now,
+            started_at: Some(now),
+            finished_at: aborted.map(|_| now),
+            updated_at: now,
+        };
+        let lease_expires_at = aborted.is_none().then(|| now.after(begin.lease));
+        let row = Owned {
+            owner: begin.owner,
+            epoch: 1,
+            lease_expires_at,
+            stop_reason: None,
+            idempotency_key: begin.idempotency_key,
+            run,
+        };
+        self.runs.insert(row.run.id, row);
     }
 
     fn update_message(&mut self, run_id: RunId, flush: &AssistantFlush, now: Timestamp) {
@@ -87,81 +235,140 @@ impl Tables {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn begin_run(&self, begin: BeginRun) -> Result<Fence> {
+    async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
-        if let Some(chat) = tables.chats.get(&begin.chat_id)
-            && (chat.workspace_id != begin.workspace_id || chat.creator_id != begin.user_id)
-        {
-            return Err(forbidden());
+        if let Some(run_id) = tables.repeated(&begin) {
+            return Ok(Began::Repeated(run_id));
         }
+        tables.ensure_allowed(&begin)?;
         let active = tables.newest_run(|run| run.chat_id == begin.chat_id && run.status.is_active());
         if let Some(active) = active {
             return Err(already_active(Some(active.id)));
         }
-        let chat = tables.chats.entry(begin.chat_id).or_insert_with(|| Chat {
-            id: begin.chat_id,
-            workspace_id: begin.workspace_id.clone(),
-            creator_id: begin.user_id.clone(),
-            title: None,
-            role_id: begin.role_id,
-            page_id: begin.page_id.clone(),
-            created_at: now,
-            updated_at: now,
+        let first = tables.queue.values().find(|row| row.begin.chat_id == begin.chat_id).map(|row| row.begin.run_id);
+        match first {
+            Some(first) if first != begin.run_id => return Err(already_active(Some(first))),
+            None if begin.from_queue => return Err(lease_lost()),
+            _ => {}
+        }
+        tables.queue.remove(&begin.run_id);
+        tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
+        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 };
+        tables.insert_run(begin, now, None);
+        Ok(Began::Started(fence))
+    }
+
+    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        if let Some(run_id) = tables.repeated(&begin) {
+            return Ok(Began::Repeated(run_id));
+        }
+        tables.ensure_allowed(&begin)?;
+        tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
+        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 };
+        let lease_expires_at = now.after(begin.lease);
+        tables.queue.insert(begin.run_id, Waits { begin, lease_expires_at, created_at: now, stop_requested_at: None });
+        Ok(Began::Started(fence))
+    }
+
+    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let chosen: Vec<RunId> = tables
+            .queue
+            .values()
+            .filter(|row| match waiting {
+                Waiting::Run(run_id) => row.begin.run_id == run_id,
+                Waiting::Abandoned => row.lease_expires_at <= now,
+            })
+            .map(|row| row.begin.run_id)
+            .collect();
+        for run_id in &chosen {
+            if let Some(row) = tables.queue.remove(run_id) {
+                let stopped = row.stop_requested_at.is_some() && reason == RunReason::WorkerLost;
+                let reason = if stopped { RunReason::Stopped } else { reason };
+                let begin = BeginRun { assistant: assistant.clone(), ..row.begin };
+                tables.insert_run(begin, now, Some(reason));
+            }
+        }
+        Ok(chosen.len())
+    }
+
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        let mut tables = self.tables()?;
+        tables.owned(fence)?;
+        tables.packs.entry((fence.run_id, pack.first_sequence)).or_insert_with(|| pack.clone());
+        Ok(())
+    }
+
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+        let tables = self.tables()?;
+        let Some(run) = tables.run(run_id) else {
+            return Ok(None);
+        };
+        let mut place = LogStart { step: 0, first_sequence: 1, usage: None, finish_reason: None };
+        let finished = tables.steps.range((run_id, 0)..=(run_id, u32::MAX)).filter(|(_, logged)| logged.finished);
+        let finished: Vec<&LoggedStep> = finished.map(|(_, logged)| logged).collect();
+        let start = match range.from {
+            LogFrom::Place { step, sequence } => {
+                place = LogStart { step, first_sequence: sequence, ..place };
+                None
+            }
+            LogFrom::Sequence(wanted) => {
+                for logged in finished.iter().filter(|logged| logged.next_sequence.is_some_and(|next| next <= wanted)) {
+                    place = LogStart {
+                        step: logged.step.number + 1,
+                        first_sequence: logged.next_sequence.unwrap_or_default(),
+                        usage: Usage::accumulate(place.usage, logged.step.usage),
+                        finish_reason: logged.step.finish_reason,
+                    };
+                }
+                Some(place)
+            }
+        };
+        let mut page = LogPage { run, start, rows: Vec::new(), complete: false };
+        let (mut step, mut bytes) = (place.step, 0);
+        loop {
+            let logged = finished.iter().find(|logged| logged.step.number == step);
+            let packs = tables.packs.range((run_id, place.first_sequence)..=(run_id, u64::MAX));
+            let told = logged.is_none() || range.packs_of_finished;
+            for (_, pack) in packs.filter(|(_, pack)| told && pack.step_number == step) {
+                if bytes >= range.limit {
+                    return Ok(Some(page));
+                }
+                bytes += pack.chunks.iter().map(|chunk| chunk.len()).sum::<usize>();
+                page.rows.push(LogRow::Pack(pack.clone()));
+            }
+            if bytes >= range.limit {
+                return Ok(Some(page));
+            }
+            let Some(logged) = logged else {
+                page.complete = true;
+                return Ok(Some(page));
+            };
+            bytes += logged.step.text().len();
+            step += 1;
+            page.rows.push(LogRow::Step((*logged).clone()));
+        }
+    }
+
+    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+        let before = self.clock.now().before(settled_for);
+        let mut tables = self.tables()?;
+        let Tables { packs, runs, .. } = &mut *tables;
+        packs.retain(|(run_id, _), _| {
+            runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
         });
-        chat.updated_at = now;
-        let user = Message {
-            id: begin.user_message_id,
-            chat_id: begin.chat_id,
-            workspace_id: begin.workspace_id.clone(),
-            user_id: Some(begin.user_id.clone()),
-            role: MessageRole::User,
-            content: begin.user_content,
-            tool_calls: None,
-            metadata: Some(begin.user_metadata),
-            status: None,
-            created_at: now,
-            updated_at: now,
-        };
-        let assistant = Message {
-            id: begin.assistant_message_id,
-            user_id: None,
-            role: MessageRole::Assistant,
-            content: begin.assistant.content,
-            metadata: Some(begin.assistant.metadata),
-            status: Some(begin.assistant.status),
-            ..user.clone()
-        };
-        tables.messages.insert(user.id, user);
-        tables.messages.insert(assistant.id, assistant);
-        let run = Run {
-            id: begin.run_id,
-            chat_id: begin.chat_id,
-            workspace_id: begin.workspace_id,
-            created_by: begin.user_id,
-            trigger: begin.trigger,
-            status: RunStatus::Running,
-            reason: None,
-            error: None,
-            step_count: 0,
-            stop_requested_at: None,
-            assistant_message_id: Some(begin.assistant_message_id),
-            created_at: now,
-            started_at: Some(now),
-            finished_at: None,
-            updated_at: now,
-        };
-        let fence = Fence { run_id: run.id, owner: begin.owner.clone(), epoch: 1 };
-        let lease_expires_at = Some(now.after(begin.lease));
-        tables.runs.insert(run.id, Owned { run, owner: begin.owner, epoch: 1, lease_expires_at });
-        Ok(fence)
+        Ok(())
     }
 
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         tables.owned(fence)?.run.updated_at = now;
-        tables.write_step(fence.run_id, step, false);
+        tables.write_step(fence.run_id, step, None);
         Ok(())
     }
 
@@ -170,9 +377,11 @@ impl Store for MemoryStore {
         let mut tables = self.tables()?;
         let row = tables.owned(&record.fence)?;
         row.run.step_count = row.run.step_count.max(record.step.number + 1);
-        row.run.updated_at = now;
-        row.lease_expires_at = Some(now.after(record.lease));
-        tables.write_step(record.fence.run_id, &record.step, true);
+        if let Some(lease) = record.lease {
+            row.run.updated_at = now;
+            row.lease_expires_at = Some(now.after(lease));
+        }
+        tables.write_step(record.fence.run_id, &record.step, Some(record.next_sequence));
         if let Some(flush) = &record.refresh {
             tables.update_message(record.fence.run_id, flush, now);
         }
@@ -195,23 +404,28 @@ impl Store for MemoryStore {
         row.run.finished_at = Some(now);
         row.run.updated_at = now;
         row.lease_expires_at = None;
-        if let Some(step) = &settle.step {
+        if let Some((step, next_sequence)) = &settle.step {
             row.run.step_count = row.run.step_count.max(step.number + 1);
-            tables.write_step(settle.fence.run_id, step, true);
+            tables.write_step(settle.fence.run_id, step, Some(*next_sequence));
         }
         tables.update_message(settle.fence.run_id, &settle.assistant, now);
         Ok(())
     }
 
-    async fn request_stop(&self, run_id: RunId) -> Result<bool> {
+    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
+        if let Some(waits) = tables.queue.get_mut(&run_id) {
+            waits.stop_requested_at.get_or_insert(now);
+            return Ok(true);
+        }
         let row =
             tables.runs.get_mut(&run_id).ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such run"))?;
         if !row.run.status.is_active() {
             return Ok(false);
         }
         row.run.stop_requested_at.get_or_insert(now);
+        row.stop_reason.get_or_insert(reason);
         row.run.updated_at = now;
         Ok(true)
     }
@@ -221,23 +435,24 @@ impl Store for MemoryStore {
         let mut tables = self.tables()?;
         let mut renewal = Renewal::default();
         for run_id in runs {
-            match tables.runs.get_mut(run_id).filter(|row| row.owner == owner && row.run.status.is_active()) {
-                None => renewal.lost.push(*run_id),
-                Some(row) => {
-                    row.lease_expires_at = Some(now.after(lease));
-                    if row.run.stop_requested_at.is_some() {
-                        renewal.stop_requested.push(*run_id);
-                    }
-                }
+            let tables = &mut *tables;
+            let running = tables.runs.get_mut(run_id).filter(|row| row.owner == owner && row.run.status.is_active());
+            if let Some(row) = running {
+                row.lease_expires_at = Some(now.after(lease));
+            } else if let Some(row) = tables.queue.get_mut(run_id).filter(|row| row.begin.owner == owner) {
+                row.lease_expires_at = now.after(lease);
+            } else {
+                renewal.lost.push(*run_id);
+                continue;
             }
+            renewal.stop_requested.extend(tables.stop_request(run_id).map(|reason| (*run_id, reason)));
         }
         Ok(renewal)
     }
 
-    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
+    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
         let tables = self.tables()?;
-        let stopped = |id: &RunId| tables.runs.get(id).is_some_and(|row| row.run.stop_requested_at.is_some());
-        Ok(runs.iter().copied().filter(stopped).collect())
+        Ok(runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect())
     }
 
     async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>> {
@@ -258,13 +473,31 @@ impl Store for MemoryStore {
             row.lease_expires_at = Some(now.after(lease));
             row.run.updated_at = now;
             let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: row.epoch };
-            claimed.push(ClaimedRun { run, fence });
+            let stop_reason = run.stop_requested_at.and(Some(row.stop_reason.unwrap_or(RunReason::Stopped)));
+            claimed.push(ClaimedRun { run, fence, stop_reason });
         }
         Ok(claimed)
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
-        Ok(self.tables()?.runs.get(&run_id).map(|row| row.run.clone()))
+        Ok(self.tables()?.run(run_id))
+    }
+
+    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
+        Ok(self.tables()?.run_of_key(workspace_id, user_id, key))
+    }
+
+    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+        let tables = self.tables()?;
+        let waiting = tables.queue.values().rev().filter(|row| row.begin.chat_id == chat_id).map(Waits::run);
+        let mut begun: Vec<Run> =
+            tables.runs.values().map(|row| &row.run).filter(|run| run.chat_id == chat_id).cloned().collect();
+        begun.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
+        Ok(waiting.chain(begun).take(limit).collect())
+    }
+
+    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        Ok(self.tables()?.newest_run(|run| run.chat_id == chat_id && run.status.is_active()))
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {

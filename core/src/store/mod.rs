@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Json, Message, Run, RunReason, RunStatus, StepRecord, Trigger};
+use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus, StepRecord, Trigger, Usage};
 use crate::project::AssistantFlush;
 
 pub use memory::MemoryStore;
@@ -58,16 +58,116 @@ pub struct BeginRun {
     pub role_id: Option<AgentRoleId>,
     /// The page of a chat that is created.
     pub page_id: Option<String>,
-    /// The id of the user's message.
-    pub user_message_id: MessageId,
-    /// Its text.
-    pub user_content: String,
-    /// Its metadata.
-    pub user_metadata: Json,
+    /// What the user wrote; nothing when the host has stored that itself.
+    pub user_message: Option<NewUserMessage>,
     /// The id of the assistant's message.
     pub assistant_message_id: MessageId,
     /// The assistant's row as it is at the start.
     pub assistant: AssistantFlush,
+    /// A second begin of the same user with the same key begins nothing.
+    pub idempotency_key: Option<String>,
+    /// The run waited in the queue, which it leaves; it may begin only when it stands first there.
+    pub from_queue: bool,
+}
+
+/// A user's message to be written.
+#[derive(Clone, Debug)]
+pub struct NewUserMessage {
+    /// Its id.
+    pub id: MessageId,
+    /// Its text.
+    pub content: String,
+    /// Its metadata.
+    pub metadata: Json,
+}
+
+/// What came of beginning a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// It is the caller's to drive.
+    Started(Fence),
+    /// The idempotency key was used for this run before; nothing was written.
+    Repeated(RunId),
+}
+
+/// Streamed chunks of one step, as they go to disk together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkPack {
+    /// The step.
+    pub step_number: u32,
+    /// The number of the first chunk in the run's log.
+    pub first_sequence: u64,
+    /// The encoded chunks.
+    pub chunks: Vec<Arc<str>>,
+}
+
+/// Where to read a run's log from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFrom {
+    /// From the beginning of the step in whose range this number is.
+    Sequence(u64),
+    /// The rows from this step on, of its packs those that begin at this number or later.
+    Place {
+        /// The step.
+        step: u32,
+        /// The number.
+        sequence: u64,
+    },
+}
+
+/// Which rows of a log to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRange {
+    /// Where they begin.
+    pub from: LogFrom,
+    /// Also the packs of finished steps, which tell what the steps tell, as it was sent.
+    pub packs_of_finished: bool,
+    /// About how many bytes to read at most.
+    pub limit: usize,
+}
+
+/// The beginning of a step in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStart {
+    /// The step.
+    pub step: u32,
+    /// The number of its first chunk.
+    pub first_sequence: u64,
+    /// Tokens of the steps before it.
+    pub usage: Option<Usage>,
+    /// Why the model stopped in the step before it.
+    pub finish_reason: Option<FinishReason>,
+}
+
+/// A row of the log: each step after its packs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogRow {
+    /// Chunks of a step.
+    Pack(ChunkPack),
+    /// A finished step.
+    Step(LoggedStep),
+}
+
+/// Rows of a run's log as they were at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogPage {
+    /// The run.
+    pub run: Run,
+    /// Where the rows begin, for [`LogFrom::Sequence`].
+    pub start: Option<LogStart>,
+    /// The rows, in order.
+    pub rows: Vec<LogRow>,
+    /// Whether there were no more at that moment.
+    pub complete: bool,
+}
+
+/// Which runs that wait are to be settled without having begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// This one.
+    Run(RunId),
+    /// Those whose owner is gone.
+    Abandoned,
 }
 
 /// A step for the log.
@@ -77,8 +177,10 @@ pub struct RecordStep {
     pub fence: Fence,
     /// The step.
     pub step: StepRecord,
-    /// The new lease.
-    pub lease: Duration,
+    /// The number of the chunk that will follow the step's last.
+    pub next_sequence: u64,
+    /// The new lease, when the run's row is due: it is not rewritten for every step.
+    pub lease: Option<Duration>,
     /// The assistant's row, when it is due.
     pub refresh: Option<AssistantFlush>,
 }
@@ -94,8 +196,8 @@ pub struct SettleRun {
     pub reason: Option<RunReason>,
     /// One line for people.
     pub error: Option<String>,
-    /// A last step that is not in the log yet.
-    pub step: Option<StepRecord>,
+    /// A last step that is not in the log yet, and the number of the chunk that will follow its last.
+    pub step: Option<(StepRecord, u64)>,
     /// The assistant's row as it stays.
     pub assistant: AssistantFlush,
 }
@@ -105,8 +207,8 @@ pub struct SettleRun {
 pub struct Renewal {
     /// Runs that are somebody else's or settled by now.
     pub lost: Vec<RunId>,
-    /// Runs that somebody asked to stop.
-    pub stop_requested: Vec<RunId>,
+    /// Runs that somebody asked to stop, and why.
+    pub stop_requested: Vec<(RunId, RunReason)>,
 }
 
 /// A run that its owner left behind and that is the caller's now.
@@ -116,6 +218,8 @@ pub struct ClaimedRun {
     pub run: Run,
     /// The right to settle it.
     pub fence: Fence,
+    /// Why it was asked to stop, if it was.
+    pub stop_reason: Option<RunReason>,
 }
 
 /// A row of the log, as read back.
@@ -125,6 +229,8 @@ pub struct LoggedStep {
     pub step: StepRecord,
     /// Whether the outcomes are in.
     pub finished: bool,
+    /// The number of the chunk after the step's last, in a finished step.
+    pub next_sequence: Option<u64>,
 }
 
 /// A role, as far as a turn needs it.
@@ -213,11 +319,43 @@ pub type MessageVisitor = Box<dyn FnMut(&StoredMessage<'_>) -> ControlFlow<()> +
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Creates the chat if it is new, the run and both messages, all or nothing. The partial unique index decides
-    /// whether the chat is free.
+    /// whether the chat is free; where runs wait, it is free for the first of them only.
     ///
     /// # Errors
-    /// `A_RUN_ALREADY_ACTIVE` with `activeRunId`, `FORBIDDEN`, `NOT_FOUND` for a deleted chat, `STORE_UNAVAILABLE`.
-    async fn begin_run(&self, begin: BeginRun) -> Result<Fence>;
+    /// `A_RUN_ALREADY_ACTIVE` with `activeRunId`, `FORBIDDEN`, `NOT_FOUND` for a deleted chat, `LEASE_LOST` for a run
+    /// that waits no more, `STORE_UNAVAILABLE`.
+    async fn begin_run(&self, begin: BeginRun) -> Result<Began>;
+
+    /// Lets the run wait for its chat, under the lease of its owner.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND` for a chat that is not there, `STORE_UNAVAILABLE`.
+    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began>;
+
+    /// Settles runs that wait as aborted, with both messages, as if they had begun and ended at once. Returns how many
+    /// runs those were.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize>;
+
+    /// Puts streamed chunks on disk. Appending the same pack again changes nothing.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()>;
+
+    /// Rows of a run's log, at least one if there is any; nothing when there is no such run.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>>;
+
+    /// Forgets the packs of runs that settled at least this long ago; their steps stay.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn trim_packs(&self, settled_for: Duration) -> Result<()>;
 
     /// Appends the calls of a step before they run.
     ///
@@ -238,13 +376,13 @@ pub trait Store: Send + Sync {
     /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
     async fn settle_run(&self, settle: SettleRun) -> Result<()>;
 
-    /// Notes that the run is to stop; `false` when it has settled already.
+    /// Notes that the run is to stop, and why; the first reason stays. `false` when it has settled already.
     ///
     /// # Errors
     /// `NOT_FOUND`, `STORE_UNAVAILABLE`.
-    async fn request_stop(&self, run_id: RunId) -> Result<bool>;
+    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool>;
 
-    /// Renews the leases of these runs.
+    /// Renews the leases of these runs, which may be running or waiting.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -254,7 +392,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<RunId>>;
+    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>>;
 
     /// Takes over every active run whose lease has run out, whose owner is known to be dead, or that has no lease and
     /// has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
@@ -263,11 +401,29 @@ pub trait Store: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>>;
 
-    /// One run.
+    /// One run; one that waits is pending.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn run(&self, run_id: RunId) -> Result<Option<Run>>;
+
+    /// The run that this user began with this key.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>>;
+
+    /// The chat's newest `limit` runs, newest first, and before them those that wait.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>>;
+
+    /// The run that holds the chat's gate.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>>;
 
     /// The chat's newest run.
     ///

@@ -1,6 +1,6 @@
 //! UI message chunks, with only the keys that the strict schemas of older clients know.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, Json, Usage};
@@ -110,7 +110,76 @@ pub enum UiChunk {
     },
 }
 
+/// Every field that a chunk of a step may have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    r#type: String,
+    id: Option<String>,
+    delta: Option<String>,
+    tool_call_id: Option<String>,
+    tool_name: Option<String>,
+    input_text_delta: Option<String>,
+    input: Option<Json>,
+    output: Option<Json>,
+    error_text: Option<String>,
+}
+
 impl UiChunk {
+    /// Whether the chunk tells of what happens inside a step; the others tell of steps and runs as a whole, and can be
+    /// told from what is on disk of those.
+    pub(crate) fn is_of_step(&self) -> bool {
+        !matches!(
+            self,
+            UiChunk::Start { .. }
+                | UiChunk::FinishStep
+                | UiChunk::MessageMetadata { .. }
+                | UiChunk::Finish { .. }
+                | UiChunk::Abort { .. }
+                | UiChunk::Error { .. }
+        )
+    }
+
+    /// Reads a chunk of a step back; `None` for every other.
+    pub(crate) fn parse_of_step(json: &str) -> Option<Self> {
+        let fields: Fields = serde_json::from_str(json).ok()?;
+        Some(match fields.r#type.as_str() {
+            "start-step" => UiChunk::StartStep,
+            "text-start" => UiChunk::TextStart { id: fields.id? },
+            "text-delta" => UiChunk::TextDelta { id: fields.id?, delta: fields.delta? },
+            "text-end" => UiChunk::TextEnd { id: fields.id? },
+            "reasoning-start" => UiChunk::ReasoningStart { id: fields.id? },
+            "reasoning-delta" => UiChunk::ReasoningDelta { id: fields.id?, delta: fields.delta? },
+            "reasoning-end" => UiChunk::ReasoningEnd { id: fields.id? },
+            "tool-input-start" => {
+                UiChunk::ToolInputStart { tool_call_id: fields.tool_call_id?, tool_name: fields.tool_name? }
+            }
+            "tool-input-delta" => UiChunk::ToolInputDelta {
+                tool_call_id: fields.tool_call_id?,
+                input_text_delta: fields.input_text_delta?,
+            },
+            "tool-input-available" => UiChunk::ToolInputAvailable {
+                tool_call_id: fields.tool_call_id?,
+                tool_name: fields.tool_name?,
+                input: fields.input.unwrap_or_else(Json::null),
+            },
+            "tool-input-error" => UiChunk::ToolInputError {
+                tool_call_id: fields.tool_call_id?,
+                tool_name: fields.tool_name?,
+                input: fields.input.unwrap_or_else(Json::null),
+                error_text: fields.error_text?,
+            },
+            "tool-output-available" => UiChunk::ToolOutputAvailable {
+                tool_call_id: fields.tool_call_id?,
+                output: fields.output.unwrap_or_else(Json::null),
+            },
+            "tool-output-error" => {
+                UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text? }
+            }
+            _ => return None,
+        })
+    }
+
     /// The chunk's JSON.
     pub fn encode(&self) -> String {
         // Plain data with text keys: there is nothing in it that could fail to serialize.

@@ -28,10 +28,10 @@ impl ChunkLog {
     }
 
     /// Adds a chunk and wakes the readers.
-    pub fn append(&self, chunk: String) {
+    pub fn append(&self, chunk: Arc<str>) {
         let length = {
             let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-            chunks.push(chunk.into());
+            chunks.push(chunk);
             chunks.len()
         };
         self.progress.send_modify(|progress| progress.length = length);

@@ -19,11 +19,12 @@ use rusqlite::{Connection, OpenFlags};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, Run, StepRecord};
+use crate::model::{Chat, Message, Run, RunReason, StepRecord};
+use crate::project::AssistantFlush;
 
 use super::{
-    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessageSpan, MessageVisitor, RecordStep, Renewal,
-    RolePrompt, SettleRun, Store,
+    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
+    MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
 };
 use instance::InstanceLock;
 use readers::Readers;
@@ -73,6 +74,12 @@ impl SqliteStore {
         instance.with_exclusive_setup(|| prepare(&mut connection))?;
         let readers = Readers::start(READERS, || open_reader(&path))?;
         Ok(Self { writer: Writer::start(connection)?, readers: Some(readers), instance: Some(instance), clock })
+    }
+
+    /// Tells whether an owner is known to be dead.
+    fn liveness(&self) -> impl Fn(&str) -> bool + Send + 'static + use<> {
+        let instances = self.instance.as_ref().map(InstanceLock::folder);
+        move |owner| instances.as_ref().is_some_and(|folder| instance::is_dead(folder, owner))
     }
 
     async fn write<T: Send + 'static>(
@@ -148,9 +155,37 @@ fn store_error(error: rusqlite::Error) -> Error {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn begin_run(&self, begin: BeginRun) -> Result<Fence> {
+    async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::begin_run(connection, clock.now(), begin)).await
+        self.write(move |connection| operations::begin_run(connection, clock.now(), &begin)).await
+    }
+
+    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
+        let clock = Arc::clone(&self.clock);
+        self.write(move |connection| operations::enqueue_run(connection, clock.now(), &begin)).await
+    }
+
+    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+        let clock = Arc::clone(&self.clock);
+        let is_dead = self.liveness();
+        self.write(move |connection| {
+            operations::settle_waiting(connection, clock.now(), waiting, reason, &assistant, is_dead)
+        })
+        .await
+    }
+
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        let (clock, fence, pack) = (Arc::clone(&self.clock), fence.clone(), pack.clone());
+        self.write(move |connection| operations::append_pack(connection, clock.now(), &fence, &pack)).await
+    }
+
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+        self.read(move |connection| operations::read_log(connection, run_id, range)).await
+    }
+
+    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+        let clock = Arc::clone(&self.clock);
+        self.write(move |connection| operations::trim_packs(connection, clock.now(), settled_for)).await
     }
 
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
@@ -168,9 +203,9 @@ impl Store for SqliteStore {
         self.write(move |connection| operations::settle_run(connection, clock.now(), &settle)).await
     }
 
-    async fn request_stop(&self, run_id: RunId) -> Result<bool> {
+    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::request_stop(connection, clock.now(), run_id)).await
+        self.write(move |connection| operations::request_stop(connection, clock.now(), run_id, reason)).await
     }
 
     async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
@@ -178,23 +213,31 @@ impl Store for SqliteStore {
         self.write(move |connection| operations::renew_leases(connection, clock.now(), &owner, &runs, lease)).await
     }
 
-    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<RunId>> {
+    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
         let runs = runs.to_vec();
         self.read(move |connection| operations::stop_requests(connection, &runs)).await
     }
 
     async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>> {
-        let (clock, owner) = (Arc::clone(&self.clock), owner.to_owned());
-        let instances = self.instance.as_ref().map(InstanceLock::folder);
-        self.write(move |connection| {
-            let is_dead = |owner: &str| instances.as_ref().is_some_and(|folder| instance::is_dead(folder, owner));
-            operations::claim_abandoned(connection, clock.now(), &owner, lease, is_dead)
-        })
-        .await
+        let (clock, owner, is_dead) = (Arc::clone(&self.clock), owner.to_owned(), self.liveness());
+        self.write(move |connection| operations::claim_abandoned(connection, clock.now(), &owner, lease, is_dead)).await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
         self.read(move |connection| operations::run(connection, run_id)).await
+    }
+
+    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
+        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
+        self.read(move |connection| operations::run_of_key(connection, &workspace_id, &user_id, &key)).await
+    }
+
+    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+        self.read(move |connection| operations::runs_of_chat(connection, chat_id, limit)).await
+    }
+
+    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        self.read(move |connection| operations::active_run(connection, chat_id)).await
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {

@@ -8,14 +8,15 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Json, Message, MessageRole, Run, StepRecord};
+use crate::model::{Chat, Json, Message, MessageRole, Run, RunReason, RunStatus, StepRecord, Usage};
 use crate::project::AssistantFlush;
 use crate::store::{
-    BeginRun, ClaimedRun, Fence, LoggedStep, MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep,
-    Renewal, RolePrompt, SettleRun, UNTOUCHED_WITHOUT_LEASE, already_active, forbidden, lease_lost,
+    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
+    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun,
+    UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
 };
 
-use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, STEP_COLUMNS};
+use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, STEP_COLUMNS, WAITING_COLUMNS};
 use super::store_error;
 
 /// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
@@ -27,36 +28,185 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal("a row could not be encoded").with_source(error))
 }
 
-pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: BeginRun) -> Result<Fence> {
+pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRun) -> Result<Began> {
+    if let Some(run_id) = repeated(connection, begin)? {
+        return Ok(Began::Repeated(run_id));
+    }
     let now_text = now.to_string();
-    ensure_chat(connection, &now_text, &begin)?;
-    insert_message(connection, &now_text, &begin, MessageRole::User)?;
-    insert_message(connection, &now_text, &begin, MessageRole::Assistant)?;
-    let inserted = connection
+    ensure_chat(connection, &now_text, begin)?;
+    match first_waiting(connection, begin.chat_id)? {
+        Some(first) if first != begin.run_id => {
+            return Err(already_active(active_run_id(connection, begin.chat_id)?.or(Some(first))));
+        }
+        None if begin.from_queue => return Err(lease_lost()),
+        _ => {}
+    }
+    insert_messages(connection, &now_text, begin)?;
+    let lease = now.after(begin.lease).to_string();
+    let status = RowStatus { status: RunStatus::Running, reason: None, lease: Some(&lease), finished_at: None };
+    match insert_run(connection, &now_text, begin, &status) {
+        Ok(()) => {}
+        Err(error) if is_gate(&error) => return Err(already_active(active_run_id(connection, begin.chat_id)?)),
+        Err(error) => return Err(store_error(error)),
+    }
+    if begin.from_queue {
+        leave_queue(connection, begin.run_id)?;
+    }
+    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: FIRST_EPOCH }))
+}
+
+/// The run that the key of this begin was used for.
+fn repeated(connection: &Connection, begin: &BeginRun) -> Result<Option<RunId>> {
+    let found = match &begin.idempotency_key {
+        Some(key) => run_of_key(connection, &begin.workspace_id, &begin.user_id, key)?,
+        None => None,
+    };
+    Ok(found.filter(|run_id| *run_id != begin.run_id))
+}
+
+struct RowStatus<'a> {
+    status: RunStatus,
+    reason: Option<RunReason>,
+    lease: Option<&'a str>,
+    finished_at: Option<&'a str>,
+}
+
+fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowStatus<'_>) -> rusqlite::Result<()> {
+    connection
         .prepare_cached(
-            "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, assistant_message_id, \
-             owner, epoch, lease_expires_at, created_at, started_at, updated_at) \
-             VALUES (:id, :chat, :workspace, :user, :trigger, 'running', :message, :owner, :epoch, :lease, :now, :now, :now)",
+            "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
+             assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
+             finished_at, updated_at) \
+             VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
+             :lease, :now, :now, :finished, :now)",
+        )?
+        .execute(named_params! {
+            ":id": begin.run_id.to_string(),
+            ":chat": begin.chat_id.to_string(),
+            ":workspace": begin.workspace_id,
+            ":user": begin.user_id,
+            ":trigger": begin.trigger.as_str(),
+            ":status": row.status.as_str(),
+            ":reason": row.reason.map(RunReason::as_str),
+            ":message": begin.assistant_message_id.to_string(),
+            ":key": begin.idempotency_key,
+            ":owner": begin.owner,
+            ":epoch": FIRST_EPOCH,
+            ":lease": row.lease,
+            ":finished": row.finished_at,
+            ":now": now,
+        })
+        .map(|_| ())
+}
+
+pub(super) fn run_of_key(connection: &Connection, workspace: &str, user: &str, key: &str) -> Result<Option<RunId>> {
+    let id: Option<String> = connection
+        .prepare_cached(
+            "SELECT id FROM ai_chat_runs WHERE workspace_id = ?1 AND created_by = ?2 AND idempotency_key = ?3 \
+             UNION ALL \
+             SELECT id FROM ai_chat_run_queue WHERE workspace_id = ?1 AND created_by = ?2 AND idempotency_key = ?3",
+        )
+        .and_then(|mut statement| statement.query_row([workspace, user, key], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(id.and_then(|id| id.parse().ok()))
+}
+
+fn first_waiting(connection: &Connection, chat_id: ChatId) -> Result<Option<RunId>> {
+    let id: Option<String> = connection
+        .prepare_cached("SELECT id FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut statement| statement.query_row([chat_id.to_string()], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(id.and_then(|id| id.parse().ok()))
+}
+
+fn leave_queue(connection: &Connection, run_id: RunId) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM ai_chat_run_queue WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([run_id.to_string()]))
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+pub(super) fn enqueue_run(connection: &Connection, now: Timestamp, begin: &BeginRun) -> Result<Began> {
+    if let Some(run_id) = repeated(connection, begin)? {
+        return Ok(Began::Repeated(run_id));
+    }
+    let now_text = now.to_string();
+    ensure_chat(connection, &now_text, begin)?;
+    let user = begin.user_message.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_run_queue (id, chat_id, workspace_id, created_by, trigger, user_message_id, \
+             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )
         .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":id": begin.run_id.to_string(),
-                ":chat": begin.chat_id.to_string(),
-                ":workspace": begin.workspace_id,
-                ":user": begin.user_id,
-                ":trigger": begin.trigger.as_str(),
-                ":message": begin.assistant_message_id.to_string(),
-                ":owner": begin.owner,
-                ":epoch": FIRST_EPOCH,
-                ":lease": now.after(begin.lease).to_string(),
-                ":now": now_text,
-            })
-        });
-    match inserted {
-        Ok(_) => Ok(Fence { run_id: begin.run_id, owner: begin.owner, epoch: FIRST_EPOCH }),
-        Err(error) if is_gate(&error) => Err(already_active(active_run_id(connection, begin.chat_id)?)),
-        Err(error) => Err(store_error(error)),
+            statement.execute(params![
+                begin.run_id.to_string(),
+                begin.chat_id.to_string(),
+                begin.workspace_id,
+                begin.user_id,
+                begin.trigger.as_str(),
+                user.map(|message| message.id.to_string()),
+                user.map(|message| &message.content),
+                user.map(|message| message.metadata.get()),
+                begin.assistant_message_id.to_string(),
+                begin.idempotency_key,
+                begin.owner,
+                now.after(begin.lease).to_string(),
+                now_text,
+            ])
+        })
+        .map_err(store_error)?;
+    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 }))
+}
+
+pub(super) fn settle_waiting(
+    connection: &Connection,
+    now: Timestamp,
+    waiting: Waiting,
+    reason: RunReason,
+    assistant: &AssistantFlush,
+    is_dead: impl Fn(&str) -> bool,
+) -> Result<usize> {
+    let now_text = now.to_string();
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT id, chat_id, workspace_id, created_by, trigger, user_message_id, user_content, user_metadata, \
+             assistant_message_id, idempotency_key, owner, lease_expires_at, stop_requested_at FROM ai_chat_run_queue \
+             WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
+        )
+        .map_err(store_error)?;
+    let wanted = match waiting {
+        Waiting::Run(run_id) => Some(run_id.to_string()),
+        Waiting::Abandoned => None,
+    };
+    let rows: Vec<rows::WaitingRow> = statement
+        .query_map([wanted], |row| rows::waiting(row, assistant))
+        .and_then(Iterator::collect)
+        .map_err(store_error)?;
+    let mut settled = 0;
+    for row in rows {
+        let abandoned = row.lease_expires_at <= now_text || is_dead(&row.begin.owner);
+        if waiting == Waiting::Abandoned && !abandoned {
+            continue;
+        }
+        let reason = if row.stop_requested && reason == RunReason::WorkerLost { RunReason::Stopped } else { reason };
+        insert_messages(connection, &now_text, &row.begin)?;
+        let status =
+            RowStatus { status: RunStatus::Aborted, reason: Some(reason), lease: None, finished_at: Some(&now_text) };
+        leave_queue(connection, row.begin.run_id)?;
+        insert_run(connection, &now_text, &row.begin, &status).map_err(store_error)?;
+        settled += 1;
     }
+    Ok(settled)
+}
+
+fn insert_messages(connection: &Connection, now: &str, begin: &BeginRun) -> Result<()> {
+    if begin.user_message.is_some() {
+        insert_message(connection, now, begin, MessageRole::User)?;
+    }
+    insert_message(connection, now, begin, MessageRole::Assistant)
 }
 
 /// Whether the insert broke the gate's index: SQLite names the columns of a unique index, and `chat_id` alone is in no
@@ -118,11 +268,11 @@ fn ensure_chat(connection: &Connection, now: &str, begin: &BeginRun) -> Result<(
 }
 
 fn insert_message(connection: &Connection, now: &str, begin: &BeginRun, role: MessageRole) -> Result<()> {
-    let (id, user, content, metadata, status) = match role {
-        MessageRole::User => {
-            (begin.user_message_id, Some(&begin.user_id), &begin.user_content, &begin.user_metadata, None)
+    let (id, user, content, metadata, status) = match (role, &begin.user_message) {
+        (MessageRole::User, Some(message)) => {
+            (message.id, Some(&begin.user_id), &message.content, &message.metadata, None)
         }
-        MessageRole::Assistant => {
+        _ => {
             let flush = &begin.assistant;
             (begin.assistant_message_id, None, &flush.content, &flush.metadata, Some(flush.status.as_str()))
         }
@@ -169,16 +319,37 @@ fn update_owned(
     if changed == 1 { Ok(()) } else { Err(lease_lost()) }
 }
 
-fn write_step(connection: &Connection, now: &str, fence: &Fence, step: &StepRecord, finished: bool) -> Result<()> {
+/// Whether the run is still this fence's; for writes that leave its row as it is.
+fn ensure_owned(connection: &Connection, fence: &Fence) -> Result<()> {
+    let owned = connection
+        .prepare_cached(&format!(
+            "SELECT COUNT(*) FROM ai_chat_runs WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND {ACTIVE}"
+        ))
+        .and_then(|mut statement| {
+            statement.query_row(params![fence.run_id.to_string(), fence.owner, fence.epoch], |row| row.get::<_, i64>(0))
+        })
+        .map_err(store_error)?;
+    if owned == 1 { Ok(()) } else { Err(lease_lost()) }
+}
+
+/// `next_sequence` is that of a finished step; without it the step is an intent.
+fn write_step(
+    connection: &Connection,
+    now: &str,
+    fence: &Fence,
+    step: &StepRecord,
+    next_sequence: Option<u64>,
+) -> Result<()> {
+    let finished = next_sequence.is_some();
     let usage = step.usage.as_ref().map(json).transpose()?;
     // A finished row never changes again.
     connection
         .prepare_cached(
-            "INSERT INTO ai_chat_run_steps (run_id, step_number, epoch, state, parts, finish_reason, usage, created_at, finished_at) \
-             VALUES (:run, :number, :epoch, :state, :parts, :reason, :usage, :now, :finished) \
+            "INSERT INTO ai_chat_run_steps (run_id, step_number, epoch, state, parts, finish_reason, usage, created_at, finished_at, next_sequence) \
+             VALUES (:run, :number, :epoch, :state, :parts, :reason, :usage, :now, :finished, :next) \
              ON CONFLICT (run_id, step_number) DO UPDATE SET epoch = excluded.epoch, state = excluded.state, \
              parts = excluded.parts, finish_reason = excluded.finish_reason, usage = excluded.usage, \
-             finished_at = excluded.finished_at WHERE state = 'intent'",
+             finished_at = excluded.finished_at, next_sequence = excluded.next_sequence WHERE state = 'intent'",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -191,6 +362,7 @@ fn write_step(connection: &Connection, now: &str, fence: &Fence, step: &StepReco
                 ":usage": usage,
                 ":now": now,
                 ":finished": finished.then_some(now),
+                ":next": next_sequence.map(column),
             })
         })
         .map_err(store_error)?;
@@ -200,21 +372,152 @@ fn write_step(connection: &Connection, now: &str, fence: &Fence, step: &StepReco
 pub(super) fn record_intent(connection: &Connection, now: Timestamp, fence: &Fence, step: &StepRecord) -> Result<()> {
     let now = now.to_string();
     update_owned(connection, fence, "updated_at = :now", &[(":now", &now)])?;
-    write_step(connection, &now, fence, step, false)
+    write_step(connection, &now, fence, step, None)
+}
+
+/// A number of the log, for SQLite.
+fn column(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+pub(super) fn append_pack(connection: &Connection, now: Timestamp, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+    ensure_owned(connection, fence)?;
+    let mut text = String::from("[");
+    for (index, chunk) in pack.chunks.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(chunk);
+    }
+    text.push(']');
+    let last = pack.first_sequence + pack.chunks.len().saturating_sub(1) as u64;
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_run_chunks (run_id, first_sequence, last_sequence, epoch, step_number, chunks, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, first_sequence) DO NOTHING",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                fence.run_id.to_string(),
+                column(pack.first_sequence),
+                column(last),
+                fence.epoch,
+                pack.step_number,
+                text,
+                now.to_string()
+            ])
+        })
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+pub(super) fn read_log(connection: &Connection, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+    // All of it from one snapshot: a step and its packs belong together. The writer's connection has one already.
+    let _snapshot =
+        if connection.is_autocommit() { Some(connection.unchecked_transaction().map_err(store_error)?) } else { None };
+    let Some(run) = run(connection, run_id)? else {
+        return Ok(None);
+    };
+    let id = run_id.to_string();
+    let (mut step, mut sequence, start) = match range.from {
+        LogFrom::Place { step, sequence } => (step, sequence, None),
+        LogFrom::Sequence(wanted) => {
+            let start = log_start(connection, &id, wanted).map_err(store_error)?;
+            (start.step, start.first_sequence, Some(start))
+        }
+    };
+    let mut page = LogPage { run, start, rows: Vec::new(), complete: false };
+    let mut bytes = 0;
+    loop {
+        let finished = connection
+            .prepare_cached(&format!(
+                "SELECT {STEP_COLUMNS}, LENGTH(parts) AS bytes FROM ai_chat_run_steps \
+                 WHERE run_id = ?1 AND step_number = ?2 AND state = 'finished'"
+            ))
+            .and_then(|mut statement| {
+                statement.query_row(params![id, step], |row| Ok((rows::step(row)?, rows::bytes(row)?))).optional()
+            })
+            .map_err(store_error)?;
+        if finished.is_none() || range.packs_of_finished {
+            let mut packs = connection
+                .prepare_cached(
+                    "SELECT step_number, first_sequence, chunks, LENGTH(chunks) AS bytes FROM ai_chat_run_chunks \
+                     WHERE run_id = ?1 AND first_sequence >= ?2 AND step_number = ?3 ORDER BY first_sequence",
+                )
+                .map_err(store_error)?;
+            let mut found = packs.query(params![id, column(sequence), step]).map_err(store_error)?;
+            while let Some(row) = found.next().map_err(store_error)? {
+                if bytes >= range.limit {
+                    return Ok(Some(page));
+                }
+                bytes += rows::bytes(row).map_err(store_error)?;
+                page.rows.push(LogRow::Pack(rows::pack(row).map_err(store_error)?));
+            }
+        }
+        if bytes >= range.limit {
+            return Ok(Some(page));
+        }
+        let Some((logged, size)) = finished else {
+            break;
+        };
+        bytes += size;
+        sequence = logged.next_sequence.unwrap_or(sequence);
+        step += 1;
+        page.rows.push(LogRow::Step(logged));
+    }
+    page.complete = true;
+    Ok(Some(page))
+}
+
+/// The beginning of the step in whose range `wanted` is, and what went before it.
+fn log_start(connection: &Connection, run_id: &str, wanted: u64) -> rusqlite::Result<LogStart> {
+    let mut earlier = connection.prepare_cached(
+        "SELECT step_number, next_sequence, usage, finish_reason FROM ai_chat_run_steps \
+         WHERE run_id = ?1 AND state = 'finished' AND next_sequence <= ?2 ORDER BY step_number",
+    )?;
+    let mut rows = earlier.query(params![run_id, column(wanted)])?;
+    // The chunk that begins every log has the number 0 and belongs to no step.
+    let mut start = LogStart { step: 0, first_sequence: 1, usage: None, finish_reason: None };
+    while let Some(row) = rows.next()? {
+        start = LogStart {
+            step: row.get::<_, u32>("step_number")? + 1,
+            first_sequence: rows::sequence(row.get("next_sequence")?),
+            usage: Usage::accumulate(start.usage, rows::usage(row)?),
+            finish_reason: row.get::<_, Option<String>>("finish_reason")?.and_then(|word| rows::finish_reason(&word)),
+        };
+    }
+    Ok(start)
+}
+
+pub(super) fn trim_packs(connection: &Connection, now: Timestamp, settled_for: Duration) -> Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM ai_chat_run_chunks WHERE run_id IN (SELECT run.id \
+             FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed JOIN ai_chat_runs AS run \
+             ON run.id = packed.run_id WHERE run.finished_at <= ?1)",
+        )
+        .and_then(|mut statement| statement.execute([now.before(settled_for).to_string()]))
+        .map(|_| ())
+        .map_err(store_error)
 }
 
 pub(super) fn record_step(connection: &Connection, now: Timestamp, record: &RecordStep) -> Result<()> {
-    let (now, lease) = (now.to_string(), now.after(record.lease).to_string());
-    let count = record.step.number + 1;
-    update_owned(
-        connection,
-        &record.fence,
-        "step_count = MAX(step_count, :count), lease_expires_at = :lease, updated_at = :now",
-        &[(":count", &count), (":lease", &lease), (":now", &now)],
-    )?;
-    write_step(connection, &now, &record.fence, &record.step, true)?;
+    let now_text = now.to_string();
+    match record.lease {
+        Some(lease) => {
+            let (count, lease) = (record.step.number + 1, now.after(lease).to_string());
+            update_owned(
+                connection,
+                &record.fence,
+                "step_count = MAX(step_count, :count), lease_expires_at = :lease, updated_at = :now",
+                &[(":count", &count), (":lease", &lease), (":now", &now_text)],
+            )?;
+        }
+        None => ensure_owned(connection, &record.fence)?,
+    }
+    write_step(connection, &now_text, &record.fence, &record.step, Some(record.next_sequence))?;
     match &record.refresh {
-        Some(flush) => update_message(connection, &now, record.fence.run_id, flush),
+        Some(flush) => update_message(connection, &now_text, record.fence.run_id, flush),
         None => Ok(()),
     }
 }
@@ -241,7 +544,7 @@ fn update_message(connection: &Connection, now: &str, run_id: RunId, flush: &Ass
 
 pub(super) fn settle_run(connection: &Connection, now: Timestamp, settle: &SettleRun) -> Result<()> {
     let now = now.to_string();
-    let count = settle.step.as_ref().map_or(0, |step| step.number + 1);
+    let count = settle.step.as_ref().map_or(0, |(step, _)| step.number + 1);
     let settled = update_owned(
         connection,
         &settle.fence,
@@ -261,8 +564,8 @@ pub(super) fn settle_run(connection: &Connection, now: Timestamp, settle: &Settl
         Err(_) if is_settled_as(connection, settle)? => return Ok(()),
         Err(error) => return Err(error),
     }
-    if let Some(step) = &settle.step {
-        write_step(connection, &now, &settle.fence, step, true)?;
+    if let Some((step, next_sequence)) = &settle.step {
+        write_step(connection, &now, &settle.fence, step, Some(*next_sequence))?;
     }
     update_message(connection, &now, settle.fence.run_id, &settle.assistant)
 }
@@ -278,19 +581,33 @@ fn is_settled_as(connection: &Connection, settle: &SettleRun) -> Result<bool> {
         .map_err(store_error)
 }
 
-pub(super) fn request_stop(connection: &Connection, now: Timestamp, run_id: RunId) -> Result<bool> {
-    let now = now.to_string();
+pub(super) fn request_stop(connection: &Connection, now: Timestamp, run_id: RunId, reason: RunReason) -> Result<bool> {
+    let (id, now) = (run_id.to_string(), now.to_string());
     let changed = connection
         .prepare_cached(&format!(
-            "UPDATE ai_chat_runs SET stop_requested_at = COALESCE(stop_requested_at, ?2), updated_at = ?2 \
-             WHERE id = ?1 AND {ACTIVE}"
+            "UPDATE ai_chat_runs SET stop_requested_at = COALESCE(stop_requested_at, ?2), \
+             stop_reason = COALESCE(stop_reason, ?3), updated_at = ?2 WHERE id = ?1 AND {ACTIVE}"
         ))
-        .and_then(|mut statement| statement.execute([run_id.to_string(), now]))
+        .and_then(|mut statement| statement.execute([id.as_str(), now.as_str(), reason.as_str()]))
         .map_err(store_error)?;
-    if changed == 0 && run(connection, run_id)?.is_none() {
+    if changed == 1 {
+        return Ok(true);
+    }
+    let waiting = connection
+        .prepare_cached(
+            "UPDATE ai_chat_run_queue SET stop_requested_at = COALESCE(stop_requested_at, ?2) WHERE id = ?1",
+        )
+        .and_then(|mut statement| statement.execute([id.as_str(), now.as_str()]))
+        .map_err(store_error)?;
+    if waiting == 0 && run(connection, run_id)?.is_none() {
         return Err(Error::new(ErrorCode::NotFound, "there is no such run"));
     }
-    Ok(changed == 1)
+    Ok(waiting == 1)
+}
+
+/// The reason of a stop that somebody asked for; older rows have none.
+fn stop_reason(asked: bool, reason: Option<String>) -> Option<RunReason> {
+    asked.then(|| reason.and_then(|word| RunReason::parse(&word)).unwrap_or(RunReason::Stopped))
 }
 
 pub(super) fn renew_leases(
@@ -301,36 +618,51 @@ pub(super) fn renew_leases(
     lease: Duration,
 ) -> Result<Renewal> {
     let (expires, mut renewal) = (now.after(lease).to_string(), Renewal::default());
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "UPDATE ai_chat_runs SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 AND {ACTIVE} \
-             RETURNING stop_requested_at IS NOT NULL"
-        ))
-        .map_err(store_error)?;
+    let prepared = |sql: &str| connection.prepare_cached(sql).map_err(store_error);
+    let mut running = prepared(&format!(
+        "UPDATE ai_chat_runs SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 AND {ACTIVE} \
+         RETURNING stop_requested_at IS NOT NULL, stop_reason"
+    ))?;
+    let mut waiting = prepared(
+        "UPDATE ai_chat_run_queue SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 \
+         RETURNING stop_requested_at IS NOT NULL, NULL",
+    )?;
     for run_id in runs {
-        let stop: Option<bool> = statement
-            .query_row([run_id.to_string().as_str(), owner, expires.as_str()], |row| row.get(0))
-            .optional()
-            .map_err(store_error)?;
-        match stop {
+        let id = run_id.to_string();
+        let renew = |statement: &mut rusqlite::CachedStatement<'_>| {
+            statement
+                .query_row([id.as_str(), owner, expires.as_str()], |row| Ok(stop_reason(row.get(0)?, row.get(1)?)))
+                .optional()
+                .map_err(store_error)
+        };
+        let found = match renew(&mut running)? {
+            Some(found) => Some(found),
+            None => renew(&mut waiting)?,
+        };
+        match found {
             None => renewal.lost.push(*run_id),
-            Some(true) => renewal.stop_requested.push(*run_id),
-            Some(false) => {}
+            Some(Some(reason)) => renewal.stop_requested.push((*run_id, reason)),
+            Some(None) => {}
         }
     }
     Ok(renewal)
 }
 
-pub(super) fn stop_requests(connection: &Connection, runs: &[RunId]) -> Result<Vec<RunId>> {
+pub(super) fn stop_requests(connection: &Connection, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
     let mut statement = connection
-        .prepare_cached("SELECT stop_requested_at IS NOT NULL FROM ai_chat_runs WHERE id = ?1")
+        .prepare_cached(
+            "SELECT stop_requested_at IS NOT NULL, stop_reason FROM ai_chat_runs WHERE id = ?1 \
+             UNION ALL SELECT stop_requested_at IS NOT NULL, NULL FROM ai_chat_run_queue WHERE id = ?1",
+        )
         .map_err(store_error)?;
     let mut stopped = Vec::new();
     for run_id in runs {
-        let stop: Option<bool> =
-            statement.query_row([run_id.to_string()], |row| row.get(0)).optional().map_err(store_error)?;
-        if stop == Some(true) {
-            stopped.push(*run_id);
+        let stop = statement
+            .query_row([run_id.to_string()], |row| Ok(stop_reason(row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(store_error)?;
+        if let Some(Some(reason)) = stop {
+            stopped.push((*run_id, reason));
         }
     }
     Ok(stopped)
@@ -348,10 +680,11 @@ pub(super) fn claim_abandoned(
         owner: Option<String>,
         epoch: i64,
         lease_expires_at: Option<String>,
+        stop_reason: Option<String>,
     }
     let mut statement = connection
         .prepare_cached(&format!(
-            "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at FROM ai_chat_runs WHERE {ACTIVE}"
+            "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at, stop_reason FROM ai_chat_runs WHERE {ACTIVE}"
         ))
         .map_err(store_error)?;
     let candidates: Vec<Candidate> = statement
@@ -361,6 +694,7 @@ pub(super) fn claim_abandoned(
                 owner: row.get("owner")?,
                 epoch: row.get("epoch")?,
                 lease_expires_at: row.get("lease_expires_at")?,
+                stop_reason: row.get("stop_reason")?,
             })
         })
         .and_then(Iterator::collect)
@@ -385,7 +719,8 @@ pub(super) fn claim_abandoned(
                 update.execute(params![fence.run_id.to_string(), fence.owner, fence.epoch, expires, now_text])
             })
             .map_err(store_error)?;
-        claimed.push(ClaimedRun { run: candidate.run, fence });
+        let stop_reason = stop_reason(candidate.run.stop_requested_at.is_some(), candidate.stop_reason);
+        claimed.push(ClaimedRun { run: candidate.run, fence, stop_reason });
     }
     Ok(claimed)
 }
@@ -398,7 +733,39 @@ fn one_run(connection: &Connection, condition: &str, id: String) -> Result<Optio
 }
 
 pub(super) fn run(connection: &Connection, run_id: RunId) -> Result<Option<Run>> {
-    one_run(connection, "id = ?1", run_id.to_string())
+    let begun = one_run(connection, "id = ?1", run_id.to_string())?;
+    if begun.is_some() {
+        return Ok(begun);
+    }
+    connection
+        .prepare_cached(&format!("SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue WHERE id = ?1"))
+        .and_then(|mut statement| statement.query_row([run_id.to_string()], rows::run).optional())
+        .map_err(store_error)
+}
+
+pub(super) fn active_run(connection: &Connection, chat_id: ChatId) -> Result<Option<Run>> {
+    one_run(connection, &format!("chat_id = ?1 AND {ACTIVE}"), chat_id.to_string())
+}
+
+pub(super) fn runs_of_chat(connection: &Connection, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+    let read = |sql: String| {
+        connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| {
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                statement
+                    .query_map(params![chat_id.to_string(), limit], rows::run)?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(store_error)
+    };
+    let mut runs =
+        read(format!("SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id DESC LIMIT ?2"))?;
+    runs.extend(read(format!(
+        "SELECT {RUN_COLUMNS} FROM ai_chat_runs WHERE chat_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2"
+    ))?);
+    runs.truncate(limit);
+    Ok(runs)
 }
 
 pub(super) fn latest_run(connection: &Connection, chat_id: ChatId) -> Result<Option<Run>> {

@@ -1,23 +1,33 @@
 //! Rows as the model's types.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::model::{
     Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
+    Usage,
 };
-use crate::store::{LoggedStep, StoredMessage};
+use crate::project::AssistantFlush;
+use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, StoredMessage};
 
-pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, step_count, \
-     stop_requested_at, assistant_message_id, created_at, started_at, finished_at, updated_at";
+pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, \
+     MAX(step_count, COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
+         WHERE run_id = ai_chat_runs.id AND state = 'finished'), 0)) AS step_count, stop_requested_at, assistant_message_id, created_at, started_at, finished_at, updated_at";
 pub(super) const MESSAGE_COLUMNS: &str =
     "id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at";
 pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at";
-pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage";
+pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, next_sequence";
+/// A run that waits, in the columns of one that has begun.
+pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, 'pending' AS status, NULL AS reason, \
+     NULL AS error, 0 AS step_count, stop_requested_at, assistant_message_id, created_at, NULL AS started_at, \
+     NULL AS finished_at, created_at AS updated_at";
 
 type SqlResult<T> = rusqlite::Result<T>;
 
@@ -111,17 +121,80 @@ pub(super) fn chat(row: &Row<'_>) -> SqlResult<Chat> {
     })
 }
 
+/// A number of the log, as SQLite has it.
+pub(super) fn sequence(column: i64) -> u64 {
+    u64::try_from(column).unwrap_or(0)
+}
+
+/// How much there is to read in the row.
+pub(super) fn bytes(row: &Row<'_>) -> SqlResult<usize> {
+    Ok(usize::try_from(row.get::<_, i64>("bytes")?).unwrap_or(usize::MAX))
+}
+
+pub(super) fn finish_reason(word: &str) -> Option<FinishReason> {
+    from_json(&format!("\"{word}\""))
+}
+
+pub(super) fn usage(row: &Row<'_>) -> SqlResult<Option<Usage>> {
+    parsed_optional(row, "usage", from_json)
+}
+
+pub(super) fn pack(row: &Row<'_>) -> SqlResult<ChunkPack> {
+    Ok(ChunkPack {
+        step_number: row.get("step_number")?,
+        first_sequence: sequence(row.get("first_sequence")?),
+        chunks: parsed(row, "chunks", |text| {
+            let chunks: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            Some(chunks.into_iter().map(|chunk| Arc::from(chunk.get())).collect())
+        })?,
+    })
+}
+
 pub(super) fn step(row: &Row<'_>) -> SqlResult<LoggedStep> {
-    let finish_reason =
-        parsed_optional(row, "finish_reason", |word| from_json::<FinishReason>(&format!("\"{word}\"")))?;
+    let finish_reason = parsed_optional(row, "finish_reason", finish_reason)?;
     let state: String = row.get("state")?;
     Ok(LoggedStep {
         step: StepRecord {
             number: row.get("step_number")?,
             parts: parsed(row, "parts", from_json)?,
             finish_reason,
-            usage: parsed_optional(row, "usage", from_json)?,
+            usage: usage(row)?,
         },
         finished: state == "finished",
+        next_sequence: row.get::<_, Option<i64>>("next_sequence")?.map(sequence),
+    })
+}
+
+/// A run that waits, and its lease.
+pub(super) struct WaitingRow {
+    pub(super) begin: BeginRun,
+    pub(super) lease_expires_at: String,
+    pub(super) stop_requested: bool,
+}
+
+pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<WaitingRow> {
+    Ok(WaitingRow {
+        begin: BeginRun {
+            run_id: parsed(row, "id", from_text)?,
+            chat_id: parsed(row, "chat_id", from_text)?,
+            workspace_id: row.get("workspace_id")?,
+            user_id: row.get("created_by")?,
+            trigger: parsed(row, "trigger", Trigger::parse)?,
+            owner: row.get("owner")?,
+            lease: Duration::ZERO,
+            role_id: None,
+            page_id: None,
+            user_message: Some(NewUserMessage {
+                id: parsed(row, "user_message_id", from_text)?,
+                content: row.get("user_content")?,
+                metadata: parsed(row, "user_metadata", |text| Json::parse(text).ok())?,
+            }),
+            assistant_message_id: parsed(row, "assistant_message_id", from_text)?,
+            assistant: assistant.clone(),
+            idempotency_key: row.get("idempotency_key")?,
+            from_queue: true,
+        },
+        lease_expires_at: row.get("lease_expires_at")?,
+        stop_requested: row.get::<_, Option<String>>("stop_requested_at")?.is_some(),
     })
 }

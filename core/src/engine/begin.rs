@@ -1,0 +1,218 @@
+//! Getting hold of a chat: the checks before the gate, the gate, and what to do when the chat is busy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::machine::TurnIds;
+use crate::model::{Json, MessageStatus, Part, RunReason, RunStatus, Trigger};
+use crate::project::{FlushExtra, OpenPage, flush_run};
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, SettleRun, already_active, forbidden};
+
+use super::journal::empty_row;
+use super::options::Busy;
+use super::{Inner, queries, sweep};
+
+/// The first wait for a run that is to be superseded; it doubles up to [`MAX_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The longest wait between two looks at it.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+/// How often a run that does not settle is looked at for a dead owner.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// What both kinds of runs, those that the engine drives and those that the host does, are begun with.
+pub(super) struct Beginning<'a> {
+    pub(super) workspace_id: &'a str,
+    pub(super) user_id: &'a str,
+    pub(super) chat_id: Option<ChatId>,
+    pub(super) role_id: Option<AgentRoleId>,
+    pub(super) open_page: Option<&'a OpenPage>,
+    pub(super) trigger: Trigger,
+    pub(super) busy: Busy,
+    pub(super) idempotency_key: Option<&'a str>,
+    /// The parts of the user's message.
+    pub(super) parts: Option<&'a [Part]>,
+}
+
+/// How a beginning came out.
+pub(super) enum Outcome {
+    /// The chat is the caller's.
+    Begun(Fence),
+    /// The chat is busy and the run waits.
+    Waits(Box<BeginRun>),
+    /// The key was used for this run before.
+    Repeated(RunId),
+}
+
+impl Beginning<'_> {
+    /// The run that this key was used for before.
+    pub(super) async fn repeated(&self, inner: &Inner) -> Result<Option<RunId>> {
+        let Some(key) = self.idempotency_key else {
+            return Ok(None);
+        };
+        let Some(run_id) = inner.store.run_of_key(self.workspace_id, self.user_id, key).await? else {
+            return Ok(None);
+        };
+        if let (Some(chat_id), Some(run)) = (self.chat_id, inner.store.run(run_id).await?)
+            && run.chat_id != chat_id
+        {
+            return Err(Error::invalid("idempotencyKey", "was used for a run of another chat"));
+        }
+        Ok(Some(run_id))
+    }
+
+    /// The courtesy checks before the gate, and the role's instructions.
+    pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Option<String>> {
+        let mut role_id = self.role_id;
+        if let Some(chat_id) = self.chat_id {
+            if let Some(chat) = inner.store.chat(chat_id).await? {
+                if chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id {
+                    return Err(forbidden());
+                }
+                role_id = chat.role_id;
+            }
+            if self.busy == Busy::Reject
+                && let Some(active) = inner.store.active_run(chat_id).await?
+                && active.workspace_id == self.workspace_id
+            {
+                return Err(already_active(Some(active.id)));
+            }
+        }
+        let Some(role_id) = role_id else {
+            return Ok(None);
+        };
+        match inner.store.role(self.workspace_id, role_id).await? {
+            Some(role) => Ok(Some(role.instructions)),
+            // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
+            None if self.chat_id.is_some() => Ok(None),
+            None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
+        }
+    }
+
+    /// Takes the chat, or what its policy says when it is busy.
+    pub(super) async fn begin(&self, inner: &Arc<Inner>, ids: TurnIds, user: MessageId) -> Result<Outcome> {
+        if let Busy::Supersede(target) = self.busy {
+            self.supersede(inner, target).await?;
+        }
+        let begin = self.row(inner, ids, user)?;
+        match inner.store.begin_run(begin.clone()).await {
+            Ok(Began::Started(fence)) => Ok(Outcome::Begun(fence)),
+            Ok(Began::Repeated(run_id)) => Ok(Outcome::Repeated(run_id)),
+            Err(error) if error.code() == ErrorCode::RunAlreadyActive => match self.busy {
+                Busy::Enqueue => match inner.store.enqueue_run(begin.clone()).await.map_err(begin_failed)? {
+                    Began::Started(_) => Ok(Outcome::Waits(Box::new(BeginRun { from_queue: true, ..begin }))),
+                    Began::Repeated(run_id) => Ok(Outcome::Repeated(run_id)),
+                },
+                Busy::Supersede(_) => Err(mismatch(error.details().get("activeRunId").cloned())),
+                Busy::Reject => Err(error),
+            },
+            Err(error) => Err(begin_failed(error)),
+        }
+    }
+
+    fn row(&self, inner: &Inner, ids: TurnIds, user: MessageId) -> Result<BeginRun> {
+        #[derive(Serialize)]
+        struct Metadata<'a> {
+            parts: &'a [Part],
+        }
+        let user_message = match self.parts {
+            None => None,
+            Some(parts) => Some(NewUserMessage {
+                id: user,
+                content: parts.iter().filter_map(Part::as_text).collect(),
+                metadata: Json::from_value(&Metadata { parts })
+                    .map_err(|_| Error::invalid("message.parts", "cannot be stored"))?,
+            }),
+        };
+        Ok(BeginRun {
+            run_id: ids.run,
+            chat_id: ids.chat,
+            workspace_id: self.workspace_id.to_owned(),
+            user_id: self.user_id.to_owned(),
+            trigger: self.trigger,
+            owner: inner.owner.clone(),
+            lease: inner.options.runs.lease(),
+            role_id: self.role_id,
+            page_id: self.open_page.and_then(|page| page.id.clone()),
+            user_message,
+            assistant_message_id: ids.message,
+            assistant: empty_row(MessageStatus::Streaming),
+            idempotency_key: self.idempotency_key.map(str::to_owned),
+            from_queue: false,
+        })
+    }
+
+    /// Stops the named run, if it is the one that holds the chat, and waits until it has settled.
+    async fn supersede(&self, inner: &Arc<Inner>, target: RunId) -> Result<()> {
+        let run = inner.store.run(target).await?;
+        // Nothing is told of runs of other people's chats: `precheck` has made sure of this one.
+        if run.is_none_or(|run| Some(run.chat_id) != self.chat_id) {
+            return Err(Error::new(ErrorCode::SupersedeInvalid, "the run to supersede is not one of this chat")
+                .with_detail("field", "busy.supersede"));
+        }
+        let Some(chat_id) = self.chat_id else { return Ok(()) };
+        match inner.store.active_run(chat_id).await? {
+            None => return Ok(()),
+            Some(active) if active.id != target => return Err(mismatch(Some(active.id.to_string().into()))),
+            Some(_) => {}
+        }
+        queries::stop_run(inner, target, RunReason::Superseded).await?;
+        let begun = Instant::now();
+        let (mut wait, mut swept) = (FIRST_WAIT, begun);
+        loop {
+            match inner.store.run(target).await? {
+                Some(run) if run.status.is_active() => {}
+                _ => return Ok(()),
+            }
+            inner.ensure_open()?;
+            if begun.elapsed() >= Duration::from_millis(inner.options.runs.supersede_timeout_ms) {
+                return Err(Error::new(ErrorCode::SupersedeTimeout, "the run to supersede did not settle in time")
+                    .with_detail("activeRunId", target.to_string()));
+            }
+            if !inner.registry.has(target) && swept.elapsed() >= SWEEP_EVERY {
+                swept = Instant::now();
+                sweep::sweep(inner).await?;
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(MAX_WAIT);
+        }
+    }
+}
+
+fn mismatch(active: Option<serde_json::Value>) -> Error {
+    let error = Error::new(ErrorCode::SupersedeTargetMismatch, "another run than the one to supersede is active");
+    match active {
+        Some(serde_json::Value::String(run_id)) => error.with_detail("activeRunId", run_id),
+        _ => error,
+    }
+}
+
+pub(super) fn begin_failed(error: Error) -> Error {
+    match error.code() {
+        ErrorCode::Internal => Error::new(ErrorCode::RunBeginFailed, "the run could not be written").with_source(error),
+        _ => error,
+    }
+}
+
+/// Ends a run that was begun but cannot be driven, so that the chat is free again.
+pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
+    let message = "the chat's history could not be read";
+    let extra = FlushExtra { error: Some(message.to_owned()), ..FlushExtra::default() };
+    let settle = SettleRun {
+        fence,
+        status: RunStatus::Failed,
+        reason: Some(RunReason::Internal),
+        error: Some(message.to_owned()),
+        step: None,
+        assistant: flush_run(&[], MessageStatus::Error, &extra),
+    };
+    if let Err(unsettled) = inner.store.settle_run(settle).await {
+        // Nobody renews this lease, so a sweep will end the run.
+        tracing::warn!(error = %unsettled, "a run that could not be begun could not be settled either");
+    }
+    Error::new(ErrorCode::RunBeginFailed, message).with_source(error)
+}

@@ -1,0 +1,544 @@
+//! Runs of hosts that keep their own agent loop: the gate, the log, leases, stops and the end, without the loop.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, mpsc, watch};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::machine::{Event, Settlement, StopCause, TurnIds};
+use crate::model::{
+    FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
+    Trigger, Usage,
+};
+use crate::project::OpenPage;
+use crate::text::{one_line, storable};
+
+use super::begin::{Beginning, Outcome};
+use super::journal::{Due, Journal};
+use super::options::{Busy, UserMessage, check_key, check_owner};
+use super::{Engine, Inner, Who};
+
+/// What a run of a host is begun with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostedRequest {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+    /// The chat (a UUID); it is created when there is none of this id, and when no id is given.
+    #[serde(default)]
+    pub chat_id: Option<ChatId>,
+    /// What the user wrote; nothing when the host has stored that itself.
+    #[serde(default)]
+    pub message: Option<UserMessage>,
+    /// The role of a chat that is created.
+    #[serde(default)]
+    pub role_id: Option<AgentRoleId>,
+    /// The page that the user has open.
+    #[serde(default)]
+    pub open_page: Option<OpenPage>,
+    /// What begins the run.
+    #[serde(default = "api")]
+    pub trigger: Trigger,
+    /// What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
+    #[serde(default)]
+    pub busy: Busy,
+    /// A second begin of the same user with the same key begins nothing.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+}
+
+fn api() -> Trigger {
+    Trigger::Api
+}
+
+/// A run that the host drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedRun {
+    /// The run.
+    pub run_id: RunId,
+    /// Its chat.
+    pub chat_id: ChatId,
+    /// The assistant's message, whose row the engine writes.
+    pub message_id: MessageId,
+    /// The run had been begun before, with the same idempotency key; it is not to be driven again.
+    pub repeated: bool,
+}
+
+/// A finished step of a host's loop: the AI SDK's step result. Its `content` is taken where there is one; otherwise text,
+/// reasoning and calls.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HostedStep {
+    /// Its place in the run, from 0; the next one unless given. Recording a step again changes nothing.
+    pub number: Option<u32>,
+    /// Everything in its order.
+    pub content: Option<Vec<HostedContent>>,
+    /// What the model thought.
+    pub reasoning_text: Option<String>,
+    /// What it wrote.
+    pub text: Option<String>,
+    /// What it called.
+    pub tool_calls: Option<Vec<HostedCall>>,
+    /// What came back.
+    pub tool_results: Option<Vec<HostedResult>>,
+    /// What failed.
+    pub tool_errors: Option<Vec<HostedError>>,
+    /// Why the model stopped.
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's count for this call.
+    pub usage: Option<Usage>,
+}
+
+/// One entry of a step's content.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedContent {
+    r#type: String,
+    text: Option<String>,
+    tool_call_id: Option<String>,
+    tool_name: Option<String>,
+    input: Option<Json>,
+    output: Option<Json>,
+    error: Option<Json>,
+    provider_metadata: Option<Json>,
+}
+
+/// A tool call of a step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedCall {
+    tool_call_id: String,
+    tool_name: String,
+    input: Option<Json>,
+    provider_metadata: Option<Json>,
+}
+
+/// A tool's result.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedResult {
+    tool_call_id: String,
+    output: Option<Json>,
+}
+
+/// A tool's failure: a text, or an object with a `message`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedError {
+    tool_call_id: String,
+    error: Option<Json>,
+    error_text: Option<String>,
+}
+
+/// How a host's run ends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostedFinish {
+    /// `succeeded`, `failed` or `aborted`.
+    pub status: RunStatus,
+    /// Why it did not succeed; `stopped` and `internal` unless given.
+    #[serde(default)]
+    pub reason: Option<RunReason>,
+    /// The error in one line, of a run that failed.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The last step's finish reason, unless that step said it.
+    #[serde(default)]
+    pub finish_reason: Option<FinishReason>,
+    /// A last step, or what there was of it, to be written together with the end.
+    #[serde(default)]
+    pub step: Option<HostedStep>,
+}
+
+/// Why a host is to end its loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunSignal {
+    /// Somebody asked the run to stop: cancel what is under way and finish it as `aborted`.
+    Stopped,
+    /// Another run is to take its place: as `Stopped`.
+    Superseded,
+    /// The engine is closing. The run is settled without the host.
+    Shutdown,
+    /// The run is another process's; nothing more can be written.
+    LeaseLost,
+    /// The run has ended.
+    Settled,
+}
+
+/// The runs of hosts in this process.
+#[derive(Default)]
+pub(super) struct Hosted {
+    runs: std::sync::Mutex<HashMap<RunId, Arc<HostedState>>>,
+}
+
+struct HostedState {
+    journal: Mutex<Writing>,
+    signal: watch::Sender<Option<RunSignal>>,
+}
+
+struct Writing {
+    journal: Journal,
+    rows_at: Option<Instant>,
+}
+
+impl Hosted {
+    fn get(&self, run_id: RunId) -> Option<Arc<HostedState>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run_id).cloned()
+    }
+
+    fn insert(&self, run_id: RunId, state: Arc<HostedState>) {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run_id, state);
+    }
+
+    fn remove(&self, run_id: RunId) -> Option<Arc<HostedState>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run_id)
+    }
+}
+
+/// How often the rows of run and message are brought up to date at most.
+const ROW_INTERVAL: Duration = Duration::from_secs(1);
+
+impl HostedRequest {
+    fn check(&self) -> Result<Option<Vec<Part>>> {
+        check_owner("workspaceId", &self.workspace_id)?;
+        check_owner("userId", &self.user_id)?;
+        check_key(self.idempotency_key.as_deref())?;
+        if self.busy == Busy::Enqueue {
+            return Err(Error::invalid("busy", "must be reject or supersede for a run that the host drives"));
+        }
+        self.message.as_ref().map(UserMessage::parts).transpose()
+    }
+}
+
+impl Engine {
+    /// Begins a run that the host drives by [`Engine::record_step`] and [`Engine::finish_run`]. Its lease is renewed
+    /// while this engine is open.
+    ///
+    /// # Errors
+    /// As [`Engine::start_turn`], without those of the provider.
+    pub async fn begin_run(&self, request: HostedRequest) -> Result<HostedRun> {
+        // In a task of its own: a caller that goes away half-way must not leave a run that nobody knows of.
+        let begun = self.inner.runtime.spawn(begin(Arc::clone(&self.inner), request));
+        begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the run was interrupted")))
+    }
+
+    /// Puts a finished step of the host's loop on disk. Returns its number once it is there.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the field's path, `LEASE_LOST` when the run has ended or is another process's,
+    /// `STORE_UNAVAILABLE` (the step may be recorded again), and those of [`Engine::run`].
+    pub async fn record_step(&self, who: &Who, run_id: RunId, step: HostedStep) -> Result<u32> {
+        let state = self.hosted(who, run_id).await?;
+        let mut writing = state.journal.lock().await;
+        let number = writing.journal.steps().len();
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        match step.number {
+            Some(given) if given < number => return Ok(given),
+            Some(given) if given > number => {
+                return Err(Error::invalid("step.number", format!("must be {number}: steps follow each other")));
+            }
+            _ => {}
+        }
+        let step = step.into_record(number)?;
+        let runs = &self.inner.options.runs;
+        let now = Instant::now();
+        let due = writing.rows_at.is_none_or(|at| now - at >= ROW_INTERVAL.min(runs.lease() / 10));
+        let lease = due.then(|| runs.lease());
+        let record = writing.journal.record_step(step, Due { message: due || runs.refresh_every_step, lease });
+        match self.inner.store.record_step(record).await {
+            Ok(()) => {
+                writing.journal.step_persisted();
+                if due {
+                    writing.rows_at = Some(now);
+                    self.inner.registry.renewed(run_id, now);
+                }
+                self.inner.tails.wake(run_id);
+                Ok(number)
+            }
+            Err(error) => {
+                writing.journal.step_refused();
+                drop(writing);
+                if error.code() == ErrorCode::LeaseLost {
+                    self.inner.leave_hosted(run_id, RunSignal::LeaseLost);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the host's run. Ending it again the same way changes nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::record_step`].
+    pub async fn finish_run(&self, who: &Who, run_id: RunId, finish: HostedFinish) -> Result<()> {
+        if finish.status.is_active() {
+            return Err(Error::invalid("status", "must be succeeded, failed or aborted"));
+        }
+        let state = match self.hosted(who, run_id).await {
+            Ok(state) => state,
+            // The answer to an earlier attempt may have been lost on its way.
+            Err(error) if error.code() == ErrorCode::LeaseLost => {
+                let run = self.run(who, run_id).await?;
+                return if run.status == finish.status { Ok(()) } else { Err(error) };
+            }
+            Err(error) => return Err(error),
+        };
+        let reason = match (finish.status, finish.reason) {
+            (RunStatus::Succeeded, _) => None,
+            (RunStatus::Failed, None) => Some(RunReason::Internal),
+            (_, None) => Some(match *state.signal.borrow() {
+                Some(RunSignal::Superseded) => RunReason::Superseded,
+                Some(RunSignal::Shutdown) => RunReason::Shutdown,
+                _ => RunReason::Stopped,
+            }),
+            (_, given) => given,
+        };
+        let error = finish.error.map(|error| storable(one_line(&error))).filter(|error| !error.is_empty());
+        let error = error.filter(|_| finish.status == RunStatus::Failed);
+        self.inner
+            .settle_hosted(run_id, &state, (finish.status, reason, error), finish.finish_reason, finish.step)
+            .await
+    }
+
+    /// Waits until the host is to end its loop, and says why. Returns at once when it was to already.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_signal(&self, who: &Who, run_id: RunId) -> Result<RunSignal> {
+        let run = self.run(who, run_id).await?;
+        let Some(state) = self.inner.hosted.get(run_id) else {
+            return Ok(if run.status.is_active() { RunSignal::LeaseLost } else { RunSignal::Settled });
+        };
+        let mut signal = state.signal.subscribe();
+        let seen = signal.wait_for(Option::is_some).await.map(|seen| *seen);
+        Ok(seen.ok().flatten().unwrap_or(RunSignal::Settled))
+    }
+
+    async fn hosted(&self, who: &Who, run_id: RunId) -> Result<Arc<HostedState>> {
+        self.inner.ensure_not_closed()?;
+        self.run(who, run_id).await?;
+        self.inner.hosted.get(run_id).ok_or_else(crate::store::lease_lost)
+    }
+}
+
+impl Inner {
+    async fn settle_hosted(
+        &self,
+        run_id: RunId,
+        state: &HostedState,
+        (status, reason, error): (RunStatus, Option<RunReason>, Option<String>),
+        finish_reason: Option<FinishReason>,
+        step: Option<HostedStep>,
+    ) -> Result<()> {
+        let mut writing = state.journal.lock().await;
+        let number = u32::try_from(writing.journal.steps().len()).unwrap_or(u32::MAX);
+        let step = step.map(|step| step.into_record(number)).transpose()?;
+        let steps = writing.journal.steps().iter().chain(&step);
+        let usage = steps.clone().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+        let last = steps.last();
+        let finish_reason = match status {
+            RunStatus::Failed => Some(FinishReason::Error),
+            _ => finish_reason.or_else(|| last.and_then(|step| step.finish_reason)),
+        };
+        let context_tokens = last.and_then(|step| step.usage?.context_tokens());
+        let settlement = Settlement { status, reason, error, finish_reason, step, usage, context_tokens };
+        let settle = writing.journal.settle(&settlement);
+        let settled = self.store.settle_run(settle).await;
+        drop(writing);
+        match &settled {
+            Ok(()) => self.leave_hosted(run_id, RunSignal::Settled),
+            Err(error) if error.code() == ErrorCode::LeaseLost => self.leave_hosted(run_id, RunSignal::LeaseLost),
+            Err(_) => {}
+        }
+        settled
+    }
+
+    fn leave_hosted(&self, run_id: RunId, signal: RunSignal) {
+        if let Some(state) = self.hosted.remove(run_id) {
+            state.signal.send_replace(Some(signal));
+        }
+        self.registry.remove(run_id);
+        self.tails.wake(run_id);
+    }
+}
+
+async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
+    inner.ensure_open()?;
+    let parts = request.check()?;
+    let beginning = Beginning {
+        workspace_id: &request.workspace_id,
+        user_id: &request.user_id,
+        chat_id: request.chat_id,
+        role_id: request.role_id,
+        open_page: request.open_page.as_ref(),
+        trigger: request.trigger,
+        busy: request.busy,
+        idempotency_key: request.idempotency_key.as_deref(),
+        parts: parts.as_deref(),
+    };
+    if let Some(run_id) = beginning.repeated(&inner).await? {
+        return repeated(&inner, run_id).await;
+    }
+    beginning.precheck(&inner).await?;
+    let user_message_id = MessageId::generate();
+    let ids = TurnIds {
+        chat: request.chat_id.unwrap_or_else(ChatId::generate),
+        run: RunId::generate(),
+        message: MessageId::generate(),
+    };
+    let begun_at = Instant::now();
+    let fence = match beginning.begin(&inner, ids, user_message_id).await? {
+        Outcome::Begun(fence) => fence,
+        Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,
+        Outcome::Waits(_) => return Err(Error::internal("a host's run cannot wait")),
+    };
+    let (control, events) = mpsc::unbounded_channel();
+    let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows_at: None });
+    let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None) });
+    inner.hosted.insert(ids.run, Arc::clone(&state));
+    inner.registry.add(ids.run, control, begun_at);
+    inner.runtime.spawn(listen(Arc::clone(&inner), ids.run, state, events));
+    if inner.ensure_open().is_err() {
+        inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
+    }
+    Ok(HostedRun { run_id: ids.run, chat_id: ids.chat, message_id: ids.message, repeated: false })
+}
+
+async fn repeated(inner: &Inner, run_id: RunId) -> Result<HostedRun> {
+    let run = inner.store.run(run_id).await?;
+    let gone = || Error::internal("the run of an idempotency key is gone");
+    let run = run.ok_or_else(gone)?;
+    let message_id = run.assistant_message_id.ok_or_else(gone)?;
+    Ok(HostedRun { run_id, chat_id: run.chat_id, message_id, repeated: true })
+}
+
+/// Passes on what the rest of the engine has to say to the run.
+async fn listen(inner: Arc<Inner>, run_id: RunId, state: Arc<HostedState>, mut events: mpsc::UnboundedReceiver<Event>) {
+    while let Some(event) = events.recv().await {
+        let signal = match event {
+            Event::StopRequested(StopCause::Shutdown) => RunSignal::Shutdown,
+            Event::StopRequested(StopCause::Superseded) => RunSignal::Superseded,
+            Event::StopRequested(_) => RunSignal::Stopped,
+            Event::LeaseLost => return inner.leave_hosted(run_id, RunSignal::LeaseLost),
+            _ => continue,
+        };
+        state.signal.send_if_modified(|known| {
+            let news = known.is_none();
+            if news {
+                *known = Some(signal);
+            }
+            news
+        });
+        // The grace for the host is over by now.
+        if signal == RunSignal::Shutdown {
+            let end = (RunStatus::Aborted, Some(RunReason::Shutdown), None);
+            if let Err(error) = inner.settle_hosted(run_id, &state, end, None, None).await {
+                tracing::warn!(%error, "a host's run could not be settled; a later sweep will");
+                return inner.leave_hosted(run_id, RunSignal::LeaseLost);
+            }
+        }
+    }
+}
+
+impl HostedStep {
+    fn into_record(self, number: u32) -> Result<StepRecord> {
+        let mut parts = vec![Part::StepStart];
+        match self.content {
+            Some(content) => {
+                for (place, entry) in content.into_iter().enumerate() {
+                    entry.add_to(&mut parts, &format!("step.content[{place}]"))?;
+                }
+            }
+            None => {
+                let text =
+                    |text: Option<String>| text.filter(|text| !text.is_empty()).map(storable).map(TextPart::done);
+                parts.extend(text(self.reasoning_text).map(Part::Reasoning));
+                parts.extend(text(self.text).map(Part::Text));
+                parts.extend(self.tool_calls.into_iter().flatten().map(|call| {
+                    Part::Tool(ToolPart {
+                        name: call.tool_name,
+                        call_id: call.tool_call_id,
+                        input: call.input,
+                        state: ToolState::InputAvailable,
+                        provider_metadata: call.provider_metadata,
+                    })
+                }));
+            }
+        }
+        for result in self.tool_results.into_iter().flatten() {
+            set_outcome(&mut parts, &result.tool_call_id, ToolState::OutputAvailable(result.output));
+        }
+        for failure in self.tool_errors.into_iter().flatten() {
+            let text = failure.error_text.map_or_else(|| error_text(failure.error), storable);
+            set_outcome(&mut parts, &failure.tool_call_id, ToolState::OutputError(text));
+        }
+        for part in &mut parts {
+            if let Part::Tool(tool) = part
+                && tool.state == ToolState::InputAvailable
+            {
+                tool.state = ToolState::OutputError(INCOMPLETE_CALL.to_owned());
+            }
+        }
+        Ok(StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage })
+    }
+}
+
+impl HostedContent {
+    fn add_to(self, parts: &mut Vec<Part>, path: &str) -> Result<()> {
+        let missing = |field: &str| Error::invalid(format!("{path}.{field}"), "is missing");
+        match self.r#type.as_str() {
+            "text" | "reasoning" => {
+                let text = storable(self.text.ok_or_else(|| missing("text"))?);
+                let part = TextPart { text, done: true, provider_metadata: self.provider_metadata };
+                parts.push(if self.r#type == "text" { Part::Text(part) } else { Part::Reasoning(part) });
+            }
+            "tool-call" => parts.push(Part::Tool(ToolPart {
+                name: self.tool_name.ok_or_else(|| missing("toolName"))?,
+                call_id: self.tool_call_id.ok_or_else(|| missing("toolCallId"))?,
+                input: self.input,
+                state: ToolState::InputAvailable,
+                provider_metadata: self.provider_metadata,
+            })),
+            "tool-result" => {
+                let call_id = self.tool_call_id.ok_or_else(|| missing("toolCallId"))?;
+                set_outcome(parts, &call_id, ToolState::OutputAvailable(self.output));
+            }
+            "tool-error" => {
+                let call_id = self.tool_call_id.ok_or_else(|| missing("toolCallId"))?;
+                set_outcome(parts, &call_id, ToolState::OutputError(error_text(self.error)));
+            }
+            // Sources and files are the host's to show; no provider is sent them again.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The first outcome of a call is the one that counts; one of a call that was not made says nothing.
+fn set_outcome(parts: &mut [Part], call_id: &str, state: ToolState) {
+    let call = parts.iter_mut().find_map(|part| match part {
+        Part::Tool(tool) if tool.call_id == call_id && tool.state == ToolState::InputAvailable => Some(tool),
+        _ => None,
+    });
+    if let Some(call) = call {
+        call.state = state;
+    }
+}
+
+fn error_text(error: Option<Json>) -> String {
+    #[derive(Deserialize)]
+    struct WithMessage {
+        message: String,
+    }
+    let text = error
+        .and_then(|error| error.as_string().or_else(|| error.read::<WithMessage>().ok().map(|error| error.message)));
+    storable(text.filter(|text| !text.is_empty()).unwrap_or_else(|| "The tool failed.".to_owned()))
+}

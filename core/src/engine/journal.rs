@@ -1,0 +1,209 @@
+//! What the owner of a run writes, and when the larger writes are due: pure, so that simulations use it too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::machine::Settlement;
+use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
+use crate::project::{AssistantFlush, FlushExtra, flush_run};
+use crate::store::{ChunkPack, Fence, RecordStep, SettleRun};
+use crate::stream::UiChunk;
+use crate::stream::replay::StepView;
+
+/// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
+pub(crate) const PACK_BYTES: usize = 4 * 1024;
+/// How long streamed chunks wait for others before they are put on disk: what a killed process may lose.
+pub(crate) const PACK_INTERVAL: Duration = Duration::from_millis(250);
+/// Up to this size the message row may be rewritten at every step; beyond it only when the log has grown by half, so
+/// that the work stays in proportion to what is new.
+const REFRESH_ALWAYS_BYTES: usize = 64 * 1024;
+
+/// A run's log as its owner has written it.
+pub(crate) struct Journal {
+    fence: Fence,
+    steps: Vec<StepRecord>,
+    usage: Option<Usage>,
+    /// How large the provider's context is.
+    max_context_tokens: Option<u64>,
+    log_bytes: usize,
+    refreshed_bytes: usize,
+    /// What the packs tell of the step in progress.
+    view: StepView,
+    /// The number of the chunk after the last one on disk, or on its way there.
+    next_sequence: u64,
+    /// The same once the step that is being written is on disk.
+    next_after_step: u64,
+    unpacked: Vec<(UiChunk, Arc<str>)>,
+    unpacked_bytes: usize,
+    settling: bool,
+}
+
+/// What a step's write takes along.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Due {
+    /// The message row, if it is not too large.
+    pub(crate) message: bool,
+    /// The run's row, with this lease.
+    pub(crate) lease: Option<Duration>,
+}
+
+impl Journal {
+    /// The journal of a run that has just begun.
+    pub(crate) fn new(fence: Fence, max_context_tokens: Option<u64>) -> Self {
+        Self {
+            fence,
+            steps: Vec::new(),
+            usage: None,
+            max_context_tokens,
+            log_bytes: 0,
+            refreshed_bytes: 0,
+            view: StepView::default(),
+            next_sequence: 1,
+            next_after_step: 1,
+            unpacked: Vec::new(),
+            unpacked_bytes: 0,
+            settling: false,
+        }
+    }
+
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// Every step that was written or is being written, in order.
+    pub(crate) fn steps(&self) -> &[StepRecord] {
+        &self.steps
+    }
+
+    fn step_number(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Takes a chunk that readers were given, if it is one that has to be put on disk by itself.
+    pub(crate) fn chunk(&mut self, chunk: UiChunk, encoded: &Arc<str>) {
+        if chunk.is_of_step() && !self.settling {
+            self.unpacked_bytes += encoded.len();
+            self.unpacked.push((chunk, Arc::clone(encoded)));
+        }
+    }
+
+    /// The size of the chunks that wait.
+    pub(crate) fn unpacked_bytes(&self) -> usize {
+        self.unpacked_bytes
+    }
+
+    /// The chunks that wait, to be put on disk.
+    pub(crate) fn take_pack(&mut self) -> Option<ChunkPack> {
+        if self.unpacked.is_empty() {
+            return None;
+        }
+        self.unpacked_bytes = 0;
+        let first_sequence = self.next_sequence;
+        let mut chunks = Vec::with_capacity(self.unpacked.len());
+        for (chunk, encoded) in self.unpacked.drain(..) {
+            self.view.apply(&chunk);
+            chunks.push(encoded);
+        }
+        self.next_sequence += chunks.len() as u64;
+        Some(ChunkPack { step_number: self.step_number(), first_sequence, chunks })
+    }
+
+    /// The write of a finished step. Chunks that wait need no write of their own: the step tells the same.
+    pub(crate) fn record_step(&mut self, step: StepRecord, due: Due) -> RecordStep {
+        self.usage = Usage::accumulate(self.usage, step.usage);
+        self.next_after_step = self.next_sequence + self.view.continuation(&step, self.usage).len() as u64;
+        self.log_bytes += encoded_size(&step);
+        self.steps.push(step.clone());
+        let affordable = self.log_bytes <= REFRESH_ALWAYS_BYTES || self.log_bytes >= self.refreshed_bytes / 2 * 3;
+        let refresh = (due.message && affordable).then(|| {
+            self.refreshed_bytes = self.log_bytes;
+            let context_tokens = step.usage.and_then(Usage::context_tokens);
+            let extra = FlushExtra { context_tokens, ..self.extra() };
+            flush_run(&self.steps, MessageStatus::Streaming, &extra)
+        });
+        RecordStep { fence: self.fence.clone(), step, next_sequence: self.next_after_step, lease: due.lease, refresh }
+    }
+
+    /// The step is on disk.
+    pub(crate) fn step_persisted(&mut self) {
+        self.next_sequence = self.next_after_step;
+        self.view = StepView::default();
+        self.unpacked.clear();
+        self.unpacked_bytes = 0;
+    }
+
+    /// The step was refused, and may be written again.
+    pub(crate) fn step_refused(&mut self) {
+        if let Some(step) = self.steps.pop() {
+            self.log_bytes -= encoded_size(&step);
+            self.usage = self.steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+        }
+    }
+
+    /// The write of the run's end.
+    pub(crate) fn settle(&mut self, settlement: &Settlement) -> SettleRun {
+        self.settling = true;
+        let step = settlement.step.clone().map(|step| {
+            // A step whose own write was refused is there already.
+            if self.steps.last().is_some_and(|last| last.number >= step.number) {
+                self.steps.pop();
+            } else {
+                self.usage = Usage::accumulate(self.usage, step.usage);
+            }
+            let next = self.next_sequence + self.view.continuation(&step, self.usage).len() as u64;
+            self.steps.push(step.clone());
+            (step, next)
+        });
+        let extra = FlushExtra {
+            finish_reason: settlement.finish_reason.map(|reason| reason.as_str().to_owned()),
+            usage: settlement.usage,
+            context_tokens: settlement.context_tokens,
+            error: settlement.error.clone(),
+            ..self.extra()
+        };
+        SettleRun {
+            fence: self.fence.clone(),
+            status: settlement.status,
+            reason: settlement.reason,
+            error: settlement.error.clone(),
+            step,
+            assistant: flush_run(&self.steps, message_status(settlement.status), &extra),
+        }
+    }
+
+    fn extra(&self) -> FlushExtra {
+        FlushExtra { usage: self.usage, max_context_tokens: self.max_context_tokens, ..FlushExtra::default() }
+    }
+}
+
+/// The status of the message of a run with this status.
+pub(crate) fn message_status(status: RunStatus) -> MessageStatus {
+    match status {
+        RunStatus::Succeeded => MessageStatus::Completed,
+        RunStatus::Failed => MessageStatus::Error,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Aborted => MessageStatus::Aborted,
+    }
+}
+
+/// The row of a message in which nothing has been written.
+pub(crate) fn empty_row(status: MessageStatus) -> AssistantFlush {
+    flush_run(&[], status, &FlushExtra::default())
+}
+
+/// The size of the step's JSON, without building it.
+fn encoded_size(step: &StepRecord) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail; what cannot be encoded is reported by the store.
+    let _ = serde_json::to_writer(&mut counter, step);
+    counter.0
+}

@@ -1,0 +1,113 @@
+//! A run that waits until its chat is free.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::error::{ErrorCode, Result};
+use crate::machine::{Event, StopCause};
+use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
+use crate::store::{Began, BeginRun, Fence, Waiting};
+use crate::stream::UiChunk;
+use crate::stream::replay::start_chunk;
+
+use super::Inner;
+use super::driver::Finished;
+use super::journal::empty_row;
+use super::turn::Prepared;
+
+/// How often the chat is looked at.
+const POLL: Duration = Duration::from_millis(25);
+
+enum Next {
+    Free(Fence),
+    Stopped(StopCause),
+    /// The run waits no more: another process has settled it.
+    Lost,
+}
+
+/// Waits for the chat and drives the run, or settles it when it is to stop before that.
+pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: Prepared) {
+    let run_id = begin.run_id;
+    let finished = match next(&inner, &begin, &mut prepared).await {
+        Next::Free(fence) => {
+            inner.registry.renewed(run_id, Instant::now());
+            let finished = prepared.finished.clone();
+            match prepared.driver(&inner, fence).await {
+                Ok(driver) => return driver.run().await,
+                Err(_) => {
+                    inner.registry.remove(run_id);
+                    finished.send_replace(Some(Finished::Unsettled));
+                    return;
+                }
+            }
+        }
+        Next::Lost => Finished::LeaseLost,
+        Next::Stopped(cause) => match settle(&inner, &begin, cause.reason()).await {
+            Ok(()) => {
+                let ids = prepared.ids;
+                let start = start_chunk(ids.chat, ids.run, ids.message);
+                let abort = UiChunk::Abort { reason: cause.reason().as_str().to_owned() };
+                [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));
+                Finished::Settled(Box::new(outcome(&begin, cause.reason())))
+            }
+            Err(_) => Finished::Unsettled,
+        },
+    };
+    inner.registry.remove(run_id);
+    prepared.log.end();
+    prepared.finished.send_replace(Some(finished));
+}
+
+async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next {
+    loop {
+        match attempt(inner, begin).await {
+            Ok(Some(fence)) => return Next::Free(fence),
+            Ok(None) => {}
+            Err(error) if error.code() == ErrorCode::LeaseLost => return Next::Lost,
+            Err(error) => tracing::warn!(%error, "a run that waits could not be begun; that will be repeated"),
+        }
+        tokio::select! {
+            biased;
+            event = prepared.events.recv() => match event {
+                Some(Event::StopRequested(cause)) => return Next::Stopped(cause),
+                Some(Event::LeaseLost) | None => return Next::Lost,
+                Some(_) => {}
+            },
+            () = sleep(POLL) => {}
+        }
+    }
+}
+
+/// Begins the run if the chat looks free; looking is cheaper than trying.
+async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
+    if inner.store.active_run(begin.chat_id).await?.is_some() {
+        return Ok(None);
+    }
+    match inner.store.begin_run(begin.clone()).await {
+        Ok(Began::Started(fence)) => Ok(Some(fence)),
+        Ok(Began::Repeated(_)) => Ok(None),
+        Err(error) if error.code() == ErrorCode::RunAlreadyActive => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn settle(inner: &Inner, begin: &BeginRun, reason: RunReason) -> Result<()> {
+    let row = empty_row(MessageStatus::Aborted);
+    inner.store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await.map(|_| ())
+}
+
+fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {
+    RunOutcome {
+        run_id: begin.run_id,
+        chat_id: begin.chat_id,
+        message_id: begin.assistant_message_id,
+        status: RunStatus::Aborted,
+        reason: Some(reason),
+        error: None,
+        finish_reason: None,
+        usage: None,
+        step_count: 0,
+    }
+}

@@ -1,0 +1,328 @@
+//! A run's log as readers see it, computed from what is on disk.
+//!
+//! The log begins with the run's `start` chunk, number 0; each step's chunks follow, and the run's end. What streams
+//! while a step is in progress is put on disk in packs, as it was sent. A finished step is on disk by itself, so what its
+//! packs do not hold is not written a second time: it is computed from the step, and always comes out the same.
+
+use std::sync::Arc;
+
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{FinishReason, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::model::{INCOMPLETE_CALL, Json};
+use crate::provider::BlockKind;
+
+use super::chunk::{StreamMetadata, UiChunk};
+
+/// The id of a block in the chunks: unique in the run, and known from its place alone.
+pub(crate) fn block_id(kind: BlockKind, step: u32, place: usize) -> String {
+    match kind {
+        BlockKind::Text => format!("text-{step}-{place}"),
+        BlockKind::Reasoning => format!("reasoning-{step}-{place}"),
+    }
+}
+
+/// The first chunk of a run's log.
+pub(crate) fn start_chunk(chat_id: ChatId, run_id: RunId, message_id: MessageId) -> UiChunk {
+    let message_metadata = StreamMetadata { chat_id: Some(chat_id), run_id: Some(run_id), ..StreamMetadata::default() };
+    UiChunk::Start { message_id, message_metadata }
+}
+
+/// What a reader knows of a step after some of its chunks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StepView {
+    started: bool,
+    items: Vec<Seen>,
+}
+
+#[derive(Clone, Debug)]
+enum Seen {
+    Block { kind: BlockKind, id: String, text: String, open: bool },
+    Call { call_id: String, name: String, arguments: String, input: Option<Json>, outcome: Option<Outcome> },
+}
+
+type Outcome = Result<Json, String>;
+
+impl StepView {
+    /// Whether the reader has been told of the step at all.
+    pub(crate) fn is_started(&self) -> bool {
+        self.started
+    }
+
+    /// Takes in a chunk. What is not of a step is ignored, and so is what fits nowhere.
+    pub(crate) fn apply(&mut self, chunk: &UiChunk) {
+        match chunk {
+            UiChunk::StartStep => self.started = true,
+            UiChunk::TextStart { id } => self.open(BlockKind::Text, id),
+            UiChunk::ReasoningStart { id } => self.open(BlockKind::Reasoning, id),
+            UiChunk::TextDelta { id, delta } | UiChunk::ReasoningDelta { id, delta } => {
+                if let Some((text, _)) = self.block(id) {
+                    text.push_str(delta);
+                }
+            }
+            UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => {
+                if let Some((_, open)) = self.block(id) {
+                    *open = false;
+                }
+            }
+            UiChunk::ToolInputStart { tool_call_id, tool_name } => {
+                self.call(tool_call_id, Some(tool_name));
+            }
+            UiChunk::ToolInputDelta { tool_call_id, input_text_delta } => {
+                if let Some((arguments, ..)) = self.call(tool_call_id, None) {
+                    arguments.push_str(input_text_delta);
+                }
+            }
+            UiChunk::ToolInputAvailable { tool_call_id, tool_name, input }
+            | UiChunk::ToolInputError { tool_call_id, tool_name, input, .. } => {
+                if let Some((_, known, _)) = self.call(tool_call_id, Some(tool_name)) {
+                    *known = Some(input.clone());
+                }
+            }
+            UiChunk::ToolOutputAvailable { tool_call_id, output } => {
+                if let Some((.., outcome)) = self.call(tool_call_id, None) {
+                    *outcome = Some(Ok(output.clone()));
+                }
+            }
+            UiChunk::ToolOutputError { tool_call_id, error_text } => {
+                if let Some((.., outcome)) = self.call(tool_call_id, None) {
+                    *outcome = Some(Err(error_text.clone()));
+                }
+            }
+            UiChunk::Start { .. }
+            | UiChunk::FinishStep
+            | UiChunk::MessageMetadata { .. }
+            | UiChunk::Finish { .. }
+            | UiChunk::Abort { .. }
+            | UiChunk::Error { .. } => {}
+        }
+    }
+
+    fn open(&mut self, kind: BlockKind, id: &str) {
+        self.items.push(Seen::Block { kind, id: id.to_owned(), text: String::new(), open: true });
+    }
+
+    fn block(&mut self, wanted: &str) -> Option<(&mut String, &mut bool)> {
+        self.items.iter_mut().rev().find_map(|item| match item {
+            Seen::Block { id, text, open, .. } if id == wanted => Some((text, open)),
+            _ => None,
+        })
+    }
+
+    /// The call of this id; with a name, it is added if there is none.
+    fn call(
+        &mut self,
+        wanted: &str,
+        name: Option<&str>,
+    ) -> Option<(&mut String, &mut Option<Json>, &mut Option<Outcome>)> {
+        let known = self.items.iter().position(|item| matches!(item, Seen::Call { call_id, .. } if call_id == wanted));
+        let place = match (known, name) {
+            (Some(place), _) => place,
+            (None, Some(name)) => {
+                self.items.push(Seen::Call {
+                    call_id: wanted.to_owned(),
+                    name: name.to_owned(),
+                    arguments: String::new(),
+                    input: None,
+                    outcome: None,
+                });
+                self.items.len() - 1
+            }
+            (None, None) => return None,
+        };
+        match self.items.get_mut(place) {
+            Some(Seen::Call { arguments, input, outcome, .. }) => Some((arguments, input, outcome)),
+            _ => None,
+        }
+    }
+
+    /// What this reader has still to be told of the finished step. `usage` is the sum up to and with this step.
+    pub(crate) fn continuation(&self, step: &StepRecord, usage: Option<Usage>) -> Vec<UiChunk> {
+        let mut chunks = Vec::new();
+        if !self.started {
+            chunks.push(UiChunk::StartStep);
+        }
+        let parts = step.parts.iter().filter(|part| !matches!(part, Part::StepStart));
+        for (place, part) in parts.enumerate() {
+            let seen = self.items.get(place);
+            match part {
+                Part::Text(text) => rest_of_block(BlockKind::Text, step.number, place, text, seen, &mut chunks),
+                Part::Reasoning(text) => {
+                    rest_of_block(BlockKind::Reasoning, step.number, place, text, seen, &mut chunks);
+                }
+                Part::Tool(tool) => rest_of_call(tool, seen, &mut chunks),
+                Part::StepStart | Part::Other(_) => {}
+            }
+        }
+        close_step(usage, &mut chunks);
+        chunks
+    }
+
+    /// The step as far as the packs have it, for the log of a run whose owner is gone.
+    pub(crate) fn into_record(self, number: u32) -> StepRecord {
+        let mut parts = vec![Part::StepStart];
+        parts.extend(self.items.into_iter().map(|item| match item {
+            Seen::Block { kind: BlockKind::Text, text, .. } => Part::Text(TextPart::done(text)),
+            Seen::Block { kind: BlockKind::Reasoning, text, .. } => Part::Reasoning(TextPart::done(text)),
+            Seen::Call { call_id, name, arguments, input, outcome } => Part::Tool(ToolPart {
+                name,
+                call_id,
+                input: Some(input.unwrap_or_else(|| Json::string(&arguments))),
+                state: outcome.map_or_else(|| ToolState::OutputError(INCOMPLETE_CALL.to_owned()), tool_state),
+                provider_metadata: None,
+            }),
+        }));
+        StepRecord { number, parts, finish_reason: None, usage: None }
+    }
+
+    /// Whether nothing has come of the step yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The outcome that the call had by the last pack.
+    pub(crate) fn outcome_of(&self, wanted: &str) -> Option<ToolState> {
+        self.items.iter().find_map(|item| match item {
+            Seen::Call { call_id, outcome: Some(outcome), .. } if call_id == wanted => {
+                Some(tool_state(outcome.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Closes, for the reader, a step that is not in the log: nothing came of it.
+    fn closing(&self) -> Vec<UiChunk> {
+        let mut chunks = Vec::new();
+        for item in &self.items {
+            if let Seen::Block { kind, id, open: true, .. } = item {
+                chunks.push(block_end(*kind, id.clone()));
+            }
+        }
+        if self.started {
+            chunks.push(UiChunk::FinishStep);
+        }
+        chunks
+    }
+}
+
+fn tool_state(outcome: Outcome) -> ToolState {
+    match outcome {
+        Ok(output) => ToolState::OutputAvailable(Some(output)),
+        Err(error) => ToolState::OutputError(error),
+    }
+}
+
+fn block_end(kind: BlockKind, id: String) -> UiChunk {
+    match kind {
+        BlockKind::Text => UiChunk::TextEnd { id },
+        BlockKind::Reasoning => UiChunk::ReasoningEnd { id },
+    }
+}
+
+fn rest_of_block(
+    kind: BlockKind,
+    step: u32,
+    place: usize,
+    part: &TextPart,
+    seen: Option<&Seen>,
+    chunks: &mut Vec<UiChunk>,
+) {
+    let (id, known, open) = match seen {
+        Some(Seen::Block { id, text, open, .. }) => (id.clone(), text.as_str(), *open),
+        _ => {
+            let id = block_id(kind, step, place);
+            chunks.push(match kind {
+                BlockKind::Text => UiChunk::TextStart { id: id.clone() },
+                BlockKind::Reasoning => UiChunk::ReasoningStart { id: id.clone() },
+            });
+            (id, "", true)
+        }
+    };
+    let delta = part.text.strip_prefix(known).unwrap_or_default();
+    if !delta.is_empty() {
+        let (id, delta) = (id.clone(), delta.to_owned());
+        chunks.push(match kind {
+            BlockKind::Text => UiChunk::TextDelta { id, delta },
+            BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta },
+        });
+    }
+    if open {
+        chunks.push(block_end(kind, id));
+    }
+}
+
+fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>) {
+    let (input_known, outcome_known) = match seen {
+        Some(Seen::Call { input, outcome, .. }) => (input.is_some(), outcome.is_some()),
+        _ => (false, false),
+    };
+    let tool_call_id = tool.call_id.clone();
+    if !input_known {
+        chunks.push(UiChunk::ToolInputAvailable {
+            tool_call_id: tool_call_id.clone(),
+            tool_name: tool.name.clone(),
+            input: tool.input.clone().unwrap_or_else(Json::null),
+        });
+    }
+    if outcome_known {
+        return;
+    }
+    match &tool.state {
+        ToolState::InputAvailable => {}
+        ToolState::OutputAvailable(output) => {
+            let output = output.clone().unwrap_or_else(Json::null);
+            chunks.push(UiChunk::ToolOutputAvailable { tool_call_id, output });
+        }
+        ToolState::OutputError(error) => {
+            chunks.push(UiChunk::ToolOutputError { tool_call_id, error_text: error.clone() });
+        }
+    }
+}
+
+fn close_step(usage: Option<Usage>, chunks: &mut Vec<UiChunk>) {
+    chunks.push(UiChunk::FinishStep);
+    if usage.is_some() {
+        let message_metadata = StreamMetadata { usage, ..StreamMetadata::default() };
+        chunks.push(UiChunk::MessageMetadata { message_metadata });
+    }
+}
+
+/// How a run ended, as its row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunEnd {
+    pub(crate) status: RunStatus,
+    pub(crate) reason: Option<RunReason>,
+    pub(crate) error: Option<String>,
+}
+
+impl RunEnd {
+    /// The last chunks of the log. `view` is the step that was begun and is not in the log.
+    pub(crate) fn chunks(&self, view: &StepView, last: Option<FinishReason>, usage: Option<Usage>) -> Vec<UiChunk> {
+        let message_metadata = usage.map(|_| StreamMetadata { usage, ..StreamMetadata::default() });
+        let mut chunks = Vec::new();
+        match self.status {
+            RunStatus::Failed => {
+                let error_text = self.error.clone().unwrap_or_else(|| "The run failed.".to_owned());
+                chunks.push(UiChunk::Error { error_text });
+                chunks.extend(view.closing());
+                if view.is_started() || last == Some(FinishReason::Error) {
+                    chunks.push(UiChunk::Finish { finish_reason: FinishReason::Error, message_metadata });
+                }
+            }
+            RunStatus::Aborted => {
+                chunks.extend(view.closing());
+                let reason = self.reason.map_or("aborted", RunReason::as_str).to_owned();
+                chunks.push(UiChunk::Abort { reason });
+            }
+            RunStatus::Succeeded | RunStatus::Pending | RunStatus::Running => {
+                chunks.extend(view.closing());
+                chunks.push(UiChunk::Finish { finish_reason: last.unwrap_or(FinishReason::Other), message_metadata });
+            }
+        }
+        chunks
+    }
+}
+
+/// Chunks encoded for readers.
+pub(crate) fn encode(chunks: &[UiChunk]) -> Vec<Arc<str>> {
+    chunks.iter().map(|chunk| Arc::from(chunk.encode())).collect()
+}
