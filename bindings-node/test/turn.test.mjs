@@ -172,7 +172,7 @@ test('wrong input is refused with the name of the field', async (t) => {
     [begin({ tools: { a: { execute() {}, inputSchema: { type: 'nonsense' } } } }), 'tools[0].inputSchema'],
     [begin({ tools: 5 }), 'tools'],
     [begin({ provider: 'nobody' }), 'provider'],
-    [begin({ busy: 'enqueue' }), 'busy'],
+    [begin({ busy: 'wait' }), 'busy'],
     [() => engine.runs.get({ ...user }), 'runId'],
     [() => engine.runs.stop({ ...user }), 'runId'],
     [() => engine.chats.export({ ...user, chatId: '01a2052e-08df-745a-b3b9-43ac3431e4d5', format: 'pdf' }), 'format'],

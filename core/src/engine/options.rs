@@ -68,8 +68,16 @@ pub struct RunLimits {
     pub max_steps: u32,
     /// How long a run stays its owner's without a sign of life; renewed at a third of it.
     pub lease_ms: u64,
-    /// How long a provider may send nothing.
+    /// How long a provider may send nothing of its answer. Frames that carry none of it do not count.
     pub provider_silence_ms: u64,
+    /// The same until the first piece of an answer, where that is to be different.
+    pub first_chunk_ms: Option<u64>,
+    /// How long a step may take, with its tools; a run that takes longer is aborted with what it has.
+    pub step_timeout_ms: Option<u64>,
+    /// How long a run may take.
+    pub run_timeout_ms: Option<u64>,
+    /// Abort a run whose model's output goes round in circles.
+    pub degeneration_guard: bool,
     /// How long a tool may take that does not say so itself.
     pub tool_timeout_ms: u64,
     /// How often stops from other processes are looked for.
@@ -91,6 +99,10 @@ impl Default for RunLimits {
             max_steps: 20,
             lease_ms: 15_000,
             provider_silence_ms: 900_000,
+            first_chunk_ms: None,
+            step_timeout_ms: None,
+            run_timeout_ms: None,
+            degeneration_guard: true,
             tool_timeout_ms: 900_000,
             stop_poll_ms: 250,
             tail_poll_ms: 100,
@@ -270,6 +282,9 @@ impl EngineOptions {
             ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
             ("runs.stopPollMs", self.runs.stop_poll_ms),
             ("runs.tailPollMs", self.runs.tail_poll_ms),
+            ("runs.firstChunkMs", self.runs.first_chunk_ms.unwrap_or(1)),
+            ("runs.stepTimeoutMs", self.runs.step_timeout_ms.unwrap_or(1)),
+            ("runs.runTimeoutMs", self.runs.run_timeout_ms.unwrap_or(1)),
         ];
         for (field, value) in positive {
             if value == 0 {

@@ -224,8 +224,15 @@ impl Prepared {
             Err(error) => return Err(give_up(inner, fence, error).await),
         };
         let runs = &inner.options.runs;
-        let limits =
-            Limits { max_steps: runs.max_steps, provider_silence: Duration::from_millis(runs.provider_silence_ms) };
+        let millis = Duration::from_millis;
+        let limits = Limits {
+            max_steps: runs.max_steps,
+            provider_silence: millis(runs.provider_silence_ms),
+            first_chunk: millis(runs.first_chunk_ms.unwrap_or(runs.provider_silence_ms)),
+            step: runs.step_timeout_ms.map(millis),
+            run: runs.run_timeout_ms.map(millis),
+            degeneration_guard: runs.degeneration_guard,
+        };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
         Ok(Driver::new(
             Arc::clone(inner),

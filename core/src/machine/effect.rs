@@ -59,8 +59,12 @@ pub struct ToolCall {
 /// What timers are for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
-    /// How long the provider may send nothing.
+    /// How long the provider may send nothing of its answer.
     ProviderSilence,
+    /// How long a step may take, with its tools.
+    Step,
+    /// How long the whole run may take.
+    Run,
     /// How long a tool may take.
     Tool {
         /// The call.

@@ -1,6 +1,7 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::project::is_degenerate_output;
 use crate::provider::BlockKind;
 
 /// Gathers one model call. Blocks and calls keep the order in which they began.
@@ -28,6 +29,31 @@ pub(super) struct Block {
     pub(super) ui_id: String,
     text: String,
     open: bool,
+    guard: LoopGuard,
+}
+
+/// Notices text that goes round in circles. A loop is not enough, since people ask for such things too: it has to go on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LoopGuard {
+    checked: usize,
+    in_a_row: u32,
+}
+
+/// How much text comes between two looks at it, in bytes.
+const GUARD_INTERVAL: usize = 1024;
+/// How many looks in a row have to find a loop.
+const GUARD_LIMIT: u32 = 4;
+
+impl LoopGuard {
+    /// Whether the text has been in a loop for too long by now.
+    fn is_stuck(&mut self, text: &str) -> bool {
+        if text.len() < self.checked + GUARD_INTERVAL {
+            return false;
+        }
+        self.checked = text.len();
+        self.in_a_row = if is_degenerate_output(text) { self.in_a_row + 1 } else { 0 };
+        self.in_a_row >= GUARD_LIMIT
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +62,7 @@ pub(super) struct Call {
     pub(super) call_id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    guard: LoopGuard,
     pub(super) phase: CallPhase,
     metadata: Option<Json>,
 }
@@ -54,7 +81,14 @@ pub(super) enum CallPhase {
 
 impl StepBuilder {
     pub(super) fn open_block(&mut self, kind: BlockKind, driver_id: String, ui_id: String) {
-        self.items.push(Item::Block(Block { kind, driver_id, ui_id, text: String::new(), open: true }));
+        self.items.push(Item::Block(Block {
+            kind,
+            driver_id,
+            ui_id,
+            text: String::new(),
+            open: true,
+            guard: LoopGuard::default(),
+        }));
     }
 
     /// The place that the next block or call will have in the step.
@@ -90,6 +124,7 @@ impl StepBuilder {
             call_id,
             name,
             arguments: String::new(),
+            guard: LoopGuard::default(),
             phase: CallPhase::Streaming,
             metadata: None,
         }));
@@ -150,12 +185,20 @@ impl Block {
         self.text.push_str(delta);
     }
 
+    pub(super) fn is_stuck(&mut self) -> bool {
+        self.guard.is_stuck(&self.text)
+    }
+
     pub(super) fn close(&mut self) {
         self.open = false;
     }
 }
 
 impl Call {
+    pub(super) fn is_stuck(&mut self) -> bool {
+        self.guard.is_stuck(&self.arguments)
+    }
+
     pub(super) fn set_metadata(&mut self, metadata: Option<Json>) {
         self.metadata = metadata;
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::provider::{BlockKind, ProviderFailure, StreamPart};
 use crate::stream::UiChunk;
 
@@ -55,7 +55,7 @@ struct World {
 impl World {
     fn new(max_steps: u32) -> Self {
         let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
-        let limits = Limits { max_steps, provider_silence: Duration::from_secs(1) };
+        let limits = Limits::new(max_steps, Duration::from_secs(1));
         Self {
             machine: RunMachine::new(ids, limits, Arc::new(Tools)),
             max_steps,
@@ -295,4 +295,109 @@ proptest! {
         world.feed(Event::StreamEnded);
         prop_assert!(world.chunks.len() == before && world.ended.is_none(), "it spoke after its end");
     }
+}
+
+fn text(delta: &str) -> Event {
+    Event::Part(StreamPart::BlockDelta { kind: BlockKind::Text, id: "b".to_owned(), delta: delta.to_owned() })
+}
+
+fn begun(limits: Limits) -> World {
+    let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
+    let mut world = World { machine: RunMachine::new(ids, limits, Arc::new(Tools)), ..World::new(limits.max_steps) };
+    world.feed(Event::Begun);
+    world
+}
+
+fn limits() -> Limits {
+    Limits::new(5, Duration::from_secs(60))
+}
+
+/// What the run is settled as.
+fn settled_as(world: &World) -> (RunStatus, Option<RunReason>) {
+    let settlement = world.settlement.as_ref().expect("a settlement");
+    (settlement.status, settlement.reason)
+}
+
+#[test]
+fn silence_before_the_first_piece_has_a_limit_of_its_own() {
+    let limits = Limits { first_chunk: Duration::from_secs(3), ..limits() };
+    let mut machine = begun(limits).machine;
+    let armed = |machine: &mut RunMachine, event: Event| -> Vec<Duration> {
+        let mut effects = Vec::new();
+        machine.handle(event, &mut effects);
+        let silence = |effect: &Effect| match effect {
+            Effect::ArmTimer { timer: Timer::ProviderSilence, after } => Some(*after),
+            _ => None,
+        };
+        effects.iter().filter_map(silence).collect()
+    };
+    // What carries nothing of the answer does not count.
+    for part in [
+        StreamPart::ResponseMetadata { id: None, model: None },
+        StreamPart::BlockStart { kind: BlockKind::Text, id: "b".into() },
+        StreamPart::BlockDelta { kind: BlockKind::Text, id: "b".into(), delta: String::new() },
+    ] {
+        assert!(armed(&mut machine, Event::Part(part)).is_empty());
+    }
+    assert_eq!(armed(&mut machine, text("x")), [Duration::from_secs(60)]);
+}
+
+#[test]
+fn a_step_and_a_run_that_take_too_long_are_aborted_with_what_they_have() {
+    let limits = Limits { step: Some(Duration::from_secs(1)), run: Some(Duration::from_secs(9)), ..limits() };
+    for timer in [Timer::Step, Timer::Run] {
+        let mut world = begun(limits);
+        assert!(world.armed.contains(&timer));
+        world.feed(text("half"));
+        world.feed(Event::TimerFired(timer));
+        assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Timeout)));
+        assert_eq!(world.settlement.as_ref().unwrap().step.as_ref().unwrap().text(), "half");
+        assert!(!world.calling && world.armed.is_empty());
+    }
+    // Also while its tools run; and a step that is on its way to the disk still gets there.
+    let call = StreamPart::ToolCall { id: "c".into(), name: "read".into(), arguments: "{}".into(), metadata: None };
+    let finish = StreamPart::Finish { reason: FinishReason::ToolCalls, usage: None };
+    let mut world = begun(limits);
+    for event in [Event::Part(call), Event::Part(finish), Event::StreamEnded] {
+        world.feed(event);
+    }
+    assert_eq!(world.running.len(), 1);
+    world.feed(Event::ToolFinished { call_id: world.running[0].clone(), outcome: Ok(Json::null()) });
+    assert!(world.step_pending.is_some() && !world.armed.contains(&Timer::Step));
+    world.feed(Event::TimerFired(Timer::Run));
+    assert!(world.settlement.is_none());
+    world.store_answers(false);
+    assert_eq!((settled_as(&world).1, world.log.len()), (Some(RunReason::Timeout), 1));
+}
+
+#[test]
+fn text_that_goes_round_in_circles_is_ended() {
+    let mut world = begun(limits());
+    // Asked for, and over in time.
+    world.feed(text(&"ha ".repeat(700)));
+    world.feed(text("and that was it. "));
+    assert!(world.settlement.is_none());
+    for _ in 0..200 {
+        world.feed(text("the same again and "));
+    }
+    for _ in 0..1000 {
+        if world.settlement.is_none() {
+            world.feed(text("the same again and "));
+        }
+    }
+    assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Degenerate)));
+    assert!(!world.calling);
+    // Unless nobody minds.
+    let mut world = begun(Limits { degeneration_guard: false, ..limits() });
+    (0..1000).for_each(|_| world.feed(text("the same again and ")));
+    assert!(world.settlement.is_none() && world.calling);
+}
+
+#[test]
+fn chunks_that_cannot_be_stored_end_the_run() {
+    let mut world = begun(limits());
+    world.feed(text("half"));
+    world.feed(Event::PersistFailed);
+    assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::Internal)));
+    assert!(!world.calling);
 }

@@ -12,7 +12,7 @@ use crate::stream::{StreamMetadata, UiChunk};
 use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
-use super::event::{Event, StopCause};
+use super::event::Event;
 use super::step::{CallPhase, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
@@ -44,8 +44,24 @@ pub struct TurnIds {
 pub struct Limits {
     /// Model calls, the last of which is text only; at least 1.
     pub max_steps: u32,
-    /// How long the provider may send nothing.
+    /// How long the provider may send nothing of its answer.
     pub provider_silence: Duration,
+    /// The same until the first piece of an answer.
+    pub first_chunk: Duration,
+    /// How long a step may take, with its tools.
+    pub step: Option<Duration>,
+    /// How long the run may take.
+    pub run: Option<Duration>,
+    /// End a run whose model's output has fallen into a loop.
+    pub degeneration_guard: bool,
+}
+
+impl Limits {
+    /// These limits of steps and silence, and no others.
+    pub fn new(max_steps: u32, provider_silence: Duration) -> Self {
+        let first_chunk = provider_silence;
+        Self { max_steps, provider_silence, first_chunk, step: None, run: None, degeneration_guard: true }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +96,7 @@ pub struct RunMachine {
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
     call_ids: HashSet<String>,
-    stop: Option<StopCause>,
+    stop: Option<RunReason>,
     close: Option<Close>,
 }
 
@@ -118,7 +134,7 @@ impl RunMachine {
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
             (Event::PersistFailed, phase) => self.persist_failed(phase, effects),
-            (Event::StopRequested(cause), phase) => self.stop(cause, phase, effects),
+            (Event::StopRequested(cause), phase) => self.stop(cause.reason(), phase, effects),
             (Event::LeaseLost, _) => self.lose_lease(effects),
             (Event::TimerFired(timer), phase) => self.timer_fired(timer, phase, effects),
             _ => {}
@@ -132,6 +148,9 @@ impl RunMachine {
 
     fn begin(&mut self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(start_chunk(self.ids.chat, self.ids.run, self.ids.message)));
+        if let Some(after) = self.limits.run {
+            effects.push(Effect::ArmTimer { timer: Timer::Run, after });
+        }
         self.call_provider(effects);
     }
 
@@ -143,17 +162,22 @@ impl RunMachine {
         self.step = StepBuilder::default();
         self.phase = Phase::Streaming;
         effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last_step() });
-        self.arm_silence(effects);
+        if let Some(after) = self.limits.step {
+            effects.push(Effect::ArmTimer { timer: Timer::Step, after });
+        }
+        self.arm_silence(self.limits.first_chunk, effects);
     }
 
-    fn arm_silence(&self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::ArmTimer { timer: Timer::ProviderSilence, after: self.limits.provider_silence });
+    fn arm_silence(&self, after: Duration, effects: &mut Vec<Effect>) {
+        effects.push(Effect::ArmTimer { timer: Timer::ProviderSilence, after });
     }
 
     // ---- the provider's answer -------------------------------------------------------------------------------
 
     fn part(&mut self, part: StreamPart, effects: &mut Vec<Effect>) {
-        self.arm_silence(effects);
+        if part.is_content() {
+            self.arm_silence(self.limits.provider_silence, effects);
+        }
         if let StreamPart::ResponseMetadata { .. } = part {
             return;
         }
@@ -170,11 +194,15 @@ impl RunMachine {
                     && !delta.is_empty()
                 {
                     block.push(&delta);
+                    let stuck = self.limits.degeneration_guard && block.is_stuck();
                     let id = block.ui_id.clone();
                     effects.push(Effect::EmitChunk(match kind {
                         BlockKind::Text => UiChunk::TextDelta { id, delta },
                         BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta },
                     }));
+                    if stuck {
+                        self.stop(RunReason::Degenerate, Phase::Streaming, effects);
+                    }
                 }
             }
             StreamPart::BlockEnd { kind, id } => {
@@ -191,10 +219,14 @@ impl RunMachine {
                     && !delta.is_empty()
                 {
                     call.arguments.push_str(&delta);
+                    let stuck = self.limits.degeneration_guard && call.is_stuck();
                     effects.push(Effect::EmitChunk(UiChunk::ToolInputDelta {
                         tool_call_id: call.call_id.clone(),
                         input_text_delta: delta,
                     }));
+                    if stuck {
+                        self.stop(RunReason::Degenerate, Phase::Streaming, effects);
+                    }
                 }
             }
             StreamPart::ToolCall { id, name, arguments, metadata } => {
@@ -361,6 +393,7 @@ impl RunMachine {
     fn persist_when_tools_are_done(&mut self, effects: &mut Vec<Effect>) {
         if !self.step.has_open_calls() {
             self.phase = Phase::PersistingStep;
+            effects.push(Effect::DisarmTimer(Timer::Step));
             effects.push(Effect::PersistStep(self.step.record(self.number)));
         }
     }
@@ -417,7 +450,7 @@ impl RunMachine {
     }
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
-        let reason = self.stop.unwrap_or(StopCause::Stopped).reason();
+        let reason = self.stop.unwrap_or(RunReason::Stopped);
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
         self.cancel_tools(effects);
@@ -445,6 +478,8 @@ impl RunMachine {
         effects: &mut Vec<Effect>,
     ) {
         self.phase = Phase::Settling;
+        effects.push(Effect::DisarmTimer(Timer::Step));
+        effects.push(Effect::DisarmTimer(Timer::Run));
         self.close = Some(close);
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();
@@ -532,11 +567,11 @@ impl RunMachine {
 
     // ---- from outside ----------------------------------------------------------------------------------------
 
-    fn stop(&mut self, cause: StopCause, phase: Phase, effects: &mut Vec<Effect>) {
+    fn stop(&mut self, reason: RunReason, phase: Phase, effects: &mut Vec<Effect>) {
         if self.stop.is_some() || phase == Phase::Settling {
             return;
         }
-        self.stop = Some(cause);
+        self.stop = Some(reason);
         match phase {
             // The answer of the store is on its way and decides whether this step is in the log.
             Phase::PersistingIntent | Phase::PersistingStep => {}
@@ -577,8 +612,11 @@ impl RunMachine {
 
     fn timer_fired(&mut self, timer: Timer, phase: Phase, effects: &mut Vec<Effect>) {
         match (timer, phase) {
+            (Timer::Step | Timer::Run, phase) => self.stop(RunReason::Timeout, phase, effects),
             (Timer::ProviderSilence, Phase::Streaming) => {
-                let seconds = self.limits.provider_silence.as_secs_f64();
+                let begun = self.step.started;
+                let limit = if begun { self.limits.provider_silence } else { self.limits.first_chunk };
+                let seconds = limit.as_secs_f64();
                 let message = format!("The provider sent nothing for {seconds} s.");
                 let answered = self.step.started;
                 self.fail(ProviderFailure { status: None, message, answered }, RunReason::Timeout, effects);

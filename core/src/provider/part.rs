@@ -71,6 +71,20 @@ pub enum StreamPart {
     },
 }
 
+impl StreamPart {
+    /// Whether it brings something of the answer; a provider that sends only the rest is silent all the same.
+    pub fn is_content(&self) -> bool {
+        match self {
+            StreamPart::BlockDelta { delta, .. } | StreamPart::ToolInputDelta { delta, .. } => !delta.is_empty(),
+            StreamPart::ToolInputStart { .. }
+            | StreamPart::ToolCall { .. }
+            | StreamPart::Error(_)
+            | StreamPart::Finish { .. } => true,
+            StreamPart::ResponseMetadata { .. } | StreamPart::BlockStart { .. } | StreamPart::BlockEnd { .. } => false,
+        }
+    }
+}
+
 /// The two kinds of streamed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
