@@ -48,7 +48,8 @@ pub mod tool;
 
 pub use engine::{
     Busy, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    RunLimits, RunSignal, RunTail, SharedReader, TailEnd, TailFrom, TailItem, Turn, TurnReader, TurnRequest, Who,
+    RunLimits, RunSignal, RunTail, SharedReader, SharedTail, TailEnd, TailFrom, TailItem, Turn, TurnReader,
+    TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

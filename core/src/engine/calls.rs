@@ -5,10 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, RunId};
 use crate::js::Text;
+use crate::model::{FinishReason, RunReason, RunStatus};
 use crate::project::{Labels, Language};
 
 use super::export::{Export, ExportFormat};
+use super::hosted::{HostedFinish, HostedRequest, HostedStep};
+use super::tail::{Cursor, RunTail, TailFrom};
 use super::{Engine, Who};
+
+/// How many runs are listed unless more are asked for.
+const DEFAULT_RUNS: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,6 +42,66 @@ struct Stop {
     #[serde(default)]
     chat_id: Option<ChatId>,
 }
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListParams {
+    workspace_id: String,
+    user_id: String,
+    chat_id: ChatId,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StepParams {
+    workspace_id: String,
+    user_id: String,
+    run_id: RunId,
+    step: HostedStep,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FinishParams {
+    workspace_id: String,
+    user_id: String,
+    run_id: RunId,
+    status: RunStatus,
+    #[serde(default)]
+    reason: Option<RunReason>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    finish_reason: Option<FinishReason>,
+    #[serde(default)]
+    step: Option<HostedStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TailParams {
+    workspace_id: String,
+    user_id: String,
+    run_id: RunId,
+    #[serde(default)]
+    after: Option<After>,
+    #[serde(default)]
+    from: Option<String>,
+}
+
+/// A cursor as it was given out, or its number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum After {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -82,13 +148,35 @@ impl Engine {
         self.export(&who(given.workspace_id, given.user_id), given.chat_id, format).await
     }
 
-    /// Answers `runs.get`, `runs.latestForChat`, `runs.stop`, `chats.messages`, `chats.export` and `chats.import`
-    /// with the JSON of their results. `params` is the object that these methods take in every language.
+    /// Begins the tail that `runs.tail` takes the parameters of.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the field's path, and those of [`Engine::tail`].
+    pub async fn tail_from_json(&self, params: &str) -> Result<RunTail> {
+        let given: TailParams = from_json(params, "params")?;
+        let from = match (given.after, given.from.as_deref()) {
+            (Some(_), Some(_)) => return Err(Error::invalid("from", "give either after or from")),
+            (Some(After::Number(sequence)), None) => TailFrom::After(Cursor { sequence, compact: 0 }),
+            (Some(After::Text(cursor)), None) => TailFrom::After(cursor.parse()?),
+            (None, None | Some("snapshot")) => TailFrom::Snapshot,
+            (None, Some("start")) => TailFrom::Start,
+            (None, Some(_)) => return Err(Error::invalid("from", "must be snapshot or start")),
+        };
+        self.tail(&who(given.workspace_id, given.user_id), given.run_id, from).await
+    }
+
+    /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `chats.messages`, `chats.export` and
+    /// `chats.import` with the JSON of their results. `params` is the object that these methods take in every language.
     ///
     /// # Errors
     /// `INVALID_INPUT` with the field's path (`method` for an unknown method), and those of the method.
     pub async fn call(&self, method: &str, params: &str) -> Result<String> {
-        self.inner.ensure_open()?;
+        // A host that is given grace to end its runs may still write.
+        match method {
+            "runs.recordStep" | "runs.finish" | "runs.signal" => self.inner.ensure_not_closed()?,
+            _ => self.inner.ensure_open()?,
+        }
         match method {
             "runs.get" => {
                 let of: OfRun = from_json(params, "params")?;
@@ -106,6 +194,37 @@ impl Engine {
                     (None, Some(chat_id)) => encode(&self.stop_chat(&who, chat_id).await?),
                     _ => Err(Error::invalid("runId", "give either runId or chatId")),
                 }
+            }
+            "runs.activeForChat" => {
+                let of: OfChat = from_json(params, "params")?;
+                encode(&self.active_run(&who(of.workspace_id, of.user_id), of.chat_id).await?)
+            }
+            "runs.list" => {
+                let of: ListParams = from_json(params, "params")?;
+                let limit = of.limit.unwrap_or(DEFAULT_RUNS);
+                encode(&self.runs(&who(of.workspace_id, of.user_id), of.chat_id, limit).await?)
+            }
+            "runs.sweep" => {
+                let Nothing {} = from_json(params, "params")?;
+                encode(&self.sweep().await?)
+            }
+            "runs.begin" => {
+                let request: HostedRequest = from_json(params, "params")?;
+                encode(&self.begin_run(request).await?)
+            }
+            "runs.recordStep" => {
+                let given: StepParams = from_json(params, "params")?;
+                encode(&self.record_step(&who(given.workspace_id, given.user_id), given.run_id, given.step).await?)
+            }
+            "runs.finish" => {
+                let FinishParams { workspace_id, user_id, run_id, status, reason, error, finish_reason, step } =
+                    from_json(params, "params")?;
+                let finish = HostedFinish { status, reason, error, finish_reason, step };
+                encode(&self.finish_run(&who(workspace_id, user_id), run_id, finish).await?)
+            }
+            "runs.signal" => {
+                let of: OfRun = from_json(params, "params")?;
+                encode(&self.run_signal(&who(of.workspace_id, of.user_id), of.run_id).await?)
             }
             "chats.messages" => {
                 let of: OfChat = from_json(params, "params")?;

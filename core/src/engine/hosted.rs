@@ -138,22 +138,17 @@ pub struct HostedError {
 }
 
 /// How a host's run ends.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct HostedFinish {
     /// `succeeded`, `failed` or `aborted`.
     pub status: RunStatus,
     /// Why it did not succeed; `stopped` and `internal` unless given.
-    #[serde(default)]
     pub reason: Option<RunReason>,
     /// The error in one line, of a run that failed.
-    #[serde(default)]
     pub error: Option<String>,
     /// The last step's finish reason, unless that step said it.
-    #[serde(default)]
     pub finish_reason: Option<FinishReason>,
     /// A last step, or what there was of it, to be written together with the end.
-    #[serde(default)]
     pub step: Option<HostedStep>,
 }
 

@@ -35,7 +35,7 @@ pub use export::{Export, ExportFormat};
 pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use options::{Busy, EngineOptions, RunLimits, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
-pub use tail::{Cursor, RunTail, TailEnd, TailFrom, TailItem};
+pub use tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
 pub use turn::Turn;
 
 use hosted::Hosted;

@@ -535,9 +535,79 @@ impl RunTail {
     pub fn end(&self) -> Option<&TailEnd> {
         self.end.as_ref().filter(|_| self.buffer.is_empty())
     }
+}
 
-    /// The event that ends the stream of a run that is over.
-    pub const SSE_END: &'static str = SSE_DONE;
+/// A [`RunTail`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks, who
+/// then finds it at its end. It gives out JSON or server-sent events.
+pub struct SharedTail {
+    tail: tokio::sync::Mutex<Option<RunTail>>,
+    closed: watch::Sender<bool>,
+    told_end: std::sync::atomic::AtomicBool,
+}
+
+impl From<RunTail> for SharedTail {
+    fn from(tail: RunTail) -> Self {
+        Self { tail: tokio::sync::Mutex::new(Some(tail)), closed: watch::Sender::new(false), told_end: false.into() }
+    }
+}
+
+impl SharedTail {
+    /// The next chunks as a JSON list of `{"cursor", "chunk", "resync"?}`; after the last one a list with
+    /// `{"end": {"status", "reason", "error"}}`, and then `None`. Once closed, `None` at once.
+    ///
+    /// # Errors
+    /// As [`RunTail::next_batch`].
+    pub async fn next_json(&self, limit: usize) -> Result<Option<String>> {
+        #[derive(Serialize)]
+        struct Ended<'a> {
+            end: &'a TailEnd,
+        }
+        let Some((items, end)) = self.next(limit).await? else { return Ok(None) };
+        Ok(match end {
+            Some(end) => serde_json::to_string(&[Ended { end: &end }]).ok(),
+            None => Some(format!("[{}]", items.iter().map(TailItem::to_json).collect::<Vec<_>>().join(","))),
+        })
+    }
+
+    /// As [`SharedTail::next_json`], framed as server-sent events whose ids are the cursors; after the last chunk comes
+    /// the terminator.
+    ///
+    /// # Errors
+    /// As [`RunTail::next_batch`].
+    pub async fn next_sse(&self, limit: usize) -> Result<Option<String>> {
+        let Some((items, end)) = self.next(limit).await? else { return Ok(None) };
+        Ok(Some(if end.is_some() { SSE_DONE.to_owned() } else { items.iter().map(TailItem::to_sse).collect() }))
+    }
+
+    async fn next(&self, limit: usize) -> Result<Option<(Vec<TailItem>, Option<TailEnd>)>> {
+        let mut closed = self.closed.subscribe();
+        let mut tail = self.tail.lock().await;
+        let Some(open) = tail.as_mut() else { return Ok(None) };
+        let batch = tokio::select! {
+            biased;
+            // The sender lives as long as this.
+            _ = closed.wait_for(|closed| *closed) => None,
+            batch = open.next_batch(limit) => Some(batch?),
+        };
+        match batch {
+            None => {
+                *tail = None;
+                Ok(None)
+            }
+            Some(items) if !items.is_empty() => Ok(Some((items, None))),
+            Some(_) if self.told_end.swap(true, std::sync::atomic::Ordering::SeqCst) => Ok(None),
+            Some(items) => Ok(open.end().cloned().map(|end| (items, Some(end)))),
+        }
+    }
+
+    /// Goes away.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+        // Where somebody waits for chunks, they hold the lock, see the flag and let go of the tail themselves.
+        if let Ok(mut tail) = self.tail.try_lock() {
+            *tail = None;
+        }
+    }
 }
 
 #[cfg(test)]
