@@ -16,10 +16,11 @@ TARGETS = $(shell $(CARGO) fuzz list)
 SECONDS := 3600
 KILLS := 2000
 FREEZES := 300
+BEGINS := 100000
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages storm fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages storm contend fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +70,11 @@ storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one file;
 	@scripts/need.sh cargo cc
 	$(CARGO) build --locked -p turnkeep-tests --bin storm
 	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED)
+
+contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on one file
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin contend
+	@target/debug/contend begins=$(BEGINS)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++
