@@ -163,7 +163,7 @@ fn by_hand(folder: &Path) -> Connection {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             CREATE TABLE steps (run INTEGER, number INTEGER, parts TEXT, PRIMARY KEY (run, number)) WITHOUT ROWID;",
+             CREATE TABLE steps (run INTEGER, number INTEGER, parts TEXT, PRIMARY KEY (run, number));",
         )
         .unwrap();
     connection

@@ -148,7 +148,7 @@ impl Ledger {
             }
         }
         let steps = database.steps(&run.id)?;
-        let rows = steps.iter().flat_map(|(_, step)| step.parts.as_array().into_iter().flatten());
+        let rows = steps.values().flat_map(|step| step.parts.as_array().into_iter().flatten());
         let shown = run.metadata["parts"].as_array().into_iter().flatten();
         for part in rows.chain(shown) {
             let has_outcome = matches!(part["state"].as_str(), Some("output-available" | "output-error"));
