@@ -14,10 +14,13 @@ FUZZ := CARGO_PROFILE_RELEASE_LTO=off $(CARGO) $(if $(filter-out none,$(SANITIZE
 FUZZ_BUILD := --sanitizer $(SANITIZER) --features libfuzzer
 TARGETS = $(shell $(CARGO) fuzz list)
 SECONDS := 3600
+KILLS := 2000
+FREEZES := 300
+BEGINS := 100000
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages storm contend fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +64,17 @@ bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has
 	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
 	TURNKEEP_NATIVE=target/release/turnkeep.node TURNKEEP_PYTHON=target/bench node bindings-node/bench/export.mjs
 	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
+
+# A debug build: it is there sooner, and most of a storm is waiting.
+storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one file; SEED to draw other moments
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin storm
+	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED)
+
+contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on one file
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin contend
+	@target/debug/contend begins=$(BEGINS)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++
