@@ -14,7 +14,7 @@ use turnkeep::model::{FinishReason, Json, MessageStatus, Part, StepRecord, TextP
 use turnkeep::project::{FlushExtra, flush_run};
 use turnkeep::provider::Decoder;
 use turnkeep::provider::openai_compatible::ChatCompletionsDecoder;
-use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, Store};
+use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
 use turnkeep::{ChatId, MessageId, RunId};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -38,6 +38,12 @@ fn step(number: u32) -> StepRecord {
         finish_reason: Some(FinishReason::Stop),
         usage: None,
     }
+}
+
+/// Two chunks for every step.
+fn numbers(step: u32) -> StepNumbers {
+    let first = u64::from(step) * 2 + 1;
+    StepNumbers { packed_until: first, next: first + 2 }
 }
 
 async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
@@ -104,7 +110,7 @@ async fn long_run() {
         store
             .record_step(RecordStep {
                 fence: fence.clone(),
-                next_sequence: u64::from(step.number) + 2,
+                numbers: numbers(step.number),
                 step,
                 lease: Some(LEASE),
                 refresh,
@@ -161,7 +167,7 @@ async fn many_runs() {
                 for number in 0..STEPS_PER_RUN {
                     let record = RecordStep {
                         fence: fence.clone(),
-                        next_sequence: u64::from(number) + 2,
+                        numbers: numbers(number),
                         step: step(number),
                         lease: Some(LEASE),
                         refresh: None,

@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a program to read figures from"
 )]
 
@@ -28,7 +29,7 @@ use turnkeep::clock::SystemClock;
 use turnkeep::model::{FinishReason, Json, MessageStatus, Part, RunStatus, StepRecord, TextPart, Trigger};
 use turnkeep::project::{FlushExtra, flush_run};
 use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, StreamPart};
-use turnkeep::store::{BeginRun, Fence, RecordStep, Store};
+use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
 use turnkeep::{ChatId, Engine, EngineOptions, MessageId, RunId, Turn, TurnRequest, Who};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -89,13 +90,20 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
         lease: LEASE,
         role_id: None,
         page_id: None,
-        user_message_id: MessageId::generate(),
-        user_content: "go".into(),
-        user_metadata: Json::empty_object(),
+        user_message: Some(NewUserMessage {
+            id: MessageId::generate(),
+            content: "go".into(),
+            metadata: Json::empty_object(),
+        }),
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
+        idempotency_key: None,
+        from_queue: false,
     };
-    store.begin_run(begin).await.unwrap()
+    match store.begin_run(begin).await.unwrap() {
+        Began::Started(fence) => fence,
+        Began::Repeated(_) => panic!("no key was given"),
+    }
 }
 
 fn milliseconds(times: &mut [Duration], share: f64) -> f64 {
@@ -141,7 +149,11 @@ async fn record(store: &Arc<dyn Store>, fences: &[Fence], slice: usize, count: u
         tokio::spawn(async move {
             let mut times = Vec::with_capacity(count);
             for number in slice * count..(slice + 1) * count {
-                let record = RecordStep { fence: fence.clone(), step: step(number), lease: LEASE, refresh: None };
+                let first = number as u64 * 2 + 1;
+                let numbers = StepNumbers { packed_until: first, next: first + 2 };
+                // As a turn does it: the run's own row is brought up to date once a second.
+                let lease = number.is_multiple_of(50).then_some(LEASE);
+                let record = RecordStep { fence: fence.clone(), step: step(number), numbers, lease, refresh: None };
                 let begun = Instant::now();
                 store.record_step(record).await.unwrap();
                 times.push(begun.elapsed());

@@ -1,8 +1,43 @@
 -- The log that readers follow, and what a host may say when the chat is busy.
 
--- The number of the first chunk after the step's; NULL in an intent.
-ALTER TABLE ai_chat_run_steps ADD COLUMN next_sequence INTEGER;
-ALTER TABLE ai_chat_run_chunks ADD COLUMN step_number INTEGER NOT NULL DEFAULT 0;
+-- Both tables keep their rows in the order in which they are written: in WITHOUT ROWID tables a row of more than a
+-- quarter page lies on a page of its own, and every page above holds whole rows.
+CREATE TABLE ai_chat_run_steps_2 (
+    run_id TEXT NOT NULL REFERENCES ai_chat_runs (id) ON DELETE CASCADE,
+    step_number INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    -- 'intent' until the outcomes of its calls are in, then 'finished' for ever.
+    state TEXT NOT NULL CHECK (state IN ('intent', 'finished')),
+    parts TEXT NOT NULL,
+    finish_reason TEXT,
+    usage TEXT,
+    created_at TEXT NOT NULL,
+    finished_at TEXT,
+    -- The number of the first chunk of a finished step that no pack has,
+    packed_until INTEGER,
+    -- and that of the first chunk after the step.
+    next_sequence INTEGER,
+    PRIMARY KEY (run_id, step_number)
+);
+-- Runs of the version before were never followed by their numbers: each of their steps counts as one chunk.
+INSERT INTO ai_chat_run_steps_2
+SELECT run_id, step_number, epoch, state, parts, finish_reason, usage, created_at, finished_at,
+    CASE state WHEN 'finished' THEN step_number + 1 END, CASE state WHEN 'finished' THEN step_number + 2 END
+FROM ai_chat_run_steps;
+DROP TABLE ai_chat_run_steps;
+ALTER TABLE ai_chat_run_steps_2 RENAME TO ai_chat_run_steps;
+
+DROP TABLE ai_chat_run_chunks;
+CREATE TABLE ai_chat_run_chunks (
+    run_id TEXT NOT NULL REFERENCES ai_chat_runs (id) ON DELETE CASCADE,
+    first_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    step_number INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    chunks TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (run_id, first_sequence)
+);
 
 ALTER TABLE ai_chat_runs ADD COLUMN stop_reason TEXT;
 ALTER TABLE ai_chat_runs ADD COLUMN idempotency_key TEXT;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::machine::Settlement;
 use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
 use crate::project::{AssistantFlush, FlushExtra, flush_run};
-use crate::store::{ChunkPack, Fence, RecordStep, SettleRun};
+use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
 
@@ -111,7 +111,8 @@ impl Journal {
     /// The write of a finished step. Chunks that wait need no write of their own: the step tells the same.
     pub(crate) fn record_step(&mut self, step: StepRecord, due: Due) -> RecordStep {
         self.usage = Usage::accumulate(self.usage, step.usage);
-        self.next_after_step = self.next_sequence + self.view.continuation(&step, self.usage).len() as u64;
+        let numbers = self.numbers(&step);
+        self.next_after_step = numbers.next;
         self.log_bytes += encoded_size(&step);
         self.steps.push(step.clone());
         let affordable = self.log_bytes <= REFRESH_ALWAYS_BYTES || self.log_bytes >= self.refreshed_bytes / 2 * 3;
@@ -121,7 +122,7 @@ impl Journal {
             let extra = FlushExtra { context_tokens, ..self.extra() };
             flush_run(&self.steps, MessageStatus::Streaming, &extra)
         });
-        RecordStep { fence: self.fence.clone(), step, next_sequence: self.next_after_step, lease: due.lease, refresh }
+        RecordStep { fence: self.fence.clone(), step, numbers, lease: due.lease, refresh }
     }
 
     /// The step is on disk.
@@ -150,9 +151,9 @@ impl Journal {
             } else {
                 self.usage = Usage::accumulate(self.usage, step.usage);
             }
-            let next = self.next_sequence + self.view.continuation(&step, self.usage).len() as u64;
+            let numbers = self.numbers(&step);
             self.steps.push(step.clone());
-            (step, next)
+            (step, numbers)
         });
         let extra = FlushExtra {
             finish_reason: settlement.finish_reason.map(|reason| reason.as_str().to_owned()),
@@ -169,6 +170,11 @@ impl Journal {
             step,
             assistant: flush_run(&self.steps, message_status(settlement.status), &extra),
         }
+    }
+
+    fn numbers(&self, step: &StepRecord) -> StepNumbers {
+        let rest = self.view.continuation(step, self.usage).len() as u64;
+        StepNumbers { packed_until: self.next_sequence, next: self.next_sequence + rest }
     }
 
     fn extra(&self) -> FlushExtra {

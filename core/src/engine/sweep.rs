@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::error::{ErrorCode, Result};
 use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
-use crate::store::{ClaimedRun, LogFrom, LogPage, LogRange, LogRow, LoggedStep, SettleRun, Store, Waiting};
+use crate::store::{
+    ClaimedRun, LogFrom, LogPage, LogRange, LogRow, LoggedStep, SettleRun, StepNumbers, Store, Waiting,
+};
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
 
@@ -87,8 +89,8 @@ fn settlement(claimed: ClaimedRun, logged: Vec<LoggedStep>, trailing: Option<Log
         reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
         error: None,
         step: unfinished.map(|step| {
-            let next = next_sequence + view.continuation(&step, usage).len() as u64;
-            (step, next)
+            let rest = view.continuation(&step, usage).len() as u64;
+            (step, StepNumbers { packed_until: next_sequence, next: next_sequence + rest })
         }),
         assistant: flush_run(&steps, MessageStatus::Aborted, &extra),
     }

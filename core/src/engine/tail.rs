@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{FinishReason, RunReason, RunStatus, Usage};
-use crate::store::{LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep};
+use crate::store::{LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep, StepNumbers};
 use crate::stream::replay::{self, StepView};
 use crate::stream::{SSE_DONE, UiChunk};
 
@@ -257,8 +257,11 @@ impl LogReader {
     fn step(&mut self, logged: &LoggedStep, items: &mut Vec<TailItem>) -> bool {
         let usage = Usage::accumulate(self.usage, logged.step.usage);
         let rest = self.view.continuation(&logged.step, usage);
-        let after = logged.next_sequence.unwrap_or(self.next + rest.len() as u64);
-        if !self.compact && self.next + rest.len() as u64 == after {
+        let all_told = StepNumbers { packed_until: self.next, next: self.next + rest.len() as u64 };
+        let numbers = logged.numbers.unwrap_or(all_told);
+        let after = numbers.next;
+        // Packs that are not there any more leave a hole.
+        if !self.compact && numbers == all_told {
             for chunk in replay::encode(&rest) {
                 self.exact(chunk, items);
             }

@@ -16,7 +16,7 @@ use crate::project::{FlushExtra, flush_run};
 
 use super::{
     Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MemoryStore, MessageFields, MessageSpan,
-    NewUserMessage, RecordStep, SettleRun, SqliteStore, Store, StoredMessage, Waiting,
+    NewUserMessage, RecordStep, SettleRun, SqliteStore, StepNumbers, Store, StoredMessage, Waiting,
 };
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -81,13 +81,13 @@ fn step(number: u32, text: &str) -> StepRecord {
 }
 
 /// Every step of this suite has ten chunks.
-fn next_of(number: u32) -> u64 {
-    u64::from(number) * 10 + 11
+fn numbers(number: u32) -> StepNumbers {
+    StepNumbers { packed_until: u64::from(number) * 10 + 4, next: u64::from(number) * 10 + 11 }
 }
 
 fn record(fence: &Fence, step: StepRecord) -> RecordStep {
     let refresh = Some(flush_run(std::slice::from_ref(&step), MessageStatus::Streaming, &FlushExtra::default()));
-    RecordStep { fence: fence.clone(), next_sequence: next_of(step.number), step, lease: Some(LEASE), refresh }
+    RecordStep { fence: fence.clone(), numbers: numbers(step.number), step, lease: Some(LEASE), refresh }
 }
 
 fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> SettleRun {
@@ -96,7 +96,7 @@ fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> Sett
         status: RunStatus::Succeeded,
         reason: None,
         error: None,
-        step: last.map(|step| (step.clone(), next_of(step.number))),
+        step: last.map(|step| (step.clone(), numbers(step.number))),
         assistant: flush_run(steps, MessageStatus::Completed, &FlushExtra::default()),
     }
 }
@@ -354,7 +354,7 @@ async fn the_log_is_read_in_order_from_any_place(store: TestStore, clock: Arc<Te
     let LogRow::Pack(second) = &page.rows[1] else { panic!("a pack") };
     assert_eq!(*second, pack(0, 3, &["c"]));
     let LogRow::Step(logged) = &page.rows[3] else { panic!("a step") };
-    assert_eq!((logged.next_sequence, logged.finished), (Some(21), true));
+    assert_eq!((logged.numbers, logged.finished), (Some(numbers(1)), true));
     let compact = LogRange { packs_of_finished: false, ..range(LogFrom::Sequence(0)) };
     assert_eq!(shape(&read(compact).await), ["step 0", "step 1", "pack 21 of 2"]);
 
@@ -380,7 +380,7 @@ async fn the_log_is_read_in_order_from_any_place(store: TestStore, clock: Arc<Te
         assert_eq!(page.start, None);
         match page.rows.first() {
             Some(LogRow::Pack(pack)) => place.1 = pack.first_sequence + pack.chunks.len() as u64,
-            Some(LogRow::Step(logged)) => place = (logged.step.number + 1, logged.next_sequence.unwrap()),
+            Some(LogRow::Step(logged)) => place = (logged.step.number + 1, logged.numbers.unwrap().next),
             None => break,
         }
         assert_eq!(page.rows.len(), 1);

@@ -14,8 +14,8 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
-    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store,
-    StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, StepNumbers,
+    Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
 };
 
 /// See the module's documentation.
@@ -107,9 +107,9 @@ impl Tables {
             .ok_or_else(lease_lost)
     }
 
-    /// `next_sequence` is that of a finished step; without it the step is an intent.
-    fn write_step(&mut self, run_id: RunId, step: &StepRecord, next_sequence: Option<u64>) {
-        let written = LoggedStep { step: step.clone(), finished: next_sequence.is_some(), next_sequence };
+    /// `numbers` are those of a finished step; without it the step is an intent.
+    fn write_step(&mut self, run_id: RunId, step: &StepRecord, numbers: Option<StepNumbers>) {
+        let written = LoggedStep { step: step.clone(), finished: numbers.is_some(), numbers };
         let row = self.steps.entry((run_id, step.number)).or_insert_with(|| written.clone());
         if !row.finished {
             *row = written;
@@ -317,10 +317,12 @@ impl Store for MemoryStore {
                 None
             }
             LogFrom::Sequence(wanted) => {
-                for logged in finished.iter().filter(|logged| logged.next_sequence.is_some_and(|next| next <= wanted)) {
+                for logged in
+                    finished.iter().filter(|logged| logged.numbers.is_some_and(|numbers| numbers.next <= wanted))
+                {
                     place = LogStart {
                         step: logged.step.number + 1,
-                        first_sequence: logged.next_sequence.unwrap_or_default(),
+                        first_sequence: logged.numbers.map_or(1, |numbers| numbers.next),
                         usage: Usage::accumulate(place.usage, logged.step.usage),
                         finish_reason: logged.step.finish_reason,
                     };
@@ -381,7 +383,7 @@ impl Store for MemoryStore {
             row.run.updated_at = now;
             row.lease_expires_at = Some(now.after(lease));
         }
-        tables.write_step(record.fence.run_id, &record.step, Some(record.next_sequence));
+        tables.write_step(record.fence.run_id, &record.step, Some(record.numbers));
         if let Some(flush) = &record.refresh {
             tables.update_message(record.fence.run_id, flush, now);
         }
@@ -404,9 +406,9 @@ impl Store for MemoryStore {
         row.run.finished_at = Some(now);
         row.run.updated_at = now;
         row.lease_expires_at = None;
-        if let Some((step, next_sequence)) = &settle.step {
+        if let Some((step, numbers)) = &settle.step {
             row.run.step_count = row.run.step_count.max(step.number + 1);
-            tables.write_step(settle.fence.run_id, step, Some(*next_sequence));
+            tables.write_step(settle.fence.run_id, step, Some(*numbers));
         }
         tables.update_message(settle.fence.run_id, &settle.assistant, now);
         Ok(())

@@ -170,6 +170,15 @@ pub enum Waiting {
     Abandoned,
 }
 
+/// Where a finished step's chunks are in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepNumbers {
+    /// The number of the first chunk that no pack has; it and those after it are told from the step.
+    pub packed_until: u64,
+    /// The number of the first chunk after the step.
+    pub next: u64,
+}
+
 /// A step for the log.
 #[derive(Clone, Debug)]
 pub struct RecordStep {
@@ -177,8 +186,8 @@ pub struct RecordStep {
     pub fence: Fence,
     /// The step.
     pub step: StepRecord,
-    /// The number of the chunk that will follow the step's last.
-    pub next_sequence: u64,
+    /// Its chunks in the log.
+    pub numbers: StepNumbers,
     /// The new lease, when the run's row is due: it is not rewritten for every step.
     pub lease: Option<Duration>,
     /// The assistant's row, when it is due.
@@ -196,8 +205,8 @@ pub struct SettleRun {
     pub reason: Option<RunReason>,
     /// One line for people.
     pub error: Option<String>,
-    /// A last step that is not in the log yet, and the number of the chunk that will follow its last.
-    pub step: Option<(StepRecord, u64)>,
+    /// A last step that is not in the log yet, and its chunks in the log.
+    pub step: Option<(StepRecord, StepNumbers)>,
     /// The assistant's row as it stays.
     pub assistant: AssistantFlush,
 }
@@ -229,8 +238,8 @@ pub struct LoggedStep {
     pub step: StepRecord,
     /// Whether the outcomes are in.
     pub finished: bool,
-    /// The number of the chunk after the step's last, in a finished step.
-    pub next_sequence: Option<u64>,
+    /// The chunks of a finished step.
+    pub numbers: Option<StepNumbers>,
 }
 
 /// A role, as far as a turn needs it.

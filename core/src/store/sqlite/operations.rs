@@ -12,7 +12,7 @@ use crate::model::{Chat, Json, Message, MessageRole, Run, RunReason, RunStatus, 
 use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
-    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun,
+    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, StepNumbers,
     UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
 };
 
@@ -332,24 +332,24 @@ fn ensure_owned(connection: &Connection, fence: &Fence) -> Result<()> {
     if owned == 1 { Ok(()) } else { Err(lease_lost()) }
 }
 
-/// `next_sequence` is that of a finished step; without it the step is an intent.
+/// `numbers` are those of a finished step; without it the step is an intent.
 fn write_step(
     connection: &Connection,
     now: &str,
     fence: &Fence,
     step: &StepRecord,
-    next_sequence: Option<u64>,
+    numbers: Option<StepNumbers>,
 ) -> Result<()> {
-    let finished = next_sequence.is_some();
+    let finished = numbers.is_some();
     let usage = step.usage.as_ref().map(json).transpose()?;
     // A finished row never changes again.
     connection
         .prepare_cached(
-            "INSERT INTO ai_chat_run_steps (run_id, step_number, epoch, state, parts, finish_reason, usage, created_at, finished_at, next_sequence) \
-             VALUES (:run, :number, :epoch, :state, :parts, :reason, :usage, :now, :finished, :next) \
+            "INSERT INTO ai_chat_run_steps (run_id, step_number, epoch, state, parts, finish_reason, usage, created_at, finished_at, packed_until, next_sequence) \
+             VALUES (:run, :number, :epoch, :state, :parts, :reason, :usage, :now, :finished, :packed, :next) \
              ON CONFLICT (run_id, step_number) DO UPDATE SET epoch = excluded.epoch, state = excluded.state, \
              parts = excluded.parts, finish_reason = excluded.finish_reason, usage = excluded.usage, \
-             finished_at = excluded.finished_at, next_sequence = excluded.next_sequence WHERE state = 'intent'",
+             finished_at = excluded.finished_at, packed_until = excluded.packed_until, next_sequence = excluded.next_sequence WHERE state = 'intent'",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -362,7 +362,8 @@ fn write_step(
                 ":usage": usage,
                 ":now": now,
                 ":finished": finished.then_some(now),
-                ":next": next_sequence.map(column),
+                ":packed": numbers.map(|numbers| column(numbers.packed_until)),
+                ":next": numbers.map(|numbers| column(numbers.next)),
             })
         })
         .map_err(store_error)?;
@@ -461,7 +462,7 @@ pub(super) fn read_log(connection: &Connection, run_id: RunId, range: LogRange) 
             break;
         };
         bytes += size;
-        sequence = logged.next_sequence.unwrap_or(sequence);
+        sequence = logged.numbers.map_or(sequence, |numbers| numbers.next);
         step += 1;
         page.rows.push(LogRow::Step(logged));
     }
@@ -515,7 +516,7 @@ pub(super) fn record_step(connection: &Connection, now: Timestamp, record: &Reco
         }
         None => ensure_owned(connection, &record.fence)?,
     }
-    write_step(connection, &now_text, &record.fence, &record.step, Some(record.next_sequence))?;
+    write_step(connection, &now_text, &record.fence, &record.step, Some(record.numbers))?;
     match &record.refresh {
         Some(flush) => update_message(connection, &now_text, record.fence.run_id, flush),
         None => Ok(()),
@@ -564,8 +565,8 @@ pub(super) fn settle_run(connection: &Connection, now: Timestamp, settle: &Settl
         Err(_) if is_settled_as(connection, settle)? => return Ok(()),
         Err(error) => return Err(error),
     }
-    if let Some((step, next_sequence)) = &settle.step {
-        write_step(connection, &now, &settle.fence, step, Some(*next_sequence))?;
+    if let Some((step, numbers)) = &settle.step {
+        write_step(connection, &now, &settle.fence, step, Some(*numbers))?;
     }
     update_message(connection, &now, settle.fence.run_id, &settle.assistant)
 }

@@ -15,7 +15,7 @@ use crate::model::{
     Usage,
 };
 use crate::project::AssistantFlush;
-use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, StoredMessage};
+use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, StepNumbers, StoredMessage};
 
 pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, \
      MAX(step_count, COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
@@ -23,7 +23,7 @@ pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, tri
 pub(super) const MESSAGE_COLUMNS: &str =
     "id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at";
 pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at";
-pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, next_sequence";
+pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, packed_until, next_sequence";
 /// A run that waits, in the columns of one that has begun.
 pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, 'pending' AS status, NULL AS reason, \
      NULL AS error, 0 AS step_count, stop_requested_at, assistant_message_id, created_at, NULL AS started_at, \
@@ -161,7 +161,10 @@ pub(super) fn step(row: &Row<'_>) -> SqlResult<LoggedStep> {
             usage: usage(row)?,
         },
         finished: state == "finished",
-        next_sequence: row.get::<_, Option<i64>>("next_sequence")?.map(sequence),
+        numbers: match (row.get("packed_until")?, row.get("next_sequence")?) {
+            (Some(packed), Some(next)) => Some(StepNumbers { packed_until: sequence(packed), next: sequence(next) }),
+            _ => None,
+        },
     })
 }
 
