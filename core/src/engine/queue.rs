@@ -15,6 +15,7 @@ use crate::stream::replay::start_chunk;
 use super::Inner;
 use super::driver::Finished;
 use super::journal::empty_row;
+use super::sweep;
 use super::turn::Prepared;
 
 /// How often the chat is looked at.
@@ -37,9 +38,8 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
             match prepared.driver(&inner, fence).await {
                 Ok(driver) => return driver.run().await,
                 Err(_) => {
-                    inner.registry.remove(run_id);
                     finished.send_replace(Some(Finished::Unsettled));
-                    return;
+                    return inner.registry.remove(run_id);
                 }
             }
         }
@@ -55,12 +55,13 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
             Err(_) => Finished::Unsettled,
         },
     };
-    inner.registry.remove(run_id);
+    inner.registry.ended(run_id);
     prepared.log.end();
     prepared.finished.send_replace(Some(finished));
+    inner.registry.remove(run_id);
 }
 
-async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next {
+async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> Next {
     loop {
         match attempt(inner, begin).await {
             Ok(Some(fence)) => return Next::Free(fence),
@@ -81,8 +82,10 @@ async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next 
 }
 
 /// Begins the run if the chat looks free; looking is cheaper than trying.
-async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
-    if inner.store.active_run(begin.chat_id).await?.is_some() {
+async fn attempt(inner: &Arc<Inner>, begin: &BeginRun) -> Result<Option<Fence>> {
+    if let Some(active) = inner.store.active_run(begin.chat_id).await?
+        && (inner.registry.has(active.id) || !sweep::sweep_run(inner, active.id).await?)
+    {
         return Ok(None);
     }
     match inner.store.begin_run(begin.clone()).await {

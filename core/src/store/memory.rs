@@ -457,7 +457,7 @@ impl Store for MemoryStore {
         Ok(runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect())
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>> {
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         let mut claimed = Vec::new();
@@ -466,7 +466,7 @@ impl Store for MemoryStore {
                 Some(expiry) => expiry <= now,
                 None => row.run.updated_at <= now.before(UNTOUCHED_WITHOUT_LEASE),
             };
-            if !abandoned {
+            if !abandoned || only.is_some_and(|only| only != row.run.id) {
                 continue;
             }
             let run = row.run.clone();

@@ -403,12 +403,12 @@ pub trait Store: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>>;
 
-    /// Takes over every active run whose lease has run out, whose owner is known to be dead, or that has no lease and
-    /// has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
+    /// Takes over every active run (or `only` this one) whose lease has run out, whose owner is known to be dead, or
+    /// that has no lease and has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>>;
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>>;
 
     /// One run; one that waits is pending.
     ///
