@@ -289,7 +289,7 @@ impl Driver {
         if due {
             self.rows_at = Some(now);
         }
-        let due = Due { message: due || runs.refresh_every_step, lease: due.then(|| runs.lease()) };
+        let due = Due::new(due, runs.refresh_every_step, runs.lease());
         let record = self.journal.record_step(step, due);
         let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
         self.write(Event::StepPersisted, move || {
