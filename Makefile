@@ -17,10 +17,11 @@ SECONDS := 3600
 KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
+SEQUENCES := 20000
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages storm contend fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages storm contend tails fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -75,6 +76,11 @@ contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on o
 	@scripts/need.sh cargo cc
 	$(CARGO) build --locked -p turnkeep-tests --bin contend
 	@target/debug/contend begins=$(BEGINS)
+
+tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin tails
+	@target/debug/tails sequences=$(SEQUENCES)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++
