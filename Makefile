@@ -17,7 +17,7 @@ SECONDS := 3600
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,11 @@ bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has
 	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
 	TURNKEEP_NATIVE=target/release/turnkeep.node TURNKEEP_PYTHON=target/bench node bindings-node/bench/export.mjs
 	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
+
+simulate: ## SEEDS (100000) random schedules with faults; SEED=n replays one, MUTATION=name breaks a rule on purpose
+	@scripts/need.sh cargo
+	@$(CARGO) build --locked --quiet --release -p turnkeep-tests --features simulation --bin simulate
+	@SEEDS=$(SEEDS) SEED=$(SEED) FROM=$(FROM) MUTATION=$(MUTATION) target/release/simulate
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++

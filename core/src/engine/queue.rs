@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
-use crate::store::{Began, BeginRun, Fence, Waiting};
+use crate::store::{Began, BeginRun, Fence, Store, Waiting};
 use crate::stream::UiChunk;
 use crate::stream::replay::start_chunk;
 
@@ -44,7 +44,7 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
             }
         }
         Next::Lost => Finished::LeaseLost,
-        Next::Stopped(cause) => match settle(&inner, &begin, cause.reason()).await {
+        Next::Stopped(cause) => match settle(&*inner.store, &begin, cause.reason()).await {
             Ok(()) => {
                 let ids = prepared.ids;
                 let start = start_chunk(ids.chat, ids.run, ids.message);
@@ -62,7 +62,7 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
 
 async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next {
     loop {
-        match attempt(inner, begin).await {
+        match attempt(&*inner.store, begin).await {
             Ok(Some(fence)) => return Next::Free(fence),
             Ok(None) => {}
             Err(error) if error.code() == ErrorCode::LeaseLost => return Next::Lost,
@@ -81,11 +81,11 @@ async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next 
 }
 
 /// Begins the run if the chat looks free; looking is cheaper than trying.
-async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
-    if inner.store.active_run(begin.chat_id).await?.is_some() {
+pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Option<Fence>> {
+    if store.active_run(begin.chat_id).await?.is_some() {
         return Ok(None);
     }
-    match inner.store.begin_run(begin.clone()).await {
+    match store.begin_run(begin.clone()).await {
         Ok(Began::Started(fence)) => Ok(Some(fence)),
         Ok(Began::Repeated(_)) => Ok(None),
         Err(error) if error.code() == ErrorCode::RunAlreadyActive => Ok(None),
@@ -93,9 +93,9 @@ async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
     }
 }
 
-async fn settle(inner: &Inner, begin: &BeginRun, reason: RunReason) -> Result<()> {
+pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReason) -> Result<()> {
     let row = empty_row(MessageStatus::Aborted);
-    inner.store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await.map(|_| ())
+    store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await.map(|_| ())
 }
 
 fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {
