@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
-use crate::store::{Began, BeginRun, Fence, Store, Waiting};
+use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
 use crate::stream::UiChunk;
 use crate::stream::replay::start_chunk;
 
@@ -52,6 +52,7 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
                 [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));
                 Finished::Settled(Box::new(outcome(&begin, cause.reason())))
             }
+            Err(error) if error.code() == ErrorCode::LeaseLost => Finished::LeaseLost,
             Err(_) => Finished::Unsettled,
         },
     };
@@ -82,8 +83,13 @@ async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next 
 
 /// Begins the run if the chat looks free; looking is cheaper than trying.
 pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Option<Fence>> {
-    if store.active_run(begin.chat_id).await?.is_some() {
-        return Ok(None);
+    match store.active_run(begin.chat_id).await? {
+        // It was begun by an attempt whose answer did not arrive.
+        Some(active) if active.id == begin.run_id => {
+            return Ok(Some(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 }));
+        }
+        Some(_) => return Ok(None),
+        None => {}
     }
     match store.begin_run(begin.clone()).await {
         Ok(Began::Started(fence)) => Ok(Some(fence)),
@@ -95,7 +101,11 @@ pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Optio
 
 pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReason) -> Result<()> {
     let row = empty_row(MessageStatus::Aborted);
-    store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await.map(|_| ())
+    match store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await? {
+        // It waits no more: it has begun without our knowing of it, or was settled by another process.
+        0 => Err(lease_lost()),
+        _ => Ok(()),
+    }
 }
 
 fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {
