@@ -357,9 +357,10 @@ impl Store for MemoryStore {
     async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
         let before = self.clock.now().before(settled_for);
         let mut tables = self.tables()?;
-        let Tables { packs, runs, .. } = &mut *tables;
-        packs.retain(|(run_id, _), _| {
-            runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
+        let Tables { packs, runs, steps, .. } = &mut *tables;
+        packs.retain(|(run_id, _), pack| {
+            steps.get(&(*run_id, pack.step_number)).is_none_or(|logged| !logged.finished)
+                || runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
         });
         Ok(())
     }

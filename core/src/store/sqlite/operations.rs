@@ -494,7 +494,9 @@ pub(super) fn trim_packs(connection: &Connection, now: Timestamp, settled_for: D
         .prepare_cached(
             "DELETE FROM ai_chat_run_chunks WHERE run_id IN (SELECT run.id \
              FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed JOIN ai_chat_runs AS run \
-             ON run.id = packed.run_id WHERE run.finished_at <= ?1)",
+             ON run.id = packed.run_id WHERE run.finished_at <= ?1) \
+             AND EXISTS (SELECT 1 FROM ai_chat_run_steps AS step WHERE step.run_id = ai_chat_run_chunks.run_id \
+             AND step.step_number = ai_chat_run_chunks.step_number AND step.state <> 'intent')",
         )
         .and_then(|mut statement| statement.execute([now.before(settled_for).to_string()]))
         .map(|_| ())
