@@ -325,6 +325,9 @@ impl World<'_> {
         if self.random.chance(refused) {
             self.say(|| format!("    the {} is refused", write.name()));
             self.coverage.refused += 1;
+            if let (Write::Pack(_), Some(facts)) = (write, self.ledger.runs.get_mut(&fence.run_id)) {
+                facts.renumbered = true;
+            }
             return Ok(Answered::Failed(Event::PersistFailed));
         }
         if self.random.chance(unreachable) {

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     /// Which stop was noted when the run was taken from its owner.
     pub(super) swept: Option<Option<RunReason>>,
     pub(super) trimmed: bool,
+    /// A pack was refused for good: the numbers of its chunks are lost, and the step is told in compact form.
+    pub(super) renumbered: bool,
     pub(super) settled: Option<Box<Settled>>,
 }
 
@@ -71,6 +73,7 @@ impl Facts {
             stop: None,
             swept: None,
             trimmed: false,
+            renumbered: false,
             settled: None,
         }
     }
