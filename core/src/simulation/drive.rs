@@ -79,11 +79,10 @@ impl World<'_> {
     /// Whoever asked is gone; what is under way may arrive all the same.
     pub(super) fn leave_writes(&mut self, drive: &mut Drive) {
         let fence = drive.journal.fence().clone();
-        for write in drive.pack.take().map(Write::Pack).into_iter().chain(drive.write.take()) {
-            if !self.random.chance(self.plan.rates.late) {
-                break;
-            }
-            self.late.push(LateWrite { fence: fence.clone(), write });
+        // A write that waits for a pack has not left yet.
+        let Some(write) = drive.pack.take().map(Write::Pack).or_else(|| drive.write.take()) else { return };
+        if self.random.chance(self.plan.rates.late) {
+            self.late.push(LateWrite { fence, write });
         }
     }
 

@@ -7,14 +7,20 @@
 //!
 //! Named mutations break a rule on purpose, in the simulation and not in the engine, to show that the invariants see it.
 
+mod begin;
 mod drive;
+mod ending;
 mod ledger;
+mod life;
+mod outside;
 mod process;
 mod random;
 mod readers;
+mod reading;
 mod reduce;
 mod schedule;
 mod store;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -167,6 +173,8 @@ coverage! {
     reconnects,
     /// Clients that had to begin anew, because what they had been reading was trimmed.
     resyncs,
+    /// Clients whose place could not be found again reliably, which is a known limit; see `ledger::Facts::ambiguous`.
+    ambiguous,
 }
 
 /// Runs the schedule of this seed.

@@ -19,6 +19,8 @@ pub(super) struct Client {
     /// Every number followed the one before it.
     pub(super) gapless: bool,
     pub(super) resyncs: u32,
+    /// It reads on although packs that it had read a part of were trimmed.
+    pub(super) reads_trimmed: bool,
 }
 
 struct Connection {
@@ -30,7 +32,17 @@ struct Connection {
 
 impl Client {
     pub(super) fn new(run: RunId, from: TailFrom) -> Self {
-        Self { run, from, connection: None, cursor: None, received: Vec::new(), end: None, gapless: true, resyncs: 0 }
+        Self {
+            run,
+            from,
+            connection: None,
+            cursor: None,
+            received: Vec::new(),
+            end: None,
+            gapless: true,
+            resyncs: 0,
+            reads_trimmed: false,
+        }
     }
 
     pub(super) fn disconnect(&mut self) {
