@@ -40,7 +40,7 @@ build: # What the suites of all languages run on: one build, so that features ar
 
 lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header, types
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features turnkeep-tests/simulation -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	bindings-node/node_modules/.bin/prettier --check --log-level warn $(JAVASCRIPT)
 	cd bindings-node && npx --no-install tsc --noEmit -p test/types
