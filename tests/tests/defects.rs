@@ -2,7 +2,7 @@
 //! is without it. Those of pure functions are tested beside the functions.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -239,17 +239,16 @@ async fn defect_26_a_stop_waits_for_nobody() {
     assert_eq!(world.assistant(turn.chat_id()).await.content, "half");
 
     /// Blocks a thread for as long as the test lives, as code that knows no cancellation does.
-    struct Blocks(Arc<Mutex<()>>);
+    struct Blocks(Mutex<Option<mpsc::Receiver<()>>>);
     #[async_trait::async_trait]
     impl turnkeep::tool::ToolHandler for Blocks {
         async fn call(&self, _: turnkeep::tool::ToolInvocation) -> Result<Json, String> {
-            let lock = Arc::clone(&self.0);
-            tokio::task::spawn_blocking(move || drop(lock.lock())).await.unwrap();
+            let held = self.0.lock().unwrap().take();
+            tokio::task::spawn_blocking(move || held.map(|held| held.recv())).await.unwrap();
             Ok(Json::null())
         }
     }
-    let lock = Arc::new(Mutex::new(()));
-    let held = lock.lock().unwrap();
+    let (holds, held) = mpsc::channel();
     let call = StreamPart::ToolCall { id: "c".into(), name: "b".into(), arguments: "{}".into(), metadata: None };
     let end = StreamPart::Finish { reason: FinishReason::ToolCalls, usage: None };
     struct Calls(Vec<StreamPart>);
@@ -258,13 +257,13 @@ async fn defect_26_a_stop_waits_for_nobody() {
             stream::iter(self.0.clone().into_iter().map(Ok)).boxed()
         }
     }
-    let tools = vec![tool(json!({"name": "b"}), Blocks(Arc::clone(&lock)))];
+    let tools = vec![tool(json!({"name": "b"}), Blocks(Mutex::new(Some(held))))];
     let provider = Arc::new(Calls(vec![call, end]));
     let turn = world.engine.start_turn_with(request("go", json!({})), tools, provider).await.unwrap();
     let mut reader = turn.chunks();
     while !reader.next_batch(1).await.iter().any(|chunk| chunk.contains("tool-input-available")) {}
     turn.stop().await.unwrap();
     assert_eq!(turn.done().await.unwrap().reason, Some(RunReason::Stopped));
-    drop(held);
+    drop(holds);
     world.engine.close(Some(Duration::ZERO)).await.unwrap();
 }

@@ -394,7 +394,7 @@ async fn the_log_is_read_in_order_from_any_place(store: TestStore, clock: Arc<Te
     assert_eq!(read(range(LogFrom::Sequence(0))).await.rows.len(), 5);
     clock.advance(LEASE);
     store.trim_packs(LEASE).await.unwrap();
-    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["step 0", "step 1"]);
+    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["step 0", "step 1", "pack 21 of 2"]);
 }
 
 async fn a_key_begins_one_run(store: TestStore, _: Arc<TestClock>) {
@@ -437,8 +437,12 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
         (ErrorCode::RunAlreadyActive, &ids[0].to_string().into())
     );
     assert_eq!(code(store.begin_run(turn_of(1)).await), ErrorCode::RunAlreadyActive);
+    // A stop holds, although it was asked for before the run began.
+    assert!(store.request_stop(ids[0], RunReason::Stopped).await.unwrap());
     let fence = started(&store, turn_of(0)).await;
     assert_eq!(store.active_run(chat_id).await.unwrap().unwrap().id, ids[0]);
+    assert!(store.request_stop(ids[0], RunReason::Superseded).await.unwrap());
+    assert_eq!(store.stop_requests(&ids[..1]).await.unwrap(), [(ids[0], RunReason::Stopped)]);
     store.settle_run(settle(&fence, &[], None)).await.unwrap();
 
     // One is stopped while it waits, the other is left by its owner.

@@ -360,7 +360,8 @@ pub trait Store: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>>;
 
-    /// Forgets the packs of runs that settled at least this long ago; their steps stay.
+    /// Forgets the packs of runs that settled at least this long ago; their steps stay, and so does what was told of a
+    /// step that is not in the log: without it, the end of the log would have other numbers than readers were given.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.

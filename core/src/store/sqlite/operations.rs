@@ -81,9 +81,10 @@ fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowSta
         .prepare_cached(
             "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
-             finished_at, updated_at) \
+             finished_at, updated_at, stop_requested_at, stop_reason) \
              VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
-             :lease, :now, :now, :finished, :now)",
+             :lease, :now, :now, :finished, :now, (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
+             (SELECT 'stopped' FROM ai_chat_run_queue WHERE id = :id AND stop_requested_at IS NOT NULL))",
         )?
         .execute(named_params! {
             ":id": begin.run_id.to_string(),
@@ -200,8 +201,8 @@ pub(super) fn settle_waiting(
         insert_messages(connection, &now_text, &row.begin)?;
         let status =
             RowStatus { status: RunStatus::Aborted, reason: Some(reason), lease: None, finished_at: Some(&now_text) };
-        leave_queue(connection, row.begin.run_id)?;
         insert_run(connection, &now_text, &row.begin, &status).map_err(store_error)?;
+        leave_queue(connection, row.begin.run_id)?;
         settled += 1;
     }
     Ok(settled)
@@ -500,7 +501,9 @@ pub(super) fn trim_packs(connection: &Connection, now: Timestamp, settled_for: D
         .prepare_cached(
             "DELETE FROM ai_chat_run_chunks WHERE run_id IN (SELECT run.id \
              FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed JOIN ai_chat_runs AS run \
-             ON run.id = packed.run_id WHERE run.finished_at <= ?1)",
+             ON run.id = packed.run_id WHERE run.finished_at <= ?1) \
+             AND EXISTS (SELECT 1 FROM ai_chat_run_steps AS step WHERE step.run_id = ai_chat_run_chunks.run_id \
+             AND step.step_number = ai_chat_run_chunks.step_number AND step.state <> 'intent')",
         )
         .and_then(|mut statement| statement.execute([now.before(settled_for).to_string()]))
         .map(|_| ())
