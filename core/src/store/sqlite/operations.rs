@@ -693,10 +693,12 @@ pub(super) fn abandoned(
     only: Option<RunId>,
     is_dead: impl Fn(&str) -> bool,
 ) -> Result<Vec<Abandoned>> {
+    // Two statements, so that one run is found by its id and not by going through all of them.
+    let which = if only.is_some() { "id = ?1" } else { "?1 IS NULL" };
     let mut statement = connection
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at, stop_reason FROM ai_chat_runs \
-             WHERE {ACTIVE} AND (?1 IS NULL OR id = ?1)"
+             WHERE {which} AND {ACTIVE}"
         ))
         .map_err(store_error)?;
     let mut rows = statement.query([only.map(|run_id| run_id.to_string())]).map_err(store_error)?;
