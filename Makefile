@@ -17,10 +17,11 @@ SECONDS := 3600
 KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
+SEQUENCES := 20000
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages storm contend fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend tails fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,7 +44,7 @@ build: # What the suites of all languages run on: one build, so that features ar
 
 lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header, types
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features turnkeep-tests/simulation -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	bindings-node/node_modules/.bin/prettier --check --log-level warn $(JAVASCRIPT)
 	cd bindings-node && npx --no-install tsc --noEmit -p test/types
@@ -65,6 +66,11 @@ bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has
 	TURNKEEP_NATIVE=target/release/turnkeep.node TURNKEEP_PYTHON=target/bench node bindings-node/bench/export.mjs
 	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
 
+simulate: ## SEEDS (100000) random schedules with faults; SEED=n replays one, MUTATION=name breaks a rule on purpose
+	@scripts/need.sh cargo
+	@$(CARGO) build --locked --quiet --release -p turnkeep-tests --features simulation --bin simulate
+	@SEEDS=$(SEEDS) SEED=$(SEED) FROM=$(FROM) MUTATION=$(MUTATION) target/release/simulate
+
 # A debug build: it is there sooner, and most of a storm is waiting.
 storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one file; SEED to draw other moments
 	@scripts/need.sh cargo cc
@@ -75,6 +81,11 @@ contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on o
 	@scripts/need.sh cargo cc
 	$(CARGO) build --locked -p turnkeep-tests --bin contend
 	@target/debug/contend begins=$(BEGINS)
+
+tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin tails
+	@target/debug/tails sequences=$(SEQUENCES)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++

@@ -41,6 +41,15 @@ pub mod model;
 pub mod project;
 pub mod provider;
 pub mod settings;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test bed: whatever goes wrong in it is to be loud"
+)]
+pub mod simulation;
 pub mod store;
 pub mod stream;
 pub mod text;

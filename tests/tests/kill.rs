@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use turnkeep::model::{RunReason, RunStatus};
-use turnkeep::{ChatId, RunId};
+use turnkeep::{ChatId, RunId, TailFrom};
 use turnkeep_tests::chunks::{finish, text, tool_call};
 use turnkeep_tests::scenario::{open, request, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider};
@@ -125,6 +125,59 @@ async fn processes_that_begin_at_once_share_a_new_file() {
         let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
         assert!(String::from_utf8_lossy(&output.stdout).ends_with("step\ndone\n"));
     }
+}
+
+/// Defect 7 of the servers that this replaces: what had streamed of an unfinished step was gone. All but the last quarter
+/// of a second of it is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_of_a_killed_step_is_recovered_from_its_packs() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = (0..100_000).map(|number| text(&format!("word{number} ")));
+    let endless = Response { chunk_delay_ms: 2, ..Response::stream(words) };
+    let provider = ScriptedProvider::start(Script { responses: vec![endless], repeat: true, by_step: false }).await;
+    let database = folder.path().join("chats.db").display().to_string();
+    let chat_id = ChatId::generate();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_turn-child"))
+        .args([database.clone(), provider.base_url(), chat_id.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let run_id: RunId = lines.next().unwrap().strip_prefix("run ").unwrap().parse().unwrap();
+    let packs = || -> Vec<String> {
+        let database = rusqlite::Connection::open(&database).unwrap();
+        let mut found = database.prepare("SELECT chunks FROM ai_chat_run_chunks ORDER BY first_sequence").unwrap();
+        found.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    while packs().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let packed: String = packs().concat();
+
+    let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+    let run = engine.run(&who(), run_id).await.unwrap();
+    assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(RunReason::WorkerLost)));
+    let content = engine.messages(&who(), chat_id).await.unwrap()[1].content.clone();
+    let kept = content.split_whitespace().count();
+    let expected: String = (0..kept).map(|number| format!("word{number} ")).collect();
+    assert_eq!(content, expected);
+    assert_eq!(kept, packed.matches("\"text-delta\"").count());
+    // Whoever follows the run reads the same, and an end.
+    let mut tail = engine.tail(&who(), run_id, TailFrom::Start).await.unwrap();
+    let mut told = Vec::new();
+    loop {
+        let batch = tail.next_batch(100).await.unwrap();
+        if batch.is_empty() {
+            break;
+        }
+        told.extend(batch.iter().map(|item| serde_json::from_str::<Value>(&item.chunk).unwrap()));
+    }
+    let text: String = told.iter().filter_map(|chunk| chunk["delta"].as_str()).collect();
+    assert_eq!(text, expected);
+    assert_eq!(told.last().unwrap(), &json!({"type": "abort", "reason": "worker_lost"}));
+    engine.close(None).await.unwrap();
 }
 
 /// The message shows every reported step with its text and its tool's result.

@@ -75,9 +75,10 @@ impl Beginning<'_> {
                 }
                 role_id = chat.role_id;
             }
-            if self.busy == Busy::Reject
-                && let Some(active) = inner.store.active_run(chat_id).await?
+            if let Some(active) = inner.store.active_run(chat_id).await?
                 && active.workspace_id == self.workspace_id
+                && !self.is_freed(inner, active.id).await?
+                && self.busy == Busy::Reject
             {
                 return Err(already_active(Some(active.id)));
             }
@@ -112,6 +113,14 @@ impl Beginning<'_> {
             },
             Err(error) => Err(begin_failed(error)),
         }
+    }
+
+    /// Whether the run that holds the chat was left behind by its owner, and has been settled now.
+    async fn is_freed(&self, inner: &Arc<Inner>, active: RunId) -> Result<bool> {
+        if inner.registry.has(active) {
+            return Ok(false);
+        }
+        sweep::sweep_run(inner, active).await
     }
 
     fn row(&self, inner: &Inner, ids: TurnIds, user: MessageId) -> Result<BeginRun> {
@@ -175,7 +184,7 @@ impl Beginning<'_> {
             }
             if !inner.registry.has(target) && swept.elapsed() >= SWEEP_EVERY {
                 swept = Instant::now();
-                sweep::sweep(inner).await?;
+                sweep::sweep_run(inner, target).await?;
             }
             sleep(wait).await;
             wait = (wait * 2).min(MAX_WAIT);

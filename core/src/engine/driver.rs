@@ -289,7 +289,7 @@ impl Driver {
         if due {
             self.rows_at = Some(now);
         }
-        let due = Due { message: due || runs.refresh_every_step, lease: due.then(|| runs.lease()) };
+        let due = Due::new(due, runs.refresh_every_step, runs.lease());
         let record = self.journal.record_step(step, due);
         let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
         self.write(Event::StepPersisted, move || {
@@ -327,14 +327,14 @@ impl Driver {
 
     fn end(&mut self, ending: Ending) {
         self.over = true;
-        // Before anybody is told: whoever knows of the end must not find the run here any more.
-        self.inner.registry.remove(self.ids.run);
+        self.inner.registry.ended(self.ids.run);
         self.log.end();
         self.finished.send_replace(Some(match (ending, self.outcome.take()) {
             (Ending::Settled, Some(outcome)) => Finished::Settled(Box::new(outcome)),
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));
+        self.inner.registry.remove(self.ids.run);
     }
 }
 

@@ -246,8 +246,7 @@ impl Engine {
         let runs = &self.inner.options.runs;
         let now = Instant::now();
         let due = writing.rows_at.is_none_or(|at| now - at >= ROW_INTERVAL.min(runs.lease() / 10));
-        let lease = due.then(|| runs.lease());
-        let record = writing.journal.record_step(step, Due { message: due || runs.refresh_every_step, lease });
+        let record = writing.journal.record_step(step, Due::new(due, runs.refresh_every_step, runs.lease()));
         match self.inner.store.record_step(record).await {
             Ok(()) => {
                 writing.journal.step_persisted();

@@ -14,9 +14,9 @@ use crate::stream::replay::StepView;
 pub(crate) const PACK_BYTES: usize = 4 * 1024;
 /// How long streamed chunks wait for others before they are put on disk: what a killed process may lose.
 pub(crate) const PACK_INTERVAL: Duration = Duration::from_millis(250);
-/// Up to this size the message row may be rewritten at every step; beyond it only when the log has grown by half, so
-/// that the work stays in proportion to what is new.
-const REFRESH_ALWAYS_BYTES: usize = 64 * 1024;
+/// Up to this size of the log the message row is brought up to date while the run goes on; beyond it at the end only, so
+/// that a step costs the same however many went before it. Readers do not notice: they are given the log.
+const REFRESH_BYTES: usize = 64 * 1024;
 
 /// A run's log as its owner has written it.
 pub(crate) struct Journal {
@@ -26,7 +26,6 @@ pub(crate) struct Journal {
     /// How large the provider's context is.
     max_context_tokens: Option<u64>,
     log_bytes: usize,
-    refreshed_bytes: usize,
     /// What the packs tell of the step in progress.
     view: StepView,
     /// The number of the chunk after the last one on disk, or on its way there.
@@ -38,11 +37,32 @@ pub(crate) struct Journal {
     settling: bool,
 }
 
+/// Whether the message row is brought up to date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    #[default]
+    Not,
+    IfSmall,
+    Always,
+}
+
+impl Due {
+    /// What is due now: rows are brought up to date now and then, or at every step for hosts that want it so.
+    pub(crate) fn new(rows: bool, every_step: bool, lease: Duration) -> Self {
+        let message = match (every_step, rows) {
+            (true, _) => Refresh::Always,
+            (false, true) => Refresh::IfSmall,
+            (false, false) => Refresh::Not,
+        };
+        Self { message, lease: rows.then_some(lease) }
+    }
+}
+
 /// What a step's write takes along.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Due {
-    /// The message row, if it is not too large.
-    pub(crate) message: bool,
+    /// The message row.
+    pub(crate) message: Refresh,
     /// The run's row, with this lease.
     pub(crate) lease: Option<Duration>,
 }
@@ -56,7 +76,6 @@ impl Journal {
             usage: None,
             max_context_tokens,
             log_bytes: 0,
-            refreshed_bytes: 0,
             view: StepView::default(),
             next_sequence: 1,
             next_after_step: 1,
@@ -115,9 +134,12 @@ impl Journal {
         self.next_after_step = numbers.next;
         self.log_bytes += encoded_size(&step);
         self.steps.push(step.clone());
-        let affordable = self.log_bytes <= REFRESH_ALWAYS_BYTES || self.log_bytes >= self.refreshed_bytes / 2 * 3;
-        let refresh = (due.message && affordable).then(|| {
-            self.refreshed_bytes = self.log_bytes;
+        let refresh = match due.message {
+            Refresh::Always => true,
+            Refresh::IfSmall => self.log_bytes <= REFRESH_BYTES,
+            Refresh::Not => false,
+        };
+        let refresh = refresh.then(|| {
             let context_tokens = step.usage.and_then(Usage::context_tokens);
             let extra = FlushExtra { context_tokens, ..self.extra() };
             flush_run(&self.steps, MessageStatus::Streaming, &extra)

@@ -9,7 +9,7 @@ pub(crate) mod journal;
 mod keeper;
 mod options;
 mod queries;
-mod queue;
+pub(crate) mod queue;
 mod reader;
 mod registry;
 pub(crate) mod sweep;

@@ -89,7 +89,7 @@ pub struct RunLimits {
     /// How long a run that is to be superseded may take to settle.
     pub supersede_timeout_ms: u64,
     /// Bring the message row up to date at every step, for hosts that read the table by themselves while a run goes on.
-    /// Otherwise that is done about once a second, and less often as the row grows.
+    /// Otherwise that is done about once a second while the row is small, and then at the end.
     pub refresh_every_step: bool,
 }
 

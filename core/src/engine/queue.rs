@@ -8,13 +8,14 @@ use tokio::time::sleep;
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
-use crate::store::{Began, BeginRun, Fence, Waiting};
+use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
 use crate::stream::UiChunk;
 use crate::stream::replay::start_chunk;
 
 use super::Inner;
 use super::driver::Finished;
 use super::journal::empty_row;
+use super::sweep;
 use super::turn::Prepared;
 
 /// How often the chat is looked at.
@@ -37,14 +38,13 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
             match prepared.driver(&inner, fence).await {
                 Ok(driver) => return driver.run().await,
                 Err(_) => {
-                    inner.registry.remove(run_id);
                     finished.send_replace(Some(Finished::Unsettled));
-                    return;
+                    return inner.registry.remove(run_id);
                 }
             }
         }
         Next::Lost => Finished::LeaseLost,
-        Next::Stopped(cause) => match settle(&inner, &begin, cause.reason()).await {
+        Next::Stopped(cause) => match settle(&*inner.store, &begin, cause.reason()).await {
             Ok(()) => {
                 let ids = prepared.ids;
                 let start = start_chunk(ids.chat, ids.run, ids.message);
@@ -52,19 +52,21 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
                 [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));
                 Finished::Settled(Box::new(outcome(&begin, cause.reason())))
             }
+            Err(error) if error.code() == ErrorCode::LeaseLost => Finished::LeaseLost,
             Err(_) => Finished::Unsettled,
         },
     };
-    inner.registry.remove(run_id);
+    inner.registry.ended(run_id);
     prepared.log.end();
     prepared.finished.send_replace(Some(finished));
+    inner.registry.remove(run_id);
 }
 
-async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next {
+async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> Next {
     loop {
-        match attempt(inner, begin).await {
+        match attempt(&*inner.store, begin).await {
             Ok(Some(fence)) => return Next::Free(fence),
-            Ok(None) => {}
+            Ok(None) => free_what_was_left(inner, begin).await,
             Err(error) if error.code() == ErrorCode::LeaseLost => return Next::Lost,
             Err(error) => tracing::warn!(%error, "a run that waits could not be begun; that will be repeated"),
         }
@@ -80,12 +82,29 @@ async fn next(inner: &Inner, begin: &BeginRun, prepared: &mut Prepared) -> Next 
     }
 }
 
-/// Begins the run if the chat looks free; looking is cheaper than trying.
-async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
-    if inner.store.active_run(begin.chat_id).await?.is_some() {
-        return Ok(None);
+/// Settles the run that holds the chat if its owner is gone.
+async fn free_what_was_left(inner: &Arc<Inner>, begin: &BeginRun) {
+    let freed = match inner.store.active_run(begin.chat_id).await {
+        Ok(Some(active)) if !inner.registry.has(active.id) => sweep::sweep_run(inner, active.id).await.map(|_| ()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = freed {
+        tracing::warn!(%error, "a chat could not be looked at; that will be repeated");
     }
-    match inner.store.begin_run(begin.clone()).await {
+}
+
+/// Begins the run if the chat looks free; looking is cheaper than trying.
+pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Option<Fence>> {
+    match store.active_run(begin.chat_id).await? {
+        // It was begun by an attempt whose answer did not arrive.
+        Some(active) if active.id == begin.run_id => {
+            return Ok(Some(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 }));
+        }
+        Some(_) => return Ok(None),
+        None => {}
+    }
+    match store.begin_run(begin.clone()).await {
         Ok(Began::Started(fence)) => Ok(Some(fence)),
         Ok(Began::Repeated(_)) => Ok(None),
         Err(error) if error.code() == ErrorCode::RunAlreadyActive => Ok(None),
@@ -93,9 +112,13 @@ async fn attempt(inner: &Inner, begin: &BeginRun) -> Result<Option<Fence>> {
     }
 }
 
-async fn settle(inner: &Inner, begin: &BeginRun, reason: RunReason) -> Result<()> {
+pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReason) -> Result<()> {
     let row = empty_row(MessageStatus::Aborted);
-    inner.store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await.map(|_| ())
+    match store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await? {
+        // It waits no more: it has begun without our knowing of it, or was settled by another process.
+        0 => Err(lease_lost()),
+        _ => Ok(()),
+    }
 }
 
 fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {

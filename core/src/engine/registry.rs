@@ -22,6 +22,8 @@ struct Entry {
     control: Control,
     /// When the lease was last known to be good.
     renewed_at: Instant,
+    /// It has ended, and those who wait for that are being told.
+    ended: bool,
 }
 
 impl Registry {
@@ -31,8 +33,15 @@ impl Registry {
 
     pub(super) fn add(&self, run_id: RunId, control: Control, renewed_at: Instant) {
         let mut runs = self.runs();
-        runs.insert(run_id, Entry { control, renewed_at });
+        runs.insert(run_id, Entry { control, renewed_at, ended: false });
         self.count.send_replace(runs.len());
+    }
+
+    /// Whoever knows of the run's end does not find it here any more; closing still waits until it is removed.
+    pub(super) fn ended(&self, run_id: RunId) {
+        if let Some(entry) = self.runs().get_mut(&run_id) {
+            entry.ended = true;
+        }
     }
 
     pub(super) fn remove(&self, run_id: RunId) {
@@ -46,12 +55,12 @@ impl Registry {
     }
 
     pub(super) fn has(&self, run_id: RunId) -> bool {
-        self.runs().contains_key(&run_id)
+        self.runs().get(&run_id).is_some_and(|entry| !entry.ended)
     }
 
     /// Tells a driver; `false` when the run is not driven here (any more).
     pub(super) fn tell(&self, run_id: RunId, event: Event) -> bool {
-        self.runs().get(&run_id).is_some_and(|entry| entry.control.send(event).is_ok())
+        self.runs().get(&run_id).is_some_and(|entry| !entry.ended && entry.control.send(event).is_ok())
     }
 
     pub(super) fn tell_all(&self, event: &Event) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{ErrorCode, Result};
+use crate::id::RunId;
 use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
@@ -21,8 +22,18 @@ const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; wh
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
     let empty = empty_row(MessageStatus::Aborted);
     let mut settled = inner.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty).await?;
-    let claimed = inner.store.claim_abandoned(&inner.owner, inner.options.runs.lease()).await?;
-    for run in claimed {
+    settled += sweep_runs(inner, None).await?;
+    Ok(settled)
+}
+
+/// Settles this run if its owner is gone.
+pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
+    Ok(sweep_runs(inner, Some(run_id)).await? > 0)
+}
+
+async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>) -> Result<usize> {
+    let (mut settled, mut failure) = (0, None);
+    for run in inner.store.claim_abandoned(&inner.owner, inner.options.runs.lease(), only).await? {
         let run_id = run.run.id;
         match settle(&*inner.store, run).await {
             Ok(()) => {
@@ -31,10 +42,14 @@ pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
             }
             // Somebody else was faster, which is as good.
             Err(error) if error.code() == ErrorCode::LeaseLost => {}
-            Err(error) => return Err(error),
+            // One that cannot be settled must not keep the others from it.
+            Err(error) => failure = Some(error),
         }
     }
-    Ok(settled)
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(settled),
+    }
 }
 
 /// Settles a run that its owner left behind with what is on disk of it.

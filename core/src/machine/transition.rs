@@ -13,7 +13,7 @@ use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::Event;
-use super::step::{CallPhase, StepBuilder};
+use super::step::{Call, CallPhase, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
 pub trait ToolCatalog: Send + Sync {
@@ -336,6 +336,8 @@ impl RunMachine {
         if self.step.calls().next().is_none() || !may_run {
             return self.finish(reason, effects);
         }
+        // A call that was announced and never made has nobody who would answer it: the step would wait for ever.
+        self.abandon_calls(|call| call.phase == CallPhase::Streaming, effects);
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
         if changes_something {
@@ -430,7 +432,7 @@ impl RunMachine {
     // ---- endings ---------------------------------------------------------------------------------------------
 
     fn finish(&mut self, reason: FinishReason, effects: &mut Vec<Effect>) {
-        self.abandon_calls(effects);
+        self.abandon_calls(|_| true, effects);
         self.settle(RunStatus::Succeeded, None, None, Close::Finished(reason), effects);
     }
 
@@ -535,7 +537,7 @@ impl RunMachine {
     /// Ends, for the readers, whatever the step had open.
     fn close_step(&mut self, effects: &mut Vec<Effect>) {
         self.close_blocks(effects);
-        self.abandon_calls(effects);
+        self.abandon_calls(|_| true, effects);
         self.finish_step(effects);
     }
 
@@ -545,8 +547,8 @@ impl RunMachine {
         }
     }
 
-    fn abandon_calls(&mut self, effects: &mut Vec<Effect>) {
-        for call in self.step.calls_mut() {
+    fn abandon_calls(&mut self, which: impl Fn(&Call) -> bool, effects: &mut Vec<Effect>) {
+        for call in self.step.calls_mut().filter(|call| which(call)) {
             let Some(abandoned) = call.abandon(INCOMPLETE_CALL) else {
                 continue;
             };

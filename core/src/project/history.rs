@@ -77,10 +77,12 @@ pub enum ToolOutput {
 pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
     let mut messages = Vec::new();
     let mut ids = CallIds::default();
-    for row in rows {
+    let newest = rows.iter().rposition(|row| row.role == MessageRole::User);
+    for (place, row) in rows.iter().enumerate() {
         match row.role {
             MessageRole::User => {
-                let parts: Vec<UserPart> = row.parts().iter().filter_map(user_part).collect();
+                let is_newest = Some(place) == newest;
+                let parts: Vec<UserPart> = row.parts().iter().filter_map(|part| user_part(part, is_newest)).collect();
                 if !parts.is_empty() {
                     messages.push(ModelMessage::User(parts));
                 }
@@ -120,7 +122,12 @@ impl CallIds {
     }
 }
 
-fn user_part(part: &Part) -> Option<UserPart> {
+/// What the model is told instead of a file of an earlier message that would have to be fetched.
+const EARLIER_FILE: &str = "[A file that was attached here is not shown any more.]";
+
+/// A file that is not in the message itself is shown in the turn that it came with: if it cannot be fetched any more,
+/// that must not fail every turn from then on.
+fn user_part(part: &Part, is_newest: bool) -> Option<UserPart> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct File {
@@ -132,6 +139,9 @@ fn user_part(part: &Part) -> Option<UserPart> {
         Part::Text(text) if !text.text.is_empty() => Some(UserPart::Text(text.text.clone())),
         Part::Other(json) => {
             let file = json.read::<File>().ok().filter(|file| file.r#type == "file")?;
+            if !is_newest && !file.url.starts_with("data:") {
+                return Some(UserPart::Text(EARLIER_FILE.to_owned()));
+            }
             Some(UserPart::File { media_type: file.media_type, url: file.url })
         }
         _ => None,

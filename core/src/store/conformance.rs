@@ -261,7 +261,7 @@ async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<T
     let old = started(&store, begin(chat_id, "a")).await;
     store.record_step(record(&old, step(0, "kept"))).await.unwrap();
     clock.advance(LEASE);
-    let claimed = store.claim_abandoned("b", LEASE).await.unwrap();
+    let claimed = store.claim_abandoned("b", LEASE, None).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].fence.epoch, old.epoch + 1);
 
@@ -291,10 +291,11 @@ async fn a_renewed_lease_is_not_swept(store: TestStore, clock: Arc<TestClock>) {
     let renewal = store.renew_leases("a", &[fence.run_id], LEASE).await.unwrap();
     assert!(renewal.lost.is_empty() && renewal.stop_requested.is_empty());
     clock.advance(LEASE / 2);
-    assert!(store.claim_abandoned("b", LEASE).await.unwrap().is_empty());
+    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
     clock.advance(LEASE / 2);
-    assert_eq!(store.claim_abandoned("b", LEASE).await.unwrap().len(), 1);
-    assert!(store.claim_abandoned("c", LEASE).await.unwrap().is_empty());
+    assert!(store.claim_abandoned("b", LEASE, Some(RunId::generate())).await.unwrap().is_empty());
+    assert_eq!(store.claim_abandoned("b", LEASE, Some(fence.run_id)).await.unwrap().len(), 1);
+    assert!(store.claim_abandoned("c", LEASE, None).await.unwrap().is_empty());
 }
 
 async fn a_stop_is_noted_until_the_run_has_settled(store: TestStore, _: Arc<TestClock>) {
@@ -393,7 +394,7 @@ async fn the_log_is_read_in_order_from_any_place(store: TestStore, clock: Arc<Te
     assert_eq!(read(range(LogFrom::Sequence(0))).await.rows.len(), 5);
     clock.advance(LEASE);
     store.trim_packs(LEASE).await.unwrap();
-    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["step 0", "step 1"]);
+    assert_eq!(shape(&read(range(LogFrom::Sequence(0))).await), ["step 0", "step 1", "pack 21 of 2"]);
 }
 
 async fn a_key_begins_one_run(store: TestStore, _: Arc<TestClock>) {
@@ -436,8 +437,12 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
         (ErrorCode::RunAlreadyActive, &ids[0].to_string().into())
     );
     assert_eq!(code(store.begin_run(turn_of(1)).await), ErrorCode::RunAlreadyActive);
+    // A stop holds, although it was asked for before the run began.
+    assert!(store.request_stop(ids[0], RunReason::Stopped).await.unwrap());
     let fence = started(&store, turn_of(0)).await;
     assert_eq!(store.active_run(chat_id).await.unwrap().unwrap().id, ids[0]);
+    assert!(store.request_stop(ids[0], RunReason::Superseded).await.unwrap());
+    assert_eq!(store.stop_requests(&ids[..1]).await.unwrap(), [(ids[0], RunReason::Stopped)]);
     store.settle_run(settle(&fence, &[], None)).await.unwrap();
 
     // One is stopped while it waits, the other is left by its owner.
@@ -523,9 +528,9 @@ async fn a_dead_owner_is_swept_before_its_lease_is_over() {
     let lock = super::sqlite::hold_instance_lock(&path, "x/other");
     store.begin_run(begin(ChatId::generate(), "x/other")).await.unwrap();
     store.begin_run(begin(ChatId::generate(), "x/own")).await.unwrap();
-    assert!(store.claim_abandoned("x/own", LEASE).await.unwrap().is_empty());
+    assert!(store.claim_abandoned("x/own", LEASE, None).await.unwrap().is_empty());
     drop(lock);
-    assert_eq!(store.claim_abandoned("x/own", LEASE).await.unwrap().len(), 1);
+    assert_eq!(store.claim_abandoned("x/own", LEASE, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -160,7 +160,13 @@ impl Tables {
     }
 
     /// Writes run and messages; with a reason, as ones that ended at once.
-    fn insert_run(&mut self, begin: BeginRun, now: Timestamp, aborted: Option<RunReason>) {
+    fn insert_run(
+        &mut self,
+        begin: BeginRun,
+        now: Timestamp,
+        aborted: Option<RunReason>,
+        stop_requested_at: Option<Timestamp>,
+    ) {
         let assistant = Message {
             id: begin.assistant_message_id,
             chat_id: begin.chat_id,
@@ -197,7 +203,7 @@ impl Tables {
             reason: aborted,
             error: None,
             step_count: 0,
-            stop_requested_at: None,
+            stop_requested_at,
             assistant_message_id: Some(begin.assistant_message_id),
             created_at: now,
             started_at: Some(now),
@@ -209,7 +215,7 @@ impl Tables {
             owner: begin.owner,
             epoch: 1,
             lease_expires_at,
-            stop_reason: None,
+            stop_reason: stop_requested_at.map(|_| RunReason::Stopped),
             idempotency_key: begin.idempotency_key,
             run,
         };
@@ -252,10 +258,10 @@ impl Store for MemoryStore {
             None if begin.from_queue => return Err(lease_lost()),
             _ => {}
         }
-        tables.queue.remove(&begin.run_id);
+        let waited = tables.queue.remove(&begin.run_id);
         tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
         let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 };
-        tables.insert_run(begin, now, None);
+        tables.insert_run(begin, now, None, waited.and_then(|row| row.stop_requested_at));
         Ok(Began::Started(fence))
     }
 
@@ -290,7 +296,7 @@ impl Store for MemoryStore {
                 let stopped = row.stop_requested_at.is_some() && reason == RunReason::WorkerLost;
                 let reason = if stopped { RunReason::Stopped } else { reason };
                 let begin = BeginRun { assistant: assistant.clone(), ..row.begin };
-                tables.insert_run(begin, now, Some(reason));
+                tables.insert_run(begin, now, Some(reason), row.stop_requested_at);
             }
         }
         Ok(chosen.len())
@@ -359,9 +365,10 @@ impl Store for MemoryStore {
     async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
         let before = self.clock.now().before(settled_for);
         let mut tables = self.tables()?;
-        let Tables { packs, runs, .. } = &mut *tables;
-        packs.retain(|(run_id, _), _| {
-            runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
+        let Tables { packs, runs, steps, .. } = &mut *tables;
+        packs.retain(|(run_id, _), pack| {
+            steps.get(&(*run_id, pack.step_number)).is_none_or(|logged| !logged.finished)
+                || runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
         });
         Ok(())
     }
@@ -457,7 +464,7 @@ impl Store for MemoryStore {
         Ok(runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect())
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>> {
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         let mut claimed = Vec::new();
@@ -466,7 +473,7 @@ impl Store for MemoryStore {
                 Some(expiry) => expiry <= now,
                 None => row.run.updated_at <= now.before(UNTOUCHED_WITHOUT_LEASE),
             };
-            if !abandoned {
+            if !abandoned || only.is_some_and(|only| only != row.run.id) {
                 continue;
             }
             let run = row.run.clone();

@@ -360,7 +360,8 @@ pub trait Store: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>>;
 
-    /// Forgets the packs of runs that settled at least this long ago; their steps stay.
+    /// Forgets the packs of runs that settled at least this long ago; their steps stay, and so does what was told of a
+    /// step that is not in the log: without it, the end of the log would have other numbers than readers were given.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -403,12 +404,12 @@ pub trait Store: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>>;
 
-    /// Takes over every active run whose lease has run out, whose owner is known to be dead, or that has no lease and
-    /// has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
+    /// Takes over every active run (or `only` this one) whose lease has run out, whose owner is known to be dead, or
+    /// that has no lease and has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>>;
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>>;
 
     /// One run; one that waits is pending.
     ///

@@ -218,9 +218,17 @@ impl Store for SqliteStore {
         self.read(move |connection| operations::stop_requests(connection, &runs)).await
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration) -> Result<Vec<ClaimedRun>> {
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
+        let (clock, is_dead) = (Arc::clone(&self.clock), self.liveness());
+        let abandoned =
+            self.read(move |connection| operations::abandoned(connection, clock.now(), only, is_dead)).await?;
+        // Mostly there are none, and looking holds nobody up.
+        if abandoned.is_empty() {
+            return Ok(Vec::new());
+        }
         let (clock, owner, is_dead) = (Arc::clone(&self.clock), owner.to_owned(), self.liveness());
-        self.write(move |connection| operations::claim_abandoned(connection, clock.now(), &owner, lease, is_dead)).await
+        self.write(move |connection| operations::claim_abandoned(connection, clock.now(), &owner, lease, only, is_dead))
+            .await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {

@@ -1,5 +1,6 @@
 //! The statements of each operation. Each runs inside a transaction that the caller has begun.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -41,6 +42,10 @@ pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRu
         None if begin.from_queue => return Err(lease_lost()),
         _ => {}
     }
+    // The index decides; looking first spares the loser what it would have to take back.
+    if let Some(active) = active_run_id(connection, begin.chat_id)? {
+        return Err(already_active(Some(active)));
+    }
     insert_messages(connection, &now_text, begin)?;
     let lease = now.after(begin.lease).to_string();
     let status = RowStatus { status: RunStatus::Running, reason: None, lease: Some(&lease), finished_at: None };
@@ -76,9 +81,10 @@ fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowSta
         .prepare_cached(
             "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
-             finished_at, updated_at) \
+             finished_at, updated_at, stop_requested_at, stop_reason) \
              VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
-             :lease, :now, :now, :finished, :now)",
+             :lease, :now, :now, :finished, :now, (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
+             (SELECT 'stopped' FROM ai_chat_run_queue WHERE id = :id AND stop_requested_at IS NOT NULL))",
         )?
         .execute(named_params! {
             ":id": begin.run_id.to_string(),
@@ -195,8 +201,8 @@ pub(super) fn settle_waiting(
         insert_messages(connection, &now_text, &row.begin)?;
         let status =
             RowStatus { status: RunStatus::Aborted, reason: Some(reason), lease: None, finished_at: Some(&now_text) };
-        leave_queue(connection, row.begin.run_id)?;
         insert_run(connection, &now_text, &row.begin, &status).map_err(store_error)?;
+        leave_queue(connection, row.begin.run_id)?;
         settled += 1;
     }
     Ok(settled)
@@ -495,7 +501,9 @@ pub(super) fn trim_packs(connection: &Connection, now: Timestamp, settled_for: D
         .prepare_cached(
             "DELETE FROM ai_chat_run_chunks WHERE run_id IN (SELECT run.id \
              FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed JOIN ai_chat_runs AS run \
-             ON run.id = packed.run_id WHERE run.finished_at <= ?1)",
+             ON run.id = packed.run_id WHERE run.finished_at <= ?1) \
+             AND EXISTS (SELECT 1 FROM ai_chat_run_steps AS step WHERE step.run_id = ai_chat_run_chunks.run_id \
+             AND step.step_number = ai_chat_run_chunks.step_number AND step.state <> 'intent')",
         )
         .and_then(|mut statement| statement.execute([now.before(settled_for).to_string()]))
         .map(|_| ())
@@ -549,7 +557,9 @@ pub(super) fn settle_run(connection: &Connection, now: Timestamp, settle: &Settl
     let settled = update_owned(
         connection,
         &settle.fence,
-        "status = :status, reason = :reason, error = :error, step_count = MAX(step_count, :count), \
+        // Steps are counted here for good: their own writes leave the run's row alone most of the time.
+        "status = :status, reason = :reason, error = :error, step_count = MAX(step_count, :count, \
+         COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps WHERE run_id = :id AND state = 'finished'), 0)), \
          lease_expires_at = NULL, finished_at = :now, updated_at = :now",
         &[
             (":status", &settle.status.as_str()),
@@ -669,49 +679,58 @@ pub(super) fn stop_requests(connection: &Connection, runs: &[RunId]) -> Result<V
     Ok(stopped)
 }
 
+/// A run that nobody drives any more.
+pub(super) struct Abandoned {
+    run: Run,
+    epoch: i64,
+    stop_reason: Option<RunReason>,
+}
+
+/// The active runs (or `only` this one) whose owners are gone.
+pub(super) fn abandoned(
+    connection: &Connection,
+    now: Timestamp,
+    only: Option<RunId>,
+    is_dead: impl Fn(&str) -> bool,
+) -> Result<Vec<Abandoned>> {
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at, stop_reason FROM ai_chat_runs \
+             WHERE {ACTIVE} AND (?1 IS NULL OR id = ?1)"
+        ))
+        .map_err(store_error)?;
+    let mut rows = statement.query([only.map(|run_id| run_id.to_string())]).map_err(store_error)?;
+    let (now_text, mut known) = (now.to_string(), HashMap::new());
+    let mut is_dead = |owner: String| *known.entry(owner).or_insert_with_key(|owner| is_dead(owner));
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let text = |column: &str| row.get::<_, Option<String>>(column).map_err(store_error);
+        let run = rows::run(row).map_err(store_error)?;
+        // Every active row is in exactly one of these two arms.
+        let abandoned = match text("lease_expires_at")? {
+            Some(expiry) => expiry <= now_text || text("owner")?.is_some_and(&mut is_dead),
+            None => run.updated_at <= now.before(UNTOUCHED_WITHOUT_LEASE),
+        };
+        if abandoned {
+            let stop_reason = stop_reason(run.stop_requested_at.is_some(), text("stop_reason")?);
+            found.push(Abandoned { run, epoch: row.get("epoch").map_err(store_error)?, stop_reason });
+        }
+    }
+    Ok(found)
+}
+
 pub(super) fn claim_abandoned(
     connection: &Connection,
     now: Timestamp,
     owner: &str,
     lease: Duration,
+    only: Option<RunId>,
     is_dead: impl Fn(&str) -> bool,
 ) -> Result<Vec<ClaimedRun>> {
-    struct Candidate {
-        run: Run,
-        owner: Option<String>,
-        epoch: i64,
-        lease_expires_at: Option<String>,
-        stop_reason: Option<String>,
-    }
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at, stop_reason FROM ai_chat_runs WHERE {ACTIVE}"
-        ))
-        .map_err(store_error)?;
-    let candidates: Vec<Candidate> = statement
-        .query_map([], |row| {
-            Ok(Candidate {
-                run: rows::run(row)?,
-                owner: row.get("owner")?,
-                epoch: row.get("epoch")?,
-                lease_expires_at: row.get("lease_expires_at")?,
-                stop_reason: row.get("stop_reason")?,
-            })
-        })
-        .and_then(Iterator::collect)
-        .map_err(store_error)?;
     let (now_text, expires) = (now.to_string(), now.after(lease).to_string());
     let mut claimed = Vec::new();
-    for candidate in candidates {
-        // Every active row is in exactly one of these two arms.
-        let abandoned = match &candidate.lease_expires_at {
-            Some(expiry) => *expiry <= now_text || candidate.owner.as_deref().is_some_and(&is_dead),
-            None => candidate.run.updated_at <= now.before(UNTOUCHED_WITHOUT_LEASE),
-        };
-        if !abandoned {
-            continue;
-        }
-        let fence = Fence { run_id: candidate.run.id, owner: owner.to_owned(), epoch: candidate.epoch + 1 };
+    for Abandoned { run, epoch, stop_reason } in abandoned(connection, now, only, is_dead)? {
+        let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: epoch + 1 };
         connection
             .prepare_cached(
                 "UPDATE ai_chat_runs SET owner = ?2, epoch = ?3, lease_expires_at = ?4, updated_at = ?5 WHERE id = ?1",
@@ -720,8 +739,7 @@ pub(super) fn claim_abandoned(
                 update.execute(params![fence.run_id.to_string(), fence.owner, fence.epoch, expires, now_text])
             })
             .map_err(store_error)?;
-        let stop_reason = stop_reason(candidate.run.stop_requested_at.is_some(), candidate.stop_reason);
-        claimed.push(ClaimedRun { run: candidate.run, fence, stop_reason });
+        claimed.push(ClaimedRun { run, fence, stop_reason });
     }
     Ok(claimed)
 }

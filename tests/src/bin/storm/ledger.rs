@@ -18,6 +18,8 @@ type Rows = BTreeMap<(String, String), String>;
 
 #[derive(Debug, Default)]
 struct KnownRun {
+    /// Its owner knows that it is somebody else's.
+    is_lost: bool,
     turn: Option<u64>,
     steps: BTreeSet<usize>,
     changes: BTreeSet<String>,
@@ -85,6 +87,14 @@ impl Ledger {
     }
 
     /// Whether somebody was told that this run is done.
+    pub(crate) fn lost(&mut self, run: &str) {
+        self.known(run).is_lost = true;
+    }
+
+    pub(crate) fn is_lost(&self, run: &str) -> bool {
+        self.runs.get(run).is_some_and(|known| known.is_lost)
+    }
+
     pub(crate) fn is_done(&self, run: &str) -> bool {
         self.runs.get(run).is_some_and(|known| known.done.is_some())
     }

@@ -177,7 +177,9 @@ impl<'a> Slot<'a> {
             Some(said) => {
                 let lost = format!("lost {run}");
                 said.iter().filter(|line| line.text != lost).for_each(|line| self.hear(line));
-                if self.ledger.is_done(&run) || !said.iter().any(|line| line.text == lost) {
+                // On a busy machine it may have lost its lease, and said so, before it was frozen.
+                let knows = self.ledger.is_lost(&run) || said.iter().any(|line| line.text == lost);
+                if self.ledger.is_done(&run) || !knows {
                     let said: Vec<&str> = said.iter().map(|line| line.text.as_str()).collect();
                     self.broken(Rule::NoStaleWrite, format!("the woken owner of {run} did not lose it: {said:?}"));
                 }
@@ -311,7 +313,10 @@ impl<'a> Slot<'a> {
             ["step", run, number] => self.ledger.step(run, number.parse().unwrap_or(usize::MAX)),
             ["changed", run, call] => self.ledger.changed(run, call),
             ["done", run, status] => self.ledger.done(run, status),
-            ["lost", _] => return tally.lost_a_lease_awake(),
+            ["lost", run] => {
+                self.ledger.lost(run);
+                return tally.lost_a_lease_awake();
+            }
             ["opened" | "closed" | "busy", ..] => return,
             ["unpaired"] => {
                 return self.broken(Rule::PairedHistory, format!("chat {}: the model was sent one", self.ledger.chat));

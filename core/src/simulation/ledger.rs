@@ -1,0 +1,319 @@
+//! What has been promised, kept apart from the store, and whether the store keeps it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::engine::TailFrom;
+use crate::engine::journal::message_status;
+use crate::engine::tail::{LogReader, Reached};
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
+use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
+use crate::store::{ChunkPack, Fence, LogFrom, LogRange, LoggedStep, Store};
+use crate::stream::UiChunk;
+
+use super::reduce::{Told, ToldStep};
+use super::store::SimulatedStore;
+use super::{Broken, ready};
+
+/// What was promised of one run.
+pub(super) struct Facts {
+    pub(super) chat: ChatId,
+    pub(super) message: MessageId,
+    /// The only one that may write; nobody while the run waits.
+    pub(super) fence: Option<Fence>,
+    /// When the lease runs out, in milliseconds.
+    pub(super) lease_until: i64,
+    acknowledged: Vec<StepRecord>,
+    intents: BTreeMap<u32, StepRecord>,
+    packs: BTreeMap<u64, ChunkPack>,
+    /// The first stop that was noted.
+    pub(super) stop: Option<RunReason>,
+    /// Which stop was noted when the run was taken from its owner.
+    pub(super) swept: Option<Option<RunReason>>,
+    pub(super) trimmed: bool,
+    /// A pack was refused for good: the numbers of its chunks are lost, and the step is told in compact form.
+    pub(super) renumbered: bool,
+    pub(super) settled: Option<Box<Settled>>,
+}
+
+/// A run's rows as they were when it settled.
+#[derive(PartialEq)]
+pub(super) struct Settled {
+    pub(super) run: Run,
+    message: Option<Message>,
+    steps: Vec<LoggedStep>,
+}
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) runs: BTreeMap<RunId, Facts>,
+    pub(super) keys: HashMap<usize, RunId>,
+}
+
+fn broken(invariant: &'static str, detail: impl Into<String>) -> Broken {
+    Broken { invariant, detail: detail.into() }
+}
+
+fn message_of(store: &SimulatedStore, facts: &Facts) -> Option<Message> {
+    let rows = ready(store.messages(facts.chat, usize::MAX)).unwrap_or_default();
+    rows.into_iter().find(|row| row.id == facts.message)
+}
+
+impl Facts {
+    pub(super) fn new(chat: ChatId, message: MessageId) -> Self {
+        Self {
+            chat,
+            message,
+            fence: None,
+            lease_until: 0,
+            acknowledged: Vec::new(),
+            intents: BTreeMap::new(),
+            packs: BTreeMap::new(),
+            stop: None,
+            swept: None,
+            trimmed: false,
+            renumbered: false,
+            settled: None,
+        }
+    }
+
+    pub(super) fn step_acknowledged(&mut self, step: StepRecord) {
+        if self.acknowledged.iter().all(|known| known.number != step.number) {
+            self.acknowledged.push(step);
+        }
+    }
+
+    pub(super) fn intent_acknowledged(&mut self, step: StepRecord) {
+        self.intents.insert(step.number, step);
+    }
+
+    pub(super) fn pack_acknowledged(&mut self, pack: ChunkPack) {
+        self.packs.insert(pack.first_sequence, pack);
+    }
+
+    fn rows(&self, store: &SimulatedStore, run_id: RunId) -> Result<Settled, Broken> {
+        let run = ready(store.run(run_id)).ok().flatten();
+        let run = run.ok_or_else(|| broken("no acknowledged run is lost", run_id.to_string()))?;
+        let steps = ready(store.steps(run_id)).unwrap_or_default();
+        Ok(Settled { run, message: message_of(store, self), steps })
+    }
+
+    /// Compares the run's rows with what was promised of them.
+    fn check(&mut self, store: &SimulatedStore, run_id: RunId) -> Result<(), Broken> {
+        let rows = self.rows(store, run_id)?;
+        for promised in &self.acknowledged {
+            let stored = rows.steps.iter().find(|stored| stored.step.number == promised.number);
+            if stored.is_none_or(|stored| !stored.finished || stored.step != *promised) {
+                let detail = format!("step {} of {run_id}", promised.number);
+                return Err(broken("no acknowledged step is lost or changed", detail));
+            }
+        }
+        if let Some(settled) = &self.settled {
+            return match **settled == rows {
+                true => Ok(()),
+                false => Err(broken("a run is settled once", format!("the rows of {run_id} changed after its end"))),
+            };
+        }
+        if !rows.run.status.is_active() {
+            self.check_end(run_id, &rows)?;
+            self.settled = Some(Box::new(rows));
+        }
+        Ok(())
+    }
+
+    /// The rows of a run that has just settled.
+    fn check_end(&self, run_id: RunId, rows: &Settled) -> Result<(), Broken> {
+        let run = &rows.run;
+        let wrong = |detail: String| broken("run and message agree", format!("{run_id}: {detail}"));
+        let message = rows.message.as_ref().ok_or_else(|| wrong("there is no message".to_owned()))?;
+        if message.status != Some(message_status(run.status)) {
+            return Err(wrong(format!("the run {:?}, the message {:?}", run.status, message.status)));
+        }
+        let steps: Vec<&StepRecord> = rows.steps.iter().map(|logged| &logged.step).collect();
+        let in_log: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().cloned()).collect();
+        if message.parts() != in_log {
+            return Err(wrong("the message's parts are not those of the steps".to_owned()));
+        }
+        if message.content != steps.iter().map(|step| step.text()).collect::<String>() {
+            return Err(wrong("the message's text is not that of the steps".to_owned()));
+        }
+        if run.step_count as usize != steps.len() {
+            return Err(wrong(format!("{} steps are counted, {} stored", run.step_count, steps.len())));
+        }
+        let unfinished = rows.steps.iter().zip(0_u32..).find(|(row, place)| !row.finished || row.step.number != *place);
+        if let Some((row, _)) = unfinished {
+            return Err(wrong(format!("step {} is unfinished or out of order", row.step.number)));
+        }
+        for step in &steps {
+            outcomes_are_in(step)?;
+        }
+        // A stop holds even if the owner died before it heard of it.
+        if let Some(Some(stop)) = self.swept
+            && run.reason != Some(stop)
+        {
+            return Err(broken("a noted stop holds", format!("{run_id} was to be {stop:?} and is {:?}", run.reason)));
+        }
+        self.check_streamed(&steps)
+    }
+
+    /// What had been put on disk of a step in progress is in the step.
+    fn check_streamed(&self, steps: &[&StepRecord]) -> Result<(), Broken> {
+        let lost = |detail: String| broken("what was put on disk while it streamed is in the settled row", detail);
+        let mut streamed: BTreeMap<u32, ToldStep> = BTreeMap::new();
+        for pack in self.packs.values() {
+            let told = streamed.entry(pack.step_number).or_default();
+            for chunk in pack.chunks.iter().filter_map(|chunk| UiChunk::parse_of_step(chunk)) {
+                told.apply(chunk).map_err(lost)?;
+            }
+        }
+        for (number, told) in streamed.iter().filter(|(_, told)| !told.is_empty()) {
+            let step = steps.get(*number as usize).ok_or_else(|| lost(format!("there is no step {number}")))?;
+            told.is_in(step, false).map_err(lost)?;
+        }
+        for (number, intent) in &self.intents {
+            let step = steps.get(*number as usize);
+            let step = step.ok_or_else(|| lost(format!("there is no step {number}, whose calls were announced")))?;
+            let ids = |step: &StepRecord| step.tools().map(|tool| tool.call_id.clone()).collect::<Vec<_>>();
+            if ids(intent) != ids(step) {
+                return Err(lost(format!("the calls of step {number}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn outcomes_are_in(step: &StepRecord) -> Result<(), Broken> {
+    match step.tools().find(|tool| tool.state == ToolState::InputAvailable) {
+        Some(tool) => {
+            let detail = format!("{} of step {} has no outcome", tool.call_id, step.number);
+            Err(broken("every stored history can be sent", detail))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Each call is followed by exactly one outcome, and no id stands for two calls.
+pub(super) fn can_be_sent(messages: &[ModelMessage]) -> Result<(), Broken> {
+    let wrong = |detail: &str| Err(broken("every stored history can be sent", detail));
+    let mut known = HashSet::new();
+    let mut asked: Vec<&str> = Vec::new();
+    for message in messages {
+        match message {
+            ModelMessage::Tool(results) => {
+                let answered: Vec<&str> = results.iter().map(|result| result.call_id.as_str()).collect();
+                if asked.is_empty() || asked != answered {
+                    return wrong("the outcomes are not those of the calls before them");
+                }
+                asked.clear();
+            }
+            _ if !asked.is_empty() => return wrong("a call has no outcome"),
+            ModelMessage::User(_) => {}
+            ModelMessage::Assistant(parts) => {
+                for part in parts {
+                    if let AssistantPart::ToolCall { call_id, .. } = part {
+                        if !known.insert(call_id.as_str()) {
+                            return wrong("a call id stands for two calls");
+                        }
+                        asked.push(call_id);
+                    }
+                }
+            }
+        }
+    }
+    if asked.is_empty() { Ok(()) } else { wrong("the last call has no outcome") }
+}
+
+impl Ledger {
+    /// Whether the run's rows are as promised; settles it in the books when it has.
+    pub(super) fn check(&mut self, store: &SimulatedStore, run_id: RunId) -> Result<(), Broken> {
+        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
+        let settled = facts.settled.is_some();
+        facts.check(store, run_id)?;
+        if !settled && facts.settled.is_some() {
+            let chat = facts.chat;
+            self.check_history(store, chat)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_all(&mut self, store: &SimulatedStore) -> Result<(), Broken> {
+        let runs: Vec<RunId> = self.runs.keys().copied().collect();
+        runs.into_iter().try_for_each(|run_id| self.check(store, run_id))
+    }
+
+    /// The chat's rows, also those of a run in progress, and the log of that.
+    fn check_history(&self, store: &SimulatedStore, chat: ChatId) -> Result<(), Broken> {
+        let rows = ready(store.messages(chat, usize::MAX)).unwrap_or_default();
+        can_be_sent(&messages_from_rows(&rows))?;
+        for row in rows.iter().filter(|row| row.role == MessageRole::Assistant) {
+            let run = self.runs.iter().find(|(_, facts)| facts.message == row.id);
+            let Some((run_id, _)) = run else { continue };
+            let steps: Vec<StepRecord> =
+                ready(store.steps(*run_id)).unwrap_or_default().into_iter().map(|logged| logged.step).collect();
+            let mut sent = Vec::new();
+            append_steps(&mut sent, &steps);
+            can_be_sent(&sent)?;
+        }
+        Ok(())
+    }
+
+    /// The gate, as the runs stand in the store.
+    pub(super) fn check_gate(&self, store: &SimulatedStore, chat: ChatId) -> Result<(), Broken> {
+        let runs = ready(store.runs_of_chat(chat, usize::MAX)).unwrap_or_default();
+        let active: Vec<RunId> = runs.iter().filter(|run| run.status == RunStatus::Running).map(|run| run.id).collect();
+        match active.as_slice() {
+            [] | [_] => Ok(()),
+            _ => Err(broken("never two active runs in a chat", format!("{active:?}"))),
+        }
+    }
+
+    /// Everything that an unauthorized write could have changed.
+    pub(super) fn rows(&self, store: &SimulatedStore, run_id: RunId) -> Option<(Settled, Vec<crate::store::LogRow>)> {
+        let rows = self.runs.get(&run_id)?.rows(store, run_id).ok()?;
+        let from = LogFrom::Place { step: 0, sequence: 0 };
+        let range = LogRange { from, packs_of_finished: true, limit: usize::MAX };
+        Some((rows, ready(store.read_log(run_id, range)).ok()??.rows))
+    }
+}
+
+/// The whole log in one go, and whether it was told from another place than was asked for.
+pub(super) fn whole_log(
+    store: &SimulatedStore,
+    run_id: RunId,
+    from: TailFrom,
+) -> Result<(Vec<Arc<str>>, bool), Broken> {
+    let mut reader = LogReader::new(from);
+    let (mut chunks, mut resynchronized) = (Vec::new(), false);
+    // A log that leads nowhere must end the schedule, not the simulator.
+    for _ in 0..1000 {
+        let Some(page) = ready(store.read_log(run_id, reader.wants())).ok().flatten() else { break };
+        let mut items = Vec::new();
+        let reached = reader.feed(page, &mut items);
+        for item in items {
+            if item.resync {
+                chunks.clear();
+                resynchronized = true;
+            }
+            chunks.push(item.chunk);
+        }
+        match reached {
+            Reached::More => {}
+            Reached::End(_) => return Ok((chunks, resynchronized)),
+            Reached::Nothing | Reached::Present => break,
+        }
+    }
+    Err(broken("a log that is over can be read to its end", run_id.to_string()))
+}
+
+/// What readers were told is what is stored.
+pub(super) fn tells_the_steps<'a>(
+    store: &SimulatedStore,
+    run_id: RunId,
+    chunks: impl Iterator<Item = &'a Arc<str>>,
+) -> Result<(), Broken> {
+    let steps: Vec<StepRecord> =
+        ready(store.steps(run_id)).unwrap_or_default().into_iter().map(|logged| logged.step).collect();
+    let wrong = |detail: String| broken("what readers receive are the stored steps and one end", detail);
+    Told::of(chunks).and_then(|told| told.is_whole(&steps)).map_err(wrong)
+}

@@ -1,0 +1,133 @@
+//! Signs of life, the passing of time, and writes that arrive late.
+
+use std::time::Duration;
+
+use crate::id::RunId;
+use crate::machine::{Event, StopCause};
+use crate::store::Store;
+
+use super::process::{LateWrite, Life};
+use super::world::{LEASE, World};
+use super::{Broken, ready};
+
+impl World<'_> {
+    pub(super) fn renew_event(&mut self) -> Result<(), Broken> {
+        match self.process(Life::Alive, false) {
+            Some(process) => self.renew(process),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn registered(&self, process: usize) -> Vec<RunId> {
+        let drives = self.drives.iter().filter(|drive| drive.process == process).map(|drive| drive.ids.run);
+        let waiters = self.waiters.iter().filter(|waiter| waiter.process == process);
+        drives.chain(waiters.map(|waiter| waiter.begin.run_id)).collect()
+    }
+
+    pub(super) fn renew(&mut self, process: usize) -> Result<(), Broken> {
+        let runs = self.registered(process);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let (owner, now) = (self.processes[process].owner.clone(), self.now());
+        if !self.random.chance(self.plan.rates.unreachable) {
+            let renewal = ready(self.store.renew_leases(&owner, &runs, LEASE)).unwrap_or_default();
+            self.say(|| format!("p{process} renews {runs:?}: {renewal:?}"));
+            for run_id in &runs {
+                if renewal.lost.contains(run_id) {
+                    continue;
+                }
+                if let Some(facts) = self.ledger.runs.get_mut(run_id) {
+                    facts.lease_until = now + LEASE.as_millis() as i64;
+                }
+            }
+            if !self.random.chance(self.plan.rates.answer_lost) {
+                for run_id in &runs {
+                    match renewal.lost.contains(run_id) {
+                        true => self.tell_run(process, *run_id, Event::LeaseLost),
+                        false => self.renewed(process, *run_id, now),
+                    }
+                }
+                for (run_id, reason) in renewal.stop_requested {
+                    self.tell_run(process, run_id, Event::StopRequested(StopCause::noted(reason)));
+                }
+            }
+        }
+        let limit = now - LEASE.as_millis() as i64;
+        for run_id in runs {
+            let renewed_at = self.renewed_at(process, run_id);
+            if renewed_at.is_some_and(|at| at <= limit) {
+                self.tell_run(process, run_id, Event::LeaseLost);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn renewed_at(&self, process: usize, run_id: RunId) -> Option<i64> {
+        let drive = self.drives.iter().find(|drive| drive.process == process && drive.ids.run == run_id);
+        let waiter = || self.waiters.iter().find(|waiter| waiter.begin.run_id == run_id);
+        drive.map(|drive| drive.renewed_at).or_else(|| waiter().map(|waiter| waiter.renewed_at))
+    }
+
+    pub(super) fn renewed(&mut self, process: usize, run_id: RunId, at: i64) {
+        for drive in self.drives.iter_mut().filter(|drive| drive.process == process && drive.ids.run == run_id) {
+            drive.renewed_at = at;
+        }
+        for waiter in self.waiters.iter_mut().filter(|waiter| waiter.begin.run_id == run_id) {
+            waiter.renewed_at = at;
+        }
+    }
+
+    pub(super) fn tell_run(&mut self, process: usize, run_id: RunId, event: Event) {
+        for drive in self.drives.iter_mut().filter(|drive| drive.process == process && drive.ids.run == run_id) {
+            drive.control.push_back(event.clone());
+        }
+        for waiter in self.waiters.iter_mut().filter(|waiter| waiter.begin.run_id == run_id) {
+            waiter.control.push_back(event.clone());
+        }
+    }
+
+    pub(super) fn hear_event(&mut self) {
+        let Some(process) = self.process(Life::Alive, false) else { return };
+        let runs = self.registered(process);
+        for (run_id, reason) in ready(self.store.stop_requests(&runs)).unwrap_or_default() {
+            self.tell_run(process, run_id, Event::StopRequested(StopCause::noted(reason)));
+        }
+    }
+
+    pub(super) fn time_event(&mut self) -> Result<(), Broken> {
+        let lease = LEASE.as_millis() as i64;
+        let by = self.random.pick(&[50, 1000, lease / 3, lease / 3, lease, 2 * lease]);
+        // Whoever lives has renewed its leases meanwhile, as a rule.
+        if by >= lease / 3 && self.random.chance(700) {
+            for process in 0..self.processes.len() {
+                if self.is_alive(process) {
+                    self.renew(process)?;
+                }
+            }
+        }
+        self.say(|| format!("{by} ms pass"));
+        self.advance(by);
+        Ok(())
+    }
+
+    pub(super) fn trim_event(&mut self) {
+        let settled_for = self.random.pick(&[0, 0, 1000]);
+        let _ = ready(self.store.trim_packs(Duration::from_millis(settled_for)));
+        let before = self.now() - settled_for as i64;
+        self.say(|| "packs of settled runs are trimmed".to_owned());
+        for facts in self.ledger.runs.values_mut() {
+            let finished_at = facts.settled.as_ref().and_then(|settled| settled.run.finished_at);
+            facts.trimmed |= finished_at.is_some_and(|at| at.as_millis() <= before);
+        }
+    }
+
+    pub(super) fn late_event(&mut self) -> Result<(), Broken> {
+        let place = self.random.below(self.late.len());
+        let LateWrite { fence, write } = self.late.swap_remove(place);
+        self.say(|| "a write arrives that nobody waits for:".to_owned());
+        self.coverage.late_writes += 1;
+        let _ = self.perform(&fence, &write)?;
+        Ok(())
+    }
+}

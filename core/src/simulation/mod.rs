@@ -1,0 +1,199 @@
+//! A simulator: random schedules over the run machine, the journal, the sweep, the log's readers and a store, with faults
+//! at every effect. A seed decides everything, so a schedule that breaks an invariant can be replayed.
+//!
+//! Processes live, freeze and die; writes are refused, delayed, lost on their way or on their way back, and executed
+//! twice; leases run out under owners that go on writing; clients read the log in pieces while all of that happens. What
+//! was promised is kept in books beside the store and compared with it after every event.
+//!
+//! Named mutations break a rule on purpose, in the simulation and not in the engine, to show that the invariants see it.
+
+mod begin;
+mod drive;
+mod ending;
+mod ledger;
+mod life;
+mod outside;
+mod process;
+mod random;
+mod readers;
+mod reading;
+mod reduce;
+mod schedule;
+mod store;
+mod sweeping;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+
+use futures_util::FutureExt;
+
+use world::World;
+
+/// The answer of a store that answers at once.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("the store in memory never waits")
+}
+
+/// An invariant that does not hold.
+#[derive(Debug)]
+struct Broken {
+    invariant: &'static str,
+    detail: String,
+}
+
+impl Broken {
+    fn new(invariant: &'static str, detail: String) -> Self {
+        Self { invariant, detail }
+    }
+}
+
+/// A schedule that broke an invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The schedule.
+    pub seed: u64,
+    /// What does not hold.
+    pub invariant: &'static str,
+    /// Where.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}: {}: {}", self.seed, self.invariant, self.detail)
+    }
+}
+
+macro_rules! mutations {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A rule that is broken on purpose.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutation { $($(#[$doc])* $name,)* }
+
+        impl Mutation {
+            /// All of them.
+            pub const ALL: &[Mutation] = &[$(Mutation::$name,)*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Mutation::$name => $text,)* }
+            }
+        }
+    };
+}
+
+mutations! {
+    /// Writes of owners that have lost the run are let through.
+    FenceIgnored = "fence-ignored",
+    /// Readers are told of the end before it is written.
+    SettleBeforePersist = "settle-before-persist",
+    /// Tools that change something run before their calls are written.
+    ToolBeforeIntent = "step-before-intent",
+    /// A step's write is skipped.
+    StepUnwritten = "skip-step",
+    /// Some packs are not written.
+    LosePack = "lose-pack",
+    /// The sweep does not look at packs.
+    SweepForgetsPacks = "sweep-forgets-packs",
+    /// A settled run can be settled again.
+    DoubleSettle = "double-settle",
+    /// That a run is somebody else's is taken for a confirmation.
+    RefusalIgnored = "refusal-ignored",
+    /// Stops are acknowledged and not noted.
+    StopForgotten = "stop-forgotten",
+}
+
+impl FromStr for Mutation {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().copied().find(|mutation| mutation.name() == name);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|mutation| mutation.name()).collect();
+            format!("there is no mutation {name}; there are {}", names.join(", "))
+        })
+    }
+}
+
+macro_rules! coverage {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// How often schedules reached what they are there for.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct Coverage { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Coverage {
+            /// Adds another's counts.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+
+            /// The counts by name.
+            pub fn counts(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+coverage! {
+    /// Events before schedules were brought to their end.
+    events,
+    /// Turns that were driven.
+    runs,
+    /// Runs that had to wait for their chat.
+    queued,
+    /// Begins with a key that was used before.
+    repeated,
+    /// Turns that settled themselves.
+    ends,
+    /// Runs that a sweep settled.
+    swept,
+    /// Sweeps.
+    sweeps,
+    /// Processes that died.
+    crashes,
+    /// Stops that were noted.
+    stops,
+    /// Timers that ran out.
+    timers,
+    /// Writes that were refused for good.
+    refused,
+    /// Writes that were executed and whose answer was lost.
+    lost_answers,
+    /// Writes that arrived after their process had gone or gone on.
+    late_writes,
+    /// Writes under the epoch of an owner that had lost the run.
+    old_writes,
+    /// Clients that read a log to its end.
+    clients,
+    /// Connections of clients that broke.
+    reconnects,
+    /// Clients that had to begin anew, because what they had been reading was trimmed.
+    resyncs,
+}
+
+/// Runs the schedule of this seed.
+///
+/// # Errors
+/// The first invariant that it breaks.
+pub fn run(seed: u64, mutation: Option<Mutation>) -> Result<Coverage, Violation> {
+    finish(seed, World::new(seed, mutation, None))
+}
+
+/// Runs the schedule of this seed and says everything that happens in it.
+///
+/// # Errors
+/// The first invariant that it breaks.
+pub fn replay(seed: u64, mutation: Option<Mutation>, mut say: impl FnMut(String)) -> Result<Coverage, Violation> {
+    finish(seed, World::new(seed, mutation, Some(&mut say)))
+}
+
+fn finish(seed: u64, mut world: World<'_>) -> Result<Coverage, Violation> {
+    match world.run() {
+        Ok(()) => Ok(world.coverage),
+        Err(Broken { invariant, detail }) => Err(Violation { seed, invariant, detail }),
+    }
+}

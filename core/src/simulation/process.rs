@@ -1,0 +1,159 @@
+//! The simulated processes: what one holds in memory and loses when it dies.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::journal::Journal;
+use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, ToolCatalog, TurnIds};
+use crate::model::{Json, StepRecord};
+use crate::project::ModelMessage;
+use crate::store::{BeginRun, ChunkPack, ClaimedRun, Fence, RecordStep, SettleRun};
+
+use crate::id::RunId;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Alive,
+    /// Nothing happens in it until it wakes.
+    Frozen,
+    Dead,
+}
+
+pub(super) struct Process {
+    pub(super) owner: String,
+    pub(super) life: Life,
+    pub(super) closing: bool,
+    /// Runs that it has taken over and not settled yet.
+    pub(super) claims: VecDeque<ClaimedRun>,
+}
+
+/// A write of a run's owner.
+#[derive(Clone)]
+pub(super) enum Write {
+    Pack(ChunkPack),
+    Intent(StepRecord),
+    Step(RecordStep),
+    Settle(SettleRun),
+}
+
+impl Write {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Write::Pack(_) => "pack",
+            Write::Intent(_) => "intent",
+            Write::Step(_) => "step",
+            Write::Settle(_) => "settlement",
+        }
+    }
+}
+
+/// A write that is under way and has nobody who waits for its answer.
+pub(super) struct LateWrite {
+    pub(super) fence: Fence,
+    pub(super) write: Write,
+}
+
+/// A provider's answer that is arriving.
+pub(super) struct Answer {
+    pub(super) parts_left: usize,
+    pub(super) called: bool,
+    /// The provider has said why it is done.
+    pub(super) finished: bool,
+}
+
+/// One turn in one process: the machine, its journal, and what the engine's driver keeps beside them.
+pub(super) struct Drive {
+    pub(super) process: usize,
+    pub(super) ids: TurnIds,
+    pub(super) machine: RunMachine,
+    pub(super) journal: Journal,
+    pub(super) history: Vec<ModelMessage>,
+    pub(super) detached: bool,
+    pub(super) control: VecDeque<Event>,
+    pub(super) answer: Option<Answer>,
+    pub(super) running: Vec<ToolCall>,
+    pub(super) timers: Vec<Timer>,
+    /// The pack that is on its way, before the write that waits for it.
+    pub(super) pack: Option<ChunkPack>,
+    pub(super) write: Option<Write>,
+    pub(super) settlement: Option<Settlement>,
+    /// What this process's own readers were given.
+    pub(super) told: Vec<Arc<str>>,
+    pub(super) renewed_at: i64,
+    pub(super) over: bool,
+}
+
+impl Drive {
+    pub(super) fn new(
+        process: usize,
+        ids: TurnIds,
+        fence: Fence,
+        history: Vec<ModelMessage>,
+        max_steps: u32,
+        now: i64,
+    ) -> Self {
+        let limits = Limits::new(max_steps, Duration::from_secs(60));
+        Self {
+            process,
+            ids,
+            machine: RunMachine::new(ids, limits, Arc::new(Tools)),
+            journal: Journal::new(fence, None),
+            history,
+            detached: true,
+            control: VecDeque::from([Event::Begun]),
+            answer: None,
+            running: Vec::new(),
+            timers: Vec::new(),
+            pack: None,
+            write: None,
+            settlement: None,
+            told: Vec::new(),
+            renewed_at: now,
+            over: false,
+        }
+    }
+
+    /// One write at a time, as in the engine.
+    pub(super) fn may_pack(&self) -> bool {
+        self.pack.is_none() && self.write.is_none()
+    }
+}
+
+/// A run that waits in the queue, in the process that will drive it.
+pub(super) struct Waiter {
+    pub(super) process: usize,
+    pub(super) begin: BeginRun,
+    pub(super) control: VecDeque<Event>,
+    pub(super) renewed_at: i64,
+}
+
+/// A begin that waits until the run whose place it takes has settled.
+pub(super) struct Superseding {
+    pub(super) process: usize,
+    pub(super) target: RunId,
+    pub(super) begin: BeginRun,
+    pub(super) key: Option<usize>,
+}
+
+/// The tools of every turn: `read` only reads, `write` and `edit` change something.
+pub(super) struct Tools;
+
+pub(super) const TOOLS: [&str; 4] = ["read", "read", "write", "edit"];
+
+impl ToolCatalog for Tools {
+    fn check(&self, name: &str, arguments: &str) -> Result<Json, String> {
+        if !TOOLS.contains(&name) {
+            return Err(format!("There is no tool {name}."));
+        }
+        Json::parse(arguments).map_err(|_| "The arguments are not JSON.".to_owned())
+    }
+
+    fn is_read_only(&self, name: &str) -> bool {
+        name == "read"
+    }
+
+    fn timeout(&self, _: &str) -> Duration {
+        Duration::from_secs(1)
+    }
+}

@@ -1,0 +1,111 @@
+//! What one schedule is like: drawn from the seed before anything happens, so that some schedules know only one kind of
+//! trouble and reach deep into it, and others know all of it.
+
+use super::random::Random;
+
+/// How often things happen, per thousand chances.
+pub(super) struct Rates {
+    pub(super) unreachable: u32,
+    pub(super) answer_lost: u32,
+    pub(super) refused: u32,
+    pub(super) twice: u32,
+    pub(super) crash_before: u32,
+    pub(super) crash_after: u32,
+    pub(super) late: u32,
+    pub(super) provider_fails: u32,
+    pub(super) no_finish_reason: u32,
+    pub(super) tool_fails: u32,
+    pub(super) bad_call: u32,
+    pub(super) told_at_once: u32,
+    pub(super) known_dead: u32,
+}
+
+/// How likely each kind of event is against the others.
+pub(super) struct Weights {
+    pub(super) begin: u32,
+    pub(super) drive: u32,
+    pub(super) pack: u32,
+    pub(super) timer: u32,
+    pub(super) queue: u32,
+    pub(super) stop: u32,
+    pub(super) disconnect: u32,
+    pub(super) shutdown: u32,
+    pub(super) crash: u32,
+    pub(super) freeze: u32,
+    pub(super) wake: u32,
+    pub(super) renew: u32,
+    pub(super) hear: u32,
+    pub(super) sweep: u32,
+    pub(super) late_write: u32,
+    pub(super) advance: u32,
+    pub(super) trim: u32,
+    pub(super) read: u32,
+}
+
+pub(super) struct Plan {
+    pub(super) chats: usize,
+    pub(super) processes: usize,
+    pub(super) turns: usize,
+    pub(super) max_steps: u32,
+    /// How many events there are before everything is brought to its end.
+    pub(super) events: usize,
+    pub(super) readers: usize,
+    /// Parts of an answer at most.
+    pub(super) parts: usize,
+    pub(super) calls: u32,
+    pub(super) rates: Rates,
+    pub(super) weights: Weights,
+}
+
+impl Plan {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        let mut rate = |choices: [u32; 6]| random.pick(&choices);
+        let rates = Rates {
+            unreachable: rate([0, 0, 0, 50, 150, 400]),
+            answer_lost: rate([0, 0, 0, 50, 150, 400]),
+            refused: rate([0, 0, 0, 0, 30, 150]),
+            twice: rate([0, 0, 0, 50, 150, 400]),
+            crash_before: rate([0, 0, 0, 0, 30, 120]),
+            crash_after: rate([0, 0, 0, 0, 30, 120]),
+            late: rate([0, 0, 200, 300, 500, 900]),
+            provider_fails: rate([0, 0, 0, 60, 150, 400]),
+            no_finish_reason: rate([0, 0, 0, 30, 60, 200]),
+            tool_fails: rate([0, 0, 100, 200, 300, 500]),
+            bad_call: rate([0, 0, 50, 100, 200, 400]),
+            told_at_once: rate([0, 300, 500, 500, 800, 1000]),
+            known_dead: rate([0, 0, 300, 500, 800, 1000]),
+        };
+        let weights = Weights {
+            begin: rate([20, 40, 60, 80, 100, 200]),
+            drive: 1000,
+            pack: rate([0, 50, 100, 200, 400, 1000]),
+            timer: rate([0, 0, 2, 5, 20, 60]),
+            queue: rate([20, 50, 50, 100, 100, 200]),
+            stop: rate([0, 0, 0, 5, 15, 40]),
+            disconnect: rate([0, 0, 0, 0, 10, 30]),
+            shutdown: rate([0, 0, 0, 0, 3, 10]),
+            crash: rate([0, 0, 0, 5, 10, 30]),
+            freeze: rate([0, 0, 0, 5, 10, 30]),
+            wake: rate([5, 10, 20, 20, 40, 100]),
+            renew: rate([0, 10, 20, 40, 60, 100]),
+            hear: rate([0, 10, 20, 40, 60, 100]),
+            sweep: rate([5, 10, 20, 30, 60, 100]),
+            late_write: rate([5, 10, 20, 40, 80, 200]),
+            advance: rate([0, 5, 10, 20, 30, 60]),
+            trim: rate([0, 0, 0, 5, 10, 30]),
+            read: rate([50, 100, 200, 300, 500, 900]),
+        };
+        Self {
+            chats: random.pick(&[1, 1, 1, 2, 2, 3]),
+            processes: random.pick(&[1, 2, 2, 2, 3]),
+            turns: random.pick(&[1, 1, 2, 2, 3, 4]),
+            max_steps: random.pick(&[1, 2, 2, 3, 3, 4]),
+            events: random.pick(&[40, 80, 120, 160, 240]),
+            readers: random.pick(&[0, 1, 2, 3, 4]),
+            parts: random.pick(&[1, 3, 5, 8]),
+            calls: random.pick(&[0, 200, 400, 600, 800]),
+            rates,
+            weights,
+        }
+    }
+}

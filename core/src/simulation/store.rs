@@ -1,0 +1,265 @@
+//! The store as the simulated processes see it: the one in memory, with faults where the schedule wants them and rules
+//! that are broken on purpose.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::model::{Chat, Message, Run, RunReason, StepRecord};
+use crate::project::AssistantFlush;
+use crate::store::{
+    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore, MessageFields,
+    MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
+};
+
+use super::Mutation;
+
+/// What is to go wrong with the next write that a process makes by itself, without being asked step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It never arrives.
+    Unreachable,
+    /// It is executed; its answer is lost.
+    AnswerLost,
+    /// It is under way and executed some time later; the process gets no answer.
+    Late,
+}
+
+pub(super) struct SimulatedStore {
+    inner: MemoryStore,
+    mutation: Option<Mutation>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    fault: Option<Fault>,
+    late: Option<SettleRun>,
+    /// For broken rules: who owns each run, and rows that were settled again.
+    fences: HashMap<RunId, Fence>,
+    settled_again: HashMap<RunId, Run>,
+}
+
+fn unreachable() -> Error {
+    Error::new(ErrorCode::StoreUnavailable, "the simulated store is out of reach")
+}
+
+impl SimulatedStore {
+    pub(super) fn new(clock: Arc<dyn Clock>, mutation: Option<Mutation>) -> Self {
+        Self { inner: MemoryStore::new(clock), mutation, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next begin or settlement meets this.
+    pub(super) fn arm(&self, fault: Option<Fault>) {
+        self.state().fault = fault;
+    }
+
+    /// The settlement that is still under way.
+    pub(super) fn take_late(&self) -> Option<SettleRun> {
+        self.state().late.take()
+    }
+
+    fn take_fault(&self) -> Option<Fault> {
+        self.state().fault.take()
+    }
+
+    fn breaks(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    fn own(&self, fence: &Fence) {
+        if self.breaks(Mutation::FenceIgnored) {
+            self.state().fences.insert(fence.run_id, fence.clone());
+        }
+    }
+
+    fn fence(&self, fence: &Fence) -> Fence {
+        match self.mutation {
+            Some(Mutation::FenceIgnored) => self.state().fences.get(&fence.run_id).unwrap_or(fence).clone(),
+            _ => fence.clone(),
+        }
+    }
+
+    /// The run as it was settled again, in spite of the rule.
+    fn shown(&self, run: Run) -> Run {
+        match self.mutation {
+            Some(Mutation::DoubleSettle) => self.state().settled_again.get(&run.id).cloned().unwrap_or(run),
+            _ => run,
+        }
+    }
+}
+
+fn after<T>(fault: Option<Fault>, answer: Result<T>) -> Result<T> {
+    if fault == Some(Fault::AnswerLost) { Err(unreachable()) } else { answer }
+}
+
+#[async_trait]
+impl Store for SimulatedStore {
+    async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        let began = self.inner.begin_run(begin).await;
+        if let Ok(Began::Started(fence)) = &began {
+            self.own(fence);
+        }
+        after(fault, began)
+    }
+
+    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        after(fault, self.inner.enqueue_run(begin).await)
+    }
+
+    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        after(fault, self.inner.settle_waiting(waiting, reason, assistant).await)
+    }
+
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        if self.breaks(Mutation::LosePack) && pack.first_sequence.is_multiple_of(3) {
+            return Ok(());
+        }
+        self.inner.append_pack(&self.fence(fence), pack).await
+    }
+
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+        let sweeping = range.from == LogFrom::Sequence(u64::MAX);
+        let page = self.inner.read_log(run_id, range).await?;
+        Ok(page.map(|mut page| {
+            if sweeping && self.breaks(Mutation::SweepForgetsPacks) {
+                page.rows.clear();
+            }
+            LogPage { run: self.shown(page.run), ..page }
+        }))
+    }
+
+    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+        self.inner.trim_packs(settled_for).await
+    }
+
+    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
+        self.inner.record_intent(&self.fence(fence), step).await
+    }
+
+    async fn record_step(&self, record: RecordStep) -> Result<()> {
+        let fence = self.fence(&record.fence);
+        self.inner.record_step(RecordStep { fence, ..record }).await
+    }
+
+    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
+        let fault = self.take_fault();
+        match fault {
+            Some(Fault::Unreachable) => return Err(unreachable()),
+            Some(Fault::Late) => {
+                self.state().late = Some(settle);
+                return Err(unreachable());
+            }
+            _ => {}
+        }
+        let again = self.breaks(Mutation::DoubleSettle).then(|| settle.clone());
+        let fence = self.fence(&settle.fence);
+        let answer = self.inner.settle_run(SettleRun { fence, ..settle }).await;
+        if let (Some(settle), Err(_)) = (again, &answer)
+            && let Some(run) = self.inner.run(settle.fence.run_id).await?.filter(|run| !run.status.is_active())
+        {
+            let (status, reason, error) = (settle.status, settle.reason, settle.error);
+            self.state().settled_again.insert(run.id, Run { status, reason, error, ..run });
+            return Ok(());
+        }
+        after(fault, answer)
+    }
+
+    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
+        if self.breaks(Mutation::StopForgotten) {
+            return Ok(true);
+        }
+        self.inner.request_stop(run_id, reason).await
+    }
+
+    async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
+        self.inner.renew_leases(owner, runs, lease).await
+    }
+
+    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
+        self.inner.stop_requests(runs).await
+    }
+
+    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
+        let claimed = self.inner.claim_abandoned(owner, lease, only).await?;
+        claimed.iter().for_each(|claimed| self.own(&claimed.fence));
+        Ok(claimed)
+    }
+
+    async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
+        Ok(self.inner.run(run_id).await?.map(|run| self.shown(run)))
+    }
+
+    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
+        self.inner.run_of_key(workspace_id, user_id, key).await
+    }
+
+    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+        self.inner.runs_of_chat(chat_id, limit).await
+    }
+
+    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        self.inner.active_run(chat_id).await
+    }
+
+    async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        self.inner.latest_run(chat_id).await
+    }
+
+    async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
+        self.inner.run_of_message(message_id).await
+    }
+
+    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
+        self.inner.steps(run_id).await
+    }
+
+    async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
+        self.inner.chat(chat_id).await
+    }
+
+    async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
+        self.inner.messages(chat_id, limit).await
+    }
+
+    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
+        self.inner.message_span(chat_id, limit).await
+    }
+
+    async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()> {
+        self.inner.visit_messages(span, fields, visitor).await
+    }
+
+    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
+        self.inner.import_chat(chat, messages).await
+    }
+
+    async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
+        self.inner.role(workspace_id, role_id).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,125 @@
+//! The sweep, as far as the engine's one cannot be taken as it is.
+
+use crate::engine::journal::empty_row;
+use crate::engine::sweep;
+use crate::error::ErrorCode;
+use crate::model::{MessageStatus, RunReason};
+use crate::store::{ClaimedRun, Store, Waiting};
+
+use super::process::{LateWrite, Life, Write};
+use super::store::Fault;
+use super::world::{LEASE, World};
+use super::{Broken, ready};
+
+impl World<'_> {
+    pub(super) fn sweep_event(&mut self) -> Result<(), Broken> {
+        let Some(process) = self.process(Life::Alive, false) else { return Ok(()) };
+        self.coverage.sweeps += 1;
+        let whole = self.sweep(process)?;
+        if whole { self.check_swept() } else { Ok(()) }
+    }
+
+    pub(super) fn check_swept(&self) -> Result<(), Broken> {
+        let now = self.now();
+        let left = self.ledger.runs.iter().find(|(_, facts)| facts.settled.is_none() && facts.lease_until <= now);
+        match left {
+            None => Ok(()),
+            Some((run_id, _)) => Err(Broken::new("a sweep settles what is abandoned", run_id.to_string())),
+        }
+    }
+
+    /// Settles what is abandoned; `false` when that was interrupted.
+    pub(super) fn sweep(&mut self, process: usize) -> Result<bool, Broken> {
+        self.say(|| format!("p{process} sweeps"));
+        let now = self.now();
+        if self.random.chance(self.plan.rates.unreachable) {
+            return Ok(false);
+        }
+        let begun_before = !self.processes[process].claims.is_empty();
+        if !begun_before {
+            for facts in self.ledger.runs.values_mut() {
+                if facts.fence.is_none() && facts.settled.is_none() && facts.lease_until <= now {
+                    facts.swept.get_or_insert(facts.stop);
+                }
+            }
+            let empty = empty_row(MessageStatus::Aborted);
+            let _ = ready(self.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty));
+            self.ledger.check_all(&self.store)?;
+            if self.random.chance(self.plan.rates.crash_before) {
+                self.crash(process);
+                return Ok(false);
+            }
+            let owner = self.processes[process].owner.clone();
+            let claimed = ready(self.store.claim_abandoned(&owner, LEASE, None)).unwrap_or_default();
+            for claim in &claimed {
+                let run_id = claim.run.id;
+                self.say(|| format!("    takes over {run_id} under epoch {}", claim.fence.epoch));
+                let Some(facts) = self.ledger.runs.get_mut(&run_id) else { continue };
+                let epoch = facts.fence.as_ref().map_or(0, |fence| fence.epoch);
+                if claim.fence.epoch <= epoch || facts.settled.is_some() || facts.lease_until > now {
+                    return Err(Broken::new("only what is abandoned is taken over", run_id.to_string()));
+                }
+                facts.fence = Some(claim.fence.clone());
+                facts.lease_until = now + LEASE.as_millis() as i64;
+                facts.swept = Some(facts.stop);
+            }
+            self.processes[process].claims.extend(claimed);
+        }
+        while let Some(claim) = self.processes[process].claims.pop_front() {
+            // Other things may happen before the next one is settled.
+            if self.random.chance(self.plan.rates.unreachable) {
+                self.processes[process].claims.push_front(claim);
+                return Ok(false);
+            }
+            if !self.settle_claimed(process, claim)? {
+                return Ok(false);
+            }
+        }
+        Ok(!begun_before)
+    }
+
+    pub(super) fn settle_claimed(&mut self, process: usize, claim: ClaimedRun) -> Result<bool, Broken> {
+        let (run_id, fence) = (claim.run.id, claim.fence.clone());
+        let rates = &self.plan.rates;
+        let (before, after) = (rates.crash_before, rates.crash_after);
+        let (lost, late) = (rates.answer_lost, rates.late / 4);
+        if self.random.chance(before) {
+            self.crash(process);
+            return Ok(false);
+        }
+        let fault = match () {
+            () if self.random.chance(lost) => Some(Fault::AnswerLost),
+            () if self.random.chance(late) => Some(Fault::Late),
+            () => None,
+        };
+        let old = self.ledger.runs.get(&run_id).is_some_and(|facts| facts.fence.as_ref() != Some(&fence));
+        let rows = if old { self.ledger.rows(&self.store, run_id) } else { None };
+        self.store.arm(fault);
+        let settled = ready(sweep::settle(&*self.store, claim));
+        self.store.arm(None);
+        self.say(|| format!("    settles {run_id}: {settled:?}"));
+        if old && (settled.is_ok() || rows != self.ledger.rows(&self.store, run_id)) {
+            return Err(Broken::new("no write from an old epoch", format!("a sweep's settlement of {run_id}")));
+        }
+        if let Some(settle) = self.store.take_late() {
+            self.late.push(LateWrite { fence, write: Write::Settle(settle) });
+        }
+        self.ledger.check(&self.store, run_id)?;
+        if self.random.chance(after) {
+            self.crash(process);
+            return Ok(false);
+        }
+        match settled {
+            Ok(()) => {
+                self.coverage.swept += 1;
+                Ok(true)
+            }
+            Err(error) if error.code() == ErrorCode::LeaseLost => Ok(true),
+            Err(_) => {
+                // The engine's sweep ends here; what it had taken over is left to the next one.
+                self.processes[process].claims.clear();
+                Ok(false)
+            }
+        }
+    }
+}
