@@ -36,7 +36,7 @@ export declare class TurnkeepError extends Error {
   readonly code: ErrorCode;
   /** The HTTP status that suits the code, as a hint. */
   readonly httpStatus: number;
-  /** What else is known: `field` for INVALID_INPUT, `activeRunId` for A_RUN_ALREADY_ACTIVE. */
+  /** What else is known: `field` for INVALID_INPUT, `activeRunId` where another run is in the way. */
   readonly details: Record<string, unknown>;
 }
 
@@ -97,12 +97,28 @@ export interface EngineOptions {
     maxSteps?: number;
     /** How long a run stays its owner's without a sign of life. Default 15000. */
     leaseMs?: number;
-    /** How long a provider may send nothing. Default 900000. */
+    /** How long a provider may send nothing of its answer. Default 900000. */
     providerSilenceMs?: number;
+    /** The same until the first piece of an answer, where that is to be different. */
+    firstChunkMs?: number;
+    /** How long a step may take, with its tools; a run that takes longer is aborted with what it has. No limit unless given. */
+    stepTimeoutMs?: number;
+    /** How long a run may take. No limit unless given. */
+    runTimeoutMs?: number;
+    /** Abort a run whose model's output goes round in circles. Default true. */
+    degenerationGuard?: boolean;
     /** How long a tool may take that does not say so itself. Default 900000. */
     toolTimeoutMs?: number;
     /** How often stops from other processes are looked for. Default 250. */
     stopPollMs?: number;
+    /** How often the log of a run of another process is looked at while somebody follows it. Default 100. */
+    tailPollMs?: number;
+    /** How long the chunks of a settled run are kept for readers that come back. Its steps stay. Default 600000. */
+    chunkRetentionMs?: number;
+    /** How long a run that is to be superseded may take to settle. Default 30000. */
+    supersedeTimeoutMs?: number;
+    /** Bring the message row up to date at every step, for hosts that read the table themselves. Default false. */
+    refreshEveryStep?: boolean;
   };
   /** Providers by name. A turn that names none uses `default`, or the only one. */
   providers?: Record<string, ProviderConfig>;
@@ -110,6 +126,8 @@ export interface EngineOptions {
     workspaceName?: string;
     /** The persona for chats without a role. */
     adminPrompt?: string;
+    /** What the product is called, for the default persona. */
+    productName?: string;
     /** Rules that join the safety text. Nothing replaces it. */
     extraRules?: string[];
   };
@@ -121,6 +139,8 @@ export type UserMessagePart =
   | { type: 'text'; text: string }
   | { type: 'file'; mediaType: string; url: string; filename?: string }
   | { type: `data-${string}`; id?: string; data: unknown };
+
+export type Trigger = 'user' | 'autostart' | 'schedule' | 'api' | 'continue';
 
 export interface TurnRequest extends Who {
   /** A UUID. The chat is created when there is none of this id, and when none is given. */
@@ -136,9 +156,11 @@ export interface TurnRequest extends Who {
   provider?: string | ProviderConfig;
   /** `false`: the run stops when its last reader goes away. Default true. */
   detached?: boolean;
-  trigger?: 'user' | 'autostart' | 'schedule' | 'api' | 'continue';
-  /** What to do when the chat is busy. */
-  busy?: 'reject';
+  trigger?: Trigger;
+  /** What to do when the chat is busy: refuse (the default), wait until it is free, or stop that run and take its place. */
+  busy?: 'reject' | 'enqueue' | { supersede: string };
+  /** A second turn of the same user with the same key begins nothing and follows the first. At most 255 bytes. */
+  idempotencyKey?: string;
   /** Stops the run when it is aborted. */
   signal?: AbortSignal;
 }
@@ -279,6 +301,14 @@ export interface Chat {
   updatedAt: string;
 }
 
+export interface PipeOptions {
+  /** 200 unless given. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** A comment is sent after so much silence. Default 15000. */
+  heartbeatMs?: number;
+}
+
 /** A turn of this process. Forgetting it stops nothing. */
 export declare class Turn {
   private constructor();
@@ -287,19 +317,141 @@ export declare class Turn {
   readonly chatId: string;
   /** The assistant's message. */
   readonly messageId: string;
+  /** The run had been begun before, with the same idempotency key. Its chunks are read from the store. */
+  readonly repeated: boolean;
   /** The chunks, from the first one on, however late it is called. */
   chunks(): AsyncIterableIterator<UIMessageChunk>;
   /** The same as bytes of a UI message stream over HTTP, with its terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. A client that leaves ends this, not the run (unless `detached: false`). */
-  pipe(
-    response: ServerResponse,
-    options?: { status?: number; headers?: Record<string, string>; heartbeatMs?: number },
-  ): Promise<void>;
+  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
   /** How the turn ended, once that is on disk. */
   done(): Promise<RunOutcome>;
+}
+
+/** A chunk of a run's log. */
+export interface TailItem {
+  /** Where to go on after this chunk. */
+  cursor: string;
+  chunk: UIMessageChunk;
+  /** The place that was asked for is not known any more: what follows begins anew and replaces what was read before. */
+  resync?: true;
+}
+
+/** How the run that was followed ended. */
+export interface TailEnd {
+  status: 'succeeded' | 'failed' | 'aborted';
+  reason: RunReason | null;
+  error: string | null;
+}
+
+export interface TailOptions extends Who {
+  /** Go on behind this cursor. Not together with `from`. */
+  after?: string | number;
+  /** `snapshot` (the default): finished steps in compact form, then chunk by chunk. `start`: chunk by chunk. */
+  from?: 'snapshot' | 'start';
+}
+
+/**
+ * Reads a run's log, from any process, while the run goes on and after it has ended. Nothing is read before it is used;
+ * what is wrong is thrown then. All of its forms share one place. A read that waits keeps the process alive until the
+ * run has ended or the tail is closed. After STORE_UNAVAILABLE it may be read on.
+ */
+export declare class RunTail implements AsyncIterableIterator<TailItem> {
+  private constructor();
+  /** Once everything was read; null before. */
+  readonly end: TailEnd | null;
+  [Symbol.asyncIterator](): this;
+  next(): Promise<IteratorResult<TailItem, undefined>>;
+  return(value?: undefined): Promise<IteratorResult<TailItem, undefined>>;
+  /** The chunks as bytes of a UI message stream over HTTP: cursors as ids, `resync` as an event's name, the terminator. */
+  sse(): AsyncIterableIterator<Buffer>;
+  /** Sends the stream as an HTTP response. It rejects before anything is sent when the run cannot be followed. */
+  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
+  /** Goes away. Whoever waits for chunks is at the end. */
+  close(): void;
+}
+
+/** What a run is begun with that the host drives itself. */
+export interface RunRequest extends Who {
+  /** A UUID. The chat is created when there is none of this id, and when none is given. */
+  chatId?: string;
+  /** What the user wrote; leave it out when the host has stored that itself. */
+  message?: TurnRequest['message'];
+  /** The role of a chat that is created. */
+  roleId?: string;
+  openPage?: { id?: string; title?: string };
+  /** `api` unless given. */
+  trigger?: Trigger;
+  /** The engine cannot begin a host's loop later, so there is no `enqueue`. */
+  busy?: 'reject' | { supersede: string };
+  /** A second begin of the same user with the same key begins nothing. */
+  idempotencyKey?: string;
+}
+
+/** One entry of a step's content. Others than these are ignored. */
+export type RunStepContent = {
+  type: string;
+  text?: string;
+  toolCallId?: string;
+  toolName?: string;
+  input?: unknown;
+  output?: unknown;
+  /** An `Error`, a text, or an object with a `message`. */
+  error?: unknown;
+  providerMetadata?: unknown;
+};
+
+/**
+ * A finished step of a host's loop, such as an AI SDK StepResult. Its `content` is taken where there is one; otherwise
+ * text, reasoning and calls.
+ */
+export interface RunStep {
+  /** Its place in the run, from 0; the next one unless given. Recording a step again changes nothing. */
+  number?: number;
+  content?: readonly RunStepContent[];
+  reasoningText?: string;
+  text?: string;
+  toolCalls?: readonly { toolCallId: string; toolName: string; input?: unknown; providerMetadata?: unknown }[];
+  toolResults?: readonly { toolCallId: string; output?: unknown }[];
+  toolErrors?: readonly { toolCallId: string; error?: unknown; errorText?: string }[];
+  finishReason?: FinishReason;
+  usage?: unknown;
+}
+
+export interface RunFinish {
+  status: 'succeeded' | 'failed' | 'aborted';
+  /** Why it did not succeed: `internal` for a run that failed and what it was stopped for otherwise, unless given. */
+  reason?: RunReason;
+  /** One line, of a run that failed. */
+  error?: string;
+  finishReason?: FinishReason;
+  /** A last step, or what there was of it, written together with the end. */
+  step?: RunStep;
+}
+
+/** Why a host is to end its loop. */
+export type RunSignal = 'stopped' | 'superseded' | 'shutdown' | 'lease_lost' | 'settled';
+
+/** A run that the host drives. */
+export interface HostedRun {
+  readonly runId: string;
+  readonly chatId: string;
+  /** The assistant's message, whose row the engine writes. */
+  readonly messageId: string;
+  /** It had been begun before, with the same idempotency key, and is not to be driven again. */
+  readonly repeated: boolean;
+  /**
+   * Aborted when the host is to end its loop, with an `AbortError` whose message is the `RunSignal`, or with the
+   * TurnkeepError that nothing can be heard for any more. It keeps no process alive.
+   */
+  readonly signal: AbortSignal;
+  /** Resolves to the step's number once it is on disk. */
+  recordStep(step: RunStep): Promise<number>;
+  /** Ends the run. Ending it again the same way changes nothing. */
+  finish(options: RunFinish): Promise<void>;
 }
 
 /** An engine on a store. */
@@ -313,8 +465,23 @@ export declare class Engine {
     get(params: Who & { runId: string }): Promise<Run>;
     /** null in a chat that never had a run. */
     latestForChat(params: Who & { chatId: string }): Promise<Run | null>;
+    /** The run that holds the chat; null when it is free. */
+    activeForChat(params: Who & { chatId: string }): Promise<Run | null>;
+    /** The newest (50 unless told otherwise), newest first; those that wait come before all others. */
+    list(params: Who & { chatId: string; limit?: number }): Promise<Run[]>;
     /** From any process. false when there is nothing to stop. */
     stop(params: Who & ({ runId: string } | { chatId: string })): Promise<boolean>;
+    /** Settles what dead processes have left, as opening does. Resolves to how many runs that were. */
+    sweep(): Promise<number>;
+    /** Follows a run's log. */
+    tail(params: TailOptions & { runId: string }): RunTail;
+    tail(runId: string, options: TailOptions): RunTail;
+    /** Begins a run that the host drives itself. */
+    begin(params: RunRequest): Promise<HostedRun>;
+    recordStep(params: Who & { runId: string; step: RunStep }): Promise<number>;
+    finish(params: Who & { runId: string } & RunFinish): Promise<void>;
+    /** Waits until the host is to end its loop, and says why. Waiting for it keeps no process alive. */
+    signal(params: Who & { runId: string }): Promise<RunSignal>;
   };
   readonly chats: {
     /** Oldest first. A message in progress has every finished step. */

@@ -2,6 +2,7 @@ import turnkeep from './index.js';
 
 export const {
   Engine,
+  RunTail,
   Turn,
   TurnkeepError,
   accumulateStepUsage,

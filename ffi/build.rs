@@ -11,7 +11,8 @@ use std::{env, fs};
 /// `TURNKEEP_ABI_VERSION`.
 const SONAME: &str = "libturnkeep.so.0";
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] = &["status", "version", "bytes", "error", "engine", "turn", "tool_call", "export", "functions"];
+const SOURCES: &[&str] =
+    &["status", "version", "bytes", "error", "engine", "turn", "tool_call", "run", "tail", "export", "functions"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");

@@ -169,6 +169,15 @@ typedef struct turnkeep_error turnkeep_error;
 typedef struct turnkeep_export turnkeep_export;
 
 /**
+ * A place in the log of a run, which any process may have begun.
+ *
+ * Any number of threads may use it at once; they share the one place, and each chunk goes to one of them.
+ * turnkeep_tail_free() must be the last call with it, and no other call with it may be in progress. Its engine must
+ * still be open while it is read.
+ */
+typedef struct turnkeep_tail turnkeep_tail;
+
+/**
  * A call of a tool that waits for its answer.
  *
  * Any thread may use it, but only one at a time. It remains valid after its turn and its engine have been freed.
@@ -408,14 +417,20 @@ turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
  * Begins a turn: the user's message is stored, the run holds the chat, the model is called.
  *
  * `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
- * "provider"?, "detached"?, "trigger"?, "busy"?}. Each of "tools" is {"name", "description"?, "inputSchema"?,
- * "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without tools. It is
- * passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at turnkeep_tool_callback.
- * `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this function returns.
+ * "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name", "description"?,
+ * "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without
+ * tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
+ * turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
+ * function returns.
+ *
+ * "busy" says what to do when the chat has an active run: "reject" (the default), "enqueue" (the turn waits until the
+ * chat is free), or {"supersede": runId} (that run is stopped, and the turn takes its place). A second turn of the same
+ * user with the same "idempotencyKey" begins nothing and follows the first; see turnkeep_turn_is_repeated().
  *
  * Errors: INVALID_INPUT naming the field ("toolCallback" for one that is missing), AI_NOT_CONFIGURED, FORBIDDEN,
- * NOT_FOUND, A_RUN_ALREADY_ACTIVE with details.activeRunId, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED. In
- * every case nothing is left behind and no provider has been called.
+ * NOT_FOUND, A_RUN_ALREADY_ACTIVE with details.activeRunId, SUPERSEDE_INVALID, SUPERSEDE_TARGET_MISMATCH with
+ * details.activeRunId, SUPERSEDE_TIMEOUT, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED. In every case nothing is
+ * left behind and no provider has been called.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `request` is NULL or holds `request_len` bytes;
@@ -457,6 +472,19 @@ turnkeep_status turnkeep_turn_next(const struct turnkeep_turn *turn,
 turnkeep_status turnkeep_turn_ids(const struct turnkeep_turn *turn,
                                   struct turnkeep_bytes *ids,
                                   struct turnkeep_error **error);
+
+/**
+ * Whether the run had been begun before, with the same idempotency key. `repeated` receives 1 or 0. The chunks of such a
+ * turn are read from the store while the engine is open, finished steps in compact form; its tools are not called.
+ *
+ * Errors: INVALID_INPUT.
+ *
+ * The caller sees to it that:
+ * `turn` is NULL or a turn that has not been freed; `repeated` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_turn_is_repeated(const struct turnkeep_turn *turn,
+                                          int32_t *repeated,
+                                          struct turnkeep_error **error);
 
 /**
  * Asks the run to stop; turnkeep_turn_done() tells when it has. `stopped` receives 1, or 0 when it has settled already.
@@ -551,6 +579,204 @@ turnkeep_status turnkeep_tool_call_fail(struct turnkeep_tool_call *call,
  * `call` is NULL or a call that has been neither answered nor freed, and is not used again.
  */
 void turnkeep_tool_call_free(struct turnkeep_tool_call *call);
+
+/**
+ * The run that holds a chat, as JSON; null when the chat is free. `params` is {"workspaceId", "userId", "chatId"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_active_for_chat(const struct turnkeep_engine *engine,
+                                             const char *params,
+                                             size_t params_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * The newest runs of a chat, newest first, as a JSON array; those that wait come before all others. `params` is
+ * {"workspaceId", "userId", "chatId", "limit"?}, the limit being 50 unless given. `result` is freed by
+ * turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_list(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
+ * Settles what dead processes have left in the store, which is also done when an engine is opened and now and then after
+ * that. `settled` receives how many runs that were.
+ *
+ * Errors: STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `settled` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_sweep(const struct turnkeep_engine *engine,
+                                   size_t *settled,
+                                   struct turnkeep_error **error);
+
+/**
+ * Begins a run that the host drives itself: it calls the model and the tools, records every finished step by
+ * turnkeep_run_record_step() and ends the run by turnkeep_run_finish(). The gate, the log, the lease and the stops are the
+ * engine's. Another thread may hear by turnkeep_run_signal() that the loop is to end.
+ *
+ * `params` is {"workspaceId", "userId", "chatId"?, "message"?, "roleId"?, "openPage"?, "trigger"?, "busy"?,
+ * "idempotencyKey"?}; "busy" is "reject" or {"supersede": runId}. `result` is {"runId", "chatId", "messageId",
+ * "repeated"}, as JSON, and freed by turnkeep_bytes_free(). With "repeated", which is true when the same user has begun
+ * this run before with the same key, the run is not to be driven again.
+ *
+ * Errors: as turnkeep_turn_start(), without AI_NOT_CONFIGURED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_begin(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * Puts a finished step on disk. `params` is {"workspaceId", "userId", "runId", "step"}, the step being the AI SDK's step
+ * result: {"content"?} with its entries in order, or {"reasoningText"?, "text"?, "toolCalls"?, "toolResults"?,
+ * "toolErrors"?}, and {"finishReason"?, "usage"?, "number"?}. `result` is the step's number in the run, from 0, and freed
+ * by turnkeep_bytes_free(). Recording a step again by its number changes nothing.
+ *
+ * Errors: as turnkeep_run_get(); INVALID_INPUT with the path of the field, such as "step.content[1].toolName"; LEASE_LOST
+ * when the run has ended or is another process's; STORE_UNAVAILABLE, after which the step may be recorded again.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_record_step(const struct turnkeep_engine *engine,
+                                         const char *params,
+                                         size_t params_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * Ends a run that the host drives. `params` is {"workspaceId", "userId", "runId", "status", "reason"?, "error"?,
+ * "finishReason"?, "step"?}: "status" is "succeeded", "failed" or "aborted", and "step" is a last one, or what there was
+ * of it. `result` is null, and freed by turnkeep_bytes_free(). Ending a run again the same way changes nothing.
+ *
+ * Errors: as turnkeep_run_record_step().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_finish(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Waits, for as long as it takes, until a run that the host drives is to end, and says why: "stopped", "superseded",
+ * "shutdown", "lease_lost" or "settled", as JSON. That has an end of its own: finishing the run ends the wait, and so does
+ * closing the engine. A host without a thread to spare looks at "stopRequestedAt" of turnkeep_run_get() between its steps
+ * instead. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_signal(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Begins to follow a run's log, while it goes on and after it has ended, from any process. Nothing is stopped by going
+ * away.
+ *
+ * `params` is {"workspaceId", "userId", "runId", "after"?, "from"?}. "from" is "snapshot" (the default: finished steps in
+ * compact form, then chunk by chunk) or "start" (chunk by chunk from the first one). "after" goes on behind a cursor that
+ * a tail has given out, in place of "from". `tail` receives a handle for turnkeep_tail_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `tail` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_tail_open(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_tail **tail,
+                                   struct turnkeep_error **error);
+
+/**
+ * The log's next chunk, as {"cursor", "chunk", "resync"?}: the cursor is where to go on after it; with "resync", which is
+ * true, the place that was asked for is not known any more, and what follows replaces what was read before.
+ *
+ * Waits for up to `timeout_ms`, for ever when it is negative. TURNKEEP_OK: `item` is written and freed by
+ * turnkeep_bytes_free(). TURNKEEP_TIMEOUT: there was none in that time. TURNKEEP_DONE: the run has ended and every chunk
+ * has been given out, or the tail was closed.
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE (reading may be tried again), ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `tail` is NULL or a tail that has not been freed; `item` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_tail_next(const struct turnkeep_tail *tail,
+                                   int64_t timeout_ms,
+                                   struct turnkeep_bytes *item,
+                                   struct turnkeep_error **error);
+
+/**
+ * As turnkeep_tail_next(), but all chunks that are there, as server-sent events whose ids are the cursors; after the last
+ * chunk comes the terminator, and then TURNKEEP_DONE. An event with "resync" is named so.
+ *
+ * Errors: as turnkeep_tail_next().
+ *
+ * The caller sees to it that:
+ * `tail` is NULL or a tail that has not been freed; `events` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_tail_next_sse(const struct turnkeep_tail *tail,
+                                       int64_t timeout_ms,
+                                       struct turnkeep_bytes *events,
+                                       struct turnkeep_error **error);
+
+/**
+ * How the run that was followed ended: {"status", "reason", "error"}. TURNKEEP_OK: `end` is written and freed by
+ * turnkeep_bytes_free(). TURNKEEP_DONE: not every chunk has been given out yet.
+ *
+ * Errors: INVALID_INPUT.
+ *
+ * The caller sees to it that:
+ * `tail` is NULL or a tail that has not been freed; `end` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_tail_end(const struct turnkeep_tail *tail,
+                                  struct turnkeep_bytes *end,
+                                  struct turnkeep_error **error);
+
+/**
+ * Ends the tail for all threads: those that wait for chunks, and those that come later, find it at its end. The handle
+ * remains to be freed. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `tail` is NULL or a tail that has not been freed.
+ */
+void turnkeep_tail_close(const struct turnkeep_tail *tail);
+
+/**
+ * Frees the tail, read to its end or not. The run goes on. NULL does nothing.
+ *
+ * The caller sees to it that:
+ * `tail` is NULL or a tail that has not been freed, and is not used again.
+ */
+void turnkeep_tail_free(struct turnkeep_tail *tail);
 
 /**
  * Begins an export. `params` are those of turnkeep_chat_export(). `export` receives a handle for turnkeep_export_free().

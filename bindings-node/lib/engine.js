@@ -2,6 +2,7 @@
 
 const binding = require('./native.js');
 const { TurnkeepError, native, toJson } = require('./error.js');
+const { runsOf } = require('./runs.js');
 const { byName, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
 
@@ -31,13 +32,9 @@ class Engine {
   constructor(nativeEngine, tools) {
     this.#native = nativeEngine;
     this.#tools = tools;
-    const call = async (method, params) =>
-      JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params'))));
-    this.runs = Object.freeze({
-      get: (params) => call('runs.get', params),
-      latestForChat: (params) => call('runs.latestForChat', params),
-      stop: (params) => call('runs.stop', params),
-    });
+    const call = async (method, params, replacer) =>
+      JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params', replacer))));
+    this.runs = runsOf(nativeEngine, call);
     this.chats = Object.freeze({
       messages: (params) => call('chats.messages', params),
       export: (params) => call('chats.export', params),

@@ -41,10 +41,10 @@ async function native(promise) {
   }
 }
 
-/** The JSON of what a caller passed in. */
-function toJson(value, field) {
+/** The JSON of what a caller passed in; `replacer` as for `JSON.stringify`. */
+function toJson(value, field, replacer) {
   try {
-    const text = JSON.stringify(value);
+    const text = JSON.stringify(value, replacer);
     if (text !== undefined) return text;
   } catch {
     // BigInt, a cycle, a toJSON that throws.

@@ -1,15 +1,22 @@
 //! The engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use napi::Result;
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{Buffer, PromiseRaw, spawn};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Result, Status};
 use napi_derive::napi;
 use turnkeep::tool::Mailbox;
 use turnkeep::{Engine, EngineOptions, Export, TurnRequest};
 
 use crate::error::to_js;
+use crate::promise::promise;
+use crate::tail::NativeTail;
 use crate::turn::NativeTurn;
+
+/// A function of the JavaScript half that keeps neither the process nor a worker alive.
+type Weak = ThreadsafeFunction<String, (), String, Status, false, true>;
 
 /// An open engine.
 #[napi]
@@ -28,47 +35,69 @@ pub async fn open_engine(options: String) -> Result<NativeEngine> {
 #[napi]
 impl NativeEngine {
     /// Begins a turn; `request` is the JSON of `TurnRequest`.
-    #[napi]
-    pub async fn start_turn(&self, request: String) -> Result<NativeTurn> {
-        let request = TurnRequest::from_json(&request).map_err(to_js)?;
-        let (mailbox, tools) = Mailbox::new(request.tools.clone());
-        let turn = self.engine.start_turn(request, tools).await.map_err(to_js)?;
-        Ok(NativeTurn::new(turn, mailbox))
+    #[napi(catch_unwind)]
+    pub fn start_turn<'env>(&self, env: &'env Env, request: String) -> Result<PromiseRaw<'env, NativeTurn>> {
+        let engine = self.engine.clone();
+        promise(env, async move {
+            let request = TurnRequest::from_json(&request)?;
+            let (mailbox, tools) = Mailbox::new(request.tools.clone());
+            Ok(NativeTurn::new(engine.start_turn(request, tools).await?, mailbox))
+        })
     }
 
     /// Answers a question about stored things; JSON in, JSON out.
-    #[napi]
-    pub async fn call(&self, method: String, params: String) -> Result<String> {
-        self.engine.call(&method, &params).await.map_err(to_js)
+    #[napi(catch_unwind)]
+    pub fn call<'env>(&self, env: &'env Env, method: String, params: String) -> Result<PromiseRaw<'env, String>> {
+        let engine = self.engine.clone();
+        promise(env, async move { engine.call(&method, &params).await })
     }
 
     /// Begins an export that is read in pieces; `params` is the JSON of those of `chats.export`.
-    #[napi]
-    pub async fn export(&self, params: String) -> Result<NativeExport> {
-        let export = self.engine.export_from_json(&params).await.map_err(to_js)?;
-        Ok(NativeExport { export })
+    #[napi(catch_unwind)]
+    pub fn export<'env>(&self, env: &'env Env, params: String) -> Result<PromiseRaw<'env, NativeExport>> {
+        let engine = self.engine.clone();
+        promise(env, async move { Ok(NativeExport { export: Arc::new(engine.export_from_json(&params).await?) }) })
+    }
+
+    /// Follows a run's log; `params` is the JSON of those of `runs.tail`.
+    #[napi(catch_unwind)]
+    pub fn tail<'env>(&self, env: &'env Env, params: String) -> Result<PromiseRaw<'env, NativeTail>> {
+        let engine = self.engine.clone();
+        promise(env, async move { Ok(NativeTail::new(engine.tail_from_json(&params).await?)) })
+    }
+
+    /// Waits for what `runs.signal` waits for, and tells its JSON or that of the error. A promise would keep the process
+    /// alive for as long as the run is not finished, also when its host has forgotten it.
+    #[napi(catch_unwind)]
+    pub fn signal(&self, params: String, tell: Weak) {
+        let engine = self.engine.clone();
+        spawn(async move {
+            let told = engine.call("runs.signal", &params).await.unwrap_or_else(|error| error.to_json());
+            tell.call(told, ThreadsafeFunctionCallMode::NonBlocking);
+        });
     }
 
     /// Closes the engine.
-    #[napi]
-    pub async fn close(&self, grace_ms: Option<u32>) -> Result<()> {
+    #[napi(catch_unwind)]
+    pub fn close<'env>(&self, env: &'env Env, grace_ms: Option<u32>) -> Result<PromiseRaw<'env, ()>> {
+        let engine = self.engine.clone();
         let grace = grace_ms.map(|millis| Duration::from_millis(millis.into()));
-        self.engine.close(grace).await.map_err(to_js)
+        promise(env, async move { engine.close(grace).await })
     }
 }
 
 /// An export that is read in pieces.
 #[napi]
 pub struct NativeExport {
-    export: Export,
+    export: Arc<Export>,
 }
 
 #[napi]
 impl NativeExport {
     /// The next piece as UTF-8; `null` at the end.
-    #[napi]
-    pub async fn next(&self) -> Result<Option<Buffer>> {
-        let piece = self.export.next().await.map_err(to_js)?;
-        Ok(piece.map(|piece| Buffer::from(piece.into_bytes())))
+    #[napi(catch_unwind)]
+    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<Buffer>>> {
+        let export = Arc::clone(&self.export);
+        promise(env, async move { Ok(export.next().await?.map(|piece| Buffer::from(piece.into_bytes()))) })
     }
 }

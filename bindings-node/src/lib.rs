@@ -8,6 +8,8 @@
 pub mod engine;
 mod error;
 pub mod functions;
+mod promise;
+pub mod tail;
 pub mod turn;
 
 use napi_derive::napi;

@@ -2,25 +2,29 @@
 
 use std::sync::Arc;
 
-use napi::Result;
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{Buffer, PromiseRaw};
+use napi::{Env, Result};
 use napi_derive::napi;
+use tokio::sync::watch;
 use turnkeep::model::Json;
 use turnkeep::tool::{CallTicket, Mailbox};
 use turnkeep::{Error, SharedReader, Turn};
 
 use crate::error::to_js;
+use crate::promise::promise;
 
 /// A turn of this process.
 #[napi]
 pub struct NativeTurn {
     turn: Arc<Turn>,
     mailbox: Arc<Mailbox>,
+    /// Goes with the turn, so that nobody waits for tool calls on behalf of a worker thread that has ended.
+    held: watch::Sender<()>,
 }
 
 impl NativeTurn {
     pub(crate) fn new(turn: Turn, mailbox: Mailbox) -> Self {
-        Self { turn: Arc::new(turn), mailbox: Arc::new(mailbox) }
+        Self { turn: Arc::new(turn), mailbox: Arc::new(mailbox), held: watch::Sender::new(()) }
     }
 }
 
@@ -32,32 +36,46 @@ impl NativeTurn {
         self.turn.to_json()
     }
 
+    /// Whether the run had been begun before, with the same idempotency key.
+    #[napi(catch_unwind)]
+    pub fn is_repeated(&self) -> bool {
+        self.turn.is_repeated()
+    }
+
     /// A reader from the first chunk on.
     #[napi(catch_unwind)]
     pub fn reader(&self) -> NativeReader {
-        NativeReader { reader: self.turn.chunks().into() }
+        NativeReader { reader: Arc::new(self.turn.chunks().into()) }
     }
 
     /// Asks the run to stop.
-    #[napi]
-    pub async fn stop(&self) -> Result<bool> {
-        self.turn.stop().await.map_err(to_js)
+    #[napi(catch_unwind)]
+    pub fn stop<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, bool>> {
+        let turn = Arc::clone(&self.turn);
+        promise(env, async move { turn.stop().await })
     }
 
     /// Waits for the outcome; its JSON.
-    #[napi]
-    pub async fn done(&self) -> Result<String> {
-        let outcome = self.turn.done().await.map_err(to_js)?;
-        serde_json::to_string(&outcome).map_err(|_| to_js(Error::internal("the outcome could not be encoded")))
+    #[napi(catch_unwind)]
+    pub fn done<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        let turn = Arc::clone(&self.turn);
+        promise(env, async move {
+            let outcome = turn.done().await?;
+            serde_json::to_string(&outcome).map_err(|_| Error::internal("the outcome could not be encoded"))
+        })
     }
 
     /// The next message for the host's tools as JSON; `null` when the turn has no more.
-    #[napi]
-    pub async fn next_tool_message(&self) -> Result<Option<String>> {
-        match self.mailbox.next().await {
-            Some(message) => message.to_json().map(Some).map_err(to_js),
-            None => Ok(None),
-        }
+    #[napi(catch_unwind)]
+    pub fn next_tool_message<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<String>>> {
+        let mailbox = Arc::clone(&self.mailbox);
+        let mut held = self.held.subscribe();
+        promise(env, async move {
+            tokio::select! {
+                message = mailbox.next() => message.map(|message| message.to_json()).transpose(),
+                _ = held.changed() => Ok(None),
+            }
+        })
     }
 
     /// Answers a call with the JSON of its output.
@@ -77,22 +95,36 @@ impl NativeTurn {
 /// A place in a turn's chunks.
 #[napi]
 pub struct NativeReader {
-    reader: SharedReader,
+    reader: Arc<SharedReader>,
+}
+
+impl Drop for NativeReader {
+    /// A worker thread that ends leaves, too.
+    fn drop(&mut self) {
+        self.reader.close();
+    }
 }
 
 #[napi]
 impl NativeReader {
     /// The next chunks as JSON texts; empty at the end, and once the reader is closed.
-    #[napi]
-    pub async fn next(&self, limit: u32) -> Vec<String> {
-        let batch = self.reader.next_batch(limit as usize).await;
-        batch.iter().map(|chunk| chunk.to_string()).collect()
+    #[napi(catch_unwind)]
+    pub fn next<'env>(&self, env: &'env Env, limit: u32) -> Result<PromiseRaw<'env, Vec<String>>> {
+        let reader = Arc::clone(&self.reader);
+        promise(env, async move {
+            let batch = reader.next_batch(limit as usize).await;
+            Ok(batch.iter().map(|chunk| chunk.to_string()).collect())
+        })
     }
 
     /// The next bytes of the stream over HTTP; `null` at the end, and once the reader is closed.
-    #[napi]
-    pub async fn next_sse(&self, limit: u32) -> Option<Buffer> {
-        self.reader.next_sse(limit as usize).await.map(|events| Buffer::from(events.into_bytes()))
+    #[napi(catch_unwind)]
+    pub fn next_sse<'env>(&self, env: &'env Env, limit: u32) -> Result<PromiseRaw<'env, Option<Buffer>>> {
+        let reader = Arc::clone(&self.reader);
+        promise(env, async move {
+            let events = reader.next_sse(limit as usize).await;
+            Ok(events.map(|events| Buffer::from(events.into_bytes())))
+        })
     }
 
     /// Leaves. A pending `next` ends at once.

@@ -44,6 +44,11 @@ const cases = {
   'by an exception in the middle of a turn': ['throws', hanging],
   'after a worker thread used an engine': ['worker', () => answer('ok')],
   'after a worker thread was terminated in a turn': ['terminated', hanging],
+  'after a tail that was read to its end': ['tailed', () => answer('ok')],
+  'with a tail that nobody reads on': ['unreadTail', hanging],
+  'with a run that it has begun and not finished': ['hosted', hanging],
+  'by process.exit while a tail waits': ['exitInTail', hanging],
+  'after a worker thread was terminated while a tail and a signal wait': ['terminatedInTail', hanging],
 };
 
 for (const [title, [name, script]] of Object.entries(cases)) {

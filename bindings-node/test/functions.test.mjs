@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import * as turnkeep from '../index.mjs';
 
-const classes = ['Engine', 'Turn', 'TurnkeepError'];
+const classes = ['Engine', 'RunTail', 'Turn', 'TurnkeepError'];
 const names = Object.keys(turnkeep).filter((name) => !classes.includes(name));
 
 /** What a call throws: always a TurnkeepError. */

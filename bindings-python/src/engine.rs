@@ -11,6 +11,7 @@ use turnkeep::{EngineOptions, Error, ErrorCode, TurnRequest};
 use crate::error::{OrRaise, closed};
 use crate::process::ProcessBound;
 use crate::runtime::Runtime;
+use crate::tail::Tail;
 use crate::turn::Turn;
 use crate::wait::wait;
 
@@ -67,6 +68,14 @@ impl Engine {
         let engine = parts.engine.clone();
         let export = wait(py, parts.runtime.spawn(async move { engine.export_from_json(&params).await }))?;
         Ok(Export { export: ProcessBound::new(export) })
+    }
+
+    /// Follows a run's log; `params` are those of `runs.tail` as JSON.
+    fn tail(&self, py: Python<'_>, params: String) -> PyResult<Tail> {
+        let parts = self.parts.get().or_raise(py)?;
+        let engine = parts.engine.clone();
+        let tail = wait(py, parts.runtime.spawn(async move { engine.tail_from_json(&params).await }))?;
+        Ok(Tail::new(tail, Arc::clone(&parts.runtime)))
     }
 
     /// Closes the engine and ends its threads. Interrupted, it goes on closing in the background.

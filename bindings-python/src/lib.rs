@@ -10,6 +10,7 @@ mod functions;
 mod process;
 mod reader;
 mod runtime;
+mod tail;
 mod turn;
 mod wait;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Export>()?;
     module.add_class::<turn::Turn>()?;
     module.add_class::<reader::Reader>()?;
+    module.add_class::<tail::Tail>()?;
     module.add_function(wrap_pyfunction!(functions::call_function, module)?)?;
     module.add_function(wrap_pyfunction!(functions::compact_tool_output, module)?)?;
     module.add("SSE_HEADERS", SSE_HEADERS.to_vec())?;

@@ -9,21 +9,28 @@ use turnkeep::{SharedReader, TurnReader};
 
 use crate::error::OrRaise;
 use crate::process::ProcessBound;
+use crate::runtime::Runtime;
 use crate::wait::wait;
 
 /// Reads a turn's chunks. Closing or dropping it before the end is a disconnect.
 #[pyclass(frozen, module = "turnkeep._native")]
 pub(crate) struct Reader {
-    reader: ProcessBound<SharedReader>,
+    parts: ProcessBound<Parts>,
+}
+
+struct Parts {
+    reader: SharedReader,
+    runtime: Arc<Runtime>,
 }
 
 impl Reader {
-    pub(crate) fn new(reader: TurnReader) -> Self {
-        Self { reader: ProcessBound::new(reader.into()) }
+    pub(crate) fn new(reader: TurnReader, runtime: Arc<Runtime>) -> Self {
+        Self { parts: ProcessBound::new(Parts { reader: reader.into(), runtime }) }
     }
 
     fn next_batch(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Arc<str>>> {
-        let reader = self.reader.get().or_raise(py)?;
+        let Parts { reader, runtime } = self.parts.get().or_raise(py)?;
+        let _context = runtime.enter();
         wait(py, async { Ok(reader.next_batch(limit).await) })
     }
 }
@@ -44,7 +51,7 @@ impl Reader {
 
     /// Goes away, also while another thread waits in `next`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.reader.get().or_raise(py)?.close();
+        self.parts.get().or_raise(py)?.reader.close();
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 use turnkeep::{Error, Result};
 
 use crate::error::{closed, panicked};
@@ -46,6 +46,11 @@ impl Runtime {
                 if error.is_panic() { Err(panicked()) } else { Err(closed("the engine is closed")) }
             })
         }
+    }
+
+    /// While the guard lives, what the calling thread polls may use the runtime's timers.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
     }
 
     /// Ends the threads. What was spawned and is not finished is dropped. Blocks.

@@ -42,7 +42,14 @@ impl Turn {
 
     /// A reader that begins at the first chunk.
     fn reader(&self, py: Python<'_>) -> PyResult<Reader> {
-        Ok(Reader::new(self.parts.get().or_raise(py)?.turn.chunks()))
+        let parts = self.parts.get().or_raise(py)?;
+        Ok(Reader::new(parts.turn.chunks(), Arc::clone(&parts.runtime)))
+    }
+
+    /// Whether the run had been begun before, with the same idempotency key.
+    #[getter]
+    fn is_repeated(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.parts.get().or_raise(py)?.turn.is_repeated())
     }
 
     /// Asks the run to stop; `False` when it has settled already.
@@ -55,6 +62,7 @@ impl Turn {
     /// Waits for the end of the turn; its outcome as JSON.
     fn done(&self, py: Python<'_>) -> PyResult<String> {
         let parts = self.parts.get().or_raise(py)?;
+        let _context = parts.runtime.enter();
         wait(py, async { encode(&parts.turn.done().await?) })
     }
 

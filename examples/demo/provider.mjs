@@ -31,7 +31,8 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Starts the provider. `script(request, number)` gives the answer to each request: an array of events, or
- * `{status, headers, body}`, or `{events, then: 'hang' | 'reset'}`; `paceMs` is the pause after each event.
+ * `{status, headers, body}`, or `{events, then: 'hang' | 'reset'}`, whose events may come from an async generator.
+ * `paceMs` is the pause after each event.
  */
 export async function startProvider(script, { paceMs = 0 } = {}) {
   const requests = [];
@@ -44,7 +45,7 @@ export async function startProvider(script, { paceMs = 0 } = {}) {
     response.writeHead(status, { 'content-type': 'text/event-stream', ...headers });
     if (answer.body !== undefined) return response.end(answer.body);
     response.flushHeaders();
-    for (const piece of events) {
+    for await (const piece of events) {
       // Waited for, so that a reset after it does not take it back.
       await new Promise((resolve) => response.write(piece, resolve));
       if (paceMs) await pause(paceMs);

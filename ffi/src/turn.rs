@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio::runtime::Handle as RuntimeHandle;
 use tokio::sync::{Mutex, watch};
+use turnkeep::model::RunOutcome;
 use turnkeep::tool::Mailbox;
 use turnkeep::{Result, TurnReader, TurnRequest};
 
@@ -14,6 +16,7 @@ use crate::bytes::Bytes;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::handle::{Handle, Out, text};
+use crate::resume::Resumable;
 use crate::status::{Status, TURNKEEP_DONE, TURNKEEP_OK, TURNKEEP_TIMEOUT};
 use crate::tool_call::{Callback, Delivery, ToolCallback, inside_callback};
 use crate::wait::{limit, wait, wait_for};
@@ -27,26 +30,35 @@ const BATCH: usize = 64;
 /// goes to one of them. turnkeep_turn_free() must be the last call with it, and no other call with it may be in
 /// progress. It remains valid after its engine has been freed: the chunks so far and the outcome can still be read.
 pub struct Turn {
-    turn: turnkeep::Turn,
+    turn: Arc<turnkeep::Turn>,
     chunks: Mutex<Chunks>,
+    outcome: Mutex<Resumable<Arc<turnkeep::Turn>, Result<RunOutcome>>>,
     runtime: RuntimeHandle,
     /// Ends with the last tool callback; absent in a turn without tools.
     calls: Option<watch::Receiver<()>>,
 }
 
 struct Chunks {
-    reader: TurnReader,
+    reader: Resumable<TurnReader, Vec<Arc<str>>>,
     batch: VecDeque<Arc<str>>,
 }
 
 impl Chunks {
-    /// Cancel-safe, as the reader is.
-    async fn next(&mut self) -> Option<Arc<str>> {
+    /// Cancel-safe. `None` at the end.
+    async fn next(&mut self) -> Result<Option<Arc<str>>> {
         if self.batch.is_empty() {
-            self.batch = self.reader.next_batch(BATCH).await.into();
+            let read = self.reader.next(|mut reader| async move {
+                let batch = reader.next_batch(BATCH).await;
+                (reader, batch)
+            });
+            self.batch = read.await.ok_or_else(interrupted)?.into();
         }
-        self.batch.pop_front()
+        Ok(self.batch.pop_front())
     }
+}
+
+fn interrupted() -> turnkeep::Error {
+    turnkeep::Error::internal("reading the turn was interrupted")
 }
 
 impl Handle for Turn {
@@ -62,37 +74,59 @@ impl Turn {
         let runtime = engine.runtime()?.clone();
         let (mailbox, tools) = Mailbox::new(definitions);
         let has_tools = !tools.is_empty();
-        let turn = engine.wait(|engine| async move { engine.start_turn(request, tools).await })??;
+        let turn = Arc::new(engine.wait(|engine| async move { engine.start_turn(request, tools).await })??);
         let calls = callback.filter(|_| has_tools).map(|callback| {
             let (delivery, over) = Delivery::new(mailbox, callback);
             runtime.spawn(delivery.run());
             over
         });
-        let chunks = Mutex::new(Chunks { reader: turn.chunks(), batch: VecDeque::new() });
-        Ok(Self { turn, chunks, runtime, calls })
+        let chunks = Mutex::new(Chunks { reader: Resumable::new(turn.chunks()), batch: VecDeque::new() });
+        let outcome = Mutex::new(Resumable::new(Arc::clone(&turn)));
+        Ok(Self { turn, chunks, outcome, runtime, calls })
     }
 
     async fn done(&self) -> Result<String> {
-        let outcome = self.turn.done().await;
+        let outcome = self.outcome().await;
         if let Some(calls) = self.calls.clone().filter(|_| !inside_callback()) {
             Delivery::over(calls).await;
         }
         serde_json::to_string(&outcome?)
             .map_err(|error| turnkeep::Error::internal("the outcome could not be encoded").with_source(error))
     }
+
+    async fn outcome(&self) -> Result<RunOutcome> {
+        let mut outcome = self.outcome.lock().await;
+        let read = outcome.next(|turn| async move {
+            let outcome = turn.done().await;
+            (turn, outcome)
+        });
+        read.await.ok_or_else(interrupted)?
+    }
+
+    /// [`wait_for`], with the timers that the chunks of a repeated turn need.
+    fn wait_for<F: Future>(&self, future: F, timeout_ms: i64) -> Option<F::Output> {
+        let _context = self.runtime.enter();
+        wait_for(future, limit(timeout_ms))
+    }
 }
 
 /// Begins a turn: the user's message is stored, the run holds the chat, the model is called.
 ///
 /// `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
-/// "provider"?, "detached"?, "trigger"?, "busy"?}. Each of "tools" is {"name", "description"?, "inputSchema"?,
-/// "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without tools. It is
-/// passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at turnkeep_tool_callback.
-/// `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this function returns.
+/// "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name", "description"?,
+/// "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without
+/// tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
+/// turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
+/// function returns.
+///
+/// "busy" says what to do when the chat has an active run: "reject" (the default), "enqueue" (the turn waits until the
+/// chat is free), or {"supersede": runId} (that run is stopped, and the turn takes its place). A second turn of the same
+/// user with the same "idempotencyKey" begins nothing and follows the first; see turnkeep_turn_is_repeated().
 ///
 /// Errors: INVALID_INPUT naming the field ("toolCallback" for one that is missing), AI_NOT_CONFIGURED, FORBIDDEN,
-/// NOT_FOUND, A_RUN_ALREADY_ACTIVE with details.activeRunId, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED. In
-/// every case nothing is left behind and no provider has been called.
+/// NOT_FOUND, A_RUN_ALREADY_ACTIVE with details.activeRunId, SUPERSEDE_INVALID, SUPERSEDE_TARGET_MISMATCH with
+/// details.activeRunId, SUPERSEDE_TIMEOUT, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED. In every case nothing is
+/// left behind and no provider has been called.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `request` is NULL or holds `request_len` bytes;
@@ -142,7 +176,7 @@ pub unsafe extern "C" fn turnkeep_turn_next(
         // SAFETY: as the caller has promised.
         let (turn, place) = unsafe { (Turn::borrow(turn)?, Out::new(chunk, "chunk")?) };
         let next = async { turn.chunks.lock().await.next().await };
-        Ok(match wait_for(next, limit(timeout_ms)) {
+        Ok(match turn.wait_for(next, timeout_ms).transpose()? {
             Some(Some(chunk)) => {
                 place.set(Bytes::give(&chunk));
                 TURNKEEP_OK
@@ -167,6 +201,29 @@ pub unsafe extern "C" fn turnkeep_turn_ids(turn: *const Turn, ids: *mut Bytes, e
         // SAFETY: as the caller has promised.
         let (turn, place) = unsafe { (Turn::borrow(turn)?, Out::new(ids, "ids")?) };
         place.set(Bytes::give(&turn.turn.to_json()));
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Whether the run had been begun before, with the same idempotency key. `repeated` receives 1 or 0. The chunks of such a
+/// turn are read from the store while the engine is open, finished steps in compact form; its tools are not called.
+///
+/// Errors: INVALID_INPUT.
+///
+/// # Safety
+/// `turn` is NULL or a turn that has not been freed; `repeated` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_turn_is_repeated(
+    turn: *const Turn,
+    repeated: *mut i32,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (turn, place) = unsafe { (Turn::borrow(turn)?, Out::new(repeated, "repeated")?) };
+        place.set(i32::from(turn.turn.is_repeated()));
         Ok(TURNKEEP_OK)
     };
     // SAFETY: as the caller has promised.
@@ -214,7 +271,7 @@ pub unsafe extern "C" fn turnkeep_turn_done(
     let body = || {
         // SAFETY: as the caller has promised.
         let (turn, place) = unsafe { (Turn::borrow(turn)?, Out::new(outcome, "outcome")?) };
-        Ok(match wait_for(turn.done(), limit(timeout_ms)) {
+        Ok(match turn.wait_for(turn.done(), timeout_ms) {
             Some(outcome) => {
                 place.set(Bytes::give(&outcome?));
                 TURNKEEP_OK

@@ -33,6 +33,13 @@ const untilText = async (turn) => {
   for await (const chunk of turn.chunks()) if (chunk.type === 'text-delta') return;
 };
 
+/** Resolves once the log has been read as far as it goes, with a read that waits for more. */
+const tailing = async (engine, runId) => {
+  const tail = engine.runs.tail(runId, user);
+  await tail.next();
+  void tail.next().catch(() => {});
+};
+
 const scripts = {
   async finished() {
     await (await begin()).done();
@@ -61,6 +68,43 @@ const scripts = {
     await untilText(await begin());
     ready();
     throw new Error('on purpose');
+  },
+  async tailed() {
+    const engine = await open();
+    const turn = await engine.startTurn({ ...user, message: 'go' });
+    for await (const _ of engine.runs.tail(turn.runId, user));
+    ready();
+  },
+  async unreadTail() {
+    const engine = await open();
+    const { runId } = await engine.runs.begin({ ...user, message: 'go' });
+    await engine.runs.tail(runId, user).next();
+    ready();
+  },
+  async hosted() {
+    const run = await (await open()).runs.begin({ ...user, message: 'go' });
+    await run.recordStep({ text: 'one' });
+    run.signal.addEventListener('abort', () => console.log('aborted'));
+    ready();
+  },
+  async exitInTail() {
+    const engine = await open();
+    const { runId } = await engine.runs.begin({ ...user, message: 'go' });
+    await tailing(engine, runId);
+    ready();
+    process.exit(0);
+  },
+  async terminatedInTail() {
+    if (!isMainThread) {
+      const engine = await open();
+      const { runId } = await engine.runs.begin({ ...user, message: 'go' });
+      await tailing(engine, runId);
+      return parentPort.postMessage('following');
+    }
+    const worker = new Worker(new URL(import.meta.url), { workerData: [name, database, baseUrl] });
+    await new Promise((resolve) => worker.once('message', resolve));
+    await worker.terminate();
+    ready();
   },
   async worker() {
     if (!isMainThread) return void (await (await begin()).done());

@@ -7,8 +7,13 @@ import {
   type AssistantFlush,
   type AssistantPart,
   Engine,
+  type HostedRun,
+  type Run,
   type RunOutcome,
+  type RunSignal,
+  RunTail,
   type Step,
+  type TailEnd,
   TurnkeepError,
   type UIMessageChunk,
   type Usage,
@@ -41,6 +46,42 @@ outcome.usage?.inputTokens?.toFixed();
 const stopped: boolean = await engine.runs.stop({ ...user, chatId: turn.chatId });
 const markdown: string = await engine.chats.export({ ...user, chatId: turn.chatId, lang: 'ru' });
 void [stopped, markdown];
+
+createServer(async (_, response) => {
+  const active: Run | null = await engine.runs.activeForChat({ ...user, chatId: turn.chatId });
+  if (active) await engine.runs.tail({ ...user, runId: active.id }).pipe(response, { heartbeatMs: 1000 });
+});
+const tail: RunTail = engine.runs.tail(turn.runId, { ...user, after: '17+3' });
+for await (const { cursor, chunk, resync } of tail) {
+  const known: UIMessageChunk = chunk;
+  void [cursor.length, known.type, resync === true];
+}
+for await (const bytes of engine.runs.tail({ ...user, runId: turn.runId, from: 'start' }).sse()) bytes.byteLength;
+const end: TailEnd | null = tail.end;
+tail.close();
+const queued = await engine.startTurn({ ...user, message: 'hi', busy: 'enqueue', idempotencyKey: 'k' });
+await engine.startTurn({ ...user, message: 'hi', busy: { supersede: queued.runId }, signal: AbortSignal.timeout(5) });
+const listed: Run[] = await engine.runs.list({ ...user, chatId: queued.chatId, limit: 5 });
+const swept: number = await engine.runs.sweep();
+const hosted: HostedRun = await engine.runs.begin({ ...user, message: 'hi', busy: { supersede: queued.runId } });
+const number: number = await hosted.recordStep({ content: [{ type: 'text', text: 'x' }], usage: { inputTokens: 1 } });
+hosted.signal.throwIfAborted();
+await hosted.finish({ status: 'aborted', step: { text: 'x', toolErrors: [{ toolCallId: 'c', error: new Error() }] } });
+await engine.runs.recordStep({ ...user, runId: hosted.runId, step: { text: 'x' } });
+await engine.runs.finish({ ...user, runId: hosted.runId, status: 'failed', reason: 'budget', error: 'e' });
+const why: RunSignal = await engine.runs.signal({ ...user, runId: hosted.runId });
+void [end, queued.repeated, listed, swept, number, why];
+
+// @ts-expect-error a run is needed
+engine.runs.tail({ ...user });
+// @ts-expect-error a place is a cursor or a beginning
+engine.runs.tail(turn.runId, { ...user, from: 'end' });
+// @ts-expect-error the engine cannot begin a host's loop later
+await engine.runs.begin({ ...user, busy: 'enqueue' });
+// @ts-expect-error a run ends in one of three ways
+await hosted.finish({ status: 'running' });
+// @ts-expect-error tails come from an engine
+new RunTail();
 
 try {
   await engine.close({ graceMs: 0 });

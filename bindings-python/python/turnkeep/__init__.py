@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native
-from turnkeep._engine import Chats, Engine, Runs
+from turnkeep._engine import Chats, Engine
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import (
     accumulate_step_usage,
@@ -51,13 +51,14 @@ from turnkeep._functions import (
     truncate_degenerate_output,
     validate_resolved_addresses,
 )
+from turnkeep._runs import Runs, Tail
 from turnkeep._tools import Tool, ToolContext
 from turnkeep._turn import Stream, Turn
 
 __version__: str = _native.VERSION
 
 SSE_HEADERS: dict[str, str] = dict(_native.SSE_HEADERS)
-"""The headers of an HTTP response whose body is :meth:`Turn.sse`."""
+"""The headers of an HTTP response whose body is :meth:`Turn.sse` or :meth:`Tail.sse`."""
 
 __all__ = [
     "SSE_HEADERS",
@@ -65,6 +66,7 @@ __all__ = [
     "Engine",
     "Runs",
     "Stream",
+    "Tail",
     "Tool",
     "ToolContext",
     "Turn",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnkeep import _exit, _native
 from turnkeep._json import decode, encode_fields
+from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
 
@@ -49,7 +50,9 @@ class Engine:
 
         :param store: ``sqlite:PATH`` or ``sqlite::memory:``
         :param instance_id: what this process is called in leases
-        :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``toolTimeoutMs``, ``stopPollMs``
+        :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
+            ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
+            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``
         :param providers: by name, each ``{driver, model, baseUrl, apiKey?, contextWindow?}``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
         :param app_secret: the secret that stored keys are encrypted with
@@ -79,7 +82,8 @@ class Engine:
         provider: str | Mapping[str, Any] | None = None,
         detached: bool | None = None,
         trigger: str | None = None,
-        busy: str | None = None,
+        busy: str | Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
     ) -> Turn:
         """Begins a turn: the user's message is stored, the run holds the chat, the model is called.
 
@@ -91,10 +95,13 @@ class Engine:
         :param provider: the name of a configured one, or settings for this turn only
         :param detached: ``False``: the run stops when its last reader goes away
         :param trigger: ``user``, ``autostart``, ``schedule``, ``api`` or ``continue``
-        :param busy: what to do when the chat has an active run: ``reject``
+        :param busy: what to do when the chat has an active run: ``reject`` (the default), ``enqueue`` (the turn waits
+            until the chat is free), or ``{"supersede": run_id}`` (that run is stopped and the turn takes its place)
+        :param idempotency_key: a second turn of the same user with the same key begins nothing and follows the first
         :raises TurnkeepError: ``INVALID_INPUT`` naming the field, ``AI_NOT_CONFIGURED``, ``FORBIDDEN``, ``NOT_FOUND``,
-            ``A_RUN_ALREADY_ACTIVE`` with ``activeRunId``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``,
-            ``ENGINE_CLOSED``; nothing is left behind and no provider has been called
+            ``A_RUN_ALREADY_ACTIVE`` with ``activeRunId``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH`` with
+            ``activeRunId``, ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``;
+            nothing is left behind and no provider has been called
         """
         own = {tool.name: tool for tool in tools or ()}
         # The engine's come first in every turn, and a turn's own takes the place of one: what the model is told begins
@@ -114,13 +121,14 @@ class Engine:
             "detached": detached,
             "trigger": trigger,
             "busy": busy,
+            "idempotencyKey": idempotency_key,
         }
         native = self._native.start_turn(encode_fields(request))
         return Turn(self, native, self._pump(native, tools) if tools else None)
 
     @property
     def runs(self) -> Runs:
-        """What is known of runs."""
+        """What is known of runs, their logs, and runs that the host drives itself."""
         return Runs(self)
 
     @property
@@ -178,35 +186,11 @@ class Engine:
     def _call(self, method: str, **params: Any) -> Any:
         return decode(self._native.call(method, encode_fields(params)))
 
+    def _tail(self, **params: Any) -> _native.Tail:
+        return self._native.tail(encode_fields(params))
+
     def _export(self, **params: Any) -> _native.Export:
         return self._native.export(encode_fields(params))
-
-
-class Runs:
-    """Questions about runs. Each raises ``NOT_FOUND`` or ``FORBIDDEN`` for what is not the user's."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Found at :attr:`Engine.runs`."""
-        self._engine = engine
-
-    def get(self, *, workspace_id: str, user_id: str, run_id: str) -> dict[str, Any]:
-        """One run."""
-        run: dict[str, Any] = self._engine._call("runs.get", workspaceId=workspace_id, userId=user_id, runId=run_id)
-        return run
-
-    def latest_for_chat(self, *, workspace_id: str, user_id: str, chat_id: str) -> dict[str, Any] | None:
-        """The chat's newest run; ``None`` in a chat that never had one."""
-        run: dict[str, Any] | None = self._engine._call(
-            "runs.latestForChat", workspaceId=workspace_id, userId=user_id, chatId=chat_id
-        )
-        return run
-
-    def stop(self, *, workspace_id: str, user_id: str, run_id: str | None = None, chat_id: str | None = None) -> bool:
-        """Stops a run, or the chat's active one, from any process. ``False`` when there is none to stop."""
-        stopped: bool = self._engine._call(
-            "runs.stop", workspaceId=workspace_id, userId=user_id, runId=run_id, chatId=chat_id
-        )
-        return stopped
 
 
 class Chats:

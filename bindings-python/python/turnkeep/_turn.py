@@ -78,6 +78,8 @@ class Turn:
     """The chat's id, also of a chat that this turn created."""
     message_id: str
     """The id of the assistant's message."""
+    repeated: bool
+    """The run had been begun before, with the same idempotency key. Its chunks are read from the store."""
 
     def __init__(self, engine: Engine, native: _native.Turn, pump: ToolPump | None) -> None:
         """Turns are begun by :meth:`Engine.start_turn`."""
@@ -85,6 +87,7 @@ class Turn:
         self.run_id = ids["runId"]
         self.chat_id = ids["chatId"]
         self.message_id = ids["messageId"]
+        self.repeated = native.is_repeated
         # The engine closes when it is collected, which must not happen to a turn that somebody holds.
         self._engine = engine
         self._native = native

@@ -603,6 +603,11 @@ impl SharedTail {
         }
     }
 
+    /// How the run ended, once everything was read; `None` while somebody waits for chunks, and once closed.
+    pub fn end(&self) -> Option<TailEnd> {
+        self.tail.try_lock().ok()?.as_ref()?.end().cloned()
+    }
+
     /// Goes away.
     pub fn close(&self) {
         self.closed.send_replace(true);

@@ -1,0 +1,153 @@
+'use strict';
+
+const { TurnkeepError, native, toJson } = require('./error.js');
+const { BATCH, iterate, pipe } = require('./stream.js');
+
+/** A reader of a run's log, from any process. It is opened by its first use, and gives one place to all of its forms. */
+class RunTail {
+  #open;
+  #native;
+  #closed = false;
+  #chunks;
+  #end = null;
+
+  constructor(open) {
+    this.#open = open;
+    this.#chunks = iterate(
+      () => this.#nextItems(),
+      () => this.close(),
+    );
+  }
+
+  /** How the run ended, once everything was read; null before. */
+  get end() {
+    return this.#end;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  next() {
+    return this.#chunks.next();
+  }
+
+  return(value) {
+    return this.#chunks.return(value);
+  }
+
+  /** The chunks as bytes of a UI message stream over HTTP, with cursors as ids and the terminator. */
+  sse() {
+    const next = async () => {
+      const bytes = await this.#nextSse();
+      return bytes === null ? [] : [bytes];
+    };
+    return iterate(next, () => this.close());
+  }
+
+  /** Sends the stream as an HTTP response. What is wrong with the tail is said before anything is sent. */
+  async pipe(response, options) {
+    await this.#opened();
+    const reader = { nextSse: () => this.#nextSse(), close: () => this.close() };
+    await pipe(reader, response, options);
+  }
+
+  /** Goes away. Whoever waits for chunks is at the end. */
+  close() {
+    this.#closed = true;
+    this.#native?.then((tail) => tail.close()).catch(() => {});
+  }
+
+  async #nextItems() {
+    const text = await native((await this.#opened())?.next(BATCH) ?? null);
+    const items = text === null ? [] : JSON.parse(text);
+    if (items[0]?.end === undefined) return items;
+    this.#end = items[0].end;
+    return [];
+  }
+
+  async #nextSse() {
+    const tail = await this.#opened();
+    const bytes = await native(tail?.nextSse(BATCH) ?? null);
+    if (bytes === null && tail) this.#end ??= JSON.parse(tail.end() ?? 'null');
+    return bytes;
+  }
+
+  /** The native tail; null once closed. */
+  async #opened() {
+    if (this.#closed && !this.#native) return null;
+    const opening = (this.#native ??= this.#open());
+    try {
+      return await opening;
+    } catch (error) {
+      // What is out of reach now may be asked for again.
+      if (this.#native === opening) this.#native = undefined;
+      throw error;
+    }
+  }
+}
+
+/** Aborted when the engine says that the host is to end its loop, with the reason as the message of an `AbortError`. */
+function signalOf(nativeEngine, params) {
+  const controller = new AbortController();
+  heard(nativeEngine, params).then(
+    // A run that has ended has nothing left to stop.
+    (reason) => reason === 'settled' || controller.abort(new DOMException(reason, 'AbortError')),
+    (error) => controller.abort(error),
+  );
+  return controller.signal;
+}
+
+/** What `runs.signal` gives. Waiting for it keeps no process alive. */
+function heard(nativeEngine, params) {
+  return new Promise((resolve, reject) => {
+    nativeEngine.signal(toJson(params, 'params'), (text) => {
+      const told = JSON.parse(text);
+      if (typeof told === 'string') resolve(told);
+      else reject(new TurnkeepError(told));
+    });
+  });
+}
+
+function tailParams(params, more) {
+  return typeof params === 'string' ? { ...more, runId: params } : (params ?? {});
+}
+
+/** Errors have no members that JSON would show; of a tool's error the name and the message are kept. */
+function withErrors(_, value) {
+  return value instanceof Error ? { name: value.name, message: value.message } : value;
+}
+
+/** The methods of `engine.runs`. `call` asks the engine by name. */
+function runsOf(nativeEngine, call) {
+  const recordStep = (params) => call('runs.recordStep', params, withErrors);
+  const finish = async (params) => void (await call('runs.finish', params, withErrors));
+  return Object.freeze({
+    get: (params) => call('runs.get', params),
+    latestForChat: (params) => call('runs.latestForChat', params),
+    activeForChat: (params) => call('runs.activeForChat', params),
+    list: (params) => call('runs.list', params),
+    stop: (params) => call('runs.stop', params),
+    sweep: () => call('runs.sweep', {}),
+    tail(params, more) {
+      const json = toJson(tailParams(params, more), 'params');
+      return new RunTail(() => native(nativeEngine.tail(json)));
+    },
+    async begin(params) {
+      const run = await call('runs.begin', params);
+      const { workspaceId, userId } = params;
+      const of = { workspaceId, userId, runId: run.runId };
+      return {
+        ...run,
+        signal: signalOf(nativeEngine, of),
+        recordStep: (step) => recordStep({ ...of, step }),
+        finish: (options) => finish({ ...options, ...of }),
+      };
+    },
+    recordStep,
+    finish,
+    signal: async (params) => heard(nativeEngine, params ?? {}),
+  });
+}
+
+module.exports = { RunTail, runsOf };
