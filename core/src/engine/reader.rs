@@ -15,7 +15,7 @@ use super::Inner;
 use super::tail::RunTail;
 
 /// The wait after a store that is out of reach.
-const RETRY_WAIT: Duration = Duration::from_millis(250);
+pub(super) const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
 /// detached, the last reader's disconnect stops the run.

@@ -20,7 +20,7 @@ use crate::tool::{Tool, ToolSet};
 use super::begin::{Beginning, Outcome, give_up};
 use super::driver::{Driver, Finished};
 use super::options::TurnRequest;
-use super::reader::{Leaving, Source, TurnReader};
+use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::tail::{RunTail, TailFrom};
 use super::{Inner, queries, queue};
 
@@ -104,7 +104,17 @@ impl Turn {
     /// Follows the run to its end and reads from the store how it ended.
     async fn settled(&self) -> Result<RunOutcome> {
         let mut tail = RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot);
-        while !tail.next_batch(usize::MAX).await?.is_empty() {}
+        loop {
+            match tail.next_batch(usize::MAX).await {
+                Ok(items) if items.is_empty() => break,
+                Ok(_) => {}
+                Err(error) if error.code() == ErrorCode::StoreUnavailable => {
+                    tracing::warn!(%error, "a log could not be read; that will be repeated");
+                    tokio::time::sleep(RETRY_WAIT).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let run = self.inner.store.run(self.ids.run).await?.ok_or_else(|| Error::internal("the run is gone"))?;
         let steps = self.inner.store.steps(run.id).await?;
         Ok(RunOutcome {

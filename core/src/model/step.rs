@@ -19,7 +19,8 @@ pub enum FinishReason {
     ToolCalls,
     /// The stream broke or carried an error.
     Error,
-    /// Something else, or nothing was said.
+    /// Something else, or nothing was said; `unknown` in the words of earlier versions.
+    #[serde(alias = "unknown")]
     Other,
 }
 
