@@ -107,7 +107,7 @@ pub unsafe extern "C" fn turnkeep_run_begin(
 /// "toolErrors"?}, and {"finishReason"?, "usage"?, "number"?}. `result` is the step's number in the run, from 0, and freed
 /// by turnkeep_bytes_free(). Recording a step again by its number changes nothing.
 ///
-/// Errors: as turnkeep_run_get(); INVALID_INPUT with the path of the field, such as "step.content[1].toolName"; LEASE_LOST
+/// Errors: as turnkeep_run_get(); INVALID_INPUT with the path of the field, such as "step.finishReason"; LEASE_LOST
 /// when the run has ended or is another process's; STORE_UNAVAILABLE, after which the step may be recorded again.
 ///
 /// # Safety
