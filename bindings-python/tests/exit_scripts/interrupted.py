@@ -7,6 +7,8 @@ import threading
 
 from common import open_engine, start, tell
 
+# Python leaves an interrupt ignored where it was, as it is in background jobs of a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = open_engine()
 turn = start(engine)
 main_thread = threading.get_ident()

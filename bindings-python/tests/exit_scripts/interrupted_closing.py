@@ -8,6 +8,8 @@ import threading
 import turnkeep
 from common import open_engine, read_to_text, start, tell
 
+# Python leaves an interrupt ignored where it was, as it is in background jobs of a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = open_engine()
 turn = start(engine)
 read_to_text(turn)
