@@ -174,10 +174,13 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn in_savepoint<T>(connection: &Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    connection.execute_batch("SAVEPOINT operation").map_err(store_error)?;
+    let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(|_| ());
+    run("SAVEPOINT operation").map_err(store_error)?;
     let outcome = catch_unwind(AssertUnwindSafe(|| operation(connection)))
         .unwrap_or_else(|_| Err(Error::internal("a store operation panicked")));
-    let end = if outcome.is_ok() { "RELEASE operation" } else { "ROLLBACK TO operation; RELEASE operation" };
-    connection.execute_batch(end).map_err(store_error)?;
+    if outcome.is_err() {
+        run("ROLLBACK TO operation").map_err(store_error)?;
+    }
+    run("RELEASE operation").map_err(store_error)?;
     outcome
 }
