@@ -459,6 +459,36 @@ async fn a_host_keeps_its_own_loop() {
     assert_eq!(texts.iter().map(|part| part["text"].as_str().unwrap()).collect::<String>(), "Looking. One. Two.");
 }
 
+/// Whoever records a step may stop waiting for it at any moment; the step is on disk or it is not, and the log has no hole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_may_stop_waiting_for_its_step() {
+    let world = World::new(Vec::new()).await;
+    let run = world.engine.begin_run(hosted(json!({}))).await.unwrap();
+    for patience in 0..40 {
+        let step = hosted_step(json!({"text": format!("{patience} ")}));
+        let waiting = async {
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        let user = who();
+        tokio::select! {
+            biased;
+            recorded = world.engine.record_step(&user, run.run_id, step) => drop(recorded.unwrap()),
+            () = waiting => {}
+        }
+    }
+    world.engine.record_step(&who(), run.run_id, hosted_step(json!({"text": "end"}))).await.unwrap();
+    world.engine.finish_run(&who(), run.run_id, ends(RunStatus::Succeeded)).await.unwrap();
+    let items = read_to_end(&mut world.other.tail(&who(), run.run_id, TailFrom::Start).await.unwrap()).await;
+    for (number, item) in items.iter().enumerate() {
+        assert_eq!(item.cursor, Cursor { sequence: number as u64, compact: 0 });
+    }
+    let told: String = values(&items).iter().filter_map(|chunk| chunk["delta"].as_str()).collect();
+    assert!(told.ends_with("end"));
+    assert_eq!(world.other.messages(&who(), run.chat_id).await.unwrap()[1].content, told);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hosts_run_hears_of_stops_and_of_the_end_of_its_engine() {
     let world = World::with(Vec::new(), json!({"runs": {"stopPollMs": 20}})).await;

@@ -65,6 +65,14 @@ impl Beginning<'_> {
         Ok(Some(run_id))
     }
 
+    /// The id of the user's message, and those of the run. Both messages are written at one time; their ids, which rise,
+    /// put the user's first.
+    pub(super) fn new_ids(&self) -> (MessageId, TurnIds) {
+        let user = MessageId::generate();
+        let chat = self.chat_id.unwrap_or_else(ChatId::generate);
+        (user, TurnIds { chat, run: RunId::generate(), message: MessageId::generate() })
+    }
+
     /// The courtesy checks before the gate, and the role's instructions.
     pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Option<String>> {
         let mut role_id = self.role_id;

@@ -22,15 +22,12 @@ use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
 use super::Inner;
-use super::journal::{Due, Journal, PACK_BYTES, PACK_INTERVAL};
+use super::journal::{Journal, PACK_BYTES, PACK_INTERVAL, Rows};
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between attempts to write.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
-
-/// How often the rows of run and message are brought up to date at most: what readers need is in the log.
-const ROW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -52,8 +49,7 @@ pub(super) struct Driver {
     log: Arc<ChunkLog>,
     control: mpsc::UnboundedReceiver<Event>,
     finished: watch::Sender<Option<Finished>>,
-    /// When the rows were last brought up to date.
-    rows_at: Option<Instant>,
+    rows: Rows,
     /// When the chunks that wait are to be put on disk.
     pack_due: Option<Instant>,
     pack_write: Option<BoxFuture<'static, Option<Event>>>,
@@ -92,7 +88,7 @@ impl Driver {
             log,
             control,
             finished,
-            rows_at: None,
+            rows: Rows::default(),
             pack_due: None,
             pack_write: None,
             stream: None,
@@ -283,13 +279,7 @@ impl Driver {
 
     fn persist_step(&mut self, step: StepRecord) {
         self.call_handles.clear();
-        let runs = &self.inner.options.runs;
-        let now = Instant::now();
-        let due = self.rows_at.is_none_or(|at| now - at >= ROW_INTERVAL.min(runs.lease() / 10));
-        if due {
-            self.rows_at = Some(now);
-        }
-        let due = Due::new(due, runs.refresh_every_step, runs.lease());
+        let due = self.rows.due(std::time::Instant::now(), &self.inner.options.runs);
         let record = self.journal.record_step(step, due);
         let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
         self.write(Event::StepPersisted, move || {

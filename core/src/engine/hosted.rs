@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::machine::{Event, Settlement, StopCause, TurnIds};
+use crate::machine::{Event, Settlement, StopCause};
 use crate::model::{
     FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
     Trigger, Usage,
@@ -18,7 +18,7 @@ use crate::project::OpenPage;
 use crate::text::{one_line, storable};
 
 use super::begin::{Beginning, Outcome};
-use super::journal::{Due, Journal};
+use super::journal::{Journal, Rows};
 use super::options::{Busy, UserMessage, check_key, check_owner};
 use super::{Engine, Inner, Who};
 
@@ -181,7 +181,14 @@ struct HostedState {
 
 struct Writing {
     journal: Journal,
-    rows_at: Option<Instant>,
+    rows: Rows,
+}
+
+impl Writing {
+    /// The number of the step that comes next.
+    fn next_number(&self) -> u32 {
+        u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Hosted {
@@ -197,9 +204,6 @@ impl Hosted {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run_id)
     }
 }
-
-/// How often the rows of run and message are brought up to date at most.
-const ROW_INTERVAL: Duration = Duration::from_secs(1);
 
 impl HostedRequest {
     fn check(&self) -> Result<Option<Vec<Part>>> {
@@ -232,40 +236,10 @@ impl Engine {
     /// `STORE_UNAVAILABLE` (the step may be recorded again), and those of [`Engine::run`].
     pub async fn record_step(&self, who: &Who, run_id: RunId, step: HostedStep) -> Result<u32> {
         let state = self.hosted(who, run_id).await?;
-        let mut writing = state.journal.lock().await;
-        let number = writing.journal.steps().len();
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        match step.number {
-            Some(given) if given < number => return Ok(given),
-            Some(given) if given > number => {
-                return Err(Error::invalid("step.number", format!("must be {number}: steps follow each other")));
-            }
-            _ => {}
-        }
-        let step = step.into_record(number)?;
-        let runs = &self.inner.options.runs;
-        let now = Instant::now();
-        let due = writing.rows_at.is_none_or(|at| now - at >= ROW_INTERVAL.min(runs.lease() / 10));
-        let record = writing.journal.record_step(step, Due::new(due, runs.refresh_every_step, runs.lease()));
-        match self.inner.store.record_step(record).await {
-            Ok(()) => {
-                writing.journal.step_persisted();
-                if due {
-                    writing.rows_at = Some(now);
-                    self.inner.registry.renewed(run_id, now);
-                }
-                self.inner.tails.wake(run_id);
-                Ok(number)
-            }
-            Err(error) => {
-                writing.journal.step_refused();
-                drop(writing);
-                if error.code() == ErrorCode::LeaseLost {
-                    self.inner.leave_hosted(run_id, RunSignal::LeaseLost);
-                }
-                Err(error)
-            }
-        }
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own: what is on its way to the disk has to be accounted for, whoever waits for it.
+        let recorded = self.inner.runtime.spawn(async move { inner.record_hosted(run_id, &state, step).await });
+        recorded.await.unwrap_or_else(|_| Err(Error::internal("recording the step was interrupted")))
     }
 
     /// Ends the host's run. Ending it again the same way changes nothing.
@@ -295,11 +269,12 @@ impl Engine {
             }),
             (_, given) => given,
         };
-        let error = finish.error.map(|error| storable(one_line(&error))).filter(|error| !error.is_empty());
-        let error = error.filter(|_| finish.status == RunStatus::Failed);
-        self.inner
-            .settle_hosted(run_id, &state, (finish.status, reason, error), finish.finish_reason, finish.step)
-            .await
+        let error = finish.error.as_deref().filter(|_| finish.status == RunStatus::Failed);
+        let error = error.map(|error| storable(one_line(error))).filter(|error| !error.is_empty());
+        let end = HostedFinish { reason, error, ..finish };
+        let inner = Arc::clone(&self.inner);
+        let settled = self.inner.runtime.spawn(async move { inner.settle_hosted(run_id, &state, end).await });
+        settled.await.unwrap_or_else(|_| Err(Error::internal("ending the run was interrupted")))
     }
 
     /// Waits until the host is to end its loop, and says why. Returns at once when it was to already.
@@ -324,16 +299,47 @@ impl Engine {
 }
 
 impl Inner {
-    async fn settle_hosted(
-        &self,
-        run_id: RunId,
-        state: &HostedState,
-        (status, reason, error): (RunStatus, Option<RunReason>, Option<String>),
-        finish_reason: Option<FinishReason>,
-        step: Option<HostedStep>,
-    ) -> Result<()> {
+    async fn record_hosted(&self, run_id: RunId, state: &HostedState, step: HostedStep) -> Result<u32> {
         let mut writing = state.journal.lock().await;
-        let number = u32::try_from(writing.journal.steps().len()).unwrap_or(u32::MAX);
+        let number = writing.next_number();
+        match step.number {
+            Some(given) if given < number => return Ok(given),
+            Some(given) if given > number => {
+                return Err(Error::invalid("step.number", format!("must be {number}: steps follow each other")));
+            }
+            _ => {}
+        }
+        let step = step.into_record(number)?;
+        let now = Instant::now();
+        let due = writing.rows.due(now, &self.options.runs);
+        let record = writing.journal.record_step(step, due);
+        let written = self.store.record_step(record).await;
+        match &written {
+            Ok(()) => writing.journal.step_persisted(),
+            Err(_) => writing.journal.step_refused(),
+        }
+        drop(writing);
+        match written {
+            Ok(()) => {
+                if due.lease.is_some() {
+                    self.registry.renewed(run_id, now);
+                }
+                self.tails.wake(run_id);
+                Ok(number)
+            }
+            Err(error) => {
+                if error.code() == ErrorCode::LeaseLost {
+                    self.leave_hosted(run_id, RunSignal::LeaseLost);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn settle_hosted(&self, run_id: RunId, state: &HostedState, end: HostedFinish) -> Result<()> {
+        let HostedFinish { status, reason, error, finish_reason, step } = end;
+        let mut writing = state.journal.lock().await;
+        let number = writing.next_number();
         let step = step.map(|step| step.into_record(number)).transpose()?;
         let steps = writing.journal.steps().iter().chain(&step);
         let usage = steps.clone().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
@@ -346,6 +352,9 @@ impl Inner {
         let settlement = Settlement { status, reason, error, finish_reason, step, usage, context_tokens };
         let settle = writing.journal.settle(&settlement);
         let settled = self.store.settle_run(settle).await;
+        if settled.is_err() {
+            writing.journal.settlement_refused();
+        }
         drop(writing);
         match &settled {
             Ok(()) => self.leave_hosted(run_id, RunSignal::Settled),
@@ -382,12 +391,7 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
         return repeated(&inner, run_id).await;
     }
     beginning.precheck(&inner).await?;
-    let user_message_id = MessageId::generate();
-    let ids = TurnIds {
-        chat: request.chat_id.unwrap_or_else(ChatId::generate),
-        run: RunId::generate(),
-        message: MessageId::generate(),
-    };
+    let (user_message_id, ids) = beginning.new_ids();
     let begun_at = Instant::now();
     let fence = match beginning.begin(&inner, ids, user_message_id).await? {
         Outcome::Begun(fence) => fence,
@@ -395,7 +399,7 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
         Outcome::Waits(_) => return Err(Error::internal("a host's run cannot wait")),
     };
     let (control, events) = mpsc::unbounded_channel();
-    let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows_at: None });
+    let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows: Rows::default() });
     let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None) });
     inner.hosted.insert(ids.run, Arc::clone(&state));
     inner.registry.add(ids.run, control, begun_at);
@@ -433,8 +437,14 @@ async fn listen(inner: Arc<Inner>, run_id: RunId, state: Arc<HostedState>, mut e
         });
         // The grace for the host is over by now.
         if signal == RunSignal::Shutdown {
-            let end = (RunStatus::Aborted, Some(RunReason::Shutdown), None);
-            if let Err(error) = inner.settle_hosted(run_id, &state, end, None, None).await {
+            let end = HostedFinish {
+                status: RunStatus::Aborted,
+                reason: Some(RunReason::Shutdown),
+                error: None,
+                finish_reason: None,
+                step: None,
+            };
+            if let Err(error) = inner.settle_hosted(run_id, &state, end).await {
                 tracing::warn!(%error, "a host's run could not be settled; a later sweep will");
                 return inner.leave_hosted(run_id, RunSignal::LeaseLost);
             }

@@ -1,7 +1,7 @@
 //! What the owner of a run writes, and when the larger writes are due: pure, so that simulations use it too.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::machine::Settlement;
 use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
@@ -9,6 +9,8 @@ use crate::project::{AssistantFlush, FlushExtra, flush_run};
 use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
+
+use super::options::RunLimits;
 
 /// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
 pub(crate) const PACK_BYTES: usize = 4 * 1024;
@@ -35,6 +37,8 @@ pub(crate) struct Journal {
     unpacked: Vec<(UiChunk, Arc<str>)>,
     unpacked_bytes: usize,
     settling: bool,
+    /// The settlement on its way brings this step with it.
+    settling_step: bool,
 }
 
 /// Whether the message row is brought up to date.
@@ -55,6 +59,27 @@ impl Due {
             (false, false) => Refresh::Not,
         };
         Self { message, lease: rows.then_some(lease) }
+    }
+}
+
+/// How often the rows of run and message are brought up to date at most: what readers need is in the log.
+const ROW_INTERVAL: Duration = Duration::from_secs(1);
+
+/// When a run's rows were last brought up to date.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    at: Option<Instant>,
+}
+
+impl Rows {
+    /// What a step that is written `now` takes along.
+    pub(crate) fn due(&mut self, now: Instant, limits: &RunLimits) -> Due {
+        let lease = limits.lease();
+        let due = self.at.is_none_or(|at| now.saturating_duration_since(at) >= ROW_INTERVAL.min(lease / 10));
+        if due {
+            self.at = Some(now);
+        }
+        Due::new(due, limits.refresh_every_step, lease)
     }
 }
 
@@ -82,6 +107,7 @@ impl Journal {
             unpacked: Vec::new(),
             unpacked_bytes: 0,
             settling: false,
+            settling_step: false,
         }
     }
 
@@ -157,15 +183,29 @@ impl Journal {
 
     /// The step was refused, and may be written again.
     pub(crate) fn step_refused(&mut self) {
-        if let Some(step) = self.steps.pop() {
+        if let Some(step) = self.forget_last_step() {
             self.log_bytes -= encoded_size(&step);
-            self.usage = self.steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         }
+    }
+
+    /// The settlement was refused, and may be written again.
+    pub(crate) fn settlement_refused(&mut self) {
+        self.settling = false;
+        if std::mem::take(&mut self.settling_step) {
+            self.forget_last_step();
+        }
+    }
+
+    fn forget_last_step(&mut self) -> Option<StepRecord> {
+        let step = self.steps.pop()?;
+        self.usage = self.steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+        Some(step)
     }
 
     /// The write of the run's end.
     pub(crate) fn settle(&mut self, settlement: &Settlement) -> SettleRun {
         self.settling = true;
+        self.settling_step = settlement.step.is_some();
         let step = settlement.step.clone().map(|step| {
             // A step whose own write was refused is there already.
             if self.steps.last().is_some_and(|last| last.number >= step.number) {
@@ -234,4 +274,54 @@ fn encoded_size(step: &StepRecord) -> usize {
     // Counting cannot fail; what cannot be encoded is reported by the store.
     let _ = serde_json::to_writer(&mut counter, step);
     counter.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RunId;
+    use crate::model::{Part, TextPart};
+
+    fn step(number: u32) -> StepRecord {
+        let parts = vec![Part::StepStart, Part::Text(TextPart::done("x"))];
+        let usage = Some(Usage { input_tokens: Some(1), ..Usage::default() });
+        StepRecord { number, parts, finish_reason: None, usage }
+    }
+
+    fn settlement(step: Option<StepRecord>) -> Settlement {
+        let status = RunStatus::Succeeded;
+        Settlement { status, reason: None, error: None, finish_reason: None, step, usage: None, context_tokens: None }
+    }
+
+    #[test]
+    fn what_was_refused_is_written_again_as_it_was() {
+        let fence = Fence { run_id: RunId::generate(), owner: "o".into(), epoch: 1 };
+        let mut journal = Journal::new(fence, None);
+        let first = journal.record_step(step(0), Due::default()).numbers;
+        journal.step_refused();
+        assert!(journal.steps().is_empty());
+        assert_eq!(journal.record_step(step(0), Due::default()).numbers, first);
+        journal.step_persisted();
+        // With a last step, and without: the step before it stays in either case.
+        for last in [Some(step(1)), None] {
+            let settled = journal.settle(&settlement(last.clone()));
+            journal.settlement_refused();
+            assert_eq!(journal.steps(), [step(0)]);
+            let again = journal.settle(&settlement(last));
+            assert_eq!((again.step, again.assistant), (settled.step, settled.assistant));
+            journal.settlement_refused();
+        }
+    }
+
+    #[test]
+    fn rows_are_due_now_and_then() {
+        let limits = RunLimits { lease_ms: 3_000, ..RunLimits::default() };
+        let (mut rows, begun) = (Rows::default(), Instant::now());
+        let due: Vec<bool> = [0, 299, 300, 301, 600]
+            .map(|millis| rows.due(begun + Duration::from_millis(millis), &limits).lease.is_some())
+            .into();
+        assert_eq!(due, [true, false, true, false, true]);
+        let every = RunLimits { refresh_every_step: true, ..limits };
+        assert_eq!(rows.due(begun, &every).message, Refresh::Always);
+    }
 }

@@ -59,7 +59,9 @@ impl Turn {
 
     /// The turn's chunks, encoded, from the first one on, however late it is called.
     pub fn chunks(&self) -> TurnReader {
-        let leaving = (!self.detached).then(|| Leaving::new(Arc::clone(&self.inner), self.ids.run, &self.readers));
+        // Readers of a repeated turn watch a run that is not theirs to stop.
+        let stops = !self.detached && !self.is_repeated();
+        let leaving = stops.then(|| Leaving::new(Arc::clone(&self.inner), self.ids.run, &self.readers));
         let source = match &self.feed {
             Feed::Driver(log, _) => Source::Turn(log.reader(0)),
             Feed::Store => Source::Log(RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot)),
@@ -183,13 +185,7 @@ pub(super) async fn start(
         extra_rules: inner.options.prompt.extra_rules.clone(),
     });
 
-    // Both messages are written at one time; their ids, which rise, put the user's first.
-    let user_message_id = MessageId::generate();
-    let ids = TurnIds {
-        chat: request.chat_id.unwrap_or_else(ChatId::generate),
-        run: RunId::generate(),
-        message: MessageId::generate(),
-    };
+    let (user_message_id, ids) = beginning.new_ids();
     let begun_at = Instant::now();
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
