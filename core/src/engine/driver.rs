@@ -248,6 +248,7 @@ impl Driver {
             messages,
             tools: self.tools.definitions(),
             tool_choice: if text_only { ToolChoice::None } else { ToolChoice::Auto },
+            options: self.provider.options(),
         }));
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorCode, Result};
 
+use super::CallOptions;
 use super::http::HttpProvider;
 use super::openai_compatible::OpenAiCompatible;
 
@@ -31,6 +32,9 @@ pub struct ProviderConfig {
     /// How many tokens the model's context holds.
     #[serde(default)]
     pub context_window: Option<u64>,
+    /// How the model is to answer.
+    #[serde(default)]
+    pub options: CallOptions,
 }
 
 /// The providers that a host configured, by name.
@@ -112,6 +116,7 @@ impl ProviderConfig {
             return Err(problem("the base URL must begin with http or https"));
         }
         let driver = OpenAiCompatible::new(self.base_url.clone(), self.model.trim().to_owned());
-        Ok(HttpProvider::new(client, Box::new(driver), self.api_key.clone(), self.context_window))
+        Ok(HttpProvider::new(client, Box::new(driver), self.api_key.clone(), self.context_window)
+            .with_options(self.options.clone()))
     }
 }

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::mask::mask_secrets;
 
 use super::describe::describe_http_failure;
-use super::{ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, WireRequest};
+use super::{CallOptions, ChatRequest, Decoder, Driver, KeyHeader, Provider, ProviderFailure, StreamPart, WireRequest};
 
 /// How much of an error body is read.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
@@ -26,6 +26,7 @@ pub struct HttpProvider {
     driver: Box<dyn Driver>,
     api_key: Option<SecretString>,
     context_window: Option<u64>,
+    options: CallOptions,
 }
 
 impl HttpProvider {
@@ -36,7 +37,13 @@ impl HttpProvider {
         api_key: Option<SecretString>,
         context_window: Option<u64>,
     ) -> Self {
-        Self { client, driver, api_key, context_window }
+        Self { client, driver, api_key, context_window, options: CallOptions::default() }
+    }
+
+    /// The same, whose calls are answered so unless they say otherwise.
+    #[must_use]
+    pub fn with_options(self, options: CallOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// The client that all providers of an engine share. It follows no redirects (a key must not travel to another
@@ -56,9 +63,18 @@ impl HttpProvider {
 
 impl Provider for HttpProvider {
     fn stream(&self, request: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
+        let encoded = match self.driver.encode(request) {
+            Ok(encoded) => encoded,
+            Err(failure) => return stream::once(async { Err(failure) }).boxed(),
+        };
+        for warning in &encoded.warnings {
+            tracing::debug!(warning, "a setting of the call is not sent");
+        }
         let call = Call {
             client: self.client.clone(),
-            request: self.driver.encode(request),
+            request: encoded,
+            key_header: self.driver.key_header(),
+            accept: self.driver.accept(),
             decoder: self.driver.decoder(),
             secret: Arc::new(self.api_key.clone()),
         };
@@ -68,11 +84,17 @@ impl Provider for HttpProvider {
     fn context_window(&self) -> Option<u64> {
         self.context_window
     }
+
+    fn options(&self) -> CallOptions {
+        self.options.clone()
+    }
 }
 
 struct Call {
     client: reqwest::Client,
     request: WireRequest,
+    key_header: KeyHeader,
+    accept: &'static str,
     decoder: Box<dyn Decoder>,
     secret: Arc<Option<SecretString>>,
 }
@@ -103,10 +125,16 @@ impl Call {
             .client
             .post(&self.request.url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("text/event-stream"))
+            .header(ACCEPT, HeaderValue::from_static(self.accept))
             .body(self.request.body);
+        for (name, value) in self.request.headers {
+            builder = builder.header(name, value);
+        }
         if let Some(key) = self.secret.as_ref() {
-            builder = builder.bearer_auth(key.expose_secret());
+            builder = match self.key_header {
+                KeyHeader::Bearer => builder.bearer_auth(key.expose_secret()),
+                KeyHeader::Named(name) => builder.header(name, key.expose_secret()),
+            };
         }
         let response = match builder.send().await {
             Ok(response) => response,

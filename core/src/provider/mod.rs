@@ -9,12 +9,10 @@ mod describe;
 mod http;
 pub mod openai_compatible;
 mod part;
+mod request;
 mod sse;
 
 use futures_util::stream::BoxStream;
-
-use crate::project::ModelMessage;
-use crate::tool::ToolDefinition;
 
 pub use audio::{AudioFormat, resolve_audio_format};
 pub(crate) use config::resolve;
@@ -24,29 +22,8 @@ pub use describe::{
 };
 pub use http::HttpProvider;
 pub use part::{BlockKind, ProviderFailure, StreamPart};
+pub use request::{CallOptions, ChatRequest, KeyHeader, ResponseFormat, ToolChoice, WireRequest};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
-
-/// One model call, independent of any provider's format.
-#[derive(Clone, Debug)]
-pub struct ChatRequest {
-    /// The system prompt.
-    pub system: String,
-    /// The conversation, oldest first.
-    pub messages: Vec<ModelMessage>,
-    /// The tools that the model is told of.
-    pub tools: Vec<ToolDefinition>,
-    /// Whether it may call them.
-    pub tool_choice: ToolChoice,
-}
-
-/// Whether the model may call tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ToolChoice {
-    /// As it likes.
-    Auto,
-    /// Not in this call.
-    None,
-}
 
 /// A model that answers in a stream. Dropping the stream closes the connection.
 pub trait Provider: Send + Sync {
@@ -58,21 +35,28 @@ pub trait Provider: Send + Sync {
     fn context_window(&self) -> Option<u64> {
         None
     }
-}
 
-/// A request as a driver wants it sent.
-#[derive(Clone, Debug)]
-pub struct WireRequest {
-    /// Where to.
-    pub url: String,
-    /// The JSON body.
-    pub body: Vec<u8>,
+    /// How it is to answer, unless a call says otherwise.
+    fn options(&self) -> CallOptions {
+        CallOptions::default()
+    }
 }
 
 /// The pure half of a provider: bytes out, bytes in.
 pub trait Driver: Send + Sync {
     /// The request for this call.
-    fn encode(&self, request: &ChatRequest) -> WireRequest;
+    ///
+    /// # Errors
+    /// When the call holds something that this provider has no form for, such as a file of a kind that it does not take.
+    fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure>;
+    /// How the provider wants its key.
+    fn key_header(&self) -> KeyHeader {
+        KeyHeader::Bearer
+    }
+    /// What the answer is asked to be.
+    fn accept(&self) -> &'static str {
+        "text/event-stream"
+    }
     /// A decoder for the answer to one call.
     fn decoder(&self) -> Box<dyn Decoder>;
 }

@@ -104,10 +104,10 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Vec<u8> {
             ModelMessage::Tool(results) => messages.extend(results.iter().map(tool_result)),
         }
     }
-    let tool_choice = match request.tool_choice {
+    let tool_choice = match &request.tool_choice {
         _ if request.tools.is_empty() => None,
-        ToolChoice::Auto => Some("auto"),
         ToolChoice::None => Some("none"),
+        _ => Some("auto"),
     };
     let body = Body {
         model,
@@ -205,6 +205,7 @@ mod tests {
                 timeout_ms: None,
             }],
             tool_choice: ToolChoice::None,
+            ..ChatRequest::default()
         };
         assert_eq!(
             String::from_utf8(body("m", &request)).unwrap(),

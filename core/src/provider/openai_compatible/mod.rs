@@ -4,7 +4,7 @@
 mod decode;
 mod encode;
 
-use super::{ChatRequest, Decoder, Driver, WireRequest};
+use super::{ChatRequest, Decoder, Driver, ProviderFailure, WireRequest};
 
 pub use decode::ChatCompletionsDecoder;
 
@@ -24,8 +24,12 @@ impl OpenAiCompatible {
 }
 
 impl Driver for OpenAiCompatible {
-    fn encode(&self, request: &ChatRequest) -> WireRequest {
-        WireRequest { url: format!("{}/chat/completions", self.base_url), body: encode::body(&self.model, request) }
+    fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
+        Ok(WireRequest {
+            url: format!("{}/chat/completions", self.base_url),
+            body: encode::body(&self.model, request),
+            ..WireRequest::default()
+        })
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
