@@ -40,6 +40,7 @@ pub mod mask;
 pub mod model;
 pub mod project;
 pub mod provider;
+pub mod secret;
 pub mod settings;
 #[cfg(any(test, feature = "simulation"))]
 #[doc(hidden)]
@@ -56,9 +57,9 @@ pub mod text;
 pub mod tool;
 
 pub use engine::{
-    Busy, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    RunLimits, RunSignal, RunTail, SharedReader, SharedTail, TailEnd, TailFrom, TailItem, Turn, TurnReader,
-    TurnRequest, Who,
+    Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun,
+    HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, TailEnd, TailFrom, TailItem, Tested, Turn,
+    TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -11,7 +11,7 @@ use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::machine::TurnIds;
 use crate::model::{Json, MessageStatus, Part, RunReason, RunStatus, Trigger};
 use crate::project::{FlushExtra, OpenPage, flush_run};
-use crate::store::{Began, BeginRun, Fence, NewUserMessage, SettleRun, already_active, forbidden};
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, SettleRun, already_active, forbidden};
 
 use super::journal::empty_row;
 use super::options::Busy;
@@ -23,6 +23,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(2);
 const MAX_WAIT: Duration = Duration::from_millis(100);
 /// How often a run that does not settle is looked at for a dead owner.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// What the checks before the gate found.
+pub(super) struct Found {
+    /// The chat's role, if it has one that is in use.
+    pub(super) role: Option<RolePrompt>,
+    /// Whether the chat is still to be created.
+    pub(super) new_chat: bool,
+}
 
 /// What both kinds of runs, those that the engine drives and those that the host does, are begun with.
 pub(super) struct Beginning<'a> {
@@ -73,15 +81,16 @@ impl Beginning<'_> {
         (user, TurnIds { chat, run: RunId::generate(), message: MessageId::generate() })
     }
 
-    /// The courtesy checks before the gate, and the role's instructions.
-    pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Option<String>> {
-        let mut role_id = self.role_id;
+    /// The courtesy checks before the gate.
+    pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Found> {
+        let (mut role_id, mut new_chat) = (self.role_id, true);
         if let Some(chat_id) = self.chat_id {
             if let Some(chat) = inner.store.chat(chat_id).await? {
                 if chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id {
                     return Err(forbidden());
                 }
                 role_id = chat.role_id;
+                new_chat = false;
             }
             if let Some(active) = inner.store.active_run(chat_id).await?
                 && active.workspace_id == self.workspace_id
@@ -92,12 +101,12 @@ impl Beginning<'_> {
             }
         }
         let Some(role_id) = role_id else {
-            return Ok(None);
+            return Ok(Found { role: None, new_chat });
         };
         match inner.store.role(self.workspace_id, role_id).await? {
-            Some(role) => Ok(Some(role.instructions)),
+            Some(role) => Ok(Found { role: Some(role), new_chat }),
             // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if self.chat_id.is_some() => Ok(None),
+            None if self.chat_id.is_some() => Ok(Found { role: None, new_chat }),
             None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
         }
     }

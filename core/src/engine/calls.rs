@@ -1,15 +1,19 @@
 //! The questions of [`super::queries`] by name, with JSON in and out, for bindings that pass text.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, RunId};
 use crate::js::Text;
-use crate::model::{FinishReason, RunReason, RunStatus};
+use crate::model::{FinishReason, Json, RunReason, RunStatus};
 use crate::project::{Labels, Language};
+use crate::settings::SettingsPatch;
 
 use super::export::{Export, ExportFormat};
 use super::hosted::{HostedFinish, HostedRequest, HostedStep};
+use super::settings::Capability;
 use super::tail::{Cursor, RunTail, TailFrom};
 use super::{Engine, Who};
 
@@ -126,6 +130,50 @@ struct Import<'a> {
     document: Text<'a>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OfWorkspace {
+    workspace_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UpdateParams {
+    workspace_id: String,
+    settings: Json,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TestParams {
+    workspace_id: String,
+    #[serde(default)]
+    capability: Capability,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EmbedParams {
+    workspace_id: String,
+    texts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TranscribeParams {
+    workspace_id: String,
+    audio: String,
+    mime: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TitleParams<'a> {
+    workspace_id: String,
+    #[serde(borrow)]
+    content: Text<'a>,
+}
+
 fn who(workspace_id: String, user_id: String) -> Who {
     Who { workspace_id, user_id }
 }
@@ -166,8 +214,9 @@ impl Engine {
     }
 
     /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
-    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `chats.messages`, `chats.export` and
-    /// `chats.import` with the JSON of their results. `params` is the object that these methods take in every language.
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `chats.messages`, `chats.export`, `chats.import`,
+    /// `settings.get`, `settings.update`, `settings.test`, `secrets.rotate`, `embed`, `transcribe` (audio in base64) and
+    /// `generateTitle` with the JSON of their results. `params` is the object that these methods take in every language.
     ///
     /// # Errors
     /// `INVALID_INPUT` with the field's path (`method` for an unknown method), and those of the method.
@@ -238,6 +287,36 @@ impl Engine {
                 let import: Import<'_> = from_json(params, "params")?;
                 let who = who(import.workspace_id, import.user_id);
                 encode(&self.import_chat(&who, &import.document.0).await?)
+            }
+            "settings.get" => {
+                let of: OfWorkspace = from_json(params, "params")?;
+                encode(&self.settings(&of.workspace_id).await?)
+            }
+            "settings.update" => {
+                let given: UpdateParams = from_json(params, "params")?;
+                let patch = SettingsPatch::from_json(given.settings.get())?;
+                encode(&self.update_settings(&given.workspace_id, &patch).await?)
+            }
+            "settings.test" => {
+                let given: TestParams = from_json(params, "params")?;
+                encode(&self.test_settings(&given.workspace_id, given.capability).await?)
+            }
+            "secrets.rotate" => {
+                let Nothing {} = from_json(params, "params")?;
+                encode(&self.rotate_secrets().await?)
+            }
+            "embed" => {
+                let given: EmbedParams = from_json(params, "params")?;
+                encode(&self.embed(&given.workspace_id, &given.texts).await?)
+            }
+            "transcribe" => {
+                let given: TranscribeParams = from_json(params, "params")?;
+                let audio = STANDARD.decode(&given.audio).map_err(|_| Error::invalid("audio", "must be base64"))?;
+                encode(&self.transcribe(&given.workspace_id, audio.into(), &given.mime).await?)
+            }
+            "generateTitle" => {
+                let given: TitleParams<'_> = from_json(params, "params")?;
+                encode(&self.generate_title(&given.workspace_id, &given.content.0).await?)
             }
             _ => Err(Error::invalid("method", "there is no such method")),
         }

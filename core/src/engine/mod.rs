@@ -12,6 +12,8 @@ mod queries;
 pub(crate) mod queue;
 mod reader;
 mod registry;
+mod requests;
+mod settings;
 pub(crate) mod sweep;
 pub(crate) mod tail;
 mod turn;
@@ -27,7 +29,8 @@ use tokio::time::Instant;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
 use crate::machine::{Event, StopCause};
-use crate::provider::{HttpProvider, Provider, ProviderChoice};
+use crate::provider::{HttpClient, Provider};
+use crate::secret::{Rotation, SecretBox, rotate};
 use crate::store::{self, Store};
 use crate::tool::Tool;
 
@@ -35,6 +38,7 @@ pub use export::{Export, ExportFormat};
 pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use options::{Busy, EngineOptions, RunLimits, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
+pub use settings::{Capability, Tested};
 pub use tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
 pub use turn::Turn;
 
@@ -61,12 +65,14 @@ pub(crate) struct Inner {
     owner: String,
     clock: Arc<dyn Clock>,
     options: EngineOptions,
-    /// Built once; one client keeps one pool of connections.
-    client: std::sync::OnceLock<Option<reqwest::Client>>,
+    /// Built when it is first needed; one client keeps one pool of connections.
+    client: std::sync::OnceLock<HttpClient>,
     registry: Registry,
     tails: Tails,
     hosted: Hosted,
     runtime: Handle,
+    /// Opens and seals stored keys; nothing without an application secret.
+    secrets: Option<Arc<SecretBox>>,
     closing: AtomicBool,
     /// When the grace of a closing engine is over.
     close_by: watch::Sender<Option<Instant>>,
@@ -101,6 +107,7 @@ impl Engine {
             store,
             owner,
             clock,
+            secrets: options.secret_box().map(Arc::new),
             options,
             client: std::sync::OnceLock::new(),
             registry: Registry::default(),
@@ -112,6 +119,9 @@ impl Engine {
             closed: watch::Sender::new(false),
         });
         sweep::sweep(&inner).await?;
+        if let Some(secrets) = inner.secrets.clone() {
+            inner.runtime.spawn(rotate_in_background(Arc::clone(&inner.store), secrets, inner.closed.subscribe()));
+        }
         inner.runtime.spawn(keeper::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
         Ok(Self { inner })
     }
@@ -168,6 +178,21 @@ impl Engine {
     }
 }
 
+/// A secret that is sealed in an old way can still be read; so nobody waits for this.
+async fn rotate_in_background(store: Arc<dyn Store>, secrets: Arc<SecretBox>, mut closed: watch::Receiver<bool>) {
+    let rotated = tokio::select! {
+        rotated = rotate(store.as_ref(), secrets) => rotated,
+        _ = closed.wait_for(|closed| *closed) => return,
+    };
+    match rotated {
+        Ok(Rotation { resealed: 0, unreadable: 0 }) => {}
+        Ok(Rotation { resealed, unreadable }) => {
+            tracing::info!(resealed, unreadable, "stored secrets were sealed anew")
+        }
+        Err(error) => tracing::warn!(%error, "stored secrets could not be sealed anew; the next opening tries again"),
+    }
+}
+
 async fn close(inner: Arc<Inner>) -> Result<()> {
     tokio::select! {
         () = inner.registry.until_empty() => {}
@@ -210,13 +235,12 @@ impl Inner {
         Ok(())
     }
 
-    /// The provider that a turn asks for.
-    pub(crate) fn provider(&self, choice: Option<&ProviderChoice>) -> Result<HttpProvider> {
-        let config = crate::provider::resolve(choice, &self.options.providers)?;
-        let client = self.client.get_or_init(|| HttpProvider::client().ok()).clone();
-        let client = client.ok_or_else(|| {
-            Error::new(ErrorCode::AiNotConfigured, "this machine has no usable TLS root certificates")
-        })?;
-        config.build(client)
+    /// What all requests of this engine are sent with.
+    pub(crate) fn http(&self) -> Result<HttpClient> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let client = HttpClient::new(self.options.http.clone())?;
+        Ok(self.client.get_or_init(|| client).clone())
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result, from_json};
 use crate::id::{AgentRoleId, ChatId, RunId};
 use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
-use crate::provider::{ProviderChoice, Providers};
+use crate::provider::{HttpOptions, ProviderChoice, Providers};
+use crate::secret::SecretBox;
 use crate::tool::ToolDefinition;
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
@@ -32,9 +33,13 @@ pub struct EngineOptions {
     /// What this process is called in leases; every opening adds a unique part of its own.
     #[serde(default)]
     pub instance_id: Option<String>,
-    /// The secret that stored keys are encrypted with. This version stores no keys.
+    /// The secret that stored keys are sealed with. Without it no keys can be stored.
     #[serde(default)]
     pub app_secret: Option<SecretString>,
+    /// Application secrets of before: what is sealed with them is read, and sealed anew with `app_secret` in the
+    /// background.
+    #[serde(default)]
+    pub previous_app_secrets: Vec<SecretString>,
     /// Limits of runs.
     #[serde(default)]
     pub runs: RunLimits,
@@ -44,6 +49,40 @@ pub struct EngineOptions {
     /// What goes into every system prompt.
     #[serde(default)]
     pub prompt: PromptOptions,
+    /// How providers are reached.
+    #[serde(default)]
+    pub http: HttpOptions,
+    /// Limits of single requests.
+    #[serde(default)]
+    pub requests: RequestLimits,
+    /// Name chats that a turn has created, by a second request to the workspace's model after its success.
+    #[serde(default)]
+    pub generate_chat_titles: bool,
+}
+
+/// How long requests outside of runs may take, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RequestLimits {
+    /// All requests of one call for embeddings together.
+    pub embedding_timeout_ms: u64,
+    /// A transcript.
+    pub transcription_timeout_ms: u64,
+    /// A title.
+    pub title_timeout_ms: u64,
+    /// A test of the chat settings.
+    pub test_timeout_ms: u64,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            embedding_timeout_ms: 120_000,
+            transcription_timeout_ms: 300_000,
+            title_timeout_ms: 60_000,
+            test_timeout_ms: 30_000,
+        }
+    }
 }
 
 /// The host's share of the system prompt.
@@ -275,7 +314,20 @@ impl EngineOptions {
         from_json(text, "options")
     }
 
+    /// Seals and opens stored keys.
+    pub(super) fn secret_box(&self) -> Option<SecretBox> {
+        let current = self.app_secret.clone()?;
+        Some(SecretBox::new(current, self.previous_app_secrets.iter().cloned()))
+    }
+
     pub(super) fn check(&self) -> Result<()> {
+        let is_empty = |secret: &SecretString| secret.expose_secret().is_empty();
+        if self.app_secret.as_ref().is_some_and(is_empty) {
+            return Err(Error::invalid("appSecret", "is empty"));
+        }
+        if self.app_secret.is_none() && !self.previous_app_secrets.is_empty() {
+            return Err(Error::invalid("previousAppSecrets", "need an appSecret that takes their place"));
+        }
         let positive = [
             ("runs.maxSteps", u64::from(self.runs.max_steps)),
             ("runs.providerSilenceMs", self.runs.provider_silence_ms),
@@ -285,6 +337,10 @@ impl EngineOptions {
             ("runs.firstChunkMs", self.runs.first_chunk_ms.unwrap_or(1)),
             ("runs.stepTimeoutMs", self.runs.step_timeout_ms.unwrap_or(1)),
             ("runs.runTimeoutMs", self.runs.run_timeout_ms.unwrap_or(1)),
+            ("requests.embeddingTimeoutMs", self.requests.embedding_timeout_ms),
+            ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
+            ("requests.titleTimeoutMs", self.requests.title_timeout_ms),
+            ("requests.testTimeoutMs", self.requests.test_timeout_ms),
         ];
         for (field, value) in positive {
             if value == 0 {
@@ -294,7 +350,7 @@ impl EngineOptions {
         if self.runs.lease_ms < 300 {
             return Err(Error::invalid("runs.leaseMs", "must be at least 300"));
         }
-        Ok(())
+        self.http.check()
     }
 }
 

@@ -10,17 +10,19 @@ use tokio::sync::{mpsc, watch};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
-use crate::model::{RunOutcome, RunReason, Usage};
+use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{PromptLayers, build_system_prompt, messages_from_rows};
 use crate::provider::Provider;
 use crate::store::Fence;
 use crate::stream::ChunkLog;
+use crate::text::js_trim;
 use crate::tool::{Tool, ToolSet};
 
-use super::begin::{Beginning, Outcome, give_up};
+use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished};
 use super::options::TurnRequest;
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
+use super::requests::name_chat;
 use super::tail::{RunTail, TailFrom};
 use super::{Inner, queries, queue};
 
@@ -156,10 +158,6 @@ pub(super) async fn start(
     request.check()?;
     let parts = request.message.parts()?;
     let tools = Arc::new(ToolSet::new(tools, Duration::from_millis(inner.options.runs.tool_timeout_ms))?);
-    let provider: Arc<dyn Provider> = match provider {
-        Some(provider) => provider,
-        None => Arc::new(inner.provider(request.provider.as_ref())?),
-    };
     let beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
@@ -174,11 +172,20 @@ pub(super) async fn start(
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
     }
-    let role = beginning.precheck(&inner).await?;
+    let Found { role, new_chat } = beginning.precheck(&inner).await?;
+    let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
+    let provider: Arc<dyn Provider> = match provider {
+        Some(provider) => provider,
+        None => {
+            let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
+            admin_prompt = model.admin_prompt;
+            Arc::new(model.config.build(inner.http()?)?)
+        }
+    };
     let system = build_system_prompt(&PromptLayers {
         workspace_name: inner.options.prompt.workspace_name.clone(),
-        admin_prompt: inner.options.prompt.admin_prompt.clone(),
-        role_instructions: role,
+        admin_prompt,
+        role_instructions: role.map(|role| role.instructions),
         opened_page: request.open_page.clone(),
         mcp_instructions: Vec::new(),
         product_name: inner.options.prompt.product_name.clone(),
@@ -204,11 +211,28 @@ pub(super) async fn start(
             inner.runtime.spawn(queue::wait(Arc::clone(&inner), begin, prepared));
         }
     }
+    if inner.options.generate_chat_titles && new_chat {
+        let text: String = parts.iter().filter_map(Part::as_text).collect();
+        let (succeeded, workspace_id) = (has_succeeded(finished.clone()), request.workspace_id.clone());
+        let engine = Arc::clone(&inner);
+        inner.runtime.spawn(async move {
+            if !js_trim(&text).is_empty() && succeeded.await {
+                name_chat(engine, workspace_id, ids.chat, text).await;
+            }
+        });
+    }
     if inner.ensure_open().is_err() {
         // Closing began in between and may not have seen this run.
         inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
     }
     Ok(Turn { inner, ids, feed: Feed::Driver(log, finished), detached: request.detached, readers: Arc::default() })
+}
+
+async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool {
+    match finished.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(Finished::Settled(outcome))) => outcome.status == RunStatus::Succeeded,
+        _ => false,
+    }
 }
 
 /// Everything that a turn needs once its chat is free.

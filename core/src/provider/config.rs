@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use crate::error::{Error, ErrorCode, Result};
 
 use super::CallOptions;
-use super::http::HttpProvider;
+use super::http::{HttpClient, HttpProvider};
 use super::openai_compatible::OpenAiCompatible;
 
 /// Settings of one provider, given by the host at open or with a turn.
@@ -100,7 +100,7 @@ impl ProviderConfig {
     ///
     /// # Errors
     /// `AI_NOT_CONFIGURED` naming the driver and what is missing.
-    pub(crate) fn build(&self, client: reqwest::Client) -> Result<HttpProvider> {
+    pub(crate) fn build(&self, client: HttpClient) -> Result<HttpProvider> {
         let problem = |what: &str| {
             Error::new(ErrorCode::AiNotConfigured, format!("driver {}: {what}", self.driver))
                 .with_detail("driver", self.driver.clone())

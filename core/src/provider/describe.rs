@@ -170,6 +170,11 @@ impl ErrorField {
     }
 }
 
+/// What to do about a refusal with this status.
+pub(super) fn label_for_status(status: u16) -> Option<&'static str> {
+    label(Some(f64::from(status)), "", "")
+}
+
 fn label(status: Option<f64>, message: &str, body: &str) -> Option<&'static str> {
     let known = [
         (401.0, "Authentication failed; check the provider's API key and its permissions"),

@@ -6,11 +6,13 @@
 mod audio;
 mod config;
 mod describe;
+pub(crate) mod embed;
 mod http;
 pub mod openai_compatible;
 mod part;
 mod request;
 mod sse;
+pub(crate) mod transcribe;
 
 use futures_util::stream::BoxStream;
 
@@ -20,10 +22,11 @@ pub use config::{ProviderChoice, ProviderConfig, Providers};
 pub use describe::{
     BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
 };
-pub use http::HttpProvider;
+pub use http::{HttpClient, HttpOptions, HttpProvider};
 pub use part::{BlockKind, ProviderFailure, StreamPart};
 pub use request::{CallOptions, ChatRequest, KeyHeader, ResponseFormat, ToolChoice, WireRequest};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
+pub use transcribe::MAX_AUDIO_BYTES;
 
 /// A model that answers in a stream. Dropping the stream closes the connection.
 pub trait Provider: Send + Sync {

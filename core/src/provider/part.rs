@@ -1,5 +1,6 @@
 //! What every driver makes of its provider's bytes.
 
+use crate::error::{Error, ErrorCode};
 use crate::model::{FinishReason, Json, Usage};
 
 /// One piece of a model's answer. Ids are the driver's and unique only within one call.
@@ -103,4 +104,15 @@ pub struct ProviderFailure {
     pub message: String,
     /// Whether the provider had begun to answer.
     pub answered: bool,
+}
+
+impl ProviderFailure {
+    /// The same as an error for callers, with `details.status`.
+    pub(crate) fn into_error(self) -> Error {
+        let error = Error::new(ErrorCode::ProviderError, self.message);
+        match self.status {
+            Some(status) => error.with_detail("status", status),
+            None => error,
+        }
+    }
 }

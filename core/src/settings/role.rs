@@ -20,6 +20,15 @@ pub enum RoleDriver {
 }
 
 impl RoleDriver {
+    /// The name that settings use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RoleDriver::OpenAi => "openai",
+            RoleDriver::Gemini => "gemini",
+            RoleDriver::Ollama => "ollama",
+        }
+    }
+
     fn from_name(name: &str) -> Option<Self> {
         match name {
             "openai" => Some(RoleDriver::OpenAi),

@@ -14,7 +14,8 @@ use crate::model::{Chat, Message, Run, RunReason, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore, MessageFields,
-    MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
+    MessageSpan, MessageVisitor, RecordStep, Renewal, Reseal, RolePrompt, SealedSecret, SecretPlace, SettingsStore,
+    SettleRun, Store, StoredSettings, Waiting, WriteSettings,
 };
 
 use super::Mutation;
@@ -100,6 +101,30 @@ impl SimulatedStore {
 
 fn after<T>(fault: Option<Fault>, answer: Result<T>) -> Result<T> {
     if fault == Some(Fault::AnswerLost) { Err(unreachable()) } else { answer }
+}
+
+#[async_trait]
+impl SettingsStore for SimulatedStore {
+    async fn settings(&self, workspace_id: &str) -> Result<StoredSettings> {
+        self.inner.settings(workspace_id).await
+    }
+
+    async fn write_settings(&self, write: WriteSettings) -> Result<bool> {
+        self.inner.write_settings(write).await
+    }
+
+    async fn sealed_secrets(
+        &self,
+        current: &str,
+        after: Option<&SecretPlace>,
+        limit: usize,
+    ) -> Result<Vec<SealedSecret>> {
+        self.inner.sealed_secrets(current, after, limit).await
+    }
+
+    async fn reseal(&self, secrets: Vec<Reseal>) -> Result<usize> {
+        self.inner.reseal(secrets).await
+    }
 }
 
 #[async_trait]
@@ -257,6 +282,10 @@ impl Store for SimulatedStore {
 
     async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
         self.inner.role(workspace_id, role_id).await
+    }
+
+    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        self.inner.name_chat(chat_id, title).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! What every store must do. The suite is written once against the trait and stamped onto each store.
 
+mod settings;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +20,8 @@ use super::{
     Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MemoryStore, MessageFields, MessageSpan,
     NewUserMessage, RecordStep, SettleRun, SqliteStore, StepNumbers, Store, StoredMessage, Waiting,
 };
+
+use settings::{a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand};
 
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -490,7 +494,8 @@ macro_rules! conformance {
                 messages_are_visited_in_order_and_within_their_span, an_import_is_all_or_nothing,
                 chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
                 a_stop_is_noted_until_the_run_has_settled, the_log_is_read_in_order_from_any_place, a_key_begins_one_run,
-                runs_wait_in_order, a_host_may_store_the_users_message_itself, a_closed_store_says_so);
+                runs_wait_in_order, a_host_may_store_the_users_message_itself, a_change_of_settings_is_all_or_nothing,
+                secrets_are_sealed_anew_where_they_stand, a_closed_store_says_so);
         }
     };
     (@tests $open:expr; $($name:ident),*) => {$(

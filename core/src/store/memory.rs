@@ -1,5 +1,7 @@
 //! A store in the process's memory, for tests and simulations: the same answers as the others, nothing durable.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +35,7 @@ struct Tables {
     steps: BTreeMap<(RunId, u32), LoggedStep>,
     packs: BTreeMap<(RunId, u64), ChunkPack>,
     queue: BTreeMap<RunId, Waits>,
+    settings: settings::SettingsTables,
 }
 
 struct Owned {
@@ -586,6 +589,15 @@ impl Store for MemoryStore {
 
     async fn role(&self, _: &str, _: AgentRoleId) -> Result<Option<RolePrompt>> {
         self.tables().map(|_| None)
+    }
+
+    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        let mut tables = self.tables()?;
+        let unnamed = |chat: &&mut Chat| chat.title.as_deref().unwrap_or_default().is_empty();
+        let Some(chat) = tables.chats.get_mut(&chat_id).filter(unnamed) else { return Ok(false) };
+        chat.title = Some(title.to_owned());
+        chat.updated_at = self.clock.now();
+        Ok(true)
     }
 
     async fn close(&self) -> Result<()> {

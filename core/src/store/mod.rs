@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod settings;
 mod sqlite;
 
 use std::ops::ControlFlow;
@@ -21,6 +22,9 @@ use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus,
 use crate::project::AssistantFlush;
 
 pub use memory::MemoryStore;
+pub use settings::{
+    KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey, WriteSettings,
+};
 pub use sqlite::SqliteStore;
 
 /// A row without a lease that has not been touched for this long belongs to nobody.
@@ -249,6 +253,8 @@ pub struct RolePrompt {
     pub name: String,
     /// Its instructions.
     pub instructions: String,
+    /// Which model it wants, as stored.
+    pub model_config: Option<Json>,
 }
 
 /// A place among the messages of a chat, which stand in the order of their times and ids.
@@ -326,7 +332,7 @@ pub type MessageVisitor = Box<dyn FnMut(&StoredMessage<'_>) -> ControlFlow<()> +
 
 /// A database of chats and runs.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: SettingsStore {
     /// Creates the chat if it is new, the run and both messages, all or nothing. The partial unique index decides
     /// whether the chat is free; where runs wait, it is free for the first of them only.
     ///
@@ -488,6 +494,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>>;
+
+    /// Names a chat that has no name. `false` when it has one, or is not there.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool>;
 
     /// Writes what is queued and lets go of the database. Later calls answer `ENGINE_CLOSED`.
     ///

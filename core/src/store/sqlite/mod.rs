@@ -7,6 +7,7 @@ mod instance;
 mod operations;
 mod readers;
 mod rows;
+mod settings;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -292,6 +293,11 @@ impl Store for SqliteStore {
     async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
         let workspace_id = workspace_id.to_owned();
         self.read(move |connection| operations::role(connection, &workspace_id, role_id)).await
+    }
+
+    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        let (clock, title) = (Arc::clone(&self.clock), title.to_owned());
+        self.write(move |connection| operations::name_chat(connection, clock.now(), chat_id, &title)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -932,11 +932,24 @@ pub(super) fn import_chat(connection: &Connection, chat: &Chat, messages: &[Mess
 pub(super) fn role(connection: &Connection, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
     connection
         .query_row(
-            "SELECT name, instructions FROM ai_agent_roles \
+            "SELECT name, instructions, model_config FROM ai_agent_roles \
              WHERE id = ?1 AND workspace_id = ?2 AND enabled = 1 AND deleted_at IS NULL",
             [role_id.to_string().as_str(), workspace_id],
-            |row| Ok(RolePrompt { name: row.get(0)?, instructions: row.get(1)? }),
+            |row| {
+                let model_config: Option<String> = row.get(2)?;
+                let model_config = model_config.and_then(|text| Json::parse(&text).ok());
+                Ok(RolePrompt { name: row.get(0)?, instructions: row.get(1)?, model_config })
+            },
         )
         .optional()
         .map_err(store_error)
+}
+
+pub(super) fn name_chat(connection: &Connection, now: Timestamp, chat_id: ChatId, title: &str) -> Result<bool> {
+    let named = connection.execute(
+        "UPDATE ai_chats SET title = ?2, updated_at = ?3 \
+         WHERE id = ?1 AND deleted_at IS NULL AND coalesce(title, '') = ''",
+        params![chat_id.to_string(), title, now.to_string()],
+    );
+    named.map(|named| named == 1).map_err(store_error)
 }

@@ -1,0 +1,267 @@
+//! What a workspace has configured, and which model answers because of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::provider::transcribe::silence;
+use crate::provider::{CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
+use crate::secret::{RecordIdentity, Rotation, Sealing, SecretBox, rotate};
+use crate::settings::resolve::{
+    EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, stt_provider,
+};
+use crate::settings::{RoleModelOverride, SettingsPatch, WorkspaceSettings, role_model_override};
+use crate::store::{KeySlot, Reseal, RolePrompt, SealedSecret, SecretPlace, StoredSettings, WriteKey, WriteSettings};
+
+use super::requests::generate;
+use super::{Engine, Inner};
+
+/// How often a change of settings is attempted when others change them at the same time.
+const WRITE_ATTEMPTS: u32 = 10;
+/// The cheapest question that a model can be asked.
+const PROBE: &str = "ping";
+/// How many tokens its answer may have.
+const PROBE_TOKENS: u64 = 16;
+
+/// What can be tried out of a workspace's settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// A model answers.
+    #[default]
+    Chat,
+    /// Texts get vectors.
+    Embeddings,
+    /// Recordings are transcribed.
+    Stt,
+}
+
+/// What came of trying.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tested {
+    /// Whether it works.
+    pub ok: bool,
+    /// Why it does not, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Engine {
+    /// The workspace's settings as they may be shown: of keys only whether they are set, for the current driver.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT`, `STORE_UNAVAILABLE`.
+    pub async fn settings(&self, workspace_id: &str) -> Result<Value> {
+        let stored = self.inner.stored_settings(workspace_id).await?;
+        Ok(masked(&stored))
+    }
+
+    /// Changes settings and keys, all or nothing, and returns them as [`Engine::settings`] does. Keys are those of the
+    /// driver that the change sets, else of the one that is set.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` naming the field: also for a key where there is no driver, or the engine was opened without
+    /// `appSecret`. `STORE_UNAVAILABLE`.
+    pub async fn update_settings(&self, workspace_id: &str, patch: &SettingsPatch) -> Result<Value> {
+        for _ in 0..WRITE_ATTEMPTS {
+            let stored = self.inner.stored_settings(workspace_id).await?;
+            let mut settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+            let driver = patch.driver().or(settings.driver()).map(str::to_owned);
+            settings.apply(patch);
+            let keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), patch)?;
+            let write = WriteSettings {
+                workspace_id: workspace_id.to_owned(),
+                expected: stored.settings,
+                settings: (!patch.is_keys_only()).then(|| settings.to_stored()),
+                keys,
+            };
+            if self.inner.store.write_settings(write).await? {
+                return self.settings(workspace_id).await;
+            }
+        }
+        Err(Error::new(ErrorCode::StoreUnavailable, "the settings are being changed by others; try again"))
+    }
+
+    /// Tries what the workspace has configured with the cheapest request that there is.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT`, `STORE_UNAVAILABLE`. What is wrong with the settings or the provider is in the answer.
+    pub async fn test_settings(&self, workspace_id: &str, capability: Capability) -> Result<Tested> {
+        let stored = self.inner.stored_settings(workspace_id).await?;
+        let tried = match capability {
+            Capability::Chat => self.try_chat(workspace_id, &stored).await,
+            Capability::Embeddings => self.embed(workspace_id, &[PROBE.to_owned()]).await.map(|_| ()),
+            Capability::Stt => match resolve_audio_format("audio/wav") {
+                Some(format) => self.inner.transcribe(workspace_id, silence(), &format).await.map(|_| ()),
+                None => Ok(()),
+            },
+        };
+        match tried {
+            Ok(()) => Ok(Tested { ok: true, error: None }),
+            Err(error) if error.code() == ErrorCode::StoreUnavailable => Err(error),
+            Err(error) => Ok(Tested { ok: false, error: Some(error.message().to_owned()) }),
+        }
+    }
+
+    async fn try_chat(&self, workspace_id: &str, stored: &StoredSettings) -> Result<()> {
+        let config = self.inner.chat_config(workspace_id, stored, None, None)?;
+        let options = CallOptions { max_output_tokens: Some(PROBE_TOKENS), ..CallOptions::default() };
+        let timeout = Duration::from_millis(self.inner.options.requests.test_timeout_ms);
+        generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout).await.map(|_| ())
+    }
+
+    /// Seals stored secrets anew that are sealed with an earlier application secret or in an earlier form. The engine
+    /// does so by itself after it is opened; this waits for the end and tells what it came to.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` when the engine was opened without `appSecret`, `STORE_UNAVAILABLE`.
+    pub async fn rotate_secrets(&self) -> Result<Rotation> {
+        rotate(self.inner.store.as_ref(), Arc::clone(self.inner.secret_box()?)).await
+    }
+}
+
+fn masked(stored: &StoredSettings) -> Value {
+    let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+    let driver = settings.driver().unwrap_or_default().to_owned();
+    settings.masked(|slot| stored.keys.iter().any(|key| key.driver == driver && key.slot == slot))
+}
+
+/// The model and the persona that a turn gets.
+pub(super) struct ChatModel {
+    pub(super) config: ProviderConfig,
+    pub(super) admin_prompt: Option<String>,
+}
+
+impl Inner {
+    pub(super) async fn stored_settings(&self, workspace_id: &str) -> Result<StoredSettings> {
+        if workspace_id.is_empty() {
+            return Err(Error::invalid("workspaceId", "is empty"));
+        }
+        self.store.settings(workspace_id).await
+    }
+
+    pub(super) fn secret_box(&self) -> Result<&Arc<SecretBox>> {
+        self.secrets.as_ref().ok_or_else(|| Error::invalid("appSecret", "is needed to keep keys"))
+    }
+
+    fn sealed_keys(&self, workspace_id: &str, driver: Option<&str>, patch: &SettingsPatch) -> Result<Vec<WriteKey>> {
+        let mut keys = Vec::with_capacity(patch.keys.len());
+        for (slot, key) in &patch.keys {
+            let driver = driver.ok_or_else(|| Error::invalid("driver", "must be set before a key is"))?;
+            let record = RecordIdentity::provider_key(workspace_id, driver, slot.column());
+            let blob = match key {
+                Some(key) => Some(self.secret_box()?.seal(key, &record)?),
+                None => None,
+            };
+            keys.push(WriteKey { driver: driver.to_owned(), slot: *slot, blob });
+        }
+        Ok(keys)
+    }
+
+    /// Opens a stored key. One in an old form is sealed anew, since it is open already.
+    fn open_key(
+        &self,
+        workspace_id: &str,
+        stored: &StoredSettings,
+        driver: &str,
+        slot: KeySlot,
+    ) -> Result<Option<SecretString>> {
+        let Some(key) = stored.keys.iter().find(|key| key.driver == driver && key.slot == slot) else {
+            return Ok(None);
+        };
+        let place = SecretPlace::ProviderKey { workspace_id: workspace_id.to_owned(), driver: driver.to_owned(), slot };
+        let secrets = self.secrets.as_ref().ok_or_else(|| {
+            Error::new(ErrorCode::SecretUnreadable, "a key is stored, but the engine was opened without appSecret")
+                .with_detail("driver", driver)
+        })?;
+        let opened = secrets.open(&key.blob, &place.record());
+        let (plaintext, sealing) = opened.map_err(|error| error.with_detail("driver", driver))?;
+        if sealing == Sealing::Outdated {
+            let blob = secrets.seal(&plaintext, &place.record())?;
+            let reseal = Reseal { sealed: SealedSecret { place, blob: key.blob.clone() }, blob };
+            let store = Arc::clone(&self.store);
+            self.runtime.spawn(async move {
+                // The old form stays readable, and the next use tries again.
+                let _ = store.reseal(vec![reseal]).await;
+            });
+        }
+        Ok(Some(plaintext))
+    }
+
+    /// Who answers, and as whom. What a turn names itself comes first; then what the workspace has stored, with what its
+    /// role changes; then what the engine was opened with.
+    pub(super) async fn chat_model(
+        &self,
+        workspace_id: &str,
+        choice: Option<&ProviderChoice>,
+        role: Option<&RolePrompt>,
+    ) -> Result<ChatModel> {
+        let stored = self.stored_settings(workspace_id).await?;
+        let config = self.chat_config(workspace_id, &stored, choice, role)?;
+        let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+        let admin_prompt = settings.filled("systemPrompt").map(str::to_owned);
+        Ok(ChatModel { config, admin_prompt: admin_prompt.or_else(|| self.options.prompt.admin_prompt.clone()) })
+    }
+
+    pub(super) fn chat_config(
+        &self,
+        workspace_id: &str,
+        stored: &StoredSettings,
+        choice: Option<&ProviderChoice>,
+        role: Option<&RolePrompt>,
+    ) -> Result<ProviderConfig> {
+        if choice.is_some() {
+            return crate::provider::resolve(choice, &self.options.providers).cloned();
+        }
+        let asked = role.and_then(|role| role_model_override(Some(&role.name), role.model_config.as_ref()?));
+        let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+        let key_of = |driver: &str, slot| self.open_key(workspace_id, stored, driver, slot);
+        if settings.driver().is_some() {
+            let asked = asked.as_ref().map(ModelOverride::from).unwrap_or_default();
+            return chat_provider(&settings, &asked, &key_of);
+        }
+        configured(asked.as_ref(), &self.options.providers)
+    }
+
+    pub(super) async fn embedding_config(&self, workspace_id: &str) -> Result<EmbeddingConfig> {
+        let stored = self.stored_settings(workspace_id).await?;
+        let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+        embedding_provider(&settings, &|driver, slot| self.open_key(workspace_id, &stored, driver, slot))
+    }
+
+    pub(super) async fn stt_config(&self, workspace_id: &str) -> Result<SttConfig> {
+        let stored = self.stored_settings(workspace_id).await?;
+        let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+        stt_provider(&settings, &|driver, slot| self.open_key(workspace_id, &stored, driver, slot))
+    }
+}
+
+/// The provider among those that the engine was opened with, and the role's model on it. A role that wants another driver
+/// gets a configured provider of that driver.
+fn configured(asked: Option<&RoleModelOverride>, providers: &Providers) -> Result<ProviderConfig> {
+    let speaks = |config: &ProviderConfig, driver: &str| {
+        config.driver == driver || (driver == "openai" && config.driver == "openai-compatible")
+    };
+    let mut config = match crate::provider::resolve(None, providers) {
+        Ok(config) => config.clone(),
+        Err(error) => return Err(error),
+    };
+    let Some(asked) = asked else { return Ok(config) };
+    if let Some(driver) = asked.driver.map(crate::settings::RoleDriver::as_str)
+        && !speaks(&config, driver)
+    {
+        config = providers.values().find(|config| speaks(config, driver)).cloned().ok_or_else(|| {
+            let role = asked.role_name.clone().unwrap_or_default();
+            let message = format!("driver {driver} for role \"{role}\": no provider of this driver is configured");
+            Error::new(ErrorCode::AiNotConfigured, message).with_detail("driver", driver).with_detail("role", role)
+        })?;
+    }
+    if let Some(model) = &asked.chat_model {
+        config.model.clone_from(model);
+    }
+    Ok(config)
+}

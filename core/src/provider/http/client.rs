@@ -1,0 +1,169 @@
+//! The one client of an engine: which certificates it trusts, which proxy it takes, which redirects it follows.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, ClientBuilder, StatusCode};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// How many redirects within one host are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// How providers are reached. Times are in milliseconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HttpOptions {
+    /// A proxy's URL, or `environment` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. None otherwise: a proxy
+    /// that somebody else put into the environment would see the traffic.
+    pub proxy: Option<String>,
+    /// A file with certificates in PEM form that are trusted besides the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Such certificates themselves.
+    pub ca_pem: Option<String>,
+    /// Trust the certificate authorities that come with turnkeep, besides the machine's. Where the machine has none
+    /// (slim container images), they are trusted in any case.
+    pub bundled_roots: bool,
+    /// How long a connection may take to open.
+    pub connect_timeout_ms: u64,
+    /// How long an unused connection is kept. Shorter than what balancers allow, so that none is used that they have
+    /// dropped.
+    pub keep_alive_ms: u64,
+    /// How often a request is sent at most, when it is refused or lost before the first byte of an answer.
+    pub max_tries: u32,
+    /// The wait before the second try of a request that a provider refused without saying when to come back; it doubles.
+    /// After a lost connection it is a tenth of that.
+    pub retry_wait_ms: u64,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            proxy: None,
+            ca_file: None,
+            ca_pem: None,
+            bundled_roots: false,
+            connect_timeout_ms: 30_000,
+            keep_alive_ms: 10_000,
+            max_tries: 3,
+            retry_wait_ms: 1500,
+        }
+    }
+}
+
+impl HttpOptions {
+    /// Whether they can be used at all, without reaching anybody.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` naming the field.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.proxy()?;
+        self.extra_certificates()?;
+        if self.max_tries == 0 {
+            return Err(Error::invalid("http.maxTries", "must be at least 1"));
+        }
+        Ok(())
+    }
+
+    fn proxy(&self) -> Result<Option<reqwest::Proxy>> {
+        match self.proxy.as_deref() {
+            None | Some("environment") => Ok(None),
+            Some(url) => {
+                let proxy = reqwest::Proxy::all(url);
+                proxy.map(Some).map_err(|_| Error::invalid("http.proxy", "is not a proxy's URL"))
+            }
+        }
+    }
+
+    fn extra_certificates(&self) -> Result<Vec<Certificate>> {
+        let read = |pem: &[u8], field: &str| {
+            let certificates = Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty());
+            certificates.ok_or_else(|| Error::invalid(field, "holds no certificate in PEM form"))
+        };
+        let mut certificates = Vec::new();
+        if let Some(path) = &self.ca_file {
+            let pem = std::fs::read(path).map_err(|error| Error::invalid("http.caFile", error.kind()))?;
+            certificates.extend(read(&pem, "http.caFile")?);
+        }
+        if let Some(pem) = &self.ca_pem {
+            certificates.extend(read(pem.as_bytes(), "http.caPem")?);
+        }
+        Ok(certificates)
+    }
+}
+
+/// Builds the client that all providers of an engine share.
+///
+/// # Errors
+/// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
+pub(crate) fn build(options: &HttpOptions) -> Result<reqwest::Client> {
+    let extra = options.extra_certificates()?;
+    let proxy = options.proxy()?;
+    let prepare = |certificates: Vec<Certificate>| {
+        let mut builder = base(options).tls_certs_merge(certificates);
+        builder = match (&proxy, options.proxy.is_some()) {
+            (Some(proxy), _) => builder.proxy(proxy.clone()),
+            (None, true) => builder,
+            (None, false) => builder.no_proxy(),
+        };
+        builder.build()
+    };
+    let bundled = options.bundled_roots || !machine_has_roots();
+    let certificates = if bundled { extra.into_iter().chain(bundled_roots()).collect() } else { extra };
+    prepare(certificates).map_err(|error| Error::internal(format!("the HTTP client cannot be built: {error}")))
+}
+
+fn base(options: &HttpOptions) -> ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(Policy::custom(redirect))
+        .connect_timeout(Duration::from_millis(options.connect_timeout_ms))
+        .pool_idle_timeout(Duration::from_millis(options.keep_alive_ms))
+        .user_agent(concat!("turnkeep/", env!("CARGO_PKG_VERSION")))
+}
+
+/// A key must not travel to another host, and a request's body only where it was asked to be sent again.
+fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let first = attempt.previous().first().map(|url| url.origin());
+    let same_place = first == Some(attempt.url().origin());
+    let keeps_method = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    if same_place && keeps_method && attempt.previous().len() <= MAX_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+/// A client with nothing to trust cannot be built, not even for plain HTTP.
+fn machine_has_roots() -> bool {
+    reqwest::Client::builder().no_proxy().build().is_ok()
+}
+
+fn bundled_roots() -> impl Iterator<Item = Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| Certificate::from_der(der).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_options_are_named() {
+        let field = |options: &str| {
+            let options: HttpOptions = serde_json::from_str(options).unwrap();
+            options.check().unwrap_err().to_string()
+        };
+        assert!(field(r#"{"caPem":"nothing"}"#).contains("http.caPem"));
+        assert!(field(r#"{"caFile":"/nowhere/at-all.pem"}"#).contains("http.caFile"));
+        assert!(field(r#"{"proxy":"::"}"#).contains("http.proxy"));
+        assert!(field(r#"{"maxTries":0}"#).contains("http.maxTries"));
+        assert!(HttpOptions::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_client_can_be_built_with_the_bundled_roots() {
+        assert!(bundled_roots().count() > 100);
+        build(&HttpOptions { bundled_roots: true, ..HttpOptions::default() }).unwrap();
+    }
+}

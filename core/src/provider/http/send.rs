@@ -1,0 +1,291 @@
+//! One request, sent until it is answered or has failed for good. Only what was lost or refused before the first byte of
+//! an answer is sent again: whatever has begun to answer may have been paid for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use crate::mask::mask_secrets;
+use crate::provider::describe::describe_http_failure;
+use crate::provider::{KeyHeader, ProviderFailure};
+
+use super::client::HttpOptions;
+
+/// How much of an error body is read.
+pub(super) const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
+/// How long an error body is waited for.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait that a provider can ask for; who wants more is not asked again, and people are told when.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// A request and the key that goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) accept: &'static str,
+    pub(crate) body: OutgoingBody,
+    pub(crate) key: Option<SecretString>,
+    pub(crate) key_header: KeyHeader,
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) enum OutgoingBody {
+    Json(Bytes),
+    /// Form fields, then one file.
+    Form {
+        fields: Vec<(&'static str, String)>,
+        file_name: String,
+        mime: String,
+        file: Bytes,
+    },
+}
+
+impl Outgoing {
+    /// What must not be shown of whatever comes back.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        self.key.iter().map(ExposeSecret::expose_secret).collect()
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.body {
+            OutgoingBody::Json(bytes) => bytes.len(),
+            OutgoingBody::Form { file, .. } => file.len(),
+        }
+    }
+
+    fn request(&self, client: &reqwest::Client) -> reqwest::RequestBuilder {
+        let mut builder = client.post(&self.url).header(ACCEPT, self.accept);
+        builder = match &self.body {
+            OutgoingBody::Json(bytes) => builder.header(CONTENT_TYPE, "application/json").body(bytes.clone()),
+            OutgoingBody::Form { fields, file_name, mime, file } => {
+                let mut form = reqwest::multipart::Form::new();
+                for (name, value) in fields {
+                    form = form.text(*name, value.clone());
+                }
+                let length = u64::try_from(file.len()).unwrap_or(u64::MAX);
+                let part = reqwest::multipart::Part::stream_with_length(file.clone(), length);
+                let part = part.file_name(file_name.clone());
+                // A media type that is none is left to the receiver's guess.
+                let part = part.mime_str(mime).unwrap_or_else(|_| {
+                    reqwest::multipart::Part::stream_with_length(file.clone(), length).file_name(file_name.clone())
+                });
+                builder.multipart(form.part("file", part))
+            }
+        };
+        for (name, value) in &self.headers {
+            builder = builder.header(*name, value);
+        }
+        match (&self.key, self.key_header) {
+            (Some(key), KeyHeader::Bearer) => builder.bearer_auth(key.expose_secret()),
+            (Some(key), KeyHeader::Named(name)) => builder.header(name, key.expose_secret()),
+            (None, _) => builder,
+        }
+    }
+}
+
+/// Why a try failed, and whether another may be made.
+struct Failed {
+    failure: ProviderFailure,
+    again: Option<Again>,
+}
+
+enum Again {
+    /// The connection was lost or could not be made.
+    Lost,
+    /// The provider refused for now.
+    Refused { after: Option<Duration> },
+}
+
+/// Sends the request; the answer's status is a success.
+///
+/// # Errors
+/// What the last try came to.
+pub(crate) async fn send(
+    client: &reqwest::Client,
+    options: &HttpOptions,
+    outgoing: &Outgoing,
+) -> Result<reqwest::Response, ProviderFailure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let begun = Instant::now();
+        let failed = match attempt(client, outgoing).await {
+            Ok(response) => {
+                log(outgoing, tries, begun, Some(response.status().as_u16()));
+                return Ok(response);
+            }
+            Err(failed) => failed,
+        };
+        log(outgoing, tries, begun, failed.failure.status);
+        let wait = failed.again.filter(|_| tries < options.max_tries).map(|again| wait(&again, tries, options));
+        match wait {
+            Some(wait) if wait <= LONGEST_RETRY_AFTER => tokio::time::sleep(wait).await,
+            _ => return Err(failed.failure),
+        }
+    }
+}
+
+fn log(outgoing: &Outgoing, tries: u32, begun: Instant, status: Option<u16>) {
+    let milliseconds = begun.elapsed().as_millis();
+    tracing::debug!(tries, status, milliseconds, request_bytes = outgoing.bytes(), "a request to a provider");
+}
+
+fn wait(again: &Again, tries: u32, options: &HttpOptions) -> Duration {
+    let base = Duration::from_millis(options.retry_wait_ms);
+    let doubled = |first: Duration| first.saturating_mul(1 << tries.saturating_sub(1).min(16));
+    match again {
+        Again::Lost => doubled(base / 10),
+        Again::Refused { after: Some(after) } => *after,
+        Again::Refused { after: None } => doubled(base),
+    }
+}
+
+/// Boxed, so that callers' futures stay small: reqwest's are several kilobytes.
+fn attempt<'a>(
+    client: &'a reqwest::Client,
+    outgoing: &'a Outgoing,
+) -> BoxFuture<'a, Result<reqwest::Response, Failed>> {
+    Box::pin(async move {
+        let response = outgoing.request(client).send().await.map_err(|error| {
+            let again = was_lost(&error).then_some(Again::Lost);
+            Failed { failure: transport_failure(error, false, &outgoing.secrets()), again }
+        })?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response, &outgoing.secrets()).await) }
+    })
+}
+
+/// Whether the connection was refused, reset or given up before an answer began. A name that nobody knows or a
+/// certificate that nobody trusts will be no better the next time.
+fn was_lost(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut, UnexpectedEof,
+    };
+    if error.is_connect() && error.is_timeout() {
+        return true;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            let lost = [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut, UnexpectedEof];
+            if lost.contains(&io.kind()) {
+                return true;
+            }
+        }
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Statuses that say "not now".
+fn may_pass(status: StatusCode) -> bool {
+    status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+async fn refusal(mut response: reqwest::Response, secrets: &[&str]) -> Failed {
+    let status = response.status();
+    let after = retry_after(response.headers());
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(bytes)) = response.chunk().await {
+            body.extend_from_slice(bytes.get(..MAX_ERROR_BODY_BYTES.min(bytes.len())).unwrap_or_default());
+            if body.len() >= MAX_ERROR_BODY_BYTES {
+                break;
+            }
+        }
+    };
+    // A body that does not come in time is described by what there is of it.
+    let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, read).await;
+    let status_text = match status.canonical_reason() {
+        _ if status.is_redirection() => "the provider redirects to a place that the key must not be sent to",
+        Some(text) => text,
+        None => "refused",
+    };
+    let body = String::from_utf8_lossy(&body);
+    let mut message = describe_http_failure(status.as_u16(), status_text, &body, secrets);
+    if let Some(after) = after.filter(|_| may_pass(status)) {
+        message.push_str(&format!(" | asks to wait {} s", after.as_secs_f64().ceil()));
+    }
+    let failure = ProviderFailure { status: Some(status.as_u16()), message, answered: false };
+    Failed { failure, again: may_pass(status).then_some(Again::Refused { after }) }
+}
+
+/// How long a provider asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    if let Some(milliseconds) = text("retry-after-ms").and_then(number) {
+        return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
+    }
+    let asked = text(RETRY_AFTER.as_str())?;
+    if let Some(seconds) = number(asked) {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    // Against the sender's own clock where it tells it: the two need not agree with ours.
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp());
+    let now = text("date").and_then(date).unwrap_or_else(jiff::Timestamp::now);
+    let wait = date(asked)?.duration_since(now);
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+/// A failure of the connection as one line, without the URL, which may carry what must not be shown.
+pub(super) fn transport_failure(error: reqwest::Error, answered: bool, secrets: &[&str]) -> ProviderFailure {
+    let error = error.without_url();
+    let what = match (answered, error.is_connect()) {
+        (true, _) => "The connection to the provider broke off",
+        (false, true) => "The provider could not be reached",
+        (false, false) => "The request to the provider failed",
+    };
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let message = mask_secrets(&format!("{what}: {cause}"), secrets);
+    ProviderFailure { status: error.status().map(|status| status.as_u16()), message, answered }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(pairs: &[(&'static str, &str)]) -> Option<Duration> {
+        let pairs =
+            pairs.iter().map(|(name, value)| (reqwest::header::HeaderName::from_static(name), value.parse().unwrap()));
+        retry_after(&pairs.collect())
+    }
+
+    #[test]
+    fn providers_say_in_three_ways_when_to_come_back() {
+        assert_eq!(after(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
+        assert_eq!(after(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
+        assert_eq!(after(&[("retry-after-ms", "30"), ("retry-after", "2")]), Some(Duration::from_millis(30)));
+        let date = [("retry-after", "Wed, 21 Oct 2026 07:28:10 GMT"), ("date", "Wed, 21 Oct 2026 07:28:00 GMT")];
+        assert_eq!(after(&date), Some(Duration::from_secs(10)));
+        let past = [("retry-after", "Wed, 21 Oct 2026 07:27:10 GMT"), ("date", "Wed, 21 Oct 2026 07:28:00 GMT")];
+        assert_eq!(after(&past), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "NaN", "inf"] {
+            assert_eq!(after(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+        assert_eq!(after(&[("retry-after", "1e300")]), None);
+    }
+
+    #[test]
+    fn waits_grow() {
+        let options = HttpOptions { retry_wait_ms: 1000, ..HttpOptions::default() };
+        let refused = Again::Refused { after: None };
+        assert_eq!(wait(&refused, 1, &options), Duration::from_secs(1));
+        assert_eq!(wait(&refused, 2, &options), Duration::from_secs(2));
+        assert_eq!(wait(&Again::Lost, 2, &options), Duration::from_millis(200));
+        let asked = Again::Refused { after: Some(Duration::from_secs(7)) };
+        assert_eq!(wait(&asked, 2, &options), Duration::from_secs(7));
+    }
+}

@@ -1,0 +1,177 @@
+//! Stored keys: sealed with the application secret, and never shown again.
+
+mod legacy;
+mod rotation;
+mod sealed;
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, ErrorCode, Result};
+
+pub use rotation::{Rotation, rotate};
+pub use sealed::KeyId;
+
+/// Which record a secret belongs to. A sealed secret opens only in the record that it was sealed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordIdentity(String);
+
+impl RecordIdentity {
+    /// A key of a workspace's provider: `slot` is the column.
+    pub fn provider_key(workspace_id: &str, driver: &str, slot: &str) -> Self {
+        // JSON keeps the three apart whatever is in them.
+        Self(serde_json::json!(["ai_provider_credentials", workspace_id, driver, slot]).to_string())
+    }
+
+    /// The headers of a tool server.
+    pub fn mcp_headers(workspace_id: &str, server_id: &str) -> Self {
+        Self(serde_json::json!(["ai_mcp_servers", workspace_id, server_id, "headers_enc"]).to_string())
+    }
+}
+
+/// Seals and opens stored secrets: with the application secret of now, and opens also with those of before.
+pub struct SecretBox {
+    current: ApplicationSecret,
+    previous: Vec<ApplicationSecret>,
+}
+
+struct ApplicationSecret {
+    secret: SecretString,
+    id: KeyId,
+}
+
+impl ApplicationSecret {
+    fn new(secret: SecretString) -> Self {
+        let id = KeyId::of(secret.expose_secret());
+        Self { secret, id }
+    }
+}
+
+impl fmt::Debug for SecretBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let previous: Vec<&KeyId> = self.previous.iter().map(|secret| &secret.id).collect();
+        f.debug_struct("SecretBox").field("current", &self.current.id).field("previous", &previous).finish()
+    }
+}
+
+/// How a sealed secret stands to the box that opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// Sealed with the current secret, in the current form.
+    Current,
+    /// Sealed with an earlier secret or in an earlier form: to be sealed again.
+    Outdated,
+}
+
+impl SecretBox {
+    /// A box that seals with `current` and opens with any of them.
+    pub fn new(current: SecretString, previous: impl IntoIterator<Item = SecretString>) -> Self {
+        let current = ApplicationSecret::new(current);
+        let previous = previous.into_iter().map(ApplicationSecret::new).filter(|secret| secret.id != current.id);
+        Self { previous: previous.collect(), current }
+    }
+
+    /// Seals a secret for a record.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the machine gives no random bytes.
+    pub fn seal(&self, plaintext: &SecretString, record: &RecordIdentity) -> Result<String> {
+        sealed::seal(&self.current.secret, &self.current.id, plaintext.expose_secret().as_bytes(), &record.0)
+    }
+
+    /// Opens what was sealed for this record, in any form that turnkeep or the system before it wrote.
+    ///
+    /// # Errors
+    /// `SECRET_UNREADABLE` when none of the secrets opens it, or it was changed or belongs to another record.
+    pub fn open(&self, blob: &str, record: &RecordIdentity) -> Result<(SecretString, Sealing)> {
+        let all = || std::iter::once(&self.current).chain(&self.previous);
+        if let Some(parts) = sealed::Parts::read(blob) {
+            let secret = all().find(|secret| secret.id == parts.key_id).ok_or_else(unreadable)?;
+            let plaintext = parts.open(&secret.secret, &record.0).ok_or_else(unreadable)?;
+            let current = secret.id == self.current.id;
+            return Ok((plaintext, if current { Sealing::Current } else { Sealing::Outdated }));
+        }
+        let plaintext = all().find_map(|secret| legacy::open(blob, &secret.secret)).ok_or_else(unreadable)?;
+        Ok((plaintext, Sealing::Outdated))
+    }
+
+    /// What everything begins with that is sealed with the current secret.
+    pub fn current_prefix(&self) -> String {
+        sealed::prefix(&self.current.id)
+    }
+}
+
+fn unreadable() -> Error {
+    Error::new(
+        ErrorCode::SecretUnreadable,
+        "a stored secret cannot be read: the application secret has changed or the record was tampered with; \
+         enter the key again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text.to_owned())
+    }
+
+    fn record() -> RecordIdentity {
+        RecordIdentity::provider_key("w", "openai", "api_key_enc")
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_record_only() {
+        let sealer = SecretBox::new(secret("application secret one"), []);
+        let blob = sealer.seal(&secret("sk-1"), &record()).unwrap();
+        let (plaintext, sealing) = sealer.open(&blob, &record()).unwrap();
+        assert_eq!((plaintext.expose_secret(), sealing), ("sk-1", Sealing::Current));
+        for other in [
+            RecordIdentity::provider_key("w2", "openai", "api_key_enc"),
+            RecordIdentity::provider_key("w", "gemini", "api_key_enc"),
+            RecordIdentity::provider_key("w", "openai", "stt_api_key_enc"),
+            RecordIdentity::mcp_headers("w", "openai"),
+        ] {
+            assert_eq!(sealer.open(&blob, &other).unwrap_err().code(), ErrorCode::SecretUnreadable);
+        }
+        assert_ne!(sealer.seal(&secret("sk-1"), &record()).unwrap(), blob, "salt and nonce are new every time");
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let sealer = SecretBox::new(secret("application secret one"), []);
+        let blob = sealer.seal(&secret("sk-1"), &record()).unwrap();
+        for place in 0..blob.len() {
+            let mut changed = blob.clone().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(sealer.open(&changed, &record()).unwrap_err().code(), ErrorCode::SecretUnreadable, "{place}");
+        }
+        for cut in 0..blob.len() {
+            assert!(sealer.open(&blob[..cut], &record()).is_err());
+        }
+    }
+
+    #[test]
+    fn earlier_secrets_open_and_are_outdated() {
+        let old = SecretBox::new(secret("old"), []);
+        let blob = old.seal(&secret("k"), &record()).unwrap();
+        let both = SecretBox::new(secret("new"), [secret("older"), secret("old")]);
+        assert_eq!(both.open(&blob, &record()).unwrap().1, Sealing::Outdated);
+        assert!(!blob.starts_with(&both.current_prefix()));
+        let again = both.seal(&secret("k"), &record()).unwrap();
+        assert!(again.starts_with(&both.current_prefix()));
+        let new = SecretBox::new(secret("new"), []);
+        assert_eq!(new.open(&again, &record()).unwrap().0.expose_secret(), "k");
+        assert_eq!(new.open(&blob, &record()).unwrap_err().code(), ErrorCode::SecretUnreadable);
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let sealer = SecretBox::new(secret("app-secret-text"), [secret("older-secret-text")]);
+        let shown = format!("{sealer:?} {:?}", sealer.open("x", &record()).unwrap_err());
+        assert!(!shown.contains("secret-text"), "{shown}");
+    }
+}
