@@ -133,6 +133,79 @@ export interface EngineOptions {
   };
   /** Tools of every turn. A turn's own tool of the same name wins. */
   tools?: Tools;
+  /** The secret that stored keys are sealed with. Without it no keys can be stored. */
+  appSecret?: string;
+  /** Application secrets of before: what is sealed with them is read, and sealed anew in the background. */
+  previousAppSecrets?: readonly string[];
+  /** How providers are reached. */
+  http?: {
+    /** A proxy's URL, or `environment` for what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. None unless given. */
+    proxy?: string;
+    /** A file with certificates (PEM) that are trusted besides the machine's. */
+    caFile?: string;
+    /** Such certificates themselves. */
+    caPem?: string;
+    /** Trust the authorities that come with turnkeep, too. Where the machine has none, that is so in any case. */
+    bundledRoots?: boolean;
+    /** Default 30000. */
+    connectTimeoutMs?: number;
+    /** How long an unused connection is kept. Default 10000. */
+    keepAliveMs?: number;
+    /** How often a request is sent that is refused or lost before the first byte of an answer. Default 3. */
+    maxTries?: number;
+    /** The wait before the second try, which doubles; a tenth of it after a lost connection. Default 1500. */
+    retryWaitMs?: number;
+  };
+  /** Limits of requests outside of runs. */
+  requests?: {
+    /** All requests of one `embed` together. Default 120000. */
+    embeddingTimeoutMs?: number;
+    /** Default 300000. */
+    transcriptionTimeoutMs?: number;
+    /** Default 60000. */
+    titleTimeoutMs?: number;
+    /** Default 30000. */
+    testTimeoutMs?: number;
+  };
+  /** Name chats that a turn has created, by a second request after its success. Default false. */
+  generateChatTitles?: boolean;
+}
+
+/** A workspace's settings as they are stored. */
+export interface WorkspaceSettingsFields {
+  driver?: 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic' | null;
+  chatModel?: string | null;
+  /** `openai-compatible` (the default where there is a base URL) or the official API. */
+  chatApiStyle?: 'openai-compatible' | 'openai' | null;
+  baseUrl?: string | null;
+  embeddingModel?: string | null;
+  /** `baseUrl` unless given. */
+  embeddingBaseUrl?: string | null;
+  sttModel?: string | null;
+  /** `baseUrl` unless given. */
+  sttBaseUrl?: string | null;
+  sttApiStyle?: 'multipart' | 'json' | null;
+  sttLanguage?: string | null;
+  /** The persona for chats without a role. */
+  systemPrompt?: string | null;
+  publicShareChatModel?: string | null;
+  publicShareAssistantRoleId?: string | null;
+}
+
+export interface WorkspaceSettings extends WorkspaceSettingsFields {
+  /** Stored as text. */
+  chatContextWindow?: string | null;
+  hasApiKey: boolean;
+  hasEmbeddingApiKey: boolean;
+  hasSttApiKey: boolean;
+}
+
+/** What is absent stays. Keys are those of the driver that is set; `''` clears one, null leaves it. */
+export interface SettingsPatch extends WorkspaceSettingsFields {
+  chatContextWindow?: number | null;
+  apiKey?: string | null;
+  embeddingApiKey?: string | null;
+  sttApiKey?: string | null;
 }
 
 export type UserMessagePart =
@@ -492,6 +565,23 @@ export declare class Engine {
     /** A new chat made of a JSON export. Chat and messages get ids of their own. */
     import(params: Who & { document: string }): Promise<Chat>;
   };
+  /** What a workspace has configured. */
+  readonly settings: {
+    /** Of keys only whether they are set. */
+    get(workspaceId: string): Promise<WorkspaceSettings>;
+    /** All of it is written, or nothing. Needs the engine's `appSecret` to set keys. */
+    update(workspaceId: string, patch: SettingsPatch): Promise<WorkspaceSettings>;
+    /** Tries what is configured with the cheapest request that there is. */
+    test(workspaceId: string, capability?: 'chat' | 'embeddings' | 'stt'): Promise<{ ok: boolean; error?: string }>;
+  };
+  /** Vectors for texts, in their order, by the workspace's embedding model. */
+  embed(params: { workspaceId: string; texts: readonly string[] }): Promise<number[][]>;
+  /** What is said in a recording of at most 25 MiB; empty text when nothing is said. */
+  transcribe(params: { workspaceId: string; audio: NodeJS.ArrayBufferView; mime: string }): Promise<string>;
+  /** A title for a page with this content. Nothing is stored. */
+  generateTitle(params: { workspaceId: string; content: string }): Promise<string>;
+  /** Seals stored secrets anew under `appSecret`. Runs by itself after opening; this waits and tells what it came to. */
+  rotateSecrets(): Promise<{ resealed: number; unreadable: number }>;
   /** Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. */
   close(options?: { graceMs?: number }): Promise<void>;
 }

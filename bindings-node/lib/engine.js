@@ -14,6 +14,12 @@ function object(value, field) {
   return value;
 }
 
+/** Bytes as the engine takes them. */
+function base64(bytes) {
+  if (!ArrayBuffer.isView(bytes)) throw TurnkeepError.invalid('audio', 'must be a Buffer or Uint8Array');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
 /** The pieces of an export. It begins when the first of them is asked for. */
 async function* pieces(nativeEngine, params) {
   const reader = await native(nativeEngine.export(toJson(params ?? {}, 'params')));
@@ -41,6 +47,17 @@ class Engine {
       exportStream: (params) => pieces(nativeEngine, params),
       import: (params) => call('chats.import', params),
     });
+    this.settings = Object.freeze({
+      get: (workspaceId) => call('settings.get', { workspaceId }),
+      update: async (workspaceId, patch) =>
+        call('settings.update', { workspaceId, settings: object(patch, 'settings') }),
+      test: (workspaceId, capability) => call('settings.test', { workspaceId, capability }),
+    });
+    this.embed = (params) => call('embed', params);
+    this.transcribe = async (params) =>
+      call('transcribe', { ...object(params, 'params'), audio: base64(params.audio) });
+    this.generateTitle = (params) => call('generateTitle', params);
+    this.rotateSecrets = () => call('secrets.rotate', {});
   }
 
   static async open(given = {}) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import warnings
 import weakref
@@ -44,6 +45,10 @@ class Engine:
         providers: Mapping[str, Mapping[str, Any]] | None = None,
         prompt: Mapping[str, Any] | None = None,
         app_secret: str | None = None,
+        previous_app_secrets: Sequence[str] | None = None,
+        http: Mapping[str, Any] | None = None,
+        requests: Mapping[str, Any] | None = None,
+        generate_chat_titles: bool | None = None,
         tools: Sequence[Tool] = (),
     ) -> Engine:
         """Opens the store and settles what dead processes left in it.
@@ -55,7 +60,14 @@ class Engine:
             ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``
         :param providers: by name, each ``{driver, model, baseUrl, apiKey?, contextWindow?}``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
-        :param app_secret: the secret that stored keys are encrypted with
+        :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
+        :param previous_app_secrets: application secrets of before: what is sealed with them is read, and sealed anew
+            with ``app_secret`` in the background
+        :param http: how providers are reached: ``proxy``, ``caFile``, ``caPem``, ``bundledRoots``,
+            ``connectTimeoutMs``, ``keepAliveMs``, ``maxTries``, ``retryWaitMs``
+        :param requests: limits of requests outside of runs: ``embeddingTimeoutMs``, ``transcriptionTimeoutMs``,
+            ``titleTimeoutMs``, ``testTimeoutMs``
+        :param generate_chat_titles: name chats that a turn has created, by a second request after its success
         :param tools: tools for every turn; a turn's own tool of the same name takes the place of one of these
         :raises TurnkeepError: ``INVALID_INPUT`` naming the option, ``STORE_UNAVAILABLE``
         """
@@ -66,6 +78,10 @@ class Engine:
             "providers": providers,
             "prompt": prompt,
             "appSecret": app_secret,
+            "previousAppSecrets": previous_app_secrets,
+            "http": http,
+            "requests": requests,
+            "generateChatTitles": generate_chat_titles,
         }
         return cls(_native.Engine.open(encode_fields(options)), tools)
 
@@ -135,6 +151,35 @@ class Engine:
     def chats(self) -> Chats:
         """What is in chats."""
         return Chats(self)
+
+    @property
+    def settings(self) -> Settings:
+        """What workspaces have configured."""
+        return Settings(self)
+
+    def embed(self, *, workspace_id: str, texts: Sequence[str]) -> list[list[float]]:
+        """Vectors for texts, in their order, by the workspace's embedding model."""
+        vectors: list[list[float]] = self._call("embed", workspaceId=workspace_id, texts=list(texts))
+        return vectors
+
+    def transcribe(self, *, workspace_id: str, audio: bytes | bytearray | memoryview, mime: str) -> str:
+        """What is said in a recording of at most 25 MiB; empty text when nothing is said."""
+        encoded = base64.b64encode(audio).decode("ascii")
+        transcript: str = self._call("transcribe", workspaceId=workspace_id, audio=encoded, mime=mime)
+        return transcript
+
+    def generate_title(self, *, workspace_id: str, content: str) -> str:
+        """A title for a page with this content. Nothing is stored."""
+        title: str = self._call("generateTitle", workspaceId=workspace_id, content=content)
+        return title
+
+    def rotate_secrets(self) -> dict[str, int]:
+        """Seals stored secrets anew under ``app_secret`` and returns ``{resealed, unreadable}``.
+
+        The engine does so by itself after it is opened.
+        """
+        rotation: dict[str, int] = self._call("secrets.rotate")
+        return rotation
 
     def close(self, grace_ms: int | None = None) -> None:
         """Refuses new turns, lets the running ones go on for ``grace_ms`` (5 s unless given), settles the rest as
@@ -261,3 +306,30 @@ class Chats:
             "chats.import", workspaceId=workspace_id, userId=user_id, document=document
         )
         return chat
+
+
+class Settings:
+    """What workspaces have configured. Keys go in and never come out."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.settings`."""
+        self._engine = engine
+
+    def get(self, workspace_id: str) -> dict[str, Any]:
+        """The workspace's settings; of keys only whether they are set."""
+        settings: dict[str, Any] = self._engine._call("settings.get", workspaceId=workspace_id)
+        return settings
+
+    def update(self, workspace_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes settings and keys, all or nothing, and returns them as :meth:`get` does.
+
+        What is absent stays. Keys (``apiKey``, ``embeddingApiKey``, ``sttApiKey``) are those of the driver that is set;
+        ``""`` clears one and ``None`` leaves it.
+        """
+        settings: dict[str, Any] = self._engine._call("settings.update", workspaceId=workspace_id, settings=patch)
+        return settings
+
+    def test(self, workspace_id: str, capability: str = "chat") -> dict[str, Any]:
+        """Tries ``chat``, ``embeddings`` or ``stt`` with the cheapest request there is: ``{ok, error?}``."""
+        tested: dict[str, Any] = self._engine._call("settings.test", workspaceId=workspace_id, capability=capability)
+        return tested
