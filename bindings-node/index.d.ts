@@ -193,8 +193,7 @@ export interface WorkspaceSettingsFields {
 }
 
 export interface WorkspaceSettings extends WorkspaceSettingsFields {
-  /** Stored as text. */
-  chatContextWindow?: string | null;
+  chatContextWindow?: number;
   hasApiKey: boolean;
   hasEmbeddingApiKey: boolean;
   hasSttApiKey: boolean;

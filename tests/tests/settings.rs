@@ -94,7 +94,7 @@ async fn keys_go_in_and_never_come_out() {
     let world = World::new(json!({})).await;
     let shown =
         world.set(json!({"driver": "openai", "chatModel": "m", "chatContextWindow": 128_000, "apiKey": KEY})).await;
-    let expected = json!({"driver": "openai", "chatModel": "m", "chatContextWindow": "128000",
+    let expected = json!({"driver": "openai", "chatModel": "m", "chatContextWindow": 128_000,
         "hasApiKey": true, "hasEmbeddingApiKey": false, "hasSttApiKey": false});
     assert_eq!(shown, expected);
     assert_eq!(world.engine.settings("w1").await.unwrap(), expected);

@@ -165,12 +165,17 @@ impl WorkspaceSettings {
         (number >= 1.0 && number <= MAX_CONTEXT_WINDOW as f64).then_some(number as u64)
     }
 
-    /// What may be shown: every field as stored, and of keys only whether there is one.
+    /// What may be shown: every field as stored (the context window as the number that it is taken for), and of keys only
+    /// whether there is one.
     pub fn masked(&self, has_key: impl Fn(KeySlot) -> bool) -> Value {
         let mut shown = Map::new();
         for name in FIELDS {
-            if let Some(value) = self.0.get(name) {
-                shown.insert(name.to_owned(), value.clone());
+            let value = match self.0.get(name) {
+                Some(_) if name == CONTEXT_WINDOW => self.context_window().map(Value::from),
+                value => value.cloned(),
+            };
+            if let Some(value) = value {
+                shown.insert(name.to_owned(), value);
             }
         }
         for (name, slot) in
