@@ -18,10 +18,12 @@ KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
 SEQUENCES := 20000
+RECORDS := 100000
+ROTATION_KILLS := 200
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend tails fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend tails rotate fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -86,6 +88,11 @@ tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live 
 	@scripts/need.sh cargo cc
 	$(CARGO) build --locked -p turnkeep-tests --bin tails
 	@target/debug/tails sequences=$(SEQUENCES)
+
+rotate: ## ROTATION_KILLS (200) kills of processes that seal RECORDS (100000) stored keys anew
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin rotate
+	@target/debug/rotate records=$(RECORDS) kills=$(ROTATION_KILLS) seed=$(SEED)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++

@@ -139,6 +139,19 @@ mod tests {
         assert_ne!(sealer.seal(&secret("sk-1"), &record()).unwrap(), blob, "salt and nonce are new every time");
     }
 
+    /// What the system before sealed with Node's `crypto`: salt of sevens, nonce of nines.
+    const LEGACY: &str = "BwcHBwcHBwcHBwcHBwcHBwkJCQkJCQkJCQkJCSuSphQY6QicAV6TkfzHaTPZhCUtVActncE0i70+dUYpzozIPB3oRA==";
+
+    #[test]
+    fn secrets_of_the_system_before_open_for_any_record_and_are_outdated() {
+        let opener = SecretBox::new(secret("new"), [secret("legacy application secret")]);
+        let (plaintext, sealing) = opener.open(LEGACY, &record()).unwrap();
+        assert_eq!((plaintext.expose_secret(), sealing), ("sk-of-the-system-before", Sealing::Outdated));
+        let url_safe = LEGACY.replace('+', "-").replace('/', "_").replace('=', "");
+        assert_eq!(opener.open(&url_safe, &record()).unwrap().0.expose_secret(), "sk-of-the-system-before");
+        assert!(SecretBox::new(secret("new"), []).open(LEGACY, &record()).is_err());
+    }
+
     #[test]
     fn every_changed_character_is_noticed() {
         let sealer = SecretBox::new(secret("application secret one"), []);

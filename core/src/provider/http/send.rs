@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -84,7 +84,15 @@ impl Outgoing {
         }
         match (&self.key, self.key_header) {
             (Some(key), KeyHeader::Bearer) => builder.bearer_auth(key.expose_secret()),
-            (Some(key), KeyHeader::Named(name)) => builder.header(name, key.expose_secret()),
+            (Some(key), KeyHeader::Named(name)) => match HeaderValue::from_str(key.expose_secret()) {
+                Ok(mut value) => {
+                    // So that no library below us logs it.
+                    value.set_sensitive(true);
+                    builder.header(name, value)
+                }
+                // The request then fails with what is wrong.
+                Err(_) => builder.header(name, key.expose_secret()),
+            },
             (None, _) => builder,
         }
     }
