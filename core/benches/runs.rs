@@ -222,8 +222,13 @@ impl Drop for Silence {
 impl Provider for SilentModel {
     fn stream(&self, _: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
         let (kind, id) = (BlockKind::Text, || "text".to_owned());
-        let mut words = vec![StreamPart::BlockStart { kind, id: id() }];
-        words.extend((0..8).map(|_| StreamPart::BlockDelta { kind, id: id(), delta: "some words ".to_owned() }));
+        let mut words = vec![StreamPart::BlockStart { kind, id: id(), metadata: None }];
+        words.extend((0..8).map(|_| StreamPart::BlockDelta {
+            kind,
+            id: id(),
+            delta: "some words ".to_owned(),
+            metadata: None,
+        }));
         let (spoke, dropped) = (Some(self.spoke.clone()), self.dropped.clone());
         Silence { words: words.into_iter(), spoke, dropped }.boxed()
     }

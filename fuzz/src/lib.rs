@@ -12,6 +12,7 @@ mod json;
 mod sse;
 mod steps;
 mod structure;
+mod wire;
 
 pub use export::export;
 pub use functions::{FUNCTIONS, functions};
@@ -19,3 +20,4 @@ pub use guard::guard;
 pub use json::json;
 pub use sse::sse;
 pub use steps::steps;
+pub use wire::wire;

@@ -30,7 +30,7 @@ pub fn sse(data: &[u8]) {
 }
 
 /// Lines as the data of one event each.
-fn frame(lines: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(lines: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in lines.split(|byte| *byte == b'\n') {
         out.extend_from_slice(b"data: ");
@@ -40,7 +40,7 @@ fn frame(lines: &[u8]) -> Vec<u8> {
     out
 }
 
-fn cut<'a>(bytes: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {
+pub(crate) fn cut<'a>(bytes: &'a [u8], cuts: &[u16]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| usize::from(*cut) % (bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
     places.sort_unstable();
@@ -117,7 +117,8 @@ fn check(parts: &[StreamPart], length: usize) {
     let (mut started, mut ended, mut deltas, mut arguments_in_deltas, mut arguments_in_calls) = (0, 0, 0, 0, 0);
     for (place, part) in parts.iter().enumerate() {
         match part {
-            StreamPart::ResponseMetadata { .. } | StreamPart::Error(_) => {}
+            StreamPart::ResponseMetadata { .. } | StreamPart::Error(_) | StreamPart::Source(_) => {}
+            StreamPart::ToolResult { .. } | StreamPart::File { .. } => panic!("chat completions have neither"),
             StreamPart::BlockStart { kind, .. } => {
                 assert_eq!(open, None, "one block at a time");
                 open = Some(*kind);
@@ -130,7 +131,7 @@ fn check(parts: &[StreamPart], length: usize) {
             StreamPart::BlockEnd { kind, .. } => {
                 assert_eq!(open.take(), Some(*kind), "blocks end once");
             }
-            StreamPart::ToolInputStart { id, name } => {
+            StreamPart::ToolInputStart { id, name, .. } => {
                 assert!(!id.trim().is_empty() && !name.trim().is_empty());
                 *begun.entry(id).or_default() += 1;
                 started += 1;

@@ -17,6 +17,7 @@ const TARGETS: &[(&str, Body, usize)] = &[
     ("steps", turnkeep_fuzz::steps, 4000),
     ("export", turnkeep_fuzz::export, 7000),
     ("sse", turnkeep_fuzz::sse, 10_000),
+    ("wire", turnkeep_fuzz::wire, 10_000),
     ("guard", turnkeep_fuzz::guard, 20_000),
 ];
 /// Mutations grow no further than this.

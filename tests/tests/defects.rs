@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use turnkeep::model::{FinishReason, Json, Message, RunReason, RunStatus};
-use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, StreamPart};
+use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunBy, StreamPart};
 use turnkeep::{ChatId, Engine, ErrorCode, TailFrom, Turn, Who};
 use turnkeep_tests::chunks::{finish, reasoning, text, tool_call};
 use turnkeep_tests::scenario::{FnTool, Hang, open, request, tool, weather_and_time, weather_definition, who};
@@ -229,7 +229,7 @@ impl Provider for Deaf {
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_26_a_stop_waits_for_nobody() {
     let world = World::new(Vec::new()).await;
-    let delta = StreamPart::BlockDelta { kind: BlockKind::Text, id: "t".into(), delta: "half".into() };
+    let delta = StreamPart::BlockDelta { kind: BlockKind::Text, id: "t".into(), delta: "half".into(), metadata: None };
     let provider = Arc::new(Deaf(Mutex::new(VecDeque::from([vec![delta]]))));
     let turn = world.engine.start_turn_with(request("go", json!({})), Vec::new(), provider).await.unwrap();
     let mut reader = turn.chunks();
@@ -249,7 +249,13 @@ async fn defect_26_a_stop_waits_for_nobody() {
         }
     }
     let (holds, held) = mpsc::channel();
-    let call = StreamPart::ToolCall { id: "c".into(), name: "b".into(), arguments: "{}".into(), metadata: None };
+    let call = StreamPart::ToolCall {
+        id: "c".into(),
+        name: "b".into(),
+        arguments: "{}".into(),
+        run_by: RunBy::Host,
+        metadata: None,
+    };
     let end = StreamPart::Finish { reason: FinishReason::ToolCalls, usage: None };
     struct Calls(Vec<StreamPart>);
     impl Provider for Calls {

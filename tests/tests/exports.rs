@@ -224,7 +224,7 @@ fn pairing_problem(messages: &[ModelMessage]) -> Option<String> {
                     return Some("the model begins".to_owned());
                 }
                 if parts.is_empty()
-                    || parts.iter().any(|part| matches!(part, AssistantPart::Text(text) if text.is_empty()))
+                    || parts.iter().any(|part| matches!(part, AssistantPart::Text { text, .. } if text.is_empty()))
                 {
                     return Some("an empty message or text".to_owned());
                 }

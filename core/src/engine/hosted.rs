@@ -468,11 +468,8 @@ impl HostedStep {
                 parts.extend(text(self.text).map(Part::Text));
                 parts.extend(self.tool_calls.into_iter().flatten().map(|call| {
                     Part::Tool(ToolPart {
-                        name: call.tool_name,
-                        call_id: call.tool_call_id,
-                        input: call.input,
-                        state: ToolState::InputAvailable,
                         provider_metadata: call.provider_metadata,
+                        ..ToolPart::new(call.tool_name, call.tool_call_id, call.input, ToolState::InputAvailable)
                     })
                 }));
             }
@@ -504,13 +501,14 @@ impl HostedContent {
                 let part = TextPart { text, done: true, provider_metadata: self.provider_metadata };
                 parts.push(if self.r#type == "text" { Part::Text(part) } else { Part::Reasoning(part) });
             }
-            "tool-call" => parts.push(Part::Tool(ToolPart {
-                name: self.tool_name.ok_or_else(|| missing("toolName"))?,
-                call_id: self.tool_call_id.ok_or_else(|| missing("toolCallId"))?,
-                input: self.input,
-                state: ToolState::InputAvailable,
-                provider_metadata: self.provider_metadata,
-            })),
+            "tool-call" => {
+                let name = self.tool_name.ok_or_else(|| missing("toolName"))?;
+                let call_id = self.tool_call_id.ok_or_else(|| missing("toolCallId"))?;
+                parts.push(Part::Tool(ToolPart {
+                    provider_metadata: self.provider_metadata,
+                    ..ToolPart::new(name, call_id, self.input, ToolState::InputAvailable)
+                }));
+            }
             "tool-result" => {
                 let call_id = self.tool_call_id.ok_or_else(|| missing("toolCallId"))?;
                 set_outcome(parts, &call_id, ToolState::OutputAvailable(self.output));

@@ -112,7 +112,7 @@ pub(super) async fn generate(
 ) -> Result<String> {
     let mut parts = provider.stream(&ChatRequest {
         system: system.to_owned(),
-        messages: vec![ModelMessage::User(vec![UserPart::Text(prompt.to_owned())])],
+        messages: vec![ModelMessage::User(vec![UserPart::text(prompt)])],
         tools: Vec::new(),
         tool_choice: ToolChoice::None,
         options,

@@ -629,6 +629,7 @@ mod tests {
     use crate::machine::Settlement;
     use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
     use crate::store::{Began, BeginRun, LogRange, MemoryStore, Store};
+    use crate::stream::CallDetails;
 
     /// A run whose owner writes as `journal` says, with readers that come and go.
     struct World {
@@ -666,35 +667,42 @@ mod tests {
     /// Everything that a step may have: two blocks, a call with an output and one with an error.
     fn step(number: u32) -> (Vec<UiChunk>, StepRecord) {
         let (text, thought) = (format!("text-{number}-1"), format!("reasoning-{number}-0"));
-        let call = |name: &str| format!("{name}{number}");
+        let (call, more) = (|name: &str| format!("{name}{number}"), CallDetails::default);
         let input = Json::parse(r#"{"a":[1,"}"]}"#).unwrap();
-        let mut chunks = vec![UiChunk::StartStep, UiChunk::ReasoningStart { id: thought.clone() }];
+        let mut chunks =
+            vec![UiChunk::StartStep, UiChunk::ReasoningStart { id: thought.clone(), provider_metadata: None }];
         let words = ["one ", "zwei 🙂 ", "три"];
-        chunks.extend(words.iter().map(|word| UiChunk::ReasoningDelta { id: thought.clone(), delta: (*word).into() }));
-        chunks.push(UiChunk::ReasoningEnd { id: thought });
-        chunks.push(UiChunk::TextStart { id: text.clone() });
-        chunks.extend(words.iter().map(|word| UiChunk::TextDelta { id: text.clone(), delta: (*word).into() }));
+        chunks.extend(words.iter().map(|word| UiChunk::ReasoningDelta {
+            id: thought.clone(),
+            delta: (*word).into(),
+            provider_metadata: None,
+        }));
+        chunks.push(UiChunk::ReasoningEnd { id: thought, provider_metadata: None });
+        chunks.push(UiChunk::TextStart { id: text.clone(), provider_metadata: None });
+        chunks.extend(words.iter().map(|word| UiChunk::TextDelta {
+            id: text.clone(),
+            delta: (*word).into(),
+            provider_metadata: None,
+        }));
         for name in ["a", "b"] {
-            chunks.push(UiChunk::ToolInputStart { tool_call_id: call(name), tool_name: name.into() });
+            chunks.push(UiChunk::ToolInputStart { tool_call_id: call(name), tool_name: name.into(), more: more() });
             chunks.push(UiChunk::ToolInputDelta { tool_call_id: call(name), input_text_delta: "{".into() });
             chunks.push(UiChunk::ToolInputAvailable {
                 tool_call_id: call(name),
                 tool_name: name.into(),
                 input: input.clone(),
+                more: more(),
             });
         }
-        chunks.push(UiChunk::TextEnd { id: text });
-        chunks.push(UiChunk::ToolOutputError { tool_call_id: call("b"), error_text: "no".into() });
-        chunks.push(UiChunk::ToolOutputAvailable { tool_call_id: call("a"), output: Json::string("out") });
-        let tool = |name: &str, state: ToolState| {
-            Part::Tool(ToolPart {
-                name: name.into(),
-                call_id: call(name),
-                input: Some(input.clone()),
-                state,
-                provider_metadata: None,
-            })
-        };
+        chunks.push(UiChunk::TextEnd { id: text, provider_metadata: None });
+        chunks.push(UiChunk::ToolOutputError { tool_call_id: call("b"), error_text: "no".into(), more: more() });
+        chunks.push(UiChunk::ToolOutputAvailable {
+            tool_call_id: call("a"),
+            output: Json::string("out"),
+            more: more(),
+        });
+        let tool =
+            |name: &str, state: ToolState| Part::Tool(ToolPart::new(name, call(name), Some(input.clone()), state));
         let parts = vec![
             Part::StepStart,
             Part::Reasoning(TextPart::done(words.concat())),

@@ -12,6 +12,7 @@
 
 mod effect;
 mod event;
+mod shown;
 mod step;
 #[cfg(test)]
 mod tests;

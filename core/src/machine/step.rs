@@ -2,7 +2,8 @@
 
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
 use crate::project::is_degenerate_output;
-use crate::provider::BlockKind;
+use crate::provider::{BlockKind, RunBy};
+use crate::stream::CallDetails;
 
 /// Gathers one model call. Blocks and calls keep the order in which they began.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct StepBuilder {
 enum Item {
     Block(Block),
     Call(Call),
+    /// A source or a file, as the part that it is.
+    Part(Json),
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +31,7 @@ pub(super) struct Block {
     /// The id in the chunks, unique in the run.
     pub(super) ui_id: String,
     text: String,
+    metadata: Option<Json>,
     open: bool,
     guard: LoopGuard,
 }
@@ -64,7 +68,9 @@ pub(super) struct Call {
     pub(super) arguments: String,
     guard: LoopGuard,
     pub(super) phase: CallPhase,
+    run_by: RunBy,
     metadata: Option<Json>,
+    result_metadata: Option<Json>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +79,8 @@ pub(super) enum CallPhase {
     Streaming,
     /// Complete and valid, not run yet or running.
     Ready(Json),
+    /// Complete, and run by the provider.
+    Elsewhere(Json),
     /// Came back.
     Output { input: Json, output: Json },
     /// Failed, or could not be run.
@@ -80,12 +88,13 @@ pub(super) enum CallPhase {
 }
 
 impl StepBuilder {
-    pub(super) fn open_block(&mut self, kind: BlockKind, driver_id: String, ui_id: String) {
+    pub(super) fn open_block(&mut self, kind: BlockKind, driver_id: String, ui_id: String, metadata: Option<Json>) {
         self.items.push(Item::Block(Block {
             kind,
             driver_id,
             ui_id,
             text: String::new(),
+            metadata,
             open: true,
             guard: LoopGuard::default(),
         }));
@@ -118,7 +127,11 @@ impl StepBuilder {
         closed
     }
 
-    pub(super) fn open_call(&mut self, driver_id: String, call_id: String, name: String) {
+    pub(super) fn add_part(&mut self, part: Json) {
+        self.items.push(Item::Part(part));
+    }
+
+    pub(super) fn open_call(&mut self, driver_id: String, call_id: String, name: String, run_by: RunBy) {
         self.items.push(Item::Call(Call {
             driver_id,
             call_id,
@@ -126,13 +139,20 @@ impl StepBuilder {
             arguments: String::new(),
             guard: LoopGuard::default(),
             phase: CallPhase::Streaming,
+            run_by,
             metadata: None,
+            result_metadata: None,
         }));
     }
 
     /// The call whose arguments are arriving under this driver id.
     pub(super) fn streaming_call(&mut self, driver_id: &str) -> Option<&mut Call> {
         self.calls_mut().rev().find(|call| call.phase == CallPhase::Streaming && call.driver_id == driver_id)
+    }
+
+    /// The call of this driver id that the provider runs and has not answered yet.
+    pub(super) fn call_elsewhere(&mut self, driver_id: &str) -> Option<&mut Call> {
+        self.calls_mut().find(|call| matches!(call.phase, CallPhase::Elsewhere(_)) && call.driver_id == driver_id)
     }
 
     /// The call with this id in the run.
@@ -143,19 +163,24 @@ impl StepBuilder {
     pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
         self.items.iter().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) => None,
+            Item::Block(_) | Item::Part(_) => None,
         })
     }
 
     pub(super) fn calls_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Call> {
         self.items.iter_mut().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) => None,
+            Item::Block(_) | Item::Part(_) => None,
         })
     }
 
     pub(super) fn has_open_calls(&self) -> bool {
         self.calls().any(|call| matches!(call.phase, CallPhase::Streaming | CallPhase::Ready(_)))
+    }
+
+    /// Whether the host has anything to do before the model can go on.
+    pub(super) fn calls_the_host(&self) -> bool {
+        self.calls().any(|call| call.run_by == RunBy::Host)
     }
 
     /// Whether nothing has come of the step yet.
@@ -168,13 +193,14 @@ impl StepBuilder {
         let mut parts = vec![Part::StepStart];
         parts.extend(self.items.iter().map(|item| match item {
             Item::Block(block) => {
-                let text = TextPart::done(block.text.clone());
+                let text = TextPart { provider_metadata: block.metadata.clone(), ..TextPart::done(block.text.clone()) };
                 match block.kind {
                     BlockKind::Text => Part::Text(text),
                     BlockKind::Reasoning => Part::Reasoning(text),
                 }
             }
             Item::Call(call) => Part::Tool(call.part()),
+            Item::Part(part) => Part::Other(part.clone()),
         }));
         StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage }
     }
@@ -187,6 +213,13 @@ impl Block {
 
     pub(super) fn is_stuck(&mut self) -> bool {
         self.guard.is_stuck(&self.text)
+    }
+
+    /// Of several metadata the last one counts.
+    pub(super) fn note(&mut self, metadata: &Option<Json>) {
+        if metadata.is_some() {
+            self.metadata.clone_from(metadata);
+        }
     }
 
     pub(super) fn close(&mut self) {
@@ -203,30 +236,49 @@ impl Call {
         self.metadata = metadata;
     }
 
+    pub(super) fn set_result_metadata(&mut self, metadata: Option<Json>) {
+        self.result_metadata = metadata;
+    }
+
+    /// What chunks say of the call besides its input.
+    pub(super) fn details(&self) -> CallDetails {
+        CallDetails {
+            provider_executed: self.run_by != RunBy::Host,
+            provider_metadata: self.metadata.clone(),
+            dynamic: self.run_by == RunBy::Provider { dynamic: true },
+        }
+    }
+
+    /// What the chunk of its outcome says.
+    pub(super) fn result_details(&self) -> CallDetails {
+        CallDetails { provider_metadata: self.result_metadata.clone(), ..self.details() }
+    }
+
     /// Ends the call without an outcome of its own; `None` when it already has one.
     pub(super) fn abandon(&mut self, error: &str) -> Option<Abandoned> {
         let (input, announced) = match &self.phase {
             CallPhase::Streaming => (Json::string(&self.arguments), false),
-            CallPhase::Ready(input) => (input.clone(), true),
+            CallPhase::Ready(input) | CallPhase::Elsewhere(input) => (input.clone(), true),
             CallPhase::Output { .. } | CallPhase::Failed { .. } => return None,
         };
         self.phase = CallPhase::Failed { input: input.clone(), error: error.to_owned() };
-        Some(Abandoned { call_id: self.call_id.clone(), name: self.name.clone(), input, announced })
+        let more = self.details();
+        Some(Abandoned { call_id: self.call_id.clone(), name: self.name.clone(), input, announced, more })
     }
 
     fn part(&self) -> ToolPart {
         let (input, state) = match &self.phase {
             CallPhase::Streaming => (Json::string(&self.arguments), ToolState::InputAvailable),
-            CallPhase::Ready(input) => (input.clone(), ToolState::InputAvailable),
+            CallPhase::Ready(input) | CallPhase::Elsewhere(input) => (input.clone(), ToolState::InputAvailable),
             CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(Some(output.clone()))),
             CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(error.clone())),
         };
         ToolPart {
-            name: self.name.clone(),
-            call_id: self.call_id.clone(),
-            input: Some(input),
-            state,
+            provider_executed: self.run_by != RunBy::Host,
+            dynamic: self.run_by == RunBy::Provider { dynamic: true },
             provider_metadata: self.metadata.clone(),
+            result_metadata: self.result_metadata.clone(),
+            ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state)
         }
     }
 }
@@ -238,4 +290,5 @@ pub(super) struct Abandoned {
     pub(super) input: Json,
     /// Whether readers have seen its complete input.
     pub(super) announced: bool,
+    pub(super) more: CallDetails,
 }

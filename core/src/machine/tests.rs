@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
-use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::stream::UiChunk;
 
 struct Tools;
@@ -165,16 +165,35 @@ impl World {
     }
 
     fn provider_sends(&mut self, choice: u16) {
+        let signed = |choice: u16| choice.is_multiple_of(4).then(|| Json::parse(r#"{"p":{"signature":"s"}}"#).unwrap());
         let kind = if choice.is_multiple_of(2) { BlockKind::Text } else { BlockKind::Reasoning };
         let (id, call) = ("b".to_owned(), format!("c{}", choice % 3));
         let name = ["read", "write", "unknown"][choice as usize % 3].to_owned();
         let arguments = if choice.is_multiple_of(5) { "{bad" } else { "{}" }.to_owned();
-        match choice % 13 {
-            0..=2 => self.feed(Event::Part(StreamPart::BlockDelta { kind, id, delta: "x".into() })),
-            3 => self.feed(Event::Part(StreamPart::BlockEnd { kind, id })),
-            4 => self.feed(Event::Part(StreamPart::ToolInputStart { id: call, name })),
+        let run_by =
+            if choice.is_multiple_of(11) { RunBy::Provider { dynamic: choice.is_multiple_of(2) } } else { RunBy::Host };
+        match choice % 15 {
+            13 => {
+                let (output, is_error, metadata) = (Json::string("found"), choice.is_multiple_of(2), signed(choice));
+                self.feed(Event::Part(StreamPart::ToolResult { id: call, name, output, is_error, metadata }));
+            }
+            14 => {
+                let (id, url, metadata) = ("s".to_owned(), "https://example.com".to_owned(), None);
+                self.feed(Event::Part(StreamPart::Source(Source::Url { id, url, title: None, metadata })));
+            }
+            0..=2 => {
+                self.feed(Event::Part(StreamPart::BlockDelta { kind, id, delta: "x".into(), metadata: signed(choice) }))
+            }
+            3 => self.feed(Event::Part(StreamPart::BlockEnd { kind, id, metadata: signed(choice) })),
+            4 => self.feed(Event::Part(StreamPart::ToolInputStart { id: call, name, run_by })),
             5 => self.feed(Event::Part(StreamPart::ToolInputDelta { id: call, delta: "{".into() })),
-            6..=8 => self.feed(Event::Part(StreamPart::ToolCall { id: call, name, arguments, metadata: None })),
+            6..=8 => self.feed(Event::Part(StreamPart::ToolCall {
+                id: call,
+                name,
+                arguments,
+                run_by,
+                metadata: signed(choice),
+            })),
             9 => {
                 let failure = ProviderFailure { status: None, message: "bad".into(), answered: true };
                 self.feed(Event::Part(StreamPart::Error(failure)));
@@ -229,11 +248,17 @@ impl World {
             match chunk {
                 UiChunk::StartStep => assert!(!std::mem::replace(&mut in_step, true)),
                 UiChunk::FinishStep => assert!(std::mem::replace(&mut in_step, false)),
-                UiChunk::TextStart { id } | UiChunk::ReasoningStart { id } => assert!(open_blocks.insert(id.clone())),
+                UiChunk::TextStart { id, .. } | UiChunk::ReasoningStart { id, .. } => {
+                    assert!(open_blocks.insert(id.clone()))
+                }
                 UiChunk::TextDelta { id, .. } | UiChunk::ReasoningDelta { id, .. } => assert!(open_blocks.contains(id)),
-                UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => assert!(open_blocks.remove(id)),
+                UiChunk::TextEnd { id, .. } | UiChunk::ReasoningEnd { id, .. } => assert!(open_blocks.remove(id)),
                 UiChunk::ToolInputStart { tool_call_id, .. } => {
                     assert_eq!(calls.insert(tool_call_id.clone(), 0), None, "a call id came twice");
+                }
+                // A call that came whole is told of by its input alone.
+                UiChunk::ToolInputAvailable { tool_call_id, .. } | UiChunk::ToolInputError { tool_call_id, .. } => {
+                    calls.entry(tool_call_id.clone()).or_insert(0);
                 }
                 UiChunk::ToolOutputAvailable { tool_call_id, .. } | UiChunk::ToolOutputError { tool_call_id, .. } => {
                     *calls.get_mut(tool_call_id).expect("an announced call") += 1;
@@ -298,7 +323,12 @@ proptest! {
 }
 
 fn text(delta: &str) -> Event {
-    Event::Part(StreamPart::BlockDelta { kind: BlockKind::Text, id: "b".to_owned(), delta: delta.to_owned() })
+    Event::Part(StreamPart::BlockDelta {
+        kind: BlockKind::Text,
+        id: "b".to_owned(),
+        delta: delta.to_owned(),
+        metadata: None,
+    })
 }
 
 fn begun(limits: Limits) -> World {
@@ -334,8 +364,8 @@ fn silence_before_the_first_piece_has_a_limit_of_its_own() {
     // What carries nothing of the answer does not count.
     for part in [
         StreamPart::ResponseMetadata { id: None, model: None },
-        StreamPart::BlockStart { kind: BlockKind::Text, id: "b".into() },
-        StreamPart::BlockDelta { kind: BlockKind::Text, id: "b".into(), delta: String::new() },
+        StreamPart::BlockStart { kind: BlockKind::Text, id: "b".into(), metadata: None },
+        StreamPart::BlockDelta { kind: BlockKind::Text, id: "b".into(), delta: String::new(), metadata: None },
     ] {
         assert!(armed(&mut machine, Event::Part(part)).is_empty());
     }
@@ -355,7 +385,13 @@ fn a_step_and_a_run_that_take_too_long_are_aborted_with_what_they_have() {
         assert!(!world.calling && world.armed.is_empty());
     }
     // Also while its tools run; and a step that is on its way to the disk still gets there.
-    let call = StreamPart::ToolCall { id: "c".into(), name: "read".into(), arguments: "{}".into(), metadata: None };
+    let call = StreamPart::ToolCall {
+        id: "c".into(),
+        name: "read".into(),
+        arguments: "{}".into(),
+        run_by: RunBy::Host,
+        metadata: None,
+    };
     let finish = StreamPart::Finish { reason: FinishReason::ToolCalls, usage: None };
     let mut world = begun(limits);
     for event in [Event::Part(call), Event::Part(finish), Event::StreamEnded] {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, INCOMPLETE_CALL, Json, RunReason, RunStatus, Usage};
-use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{block_id, start_chunk};
-use crate::stream::{StreamMetadata, UiChunk};
+use crate::stream::{CallDetails, StreamMetadata, UiChunk};
 use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::Event;
+use super::shown::{file_part, source_part};
 use super::step::{Call, CallPhase, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
@@ -178,41 +179,30 @@ impl RunMachine {
         if part.is_content() {
             self.arm_silence(self.limits.provider_silence, effects);
         }
-        if let StreamPart::ResponseMetadata { .. } = part {
-            return;
+        match &part {
+            StreamPart::ResponseMetadata { .. } => return,
+            // An error that is all there is of an answer is a refusal; there is no step then.
+            StreamPart::Error(failure) if !failure.answered => {}
+            _ => self.start_step(effects),
         }
-        self.start_step(effects);
         match part {
             StreamPart::ResponseMetadata { .. } => {}
-            StreamPart::BlockStart { kind, id } => self.open_block(kind, id, effects),
-            StreamPart::BlockDelta { kind, id, delta } => {
-                let delta = storable(delta);
-                if self.step.block(kind, &id).is_none() {
-                    self.open_block(kind, id.clone(), effects);
-                }
-                if let Some(block) = self.step.block(kind, &id)
-                    && !delta.is_empty()
-                {
-                    block.push(&delta);
-                    let stuck = self.limits.degeneration_guard && block.is_stuck();
-                    let id = block.ui_id.clone();
-                    effects.push(Effect::EmitChunk(match kind {
-                        BlockKind::Text => UiChunk::TextDelta { id, delta },
-                        BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta },
-                    }));
-                    if stuck {
-                        self.stop(RunReason::Degenerate, Phase::Streaming, effects);
-                    }
-                }
+            StreamPart::BlockStart { kind, id, metadata } => self.open_block(kind, id, metadata, effects),
+            StreamPart::BlockDelta { kind, id, delta, metadata } => {
+                self.block_delta(kind, id, delta, metadata, effects);
             }
-            StreamPart::BlockEnd { kind, id } => {
+            StreamPart::BlockEnd { kind, id, metadata } => {
                 if let Some(block) = self.step.block(kind, &id) {
+                    block.note(&metadata);
                     block.close();
                     let id = block.ui_id.clone();
-                    effects.push(Effect::EmitChunk(block_end(kind, id)));
+                    effects.push(Effect::EmitChunk(block_end(kind, id, metadata)));
                 }
             }
-            StreamPart::ToolInputStart { id, name } => self.open_call(id, name, effects),
+            StreamPart::ToolInputStart { id, name, run_by } => {
+                let (tool_call_id, more) = self.open_call(id, name.clone(), run_by);
+                effects.push(Effect::EmitChunk(UiChunk::ToolInputStart { tool_call_id, tool_name: name, more }));
+            }
             StreamPart::ToolInputDelta { id, delta } => {
                 let delta = storable(delta);
                 if let Some(call) = self.step.streaming_call(&id)
@@ -229,8 +219,16 @@ impl RunMachine {
                     }
                 }
             }
-            StreamPart::ToolCall { id, name, arguments, metadata } => {
-                self.tool_call(&id, name, &arguments, metadata, effects);
+            StreamPart::ToolCall { id, name, arguments, run_by, metadata } => {
+                self.tool_call(&id, name, &arguments, run_by, metadata, effects);
+            }
+            StreamPart::ToolResult { id, name, output, is_error, metadata } => {
+                self.provider_result(id, name, output, is_error, metadata, effects);
+            }
+            StreamPart::Source(source) => self.add_part(source_part(source), effects),
+            StreamPart::File { media_type, base64, metadata } => {
+                let url = format!("data:{media_type};base64,{base64}");
+                self.add_part(file_part(&media_type, &url, metadata.as_ref()), effects);
             }
             StreamPart::Error(failure) => {
                 // The stream may still bring its usage; the first error is the one that counts.
@@ -250,13 +248,57 @@ impl RunMachine {
         }
     }
 
-    fn open_block(&mut self, kind: BlockKind, driver_id: String, effects: &mut Vec<Effect>) {
+    fn open_block(
+        &mut self,
+        kind: BlockKind,
+        driver_id: String,
+        provider_metadata: Option<Json>,
+        effects: &mut Vec<Effect>,
+    ) {
         let id = block_id(kind, self.number, self.step.next_place());
-        self.step.open_block(kind, driver_id, id.clone());
+        self.step.open_block(kind, driver_id, id.clone(), provider_metadata.clone());
         effects.push(Effect::EmitChunk(match kind {
-            BlockKind::Text => UiChunk::TextStart { id },
-            BlockKind::Reasoning => UiChunk::ReasoningStart { id },
+            BlockKind::Text => UiChunk::TextStart { id, provider_metadata },
+            BlockKind::Reasoning => UiChunk::ReasoningStart { id, provider_metadata },
         }));
+    }
+
+    fn block_delta(
+        &mut self,
+        kind: BlockKind,
+        driver_id: String,
+        delta: String,
+        provider_metadata: Option<Json>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let delta = storable(delta);
+        if self.step.block(kind, &driver_id).is_none() {
+            self.open_block(kind, driver_id.clone(), None, effects);
+        }
+        let Some(block) = self.step.block(kind, &driver_id) else {
+            return;
+        };
+        if delta.is_empty() && provider_metadata.is_none() {
+            return;
+        }
+        block.push(&delta);
+        block.note(&provider_metadata);
+        let stuck = self.limits.degeneration_guard && block.is_stuck();
+        let id = block.ui_id.clone();
+        effects.push(Effect::EmitChunk(match kind {
+            BlockKind::Text => UiChunk::TextDelta { id, delta, provider_metadata },
+            BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta, provider_metadata },
+        }));
+        if stuck {
+            self.stop(RunReason::Degenerate, Phase::Streaming, effects);
+        }
+    }
+
+    fn add_part(&mut self, part: Option<Json>, effects: &mut Vec<Effect>) {
+        if let Some(part) = part {
+            self.step.add_part(part.clone());
+            effects.push(Effect::EmitChunk(UiChunk::Part(part)));
+        }
     }
 
     /// Some providers count their call ids from zero in every answer; clients look calls up in the whole message.
@@ -270,13 +312,12 @@ impl RunMachine {
         unique
     }
 
-    fn open_call(&mut self, driver_id: String, name: String, effects: &mut Vec<Effect>) {
+    /// Returns the call's id in the run and what its chunks say besides.
+    fn open_call(&mut self, driver_id: String, name: String, run_by: RunBy) -> (String, CallDetails) {
         let call_id = self.unique_call_id(&driver_id);
-        effects.push(Effect::EmitChunk(UiChunk::ToolInputStart {
-            tool_call_id: call_id.clone(),
-            tool_name: name.clone(),
-        }));
-        self.step.open_call(driver_id, call_id, name);
+        self.step.open_call(driver_id, call_id.clone(), name, run_by);
+        let more = self.step.call(&call_id).map(|call| call.details()).unwrap_or_default();
+        (call_id, more)
     }
 
     fn tool_call(
@@ -284,35 +325,87 @@ impl RunMachine {
         driver_id: &str,
         name: String,
         arguments: &str,
+        run_by: RunBy,
         metadata: Option<Json>,
         effects: &mut Vec<Effect>,
     ) {
         if self.step.streaming_call(driver_id).is_none() {
-            self.open_call(driver_id.to_owned(), name.clone(), effects);
+            // A call that comes whole needs no announcement.
+            self.open_call(driver_id.to_owned(), name.clone(), run_by);
         }
-        let checked = self.tools.check(&name, arguments);
+        let as_written = || Json::parse(arguments).unwrap_or_else(|_| Json::string(arguments));
+        // What the provider runs is its own affair: there need not be a tool of this name here.
+        let checked = match run_by {
+            RunBy::Host => self.tools.check(&name, arguments).map(CallPhase::Ready),
+            RunBy::Provider { .. } => Ok(CallPhase::Elsewhere(as_written())),
+        };
         let Some(call) = self.step.streaming_call(driver_id) else {
             return;
         };
         call.set_metadata(metadata);
         let tool_call_id = call.call_id.clone();
+        let more = call.details();
         match checked {
-            Ok(input) => {
-                call.phase = CallPhase::Ready(input.clone());
-                effects.push(Effect::EmitChunk(UiChunk::ToolInputAvailable { tool_call_id, tool_name: name, input }));
+            Ok(phase) => {
+                let (CallPhase::Ready(input) | CallPhase::Elsewhere(input)) = phase.clone() else {
+                    return;
+                };
+                call.phase = phase;
+                effects.push(Effect::EmitChunk(UiChunk::ToolInputAvailable {
+                    tool_call_id,
+                    tool_name: name,
+                    input,
+                    more,
+                }));
             }
             Err(error_text) => {
-                let input = Json::parse(arguments).unwrap_or_else(|_| Json::string(arguments));
+                let input = as_written();
                 call.phase = CallPhase::Failed { input: input.clone(), error: error_text.clone() };
                 effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
                     tool_call_id: tool_call_id.clone(),
                     tool_name: name,
                     input,
+                    more,
                     error_text: error_text.clone(),
                 }));
-                effects.push(Effect::EmitChunk(UiChunk::ToolOutputError { tool_call_id, error_text }));
+                let more = CallDetails::default();
+                effects.push(Effect::EmitChunk(UiChunk::ToolOutputError { tool_call_id, error_text, more }));
             }
         }
+    }
+
+    /// The outcome of a call that the provider ran. One whose call came in an earlier answer is shown as a call of its
+    /// own: what is in the log is not changed.
+    fn provider_result(
+        &mut self,
+        driver_id: String,
+        name: String,
+        output: Json,
+        is_error: bool,
+        metadata: Option<Json>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.step.call_elsewhere(&driver_id).is_none() {
+            let run_by = RunBy::Provider { dynamic: false };
+            self.tool_call(&driver_id, name, "{}", run_by, None, effects);
+        }
+        let Some(call) = self.step.call_elsewhere(&driver_id) else {
+            return;
+        };
+        let CallPhase::Elsewhere(input) = call.phase.clone() else {
+            return;
+        };
+        call.set_result_metadata(metadata);
+        let (tool_call_id, more) = (call.call_id.clone(), call.result_details());
+        let chunk = if is_error {
+            let error_text = output.as_string().unwrap_or_else(|| output.get().to_owned());
+            call.phase = CallPhase::Failed { input, error: error_text.clone() };
+            UiChunk::ToolOutputError { tool_call_id, error_text, more }
+        } else {
+            call.phase = CallPhase::Output { input, output: output.clone() };
+            UiChunk::ToolOutputAvailable { tool_call_id, output, more }
+        };
+        effects.push(Effect::EmitChunk(chunk));
     }
 
     fn stream_ended(&mut self, effects: &mut Vec<Effect>) {
@@ -333,11 +426,12 @@ impl RunMachine {
         self.start_step(effects);
         self.close_blocks(effects);
         let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls) && !self.is_last_step();
-        if self.step.calls().next().is_none() || !may_run {
+        if !self.step.calls_the_host() || !may_run {
             return self.finish(reason, effects);
         }
-        // A call that was announced and never made has nobody who would answer it: the step would wait for ever.
-        self.abandon_calls(|call| call.phase == CallPhase::Streaming, effects);
+        // A call that was announced and never made, or that the provider has not answered, has nobody who would answer
+        // it: the step would wait for ever.
+        self.abandon_calls(|call| !matches!(call.phase, CallPhase::Ready(_)), effects);
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
         if changes_something {
@@ -376,16 +470,16 @@ impl RunMachine {
             return;
         };
         effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
-        let tool_call_id = call_id.to_owned();
+        let (tool_call_id, more) = (call_id.to_owned(), CallDetails::default());
         let chunk = match outcome {
             Ok(output) => {
                 call.phase = CallPhase::Output { input, output: output.clone() };
-                UiChunk::ToolOutputAvailable { tool_call_id, output }
+                UiChunk::ToolOutputAvailable { tool_call_id, output, more }
             }
             Err(error) => {
                 let error = storable(error);
                 call.phase = CallPhase::Failed { input, error: error.clone() };
-                UiChunk::ToolOutputError { tool_call_id, error_text: error }
+                UiChunk::ToolOutputError { tool_call_id, error_text: error, more }
             }
         };
         effects.push(Effect::EmitChunk(chunk));
@@ -543,7 +637,7 @@ impl RunMachine {
 
     fn close_blocks(&mut self, effects: &mut Vec<Effect>) {
         for (kind, id) in self.step.close_blocks() {
-            effects.push(Effect::EmitChunk(block_end(kind, id)));
+            effects.push(Effect::EmitChunk(block_end(kind, id, None)));
         }
     }
 
@@ -557,12 +651,14 @@ impl RunMachine {
                     tool_call_id: abandoned.call_id.clone(),
                     tool_name: abandoned.name,
                     input: abandoned.input,
+                    more: abandoned.more.clone(),
                     error_text: INCOMPLETE_CALL.to_owned(),
                 }));
             }
             effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
                 tool_call_id: abandoned.call_id,
                 error_text: INCOMPLETE_CALL.to_owned(),
+                more: CallDetails { provider_metadata: None, ..abandoned.more },
             }));
         }
     }
@@ -636,9 +732,9 @@ impl RunMachine {
     }
 }
 
-fn block_end(kind: BlockKind, id: String) -> UiChunk {
+fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {
     match kind {
-        BlockKind::Text => UiChunk::TextEnd { id },
-        BlockKind::Reasoning => UiChunk::ReasoningEnd { id },
+        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata },
+        BlockKind::Reasoning => UiChunk::ReasoningEnd { id, provider_metadata },
     }
 }

@@ -41,7 +41,7 @@ impl TextPart {
     }
 }
 
-/// A tool call and how it came out. Its type is `tool-` and the tool's name.
+/// A tool call and how it came out. Its type is `tool-` and the tool's name, or `dynamic-tool`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolPart {
     /// The tool's name.
@@ -53,8 +53,30 @@ pub struct ToolPart {
     pub input: Option<Json>,
     /// The outcome.
     pub state: ToolState,
+    /// The provider runs the tool itself; the host has no part in it.
+    pub provider_executed: bool,
+    /// The tool is not one of those that the client knows; then the part's type is `dynamic-tool`.
+    pub dynamic: bool,
     /// What the provider wants to see again with the call, by provider.
     pub provider_metadata: Option<Json>,
+    /// What the provider wants to see again with the result that it gave itself.
+    pub result_metadata: Option<Json>,
+}
+
+impl ToolPart {
+    /// A call of the host's tool, without anything from the provider.
+    pub fn new(name: impl Into<String>, call_id: impl Into<String>, input: Option<Json>, state: ToolState) -> Self {
+        Self {
+            name: name.into(),
+            call_id: call_id.into(),
+            input,
+            state,
+            provider_executed: false,
+            dynamic: false,
+            provider_metadata: None,
+            result_metadata: None,
+        }
+    }
 }
 
 /// How far a tool call has come.
@@ -107,7 +129,12 @@ fn text_entries<M: SerializeMap>(map: &mut M, kind: &str, part: &TextPart) -> Re
 }
 
 fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::Error> {
-    map.serialize_entry("type", &format!("tool-{}", tool.name))?;
+    if tool.dynamic {
+        map.serialize_entry("type", "dynamic-tool")?;
+        map.serialize_entry("toolName", &tool.name)?;
+    } else {
+        map.serialize_entry("type", &format!("tool-{}", tool.name))?;
+    }
     map.serialize_entry("toolCallId", &tool.call_id)?;
     let state = match &tool.state {
         ToolState::InputAvailable => "input-available",
@@ -123,8 +150,14 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
         ToolState::OutputAvailable(Some(output)) => map.serialize_entry("output", output)?,
         ToolState::OutputError(text) => map.serialize_entry("errorText", text)?,
     }
+    if tool.provider_executed {
+        map.serialize_entry("providerExecuted", &true)?;
+    }
     if let Some(metadata) = &tool.provider_metadata {
         map.serialize_entry("callProviderMetadata", metadata)?;
+    }
+    if let Some(metadata) = &tool.result_metadata {
+        map.serialize_entry("resultProviderMetadata", metadata)?;
     }
     Ok(())
 }
@@ -146,7 +179,9 @@ struct Fields {
     output: Option<Json>,
     error_text: Option<String>,
     provider_metadata: Option<Json>,
+    provider_executed: Option<bool>,
     call_provider_metadata: Option<Json>,
+    result_provider_metadata: Option<Json>,
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -171,9 +206,9 @@ impl Fields {
             "text" => Some(Part::Text(text(self.provider_metadata))),
             "reasoning" => Some(Part::Reasoning(text(self.provider_metadata))),
             kind => {
-                let name = match kind.strip_prefix("tool-") {
-                    Some(name) => name.to_owned(),
-                    None if kind == "dynamic-tool" => self.tool_name?,
+                let (name, dynamic) = match kind.strip_prefix("tool-") {
+                    Some(name) => (name.to_owned(), false),
+                    None if kind == "dynamic-tool" => (self.tool_name?, true),
                     None => return None,
                 };
                 let state = match self.state.as_deref() {
@@ -188,7 +223,10 @@ impl Fields {
                     call_id: self.tool_call_id?,
                     input: self.input.or(self.raw_input),
                     state,
+                    provider_executed: self.provider_executed.unwrap_or(false),
+                    dynamic,
                     provider_metadata: self.call_provider_metadata,
+                    result_metadata: self.result_provider_metadata,
                 }))
             }
         }
@@ -201,9 +239,9 @@ mod tests {
 
     #[test]
     fn parts_round_trip() {
-        let text = r#"[{"type":"step-start"},{"type":"reasoning","text":"hm","state":"done"},{"type":"text","text":"hi"},{"type":"tool-get","toolCallId":"c","state":"output-available","input":{"b":1,"a":2},"output":null},{"type":"tool-put","toolCallId":"d","state":"output-error","input":"{x","errorText":"no","callProviderMetadata":{"p":{"s":"1"}}},{"type":"file","url":"data:,x","mediaType":"text/plain"}]"#;
+        let text = r#"[{"type":"step-start"},{"type":"reasoning","text":"hm","state":"done"},{"type":"text","text":"hi"},{"type":"tool-get","toolCallId":"c","state":"output-available","input":{"b":1,"a":2},"output":null},{"type":"tool-put","toolCallId":"d","state":"output-error","input":"{x","errorText":"no","callProviderMetadata":{"p":{"s":"1"}}},{"type":"dynamic-tool","toolName":"find","toolCallId":"e","state":"output-available","input":{},"output":[],"providerExecuted":true,"resultProviderMetadata":{"p":{}}},{"type":"file","url":"data:,x","mediaType":"text/plain"}]"#;
         let parts: Vec<Part> = serde_json::from_str(text).unwrap();
-        assert!(matches!(parts[5], Part::Other(_)));
+        assert!(matches!(parts[6], Part::Other(_)));
         assert_eq!(serde_json::to_string(&parts).unwrap(), text);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolState};
+use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolPart, ToolState};
 
 /// A message of the conversation, independent of any provider's format.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,24 +21,59 @@ pub enum ModelMessage {
 #[derive(Clone, Debug, PartialEq)]
 pub enum UserPart {
     /// Text.
-    Text(String),
+    Text {
+        /// The text.
+        text: String,
+        /// What providers are to be told with it, by provider.
+        metadata: Option<Json>,
+    },
     /// A file by URL or data URL.
     File {
         /// Its media type.
         media_type: String,
         /// Where it is.
         url: String,
+        /// Its name.
+        filename: Option<String>,
+        /// What providers are to be told with it, by provider.
+        metadata: Option<Json>,
     },
+}
+
+impl UserPart {
+    /// Text and nothing else.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into(), metadata: None }
+    }
 }
 
 /// A part of an assistant's message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AssistantPart {
-    /// The answer.
-    Text(String),
-    /// The reasoning before it.
-    Reasoning(String),
-    /// A call; its outcome follows in the next message.
+    /// The answer. Empty only with metadata.
+    Text {
+        /// The text.
+        text: String,
+        /// What the provider wants to see again, by provider.
+        metadata: Option<Json>,
+    },
+    /// The reasoning before it. Empty only with metadata.
+    Reasoning {
+        /// The text.
+        text: String,
+        /// What the provider wants to see again, by provider.
+        metadata: Option<Json>,
+    },
+    /// A file that the model made.
+    File {
+        /// Its media type.
+        media_type: String,
+        /// Its data URL.
+        url: String,
+        /// What the provider wants to see again, by provider.
+        metadata: Option<Json>,
+    },
+    /// A call; its outcome follows in the next message, or in this one when the provider runs the tool.
     ToolCall {
         /// Pairs call and outcome.
         call_id: String,
@@ -46,9 +81,30 @@ pub enum AssistantPart {
         name: String,
         /// Always an object.
         input: Json,
-        /// What the provider wants to see again.
+        /// The provider ran it. Other providers are not told of it.
+        provider_executed: bool,
+        /// What the provider wants to see again, by provider.
         metadata: Option<Json>,
     },
+    /// The outcome of a call that the provider ran.
+    ToolResult {
+        /// The call, the tool, and what came of it.
+        result: ToolResult,
+        /// What the provider wants to see again, by provider.
+        metadata: Option<Json>,
+    },
+}
+
+impl AssistantPart {
+    /// Text and nothing else.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into(), metadata: None }
+    }
+
+    /// Reasoning and nothing else.
+    pub fn reasoning(text: impl Into<String>) -> Self {
+        Self::Reasoning { text: text.into(), metadata: None }
+    }
 }
 
 /// The outcome of one call.
@@ -107,11 +163,15 @@ struct CallIds(HashSet<String>);
 
 impl CallIds {
     fn of(messages: &[ModelMessage]) -> Self {
-        let results = messages.iter().flat_map(|message| match message {
-            ModelMessage::Tool(results) => results.as_slice(),
+        let calls = messages.iter().flat_map(|message| match message {
+            ModelMessage::Assistant(parts) => parts.as_slice(),
             _ => &[],
         });
-        Self(results.map(|result| result.call_id.clone()).collect())
+        let ids = calls.filter_map(|part| match part {
+            AssistantPart::ToolCall { call_id, .. } => Some(call_id.clone()),
+            _ => None,
+        });
+        Self(ids.collect())
     }
 
     /// `id`, or `id` with the first suffix that makes it new.
@@ -128,34 +188,51 @@ const EARLIER_FILE: &str = "[A file that was attached here is not shown any more
 /// A file that is not in the message itself is shown in the turn that it came with: if it cannot be fetched any more,
 /// that must not fail every turn from then on.
 fn user_part(part: &Part, is_newest: bool) -> Option<UserPart> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct File {
-        r#type: String,
-        media_type: String,
-        url: String,
-    }
     match part {
-        Part::Text(text) if !text.text.is_empty() => Some(UserPart::Text(text.text.clone())),
+        Part::Text(text) if !text.text.is_empty() => {
+            Some(UserPart::Text { text: text.text.clone(), metadata: text.provider_metadata.clone() })
+        }
         Part::Other(json) => {
-            let file = json.read::<File>().ok().filter(|file| file.r#type == "file")?;
+            let file = FilePart::of(json)?;
             if !is_newest && !file.url.starts_with("data:") {
-                return Some(UserPart::Text(EARLIER_FILE.to_owned()));
+                return Some(UserPart::text(EARLIER_FILE));
             }
-            Some(UserPart::File { media_type: file.media_type, url: file.url })
+            Some(UserPart::File {
+                media_type: file.media_type,
+                url: file.url,
+                filename: file.filename,
+                metadata: file.provider_metadata,
+            })
         }
         _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FilePart {
+    r#type: String,
+    media_type: String,
+    url: String,
+    filename: Option<String>,
+    provider_metadata: Option<Json>,
+}
+
+impl FilePart {
+    fn of(part: &Json) -> Option<Self> {
+        part.read::<Self>().ok().filter(|file| file.r#type == "file")
     }
 }
 
 /// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
 /// reasoning after a tool call begins the next step.
 fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
+    let has_boundaries = parts.contains(&Part::StepStart);
     let mut block: Vec<AssistantPart> = Vec::new();
     let mut results: Vec<ToolResult> = Vec::new();
     let mut flush = |block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
         // Reasoning alone is no answer; providers refuse a message of nothing else.
-        if block.iter().any(|part| !matches!(part, AssistantPart::Reasoning(_))) {
+        if block.iter().any(|part| !matches!(part, AssistantPart::Reasoning { .. })) {
             messages.push(ModelMessage::Assistant(std::mem::take(block)));
         }
         block.clear();
@@ -167,37 +244,56 @@ fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<Mode
         match part {
             Part::StepStart => flush(&mut block, &mut results),
             Part::Text(text) | Part::Reasoning(text) => {
-                if text.text.is_empty() {
+                if text.text.is_empty() && text.provider_metadata.is_none() {
                     continue;
                 }
-                if !results.is_empty() {
+                if !has_boundaries && !results.is_empty() {
                     flush(&mut block, &mut results);
                 }
-                block.push(match part {
-                    Part::Reasoning(_) => AssistantPart::Reasoning(text.text.clone()),
-                    _ => AssistantPart::Text(text.text.clone()),
+                let (metadata, is_reasoning) = (text.provider_metadata.clone(), matches!(part, Part::Reasoning(_)));
+                let text = text.text.clone();
+                block.push(match is_reasoning {
+                    true => AssistantPart::Reasoning { text, metadata },
+                    false => AssistantPart::Text { text, metadata },
                 });
             }
             Part::Tool(tool) => {
-                let call_id = ids.claim(&tool.call_id);
-                let input = tool.input.clone().filter(Json::is_object).unwrap_or_else(Json::empty_object);
-                block.push(AssistantPart::ToolCall {
-                    call_id: call_id.clone(),
-                    name: tool.name.clone(),
-                    input,
-                    metadata: tool.provider_metadata.clone(),
-                });
-                let output = match &tool.state {
-                    ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone().unwrap_or_else(Json::null)),
-                    ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
-                    ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
-                };
-                results.push(ToolResult { call_id, name: tool.name.clone(), output });
+                let (call, result) = call_and_result(tool, ids);
+                block.push(call);
+                match result {
+                    result if tool.provider_executed => {
+                        let metadata = tool.result_metadata.clone().or_else(|| tool.provider_metadata.clone());
+                        block.push(AssistantPart::ToolResult { result, metadata });
+                    }
+                    result => results.push(result),
+                }
             }
-            Part::Other(_) => {}
+            Part::Other(json) => {
+                if let Some(file) = FilePart::of(json) {
+                    let (media_type, url, metadata) = (file.media_type, file.url, file.provider_metadata);
+                    block.push(AssistantPart::File { media_type, url, metadata });
+                }
+            }
         }
     }
     flush(&mut block, &mut results);
+}
+
+fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolResult) {
+    let call_id = ids.claim(&tool.call_id);
+    let call = AssistantPart::ToolCall {
+        call_id: call_id.clone(),
+        name: tool.name.clone(),
+        input: tool.input.clone().filter(Json::is_object).unwrap_or_else(Json::empty_object),
+        provider_executed: tool.provider_executed,
+        metadata: tool.provider_metadata.clone(),
+    };
+    let output = match &tool.state {
+        ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone().unwrap_or_else(Json::null)),
+        ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
+        ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
+    };
+    (call, ToolResult { call_id, name: tool.name.clone(), output })
 }
 
 #[cfg(test)]
@@ -262,6 +358,33 @@ mod tests {
             .map(|result| result.call_id.as_str())
             .collect();
         assert_eq!(ids, ["call_0", "call_0_2", "call_0_3"]);
+    }
+
+    #[test]
+    fn a_step_stays_one_message_and_keeps_what_its_provider_wants_to_see() {
+        let messages = convert(
+            r#"[{"type":"step-start"},{"type":"reasoning","text":"","providerMetadata":{"p":{"s":"1"}}},
+                {"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1,"callProviderMetadata":{"p":{"s":"2"}}},
+                {"type":"text","text":"a","providerMetadata":{"p":{"s":"3"}}},
+                {"type":"tool-find","toolCallId":"2","state":"output-available","input":{},"output":[],"providerExecuted":true,"resultProviderMetadata":{"p":{"s":"4"}}},
+                {"type":"file","mediaType":"image/png","url":"data:image/png;base64,AA==","providerMetadata":{"p":{"s":"5"}}}]"#,
+        );
+        assert_eq!(shape(&messages), ["assistant", "tool"]);
+        let ModelMessage::Assistant(parts) = &messages[0] else { panic!() };
+        let signatures: Vec<String> = parts
+            .iter()
+            .map(|part| match part {
+                AssistantPart::Text { metadata, .. }
+                | AssistantPart::Reasoning { metadata, .. }
+                | AssistantPart::File { metadata, .. }
+                | AssistantPart::ToolCall { metadata, .. }
+                | AssistantPart::ToolResult { metadata, .. } => metadata.as_ref().map_or("-", Json::get).to_owned(),
+            })
+            .collect();
+        let kept = |n: u8| format!(r#"{{"p":{{"s":"{n}"}}}}"#);
+        assert_eq!(signatures, [kept(1), kept(2), kept(3), "-".to_owned(), kept(4), kept(5)]);
+        let ModelMessage::Tool(results) = &messages[1] else { panic!() };
+        assert_eq!(results.len(), 1);
     }
 
     #[test]

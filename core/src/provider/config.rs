@@ -3,27 +3,31 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorCode, Result};
 
-use super::CallOptions;
+use super::anthropic::Anthropic;
+use super::gemini::Gemini;
 use super::http::{HttpClient, HttpProvider};
+use super::ollama::Ollama;
+use super::openai::OpenAi;
 use super::openai_compatible::OpenAiCompatible;
+use super::{CallOptions, Driver};
 
 /// Settings of one provider, given by the host at open or with a turn.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProviderConfig {
-    /// The driver; `openai-compatible` is the one that there is.
+    /// The driver: `openai`, `openai-compatible`, `gemini`, `ollama` or `anthropic`.
     pub driver: String,
     /// The model's id.
     #[serde(default)]
     pub model: String,
-    /// Where the API is, such as `https://api.example.com/v1`.
+    /// Where the API is, such as `https://api.example.com/v1`; the provider's own place when it is empty.
     #[serde(default)]
     pub base_url: String,
     /// The key. It is sent to `base_url` and appears nowhere else.
@@ -105,18 +109,30 @@ impl ProviderConfig {
             Error::new(ErrorCode::AiNotConfigured, format!("driver {}: {what}", self.driver))
                 .with_detail("driver", self.driver.clone())
         };
-        if self.driver != "openai-compatible" {
-            return Err(problem("there is no such driver"));
-        }
-        if self.model.trim().is_empty() {
+        let (model, base_url) = (self.model.trim(), Some(self.base_url.trim()).filter(|url| !url.is_empty()));
+        let driver: Box<dyn Driver> = match self.driver.as_str() {
+            "openai" => Box::new(OpenAi::new(base_url, model)),
+            "openai-compatible" => Box::new(OpenAiCompatible::new(base_url.unwrap_or_default(), model)),
+            "gemini" => Box::new(Gemini::new(base_url, model)),
+            "ollama" => Box::new(Ollama::new(base_url, model)),
+            "anthropic" => Box::new(Anthropic::new(base_url, model)),
+            _ => return Err(problem("there is no such driver")),
+        };
+        if model.is_empty() {
             return Err(problem("no model is set"));
         }
-        let url = reqwest::Url::parse(&self.base_url).map_err(|_| problem("the base URL is missing or not a URL"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(problem("the base URL must begin with http or https"));
+        let keyless = ["openai-compatible", "ollama"].contains(&self.driver.as_str());
+        if !keyless && self.api_key.as_ref().is_none_or(|key| key.expose_secret().is_empty()) {
+            return Err(problem("no API key is set"));
         }
-        let driver = OpenAiCompatible::new(self.base_url.clone(), self.model.trim().to_owned());
-        Ok(HttpProvider::new(client, Box::new(driver), self.api_key.clone(), self.context_window)
+        if base_url.is_some() || self.driver == "openai-compatible" {
+            let url =
+                reqwest::Url::parse(&self.base_url).map_err(|_| problem("the base URL is missing or not a URL"))?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(problem("the base URL must begin with http or https"));
+            }
+        }
+        Ok(HttpProvider::new(client, driver, self.api_key.clone(), self.context_window)
             .with_options(self.options.clone()))
     }
 }

@@ -3,16 +3,24 @@
 //! A driver is a pure encoder and a pure incremental decoder; [`HttpProvider`] is the thin shell that sends one's bytes
 //! and feeds it the other's.
 
+pub mod anthropic;
 mod audio;
+mod chat_completions;
 mod config;
 mod describe;
 pub(crate) mod embed;
+mod framing;
+pub mod gemini;
 mod http;
+pub mod ollama;
+pub mod openai;
 pub mod openai_compatible;
 mod part;
+mod reported;
 mod request;
 mod sse;
 pub(crate) mod transcribe;
+mod wire;
 
 use futures_util::stream::BoxStream;
 
@@ -23,7 +31,7 @@ pub use describe::{
     BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
 };
 pub use http::{HttpClient, HttpOptions, HttpProvider};
-pub use part::{BlockKind, ProviderFailure, StreamPart};
+pub use part::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 pub use request::{CallOptions, ChatRequest, KeyHeader, ResponseFormat, ToolChoice, WireRequest};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 pub use transcribe::MAX_AUDIO_BYTES;
@@ -62,6 +70,12 @@ pub trait Driver: Send + Sync {
     }
     /// A decoder for the answer to one call.
     fn decoder(&self) -> Box<dyn Decoder>;
+    /// The same for the answer to this call, where what was asked decides how to read it: an answer that comes as a
+    /// tool's arguments, that begins with the conversation's last message, or that cites its documents.
+    fn decoder_for(&self, request: &ChatRequest) -> Box<dyn Decoder> {
+        let _ = request;
+        self.decoder()
+    }
 }
 
 /// Makes stream parts of an answer's bytes, however they are cut.

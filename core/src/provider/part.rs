@@ -19,6 +19,8 @@ pub enum StreamPart {
         kind: BlockKind,
         /// Names the block until its end.
         id: String,
+        /// What the provider wants to see again with the block, by provider. Of several the last one counts.
+        metadata: Option<Json>,
     },
     /// More of a block.
     BlockDelta {
@@ -26,8 +28,10 @@ pub enum StreamPart {
         kind: BlockKind,
         /// The block.
         id: String,
-        /// What comes next in it.
+        /// What comes next in it; may be empty when there is metadata.
         delta: String,
+        /// As at the block's start.
+        metadata: Option<Json>,
     },
     /// The block is complete.
     BlockEnd {
@@ -35,6 +39,8 @@ pub enum StreamPart {
         kind: BlockKind,
         /// The block.
         id: String,
+        /// As at the block's start.
+        metadata: Option<Json>,
     },
     /// The arguments of a tool call begin to arrive.
     ToolInputStart {
@@ -42,6 +48,8 @@ pub enum StreamPart {
         id: String,
         /// The tool.
         name: String,
+        /// Who runs it.
+        run_by: RunBy,
     },
     /// More of the arguments' text.
     ToolInputDelta {
@@ -58,7 +66,33 @@ pub enum StreamPart {
         name: String,
         /// The arguments as the model wrote them, which need not be JSON.
         arguments: String,
-        /// What the provider wants to see again with this call.
+        /// Who runs it.
+        run_by: RunBy,
+        /// What the provider wants to see again with this call, by provider.
+        metadata: Option<Json>,
+    },
+    /// The outcome of a call that the provider ran itself.
+    ToolResult {
+        /// The call.
+        id: String,
+        /// The tool.
+        name: String,
+        /// What it returned, or why it failed.
+        output: Json,
+        /// Whether it failed.
+        is_error: bool,
+        /// What the provider wants to see again with this result, by provider.
+        metadata: Option<Json>,
+    },
+    /// Where the answer comes from.
+    Source(Source),
+    /// A file that the model made.
+    File {
+        /// Its media type.
+        media_type: String,
+        /// Its content, as base64.
+        base64: String,
+        /// What the provider wants to see again with it, by provider.
         metadata: Option<Json>,
     },
     /// The provider reported an error inside its answer.
@@ -79,11 +113,56 @@ impl StreamPart {
             StreamPart::BlockDelta { delta, .. } | StreamPart::ToolInputDelta { delta, .. } => !delta.is_empty(),
             StreamPart::ToolInputStart { .. }
             | StreamPart::ToolCall { .. }
+            | StreamPart::ToolResult { .. }
+            | StreamPart::Source(_)
+            | StreamPart::File { .. }
             | StreamPart::Error(_)
             | StreamPart::Finish { .. } => true,
             StreamPart::ResponseMetadata { .. } | StreamPart::BlockStart { .. } | StreamPart::BlockEnd { .. } => false,
         }
     }
+}
+
+/// Who runs a called tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunBy {
+    /// The host, as one of its tools.
+    #[default]
+    Host,
+    /// The provider, which gives the result in the same answer.
+    Provider {
+        /// It is none of the provider's own kinds of tools but comes from a server behind it, so that no client knows it.
+        dynamic: bool,
+    },
+}
+
+/// Something that the answer refers to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// A page.
+    Url {
+        /// Unique within the answer.
+        id: String,
+        /// Where it is.
+        url: String,
+        /// What it is called.
+        title: Option<String>,
+        /// What the provider says of it, by provider.
+        metadata: Option<Json>,
+    },
+    /// A document without an address.
+    Document {
+        /// Unique within the answer.
+        id: String,
+        /// Its media type.
+        media_type: String,
+        /// What it is called.
+        title: String,
+        /// The name of its file.
+        filename: Option<String>,
+        /// What the provider says of it, by provider.
+        metadata: Option<Json>,
+    },
 }
 
 /// The two kinds of streamed text.
@@ -98,11 +177,12 @@ pub enum BlockKind {
 /// A provider that refused, broke off or sent nonsense.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProviderFailure {
-    /// The HTTP status, when there was an answer.
+    /// The HTTP status when there was an answer, or the one that an error inside of an answer stands for.
     pub status: Option<u16>,
     /// One line that people can read: status, the provider's own message, what to do. Never a key.
     pub message: String,
-    /// Whether the provider had begun to answer.
+    /// Whether the provider had begun to answer. An error that is all there is of an answer is none: the call may be
+    /// repeated.
     pub answered: bool,
 }
 

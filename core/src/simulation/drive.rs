@@ -7,7 +7,7 @@ use crate::error::ErrorCode;
 use crate::machine::{Effect, Ending, Event, StopCause, ToolCall, ToolCatalog};
 use crate::model::{FinishReason, Json, Usage};
 use crate::project::append_steps;
-use crate::provider::{BlockKind, ProviderFailure, StreamPart};
+use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, Store};
 use crate::stream::UiChunk;
 
@@ -253,20 +253,20 @@ impl World<'_> {
             let bad = self.random.chance(bad_call);
             let name = if bad && self.random.chance(500) { "unknown" } else { self.random.pick(&TOOLS) }.to_owned();
             return match self.random.below(6) {
-                0 => StreamPart::ToolInputStart { id: call, name },
+                0 => StreamPart::ToolInputStart { id: call, name, run_by: RunBy::Host },
                 1 => StreamPart::ToolInputDelta { id: call, delta: "{".to_owned() },
                 _ => {
                     let arguments = if bad { "{broken".to_owned() } else { format!(r#"{{"a":"{}"}}"#, self.word()) };
-                    StreamPart::ToolCall { id: call, name, arguments, metadata: None }
+                    StreamPart::ToolCall { id: call, name, arguments, run_by: RunBy::Host, metadata: None }
                 }
             };
         }
         match self.random.below(12) {
-            0 => StreamPart::BlockStart { kind, id },
-            1 => StreamPart::BlockEnd { kind, id },
+            0 => StreamPart::BlockStart { kind, id, metadata: None },
+            1 => StreamPart::BlockEnd { kind, id, metadata: None },
             2 => StreamPart::ResponseMetadata { id: None, model: None },
             3 if self.random.chance(self.plan.rates.provider_fails) => StreamPart::Error(failure("overloaded", true)),
-            _ => StreamPart::BlockDelta { kind, id, delta: self.word() },
+            _ => StreamPart::BlockDelta { kind, id, delta: self.word(), metadata: None },
         }
     }
 

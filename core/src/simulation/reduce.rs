@@ -75,26 +75,28 @@ impl ToldStep {
     /// Takes in a chunk of the step.
     pub(super) fn apply(&mut self, chunk: UiChunk) -> Result<(), String> {
         match chunk {
-            UiChunk::TextStart { id } => self.begin_block(BlockKind::Text, id)?,
-            UiChunk::ReasoningStart { id } => self.begin_block(BlockKind::Reasoning, id)?,
-            UiChunk::TextDelta { id, delta } | UiChunk::ReasoningDelta { id, delta } => {
+            UiChunk::TextStart { id, .. } => self.begin_block(BlockKind::Text, id)?,
+            UiChunk::ReasoningStart { id, .. } => self.begin_block(BlockKind::Reasoning, id)?,
+            UiChunk::TextDelta { id, delta, .. } | UiChunk::ReasoningDelta { id, delta, .. } => {
                 self.open_block(&id)?.0.push_str(&delta);
             }
-            UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => *self.open_block(&id)?.1 = false,
-            UiChunk::ToolInputStart { tool_call_id, tool_name } => {
+            UiChunk::TextEnd { id, .. } | UiChunk::ReasoningEnd { id, .. } => *self.open_block(&id)?.1 = false,
+            UiChunk::ToolInputStart { tool_call_id, tool_name, .. } => {
                 if self.call(&tool_call_id).is_some() {
                     return Err(format!("call {tool_call_id} began twice"));
                 }
                 self.items.push(Item::Call { id: tool_call_id, name: tool_name, input: None, outcome: None });
             }
-            UiChunk::ToolInputAvailable { tool_call_id, tool_name, input }
+            UiChunk::ToolInputAvailable { tool_call_id, tool_name, input, .. }
             | UiChunk::ToolInputError { tool_call_id, tool_name, input, .. } => {
                 self.input(tool_call_id, tool_name, input.get())?;
             }
-            UiChunk::ToolOutputAvailable { tool_call_id, output } => {
+            UiChunk::ToolOutputAvailable { tool_call_id, output, .. } => {
                 self.outcome(&tool_call_id, Ok(output.get().to_owned()))?;
             }
-            UiChunk::ToolOutputError { tool_call_id, error_text } => self.outcome(&tool_call_id, Err(error_text))?,
+            UiChunk::ToolOutputError { tool_call_id, error_text, .. } => {
+                self.outcome(&tool_call_id, Err(error_text))?
+            }
             _ => {}
         }
         Ok(())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, Usage};
+use crate::model::{FinishReason, Json, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -48,27 +48,41 @@ pub enum UiChunk {
     StartStep,
     TextStart {
         id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     TextDelta {
         id: String,
         delta: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     TextEnd {
         id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     ReasoningStart {
         id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     ReasoningDelta {
         id: String,
         delta: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     ReasoningEnd {
         id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<Json>,
     },
     ToolInputStart {
         tool_call_id: String,
         tool_name: String,
+        #[serde(flatten)]
+        more: CallDetails,
     },
     ToolInputDelta {
         tool_call_id: String,
@@ -78,20 +92,28 @@ pub enum UiChunk {
         tool_call_id: String,
         tool_name: String,
         input: Json,
+        #[serde(flatten)]
+        more: CallDetails,
     },
     ToolInputError {
         tool_call_id: String,
         tool_name: String,
         input: Json,
+        #[serde(flatten)]
+        more: CallDetails,
         error_text: String,
     },
     ToolOutputAvailable {
         tool_call_id: String,
         output: Json,
+        #[serde(flatten)]
+        more: CallDetails,
     },
     ToolOutputError {
         tool_call_id: String,
         error_text: String,
+        #[serde(flatten)]
+        more: CallDetails,
     },
     FinishStep,
     MessageMetadata {
@@ -108,6 +130,49 @@ pub enum UiChunk {
     Error {
         error_text: String,
     },
+    /// A source or a file: the part of the message that it becomes is the chunk.
+    #[serde(untagged)]
+    Part(Json),
+}
+
+/// What the chunks of a tool call may say besides the call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallDetails {
+    /// The provider runs the tool itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub provider_executed: bool,
+    /// What the provider wants to see again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_metadata: Option<Json>,
+    /// The tool is not one of those that the client knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dynamic: bool,
+}
+
+impl CallDetails {
+    /// What the chunks that tell of the call's input say.
+    pub(crate) fn of_call(tool: &ToolPart) -> Self {
+        Self {
+            provider_executed: tool.provider_executed,
+            provider_metadata: tool.provider_metadata.clone(),
+            dynamic: tool.dynamic,
+        }
+    }
+
+    /// What the chunk that tells of the call's outcome says.
+    pub(crate) fn of_result(tool: &ToolPart) -> Self {
+        Self { provider_metadata: tool.result_metadata.clone(), ..Self::of_call(tool) }
+    }
+}
+
+/// Whether a part that the engine stores unread has a chunk of its own.
+pub(crate) fn is_told(part: &Json) -> bool {
+    #[derive(Deserialize)]
+    struct Type {
+        r#type: String,
+    }
+    part.read::<Type>().is_ok_and(|part| matches!(part.r#type.as_str(), "source-url" | "source-document" | "file"))
 }
 
 /// Every field that a chunk of a step may have.
@@ -123,6 +188,11 @@ struct Fields {
     input: Option<Json>,
     output: Option<Json>,
     error_text: Option<String>,
+    #[serde(default)]
+    provider_executed: bool,
+    #[serde(default)]
+    dynamic: bool,
+    provider_metadata: Option<Json>,
 }
 
 impl UiChunk {
@@ -143,16 +213,22 @@ impl UiChunk {
     /// Reads a chunk of a step back; `None` for every other.
     pub(crate) fn parse_of_step(json: &str) -> Option<Self> {
         let fields: Fields = serde_json::from_str(json).ok()?;
+        let provider_metadata = fields.provider_metadata;
+        let more = CallDetails {
+            provider_executed: fields.provider_executed,
+            provider_metadata: provider_metadata.clone(),
+            dynamic: fields.dynamic,
+        };
         Some(match fields.r#type.as_str() {
             "start-step" => UiChunk::StartStep,
-            "text-start" => UiChunk::TextStart { id: fields.id? },
-            "text-delta" => UiChunk::TextDelta { id: fields.id?, delta: fields.delta? },
-            "text-end" => UiChunk::TextEnd { id: fields.id? },
-            "reasoning-start" => UiChunk::ReasoningStart { id: fields.id? },
-            "reasoning-delta" => UiChunk::ReasoningDelta { id: fields.id?, delta: fields.delta? },
-            "reasoning-end" => UiChunk::ReasoningEnd { id: fields.id? },
+            "text-start" => UiChunk::TextStart { id: fields.id?, provider_metadata },
+            "text-delta" => UiChunk::TextDelta { id: fields.id?, delta: fields.delta?, provider_metadata },
+            "text-end" => UiChunk::TextEnd { id: fields.id?, provider_metadata },
+            "reasoning-start" => UiChunk::ReasoningStart { id: fields.id?, provider_metadata },
+            "reasoning-delta" => UiChunk::ReasoningDelta { id: fields.id?, delta: fields.delta?, provider_metadata },
+            "reasoning-end" => UiChunk::ReasoningEnd { id: fields.id?, provider_metadata },
             "tool-input-start" => {
-                UiChunk::ToolInputStart { tool_call_id: fields.tool_call_id?, tool_name: fields.tool_name? }
+                UiChunk::ToolInputStart { tool_call_id: fields.tool_call_id?, tool_name: fields.tool_name?, more }
             }
             "tool-input-delta" => UiChunk::ToolInputDelta {
                 tool_call_id: fields.tool_call_id?,
@@ -162,20 +238,24 @@ impl UiChunk {
                 tool_call_id: fields.tool_call_id?,
                 tool_name: fields.tool_name?,
                 input: fields.input.unwrap_or_else(Json::null),
+                more,
             },
             "tool-input-error" => UiChunk::ToolInputError {
                 tool_call_id: fields.tool_call_id?,
                 tool_name: fields.tool_name?,
                 input: fields.input.unwrap_or_else(Json::null),
+                more,
                 error_text: fields.error_text?,
             },
             "tool-output-available" => UiChunk::ToolOutputAvailable {
                 tool_call_id: fields.tool_call_id?,
                 output: fields.output.unwrap_or_else(Json::null),
+                more,
             },
             "tool-output-error" => {
-                UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text? }
+                UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text?, more }
             }
+            "source-url" | "source-document" | "file" => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,
         })
     }
@@ -198,6 +278,7 @@ mod tests {
             tool_call_id: "c".into(),
             tool_name: "get".into(),
             input: Json::parse(r#"{"a": 1}"#).unwrap(),
+            more: CallDetails::default(),
         };
         assert_eq!(
             call.encode(),
@@ -206,5 +287,30 @@ mod tests {
         let finish = UiChunk::Finish { finish_reason: FinishReason::ToolCalls, message_metadata: None };
         assert_eq!(finish.encode(), r#"{"type":"finish","finishReason":"tool-calls"}"#);
         assert_eq!(UiChunk::StartStep.encode(), r#"{"type":"start-step"}"#);
+    }
+
+    #[test]
+    fn chunks_of_a_step_are_read_back() {
+        let metadata = Json::parse(r#"{"p":{"signature":"A+/=\u20ac 1.0"},"n":1.0}"#).unwrap();
+        let more = CallDetails { provider_executed: true, provider_metadata: Some(metadata.clone()), dynamic: true };
+        let (id, call) = (|| "t".to_owned(), || "c".to_owned());
+        let chunks = [
+            UiChunk::TextStart { id: id(), provider_metadata: None },
+            UiChunk::TextDelta { id: id(), delta: String::new(), provider_metadata: Some(metadata.clone()) },
+            UiChunk::ReasoningEnd { id: id(), provider_metadata: Some(metadata) },
+            UiChunk::ToolInputStart { tool_call_id: call(), tool_name: "x".into(), more: more.clone() },
+            UiChunk::ToolInputAvailable {
+                tool_call_id: call(),
+                tool_name: "x".into(),
+                input: Json::empty_object(),
+                more: more.clone(),
+            },
+            UiChunk::ToolOutputAvailable { tool_call_id: call(), output: Json::null(), more: more.clone() },
+            UiChunk::ToolOutputError { tool_call_id: call(), error_text: "no".into(), more },
+            UiChunk::Part(Json::parse(r#"{"type":"source-url","sourceId":"1","url":"https://example.com"}"#).unwrap()),
+        ];
+        for chunk in chunks {
+            assert_eq!(UiChunk::parse_of_step(&chunk.encode()), Some(chunk));
+        }
     }
 }

@@ -4,5 +4,5 @@ mod chunk;
 mod log;
 pub(crate) mod replay;
 
-pub use chunk::{SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
+pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
 pub use log::{ChunkLog, ChunkReader};

@@ -11,7 +11,7 @@ use crate::model::{FinishReason, Part, RunReason, RunStatus, StepRecord, TextPar
 use crate::model::{INCOMPLETE_CALL, Json};
 use crate::provider::BlockKind;
 
-use super::chunk::{StreamMetadata, UiChunk};
+use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
 
 /// The id of a block in the chunks: unique in the run, and known from its place alone.
 pub(crate) fn block_id(kind: BlockKind, step: u32, place: usize) -> String {
@@ -36,8 +36,30 @@ pub(crate) struct StepView {
 
 #[derive(Clone, Debug)]
 enum Seen {
-    Block { kind: BlockKind, id: String, text: String, open: bool },
-    Call { call_id: String, name: String, arguments: String, input: Option<Json>, outcome: Option<Outcome> },
+    Block(SeenBlock),
+    Call(SeenCall),
+    /// A source or a file.
+    Part(Json),
+}
+
+#[derive(Clone, Debug)]
+struct SeenBlock {
+    kind: BlockKind,
+    id: String,
+    text: String,
+    metadata: Option<Json>,
+    open: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct SeenCall {
+    call_id: String,
+    name: String,
+    arguments: String,
+    input: Option<Json>,
+    outcome: Option<Outcome>,
+    details: CallDetails,
+    result_metadata: Option<Json>,
 }
 
 type Outcome = Result<Json, String>;
@@ -52,42 +74,53 @@ impl StepView {
     pub(crate) fn apply(&mut self, chunk: &UiChunk) {
         match chunk {
             UiChunk::StartStep => self.started = true,
-            UiChunk::TextStart { id } => self.open(BlockKind::Text, id),
-            UiChunk::ReasoningStart { id } => self.open(BlockKind::Reasoning, id),
-            UiChunk::TextDelta { id, delta } | UiChunk::ReasoningDelta { id, delta } => {
-                if let Some((text, _)) = self.block(id) {
-                    text.push_str(delta);
+            UiChunk::TextStart { id, provider_metadata } => self.open(BlockKind::Text, id, provider_metadata),
+            UiChunk::ReasoningStart { id, provider_metadata } => {
+                self.open(BlockKind::Reasoning, id, provider_metadata);
+            }
+            UiChunk::TextDelta { id, delta, provider_metadata }
+            | UiChunk::ReasoningDelta { id, delta, provider_metadata } => {
+                if let Some(block) = self.block(id) {
+                    block.text.push_str(delta);
+                    block.metadata = provider_metadata.clone().or(block.metadata.take());
                 }
             }
-            UiChunk::TextEnd { id } | UiChunk::ReasoningEnd { id } => {
-                if let Some((_, open)) = self.block(id) {
-                    *open = false;
+            UiChunk::TextEnd { id, provider_metadata } | UiChunk::ReasoningEnd { id, provider_metadata } => {
+                if let Some(block) = self.block(id) {
+                    block.open = false;
+                    block.metadata = provider_metadata.clone().or(block.metadata.take());
                 }
             }
-            UiChunk::ToolInputStart { tool_call_id, tool_name } => {
-                self.call(tool_call_id, Some(tool_name));
+            UiChunk::ToolInputStart { tool_call_id, tool_name, more } => {
+                if let Some(call) = self.call(tool_call_id, Some(tool_name)) {
+                    call.details = more.clone();
+                }
             }
             UiChunk::ToolInputDelta { tool_call_id, input_text_delta } => {
-                if let Some((arguments, ..)) = self.call(tool_call_id, None) {
-                    arguments.push_str(input_text_delta);
+                if let Some(call) = self.call(tool_call_id, None) {
+                    call.arguments.push_str(input_text_delta);
                 }
             }
-            UiChunk::ToolInputAvailable { tool_call_id, tool_name, input }
-            | UiChunk::ToolInputError { tool_call_id, tool_name, input, .. } => {
-                if let Some((_, known, _)) = self.call(tool_call_id, Some(tool_name)) {
-                    *known = Some(input.clone());
+            UiChunk::ToolInputAvailable { tool_call_id, tool_name, input, more }
+            | UiChunk::ToolInputError { tool_call_id, tool_name, input, more, .. } => {
+                if let Some(call) = self.call(tool_call_id, Some(tool_name)) {
+                    call.input = Some(input.clone());
+                    call.details = more.clone();
                 }
             }
-            UiChunk::ToolOutputAvailable { tool_call_id, output } => {
-                if let Some((.., outcome)) = self.call(tool_call_id, None) {
-                    *outcome = Some(Ok(output.clone()));
+            UiChunk::ToolOutputAvailable { tool_call_id, output, more } => {
+                if let Some(call) = self.call(tool_call_id, None) {
+                    call.outcome = Some(Ok(output.clone()));
+                    call.result_metadata = more.provider_metadata.clone();
                 }
             }
-            UiChunk::ToolOutputError { tool_call_id, error_text } => {
-                if let Some((.., outcome)) = self.call(tool_call_id, None) {
-                    *outcome = Some(Err(error_text.clone()));
+            UiChunk::ToolOutputError { tool_call_id, error_text, more } => {
+                if let Some(call) = self.call(tool_call_id, None) {
+                    call.outcome = Some(Err(error_text.clone()));
+                    call.result_metadata = more.provider_metadata.clone();
                 }
             }
+            UiChunk::Part(part) => self.items.push(Seen::Part(part.clone())),
             UiChunk::Start { .. }
             | UiChunk::FinishStep
             | UiChunk::MessageMetadata { .. }
@@ -97,40 +130,40 @@ impl StepView {
         }
     }
 
-    fn open(&mut self, kind: BlockKind, id: &str) {
-        self.items.push(Seen::Block { kind, id: id.to_owned(), text: String::new(), open: true });
+    fn open(&mut self, kind: BlockKind, id: &str, metadata: &Option<Json>) {
+        self.items.push(Seen::Block(SeenBlock {
+            kind,
+            id: id.to_owned(),
+            text: String::new(),
+            metadata: metadata.clone(),
+            open: true,
+        }));
     }
 
-    fn block(&mut self, wanted: &str) -> Option<(&mut String, &mut bool)> {
+    fn block(&mut self, wanted: &str) -> Option<&mut SeenBlock> {
         self.items.iter_mut().rev().find_map(|item| match item {
-            Seen::Block { id, text, open, .. } if id == wanted => Some((text, open)),
+            Seen::Block(block) if block.id == wanted => Some(block),
             _ => None,
         })
     }
 
     /// The call of this id; with a name, it is added if there is none.
-    fn call(
-        &mut self,
-        wanted: &str,
-        name: Option<&str>,
-    ) -> Option<(&mut String, &mut Option<Json>, &mut Option<Outcome>)> {
-        let known = self.items.iter().position(|item| matches!(item, Seen::Call { call_id, .. } if call_id == wanted));
+    fn call(&mut self, wanted: &str, name: Option<&str>) -> Option<&mut SeenCall> {
+        let known = self.items.iter().position(|item| matches!(item, Seen::Call(call) if call.call_id == wanted));
         let place = match (known, name) {
             (Some(place), _) => place,
             (None, Some(name)) => {
-                self.items.push(Seen::Call {
+                self.items.push(Seen::Call(SeenCall {
                     call_id: wanted.to_owned(),
                     name: name.to_owned(),
-                    arguments: String::new(),
-                    input: None,
-                    outcome: None,
-                });
+                    ..SeenCall::default()
+                }));
                 self.items.len() - 1
             }
             (None, None) => return None,
         };
         match self.items.get_mut(place) {
-            Some(Seen::Call { arguments, input, outcome, .. }) => Some((arguments, input, outcome)),
+            Some(Seen::Call(call)) => Some(call),
             _ => None,
         }
     }
@@ -150,6 +183,7 @@ impl StepView {
                     rest_of_block(BlockKind::Reasoning, step.number, place, text, seen, &mut chunks);
                 }
                 Part::Tool(tool) => rest_of_call(tool, seen, &mut chunks),
+                Part::Other(part) if seen.is_none() && is_told(part) => chunks.push(UiChunk::Part(part.clone())),
                 Part::StepStart | Part::Other(_) => {}
             }
         }
@@ -161,15 +195,25 @@ impl StepView {
     pub(crate) fn into_record(self, number: u32) -> StepRecord {
         let mut parts = vec![Part::StepStart];
         parts.extend(self.items.into_iter().map(|item| match item {
-            Seen::Block { kind: BlockKind::Text, text, .. } => Part::Text(TextPart::done(text)),
-            Seen::Block { kind: BlockKind::Reasoning, text, .. } => Part::Reasoning(TextPart::done(text)),
-            Seen::Call { call_id, name, arguments, input, outcome } => Part::Tool(ToolPart {
-                name,
-                call_id,
-                input: Some(input.unwrap_or_else(|| Json::string(&arguments))),
-                state: outcome.map_or_else(|| ToolState::OutputError(INCOMPLETE_CALL.to_owned()), tool_state),
-                provider_metadata: None,
-            }),
+            Seen::Block(SeenBlock { kind, text, metadata, .. }) => {
+                let text = TextPart { provider_metadata: metadata, ..TextPart::done(text) };
+                match kind {
+                    BlockKind::Text => Part::Text(text),
+                    BlockKind::Reasoning => Part::Reasoning(text),
+                }
+            }
+            Seen::Call(call) => {
+                let input = call.input.unwrap_or_else(|| Json::string(&call.arguments));
+                let state = call.outcome.map_or_else(|| ToolState::OutputError(INCOMPLETE_CALL.to_owned()), tool_state);
+                Part::Tool(ToolPart {
+                    provider_executed: call.details.provider_executed,
+                    dynamic: call.details.dynamic,
+                    provider_metadata: call.details.provider_metadata,
+                    result_metadata: call.result_metadata,
+                    ..ToolPart::new(call.name, call.call_id, Some(input), state)
+                })
+            }
+            Seen::Part(part) => Part::Other(part),
         }));
         StepRecord { number, parts, finish_reason: None, usage: None }
     }
@@ -182,9 +226,7 @@ impl StepView {
     /// The outcome that the call had by the last pack.
     pub(crate) fn outcome_of(&self, wanted: &str) -> Option<ToolState> {
         self.items.iter().find_map(|item| match item {
-            Seen::Call { call_id, outcome: Some(outcome), .. } if call_id == wanted => {
-                Some(tool_state(outcome.clone()))
-            }
+            Seen::Call(call) if call.call_id == wanted => call.outcome.clone().map(tool_state),
             _ => None,
         })
     }
@@ -193,8 +235,8 @@ impl StepView {
     fn closing(&self) -> Vec<UiChunk> {
         let mut chunks = Vec::new();
         for item in &self.items {
-            if let Seen::Block { kind, id, open: true, .. } = item {
-                chunks.push(block_end(*kind, id.clone()));
+            if let Seen::Block(SeenBlock { kind, id, open: true, .. }) = item {
+                chunks.push(block_end(*kind, id.clone(), None));
             }
         }
         if self.started {
@@ -211,13 +253,14 @@ fn tool_state(outcome: Outcome) -> ToolState {
     }
 }
 
-fn block_end(kind: BlockKind, id: String) -> UiChunk {
+fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {
     match kind {
-        BlockKind::Text => UiChunk::TextEnd { id },
-        BlockKind::Reasoning => UiChunk::ReasoningEnd { id },
+        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata },
+        BlockKind::Reasoning => UiChunk::ReasoningEnd { id, provider_metadata },
     }
 }
 
+/// The metadata is told where the block ends: of several the last one counts.
 fn rest_of_block(
     kind: BlockKind,
     step: u32,
@@ -226,33 +269,34 @@ fn rest_of_block(
     seen: Option<&Seen>,
     chunks: &mut Vec<UiChunk>,
 ) {
-    let (id, known, open) = match seen {
-        Some(Seen::Block { id, text, open, .. }) => (id.clone(), text.as_str(), *open),
+    let (id, known, told, open) = match seen {
+        Some(Seen::Block(block)) => (block.id.clone(), block.text.as_str(), &block.metadata, block.open),
         _ => {
-            let id = block_id(kind, step, place);
+            let (id, provider_metadata) = (block_id(kind, step, place), None);
             chunks.push(match kind {
-                BlockKind::Text => UiChunk::TextStart { id: id.clone() },
-                BlockKind::Reasoning => UiChunk::ReasoningStart { id: id.clone() },
+                BlockKind::Text => UiChunk::TextStart { id: id.clone(), provider_metadata },
+                BlockKind::Reasoning => UiChunk::ReasoningStart { id: id.clone(), provider_metadata },
             });
-            (id, "", true)
+            (id, "", &None, true)
         }
     };
     let delta = part.text.strip_prefix(known).unwrap_or_default();
     if !delta.is_empty() {
-        let (id, delta) = (id.clone(), delta.to_owned());
+        let (id, delta, provider_metadata) = (id.clone(), delta.to_owned(), None);
         chunks.push(match kind {
-            BlockKind::Text => UiChunk::TextDelta { id, delta },
-            BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta },
+            BlockKind::Text => UiChunk::TextDelta { id, delta, provider_metadata },
+            BlockKind::Reasoning => UiChunk::ReasoningDelta { id, delta, provider_metadata },
         });
     }
     if open {
-        chunks.push(block_end(kind, id));
+        let untold = part.provider_metadata.clone().filter(|metadata| Some(metadata) != told.as_ref());
+        chunks.push(block_end(kind, id, untold));
     }
 }
 
 fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>) {
     let (input_known, outcome_known) = match seen {
-        Some(Seen::Call { input, outcome, .. }) => (input.is_some(), outcome.is_some()),
+        Some(Seen::Call(call)) => (call.input.is_some(), call.outcome.is_some()),
         _ => (false, false),
     };
     let tool_call_id = tool.call_id.clone();
@@ -261,19 +305,21 @@ fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>)
             tool_call_id: tool_call_id.clone(),
             tool_name: tool.name.clone(),
             input: tool.input.clone().unwrap_or_else(Json::null),
+            more: CallDetails::of_call(tool),
         });
     }
     if outcome_known {
         return;
     }
+    let more = CallDetails::of_result(tool);
     match &tool.state {
         ToolState::InputAvailable => {}
         ToolState::OutputAvailable(output) => {
             let output = output.clone().unwrap_or_else(Json::null);
-            chunks.push(UiChunk::ToolOutputAvailable { tool_call_id, output });
+            chunks.push(UiChunk::ToolOutputAvailable { tool_call_id, output, more });
         }
         ToolState::OutputError(error) => {
-            chunks.push(UiChunk::ToolOutputError { tool_call_id, error_text: error.clone() });
+            chunks.push(UiChunk::ToolOutputError { tool_call_id, error_text: error.clone(), more });
         }
     }
 }

@@ -35,9 +35,9 @@ impl Provider for HeldModel {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (kind, id) = (BlockKind::Text, || "text".to_owned());
         let answer = vec![
-            Ok(StreamPart::BlockStart { kind, id: id() }),
-            Ok(StreamPart::BlockDelta { kind, id: id(), delta: "mine".to_owned() }),
-            Ok(StreamPart::BlockEnd { kind, id: id() }),
+            Ok(StreamPart::BlockStart { kind, id: id(), metadata: None }),
+            Ok(StreamPart::BlockDelta { kind, id: id(), delta: "mine".to_owned(), metadata: None }),
+            Ok(StreamPart::BlockEnd { kind, id: id(), metadata: None }),
             Ok(StreamPart::Finish { reason: FinishReason::Stop, usage: None }),
         ];
         let wait = async move {

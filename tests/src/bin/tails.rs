@@ -14,7 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use turnkeep::model::FinishReason;
-use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, StreamPart};
+use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunBy, StreamPart};
 use turnkeep::{Cursor, Engine, RunId, TailFrom, TailItem};
 use turnkeep_tests::processes::{Process, tell};
 use turnkeep_tests::scenario::{options, request, weather_and_time, who};
@@ -35,13 +35,14 @@ impl Provider for Talks {
         for word in 0..12 {
             let kind = if word < 3 { BlockKind::Reasoning } else { BlockKind::Text };
             let delta = format!("{step}.{word} ").repeat(1 + word * 7 % 40);
-            parts.push(StreamPart::BlockDelta { kind, id: format!("{kind:?}"), delta });
+            parts.push(StreamPart::BlockDelta { kind, id: format!("{kind:?}"), delta, metadata: None });
         }
         let reason = if step < 7 {
             parts.push(StreamPart::ToolCall {
                 id: "call".to_owned(),
                 name: "weather".to_owned(),
                 arguments: r#"{"city":"Oslo"}"#.to_owned(),
+                run_by: RunBy::Host,
                 metadata: None,
             });
             FinishReason::ToolCalls

@@ -1,194 +1,105 @@
 //! The request body.
 
-use serde::Serialize;
+use serde_json::json;
 
-use crate::model::Json;
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
-use crate::provider::{ChatRequest, ToolChoice};
-use crate::tool::ToolDefinition;
+use crate::provider::chat_completions::{
+    MessageStyle, Reasoning, messages, response_format, sampling, tool_choice, tools,
+};
+use crate::provider::wire::{Object, ProviderOptions};
+use crate::provider::{ChatRequest, ProviderFailure};
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// Under these names any service of this kind is told something.
+const NAMES: &[&str] = &["openai-compatible", "openaiCompatible"];
+
+pub(super) fn body<'a>(
     model: &'a str,
-    messages: Vec<WireMessage<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<WireTool<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<&'static str>,
-    stream: bool,
-    stream_options: StreamOptions,
-}
-
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "role", rename_all = "lowercase")]
-enum WireMessage<'a> {
-    System {
-        content: &'a str,
-    },
-    User {
-        content: UserContent<'a>,
-    },
-    Assistant {
-        content: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reasoning_content: Option<String>,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        tool_calls: Vec<WireCall<'a>>,
-    },
-    Tool {
-        tool_call_id: &'a str,
-        content: String,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum UserContent<'a> {
-    Text(&'a str),
-    Parts(Vec<WirePart<'a>>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum WirePart<'a> {
-    Text { text: &'a str },
-    ImageUrl { image_url: ImageUrl<'a> },
-}
-
-#[derive(Serialize)]
-struct ImageUrl<'a> {
-    url: &'a str,
-}
-
-#[derive(Serialize)]
-struct WireCall<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    function: WireFunctionCall<'a>,
-}
-
-#[derive(Serialize)]
-struct WireFunctionCall<'a> {
-    name: &'a str,
-    arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct WireTool<'a> {
-    r#type: &'static str,
-    function: WireFunction<'a>,
-}
-
-#[derive(Serialize)]
-struct WireFunction<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    description: &'a str,
-    parameters: &'a Json,
-}
-
-pub(super) fn body(model: &str, request: &ChatRequest) -> Vec<u8> {
-    let mut messages = Vec::with_capacity(request.messages.len() + 1);
-    if !request.system.is_empty() {
-        messages.push(WireMessage::System { content: &request.system });
+    name: Option<&str>,
+    request: &'a ChatRequest,
+) -> Result<(Object<'a>, Vec<String>), ProviderFailure> {
+    let options = &request.options;
+    let camel = name.map(camel_case);
+    let mut names = NAMES.to_vec();
+    names.extend(name);
+    names.extend(camel.as_deref());
+    let mut own = ProviderOptions::of(options, &names);
+    let mut warnings = Vec::new();
+    let mut body = Object::new().with("model", model);
+    body.put_some("user", own.take("user"));
+    sampling(options, &mut body);
+    if options.top_k.is_some() {
+        warnings.push("topK is not a setting of this provider".to_owned());
     }
-    for message in &request.messages {
-        match message {
-            ModelMessage::User(parts) => messages.push(user(parts)),
-            ModelMessage::Assistant(parts) => messages.push(assistant(parts)),
-            ModelMessage::Tool(results) => messages.extend(results.iter().map(tool_result)),
+    let schemas = own.take_flag("structuredOutputs").unwrap_or(true);
+    let strict = own.take_flag("strictJsonSchema").unwrap_or(true);
+    if let Some(format) = &options.response_format {
+        if format.schema.is_some() && !schemas {
+            warnings.push("the schema of the answer is not sent".to_owned());
         }
+        body.put("response_format", response_format(format, schemas, strict));
     }
-    let tool_choice = match &request.tool_choice {
-        _ if request.tools.is_empty() => None,
-        ToolChoice::None => Some("none"),
-        _ => Some("auto"),
+    body.put_some("reasoning_effort", own.take("reasoningEffort"));
+    body.put_some("verbosity", own.take("textVerbosity"));
+    // What is left is the service's own; it goes out as it is spelled.
+    body.spread(own.into_rest());
+    let style = MessageStyle {
+        system_role: Some("system"),
+        reasoning: reasoning(model),
+        names: &names,
+        spread: true,
+        text_files: true,
+        google: model.to_ascii_lowercase().contains("gemini"),
     };
-    let body = Body {
-        model,
-        messages,
-        tools: request.tools.iter().map(tool).collect(),
-        tool_choice,
-        stream: true,
-        stream_options: StreamOptions { include_usage: true },
-    };
-    // Plain data with text keys: there is nothing in it that could fail to serialize.
-    serde_json::to_vec(&body).unwrap_or_default()
+    body.put("messages", messages(request, &style)?);
+    body.put_some("tools", tools(&request.tools));
+    body.put_some("tool_choice", tool_choice(request));
+    body.put("stream", true);
+    body.put("stream_options", json!({"include_usage": true}));
+    Ok((body, warnings))
 }
 
-fn user(parts: &[UserPart]) -> WireMessage<'_> {
-    let content = match parts {
-        [UserPart::Text(text)] => UserContent::Text(text),
-        parts => UserContent::Parts(
-            parts
-                .iter()
-                .map(|part| match part {
-                    UserPart::Text(text) => WirePart::Text { text },
-                    UserPart::File { url, .. } => WirePart::ImageUrl { image_url: ImageUrl { url } },
-                })
-                .collect(),
-        ),
-    };
-    WireMessage::User { content }
-}
-
-fn assistant(parts: &[AssistantPart]) -> WireMessage<'_> {
-    let mut text = String::new();
-    let mut reasoning = String::new();
-    let mut tool_calls = Vec::new();
-    for part in parts {
-        match part {
-            AssistantPart::Text(more) => text.push_str(more),
-            AssistantPart::Reasoning(more) => reasoning.push_str(more),
-            AssistantPart::ToolCall { call_id, name, input, .. } => tool_calls.push(WireCall {
-                id: call_id,
-                r#type: "function",
-                function: WireFunctionCall { name, arguments: input.get() },
-            }),
-        }
+/// DeepSeek's models are told of reasoning only within a turn; from version 4 on the field must be there.
+/// <https://api-docs.deepseek.com/guides/thinking_mode>
+fn reasoning(model: &str) -> Reasoning {
+    let model = model.to_ascii_lowercase();
+    match model.contains("deepseek") {
+        true => Reasoning::OfThisTurn { empty_before: model.contains("deepseek-v4") },
+        false => Reasoning::Sent,
     }
-    let content = if text.is_empty() && !tool_calls.is_empty() { None } else { Some(text) };
-    let reasoning_content = (!reasoning.is_empty()).then_some(reasoning);
-    WireMessage::Assistant { content, reasoning_content, tool_calls }
 }
 
-fn tool_result(result: &ToolResult) -> WireMessage<'_> {
-    let content = match &result.output {
-        ToolOutput::Error(text) => text.clone(),
-        ToolOutput::Json(json) => json.as_string().unwrap_or_else(|| json.get().to_owned()),
-    };
-    WireMessage::Tool { tool_call_id: &result.call_id, content }
-}
-
-fn tool(tool: &ToolDefinition) -> WireTool<'_> {
-    WireTool {
-        r#type: "function",
-        function: WireFunction { name: &tool.name, description: &tool.description, parameters: &tool.input_schema },
+/// `my-service` is `myService`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split(['-', '_']);
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
     }
+    camel
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Json;
+    use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+    use crate::provider::ToolChoice;
+    use crate::tool::ToolDefinition;
 
-    #[test]
-    fn body_has_history_tools_and_usage() {
-        let request = ChatRequest {
+    fn request() -> ChatRequest {
+        ChatRequest {
             system: "S".into(),
             messages: vec![
-                ModelMessage::User(vec![UserPart::Text("hi".into())]),
+                ModelMessage::User(vec![UserPart::text("hi")]),
                 ModelMessage::Assistant(vec![
-                    AssistantPart::Reasoning("hm".into()),
+                    AssistantPart::reasoning("hm"),
                     AssistantPart::ToolCall {
                         call_id: "c".into(),
                         name: "get".into(),
                         input: Json::parse(r#"{"a":1.0}"#).unwrap(),
-                        metadata: None,
+                        provider_executed: false,
+                        metadata: Json::parse(r#"{"google":{"thoughtSignature":"S+/="}}"#).ok(),
                     },
                 ]),
                 ModelMessage::Tool(vec![ToolResult {
@@ -206,15 +117,49 @@ mod tests {
             }],
             tool_choice: ToolChoice::None,
             ..ChatRequest::default()
-        };
+        }
+    }
+
+    fn encoded(model: &str, request: &ChatRequest) -> String {
+        String::from_utf8(body(model, Some("my-service"), request).unwrap().0.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn body_has_history_tools_and_usage() {
         assert_eq!(
-            String::from_utf8(body("m", &request)).unwrap(),
+            encoded("m", &request()),
             concat!(
                 r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"hi"},"#,
                 r#"{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"get","arguments":"{\"a\":1.0}"}}]},"#,
                 r#"{"role":"tool","tool_call_id":"c","content":"plain"}],"#,
                 r#""tools":[{"type":"function","function":{"name":"get","description":"Gets","parameters":{"type":"object"}}}],"tool_choice":"none","stream":true,"stream_options":{"include_usage":true}}"#
             )
+        );
+    }
+
+    #[test]
+    fn signatures_go_to_the_models_that_gave_them() {
+        assert!(encoded("google/gemini-3-pro", &request()).contains(r#"{"thought_signature":"S+/="}"#));
+        assert!(!encoded("other", &request()).contains("S+/="));
+    }
+
+    #[test]
+    fn reasoning_of_earlier_turns_is_not_for_deepseek() {
+        let mut later = request();
+        assert!(encoded("deepseek-reasoner", &later).contains(r#""reasoning_content":"hm""#));
+        later.messages.push(ModelMessage::User(vec![UserPart::text("go on")]));
+        assert!(!encoded("deepseek-reasoner", &later).contains("reasoning_content"));
+        assert!(encoded("deepseek-v4-flash", &later).contains(r#""reasoning_content":"""#));
+        assert!(encoded("kimi", &later).contains(r#""reasoning_content":"hm""#));
+    }
+
+    #[test]
+    fn options_of_the_service_go_out_as_they_are() {
+        let options = r#"{"topP":0.30,"providerOptions":{"openaiCompatible":{"user":"u","thinking":{"type":"enabled"}},"my-service":{"a":1},"myService":{"a":2},"other":{"b":3}}}"#;
+        let request = ChatRequest { options: serde_json::from_str(options).unwrap(), ..ChatRequest::default() };
+        assert_eq!(
+            encoded("m", &request),
+            r#"{"model":"m","user":"u","top_p":0.3,"thinking":{"type":"enabled"},"a":2,"messages":[],"stream":true,"stream_options":{"include_usage":true}}"#
         );
     }
 }

@@ -6,33 +6,46 @@ mod encode;
 
 use super::{ChatRequest, Decoder, Driver, ProviderFailure, WireRequest};
 
-pub use decode::ChatCompletionsDecoder;
+pub use super::chat_completions::{ChatCompletionsDecoder, Habits};
 
 /// The driver for one model behind one base URL.
 #[derive(Clone, Debug)]
 pub struct OpenAiCompatible {
     base_url: String,
     model: String,
+    name: Option<String>,
 }
 
 impl OpenAiCompatible {
     /// A driver that posts to `{base_url}/chat/completions`; one trailing slash of the base is dropped.
-    pub fn new(base_url: String, model: String) -> Self {
-        let base_url = base_url.strip_suffix('/').map(str::to_owned).unwrap_or(base_url);
-        Self { base_url, model }
+    pub fn new(base_url: &str, model: &str) -> Self {
+        let base_url = base_url.strip_suffix('/').unwrap_or(base_url).to_owned();
+        Self { base_url, model: model.to_owned(), name: None }
+    }
+
+    /// The same for a service of this name: what calls and parts say for it stands under its name.
+    #[must_use]
+    pub fn with_name(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
     }
 }
 
 impl Driver for OpenAiCompatible {
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
+        let (body, warnings) = encode::body(&self.model, self.name.as_deref(), request)?;
         Ok(WireRequest {
             url: format!("{}/chat/completions", self.base_url),
-            body: encode::body(&self.model, request),
+            body: body.into_bytes(),
+            warnings,
             ..WireRequest::default()
         })
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(ChatCompletionsDecoder::default())
+        Box::new(decode::decoder(&self.model, None))
+    }
+
+    fn decoder_for(&self, request: &ChatRequest) -> Box<dyn Decoder> {
+        Box::new(decode::decoder(&self.model, Some(request)))
     }
 }

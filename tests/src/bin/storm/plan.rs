@@ -10,7 +10,7 @@ use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use turnkeep::model::{FinishReason, Json, Usage};
 use turnkeep::project::{AssistantPart, ModelMessage, UserPart};
-use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, StreamPart};
+use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunBy, StreamPart};
 use turnkeep::tool::{Tool, ToolHandler, ToolInvocation};
 use turnkeep_tests::scenario::tool;
 
@@ -133,14 +133,20 @@ impl Provider for PlannedModel {
 fn parts(step: Step) -> Vec<StreamPart> {
     let (kind, id) = (BlockKind::Text, || "text".to_owned());
     let reason = if step.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
-    let mut parts = vec![StreamPart::BlockStart { kind, id: id() }];
-    parts.extend(step.pieces.into_iter().map(|delta| StreamPart::BlockDelta { kind, id: id(), delta }));
-    parts.push(StreamPart::BlockEnd { kind, id: id() });
+    let mut parts = vec![StreamPart::BlockStart { kind, id: id(), metadata: None }];
+    parts.extend(step.pieces.into_iter().map(|delta| StreamPart::BlockDelta { kind, id: id(), delta, metadata: None }));
+    parts.push(StreamPart::BlockEnd { kind, id: id(), metadata: None });
     for call in step.calls {
         let arguments = call.input().to_string();
-        parts.push(StreamPart::ToolInputStart { id: call.id.clone(), name: call.tool.to_owned() });
+        parts.push(StreamPart::ToolInputStart { id: call.id.clone(), name: call.tool.to_owned(), run_by: RunBy::Host });
         parts.push(StreamPart::ToolInputDelta { id: call.id.clone(), delta: arguments.clone() });
-        parts.push(StreamPart::ToolCall { id: call.id, name: call.tool.to_owned(), arguments, metadata: None });
+        parts.push(StreamPart::ToolCall {
+            id: call.id,
+            name: call.tool.to_owned(),
+            arguments,
+            run_by: RunBy::Host,
+            metadata: None,
+        });
     }
     let usage = Usage { input_tokens: Some(10), output_tokens: Some(5), total_tokens: Some(15), ..Usage::default() };
     parts.push(StreamPart::Finish { reason, usage: Some(usage) });
@@ -156,7 +162,7 @@ fn place(messages: &[ModelMessage]) -> (u64, usize) {
             ModelMessage::Tool(_) => {}
             ModelMessage::User(parts) => {
                 let turn = parts.iter().rev().find_map(|part| match part {
-                    UserPart::Text(text) => turn_of(text),
+                    UserPart::Text { text, .. } => turn_of(text),
                     UserPart::File { .. } => None,
                 });
                 return (turn.unwrap_or(0), number);
@@ -172,7 +178,7 @@ fn is_paired(messages: &[ModelMessage]) -> bool {
         let ModelMessage::Assistant(parts) = message else { return Vec::new() };
         let ids = parts.iter().filter_map(|part| match part {
             AssistantPart::ToolCall { call_id, .. } => Some(call_id.clone()),
-            AssistantPart::Text(_) | AssistantPart::Reasoning(_) => None,
+            _ => None,
         });
         ids.collect()
     };

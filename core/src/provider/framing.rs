@@ -1,0 +1,217 @@
+//! From bytes to the pieces that a provider meant: events, lines, or one whole body.
+
+use super::ProviderFailure;
+use super::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
+
+/// A piece of an answer.
+pub(super) enum Piece {
+    /// The data of a server-sent event.
+    Event(String),
+    /// The answer is no stream but one JSON value.
+    Whole(String),
+}
+
+/// Server-sent events, or the one JSON value that some servers answer with although a stream was asked for.
+#[derive(Default)]
+pub(super) struct Pieces {
+    start: Start,
+    /// The white space that the bytes began with.
+    blank: Vec<u8>,
+    events: SseDecoder,
+    whole: WholeBody,
+}
+
+#[derive(Default)]
+enum Start {
+    /// White space only so far.
+    #[default]
+    Blank,
+    Events,
+    Whole,
+}
+
+impl Pieces {
+    /// Takes bytes and gives what they complete to `on_piece`.
+    ///
+    /// # Errors
+    /// [`SseError`]; nothing more may be pushed then.
+    pub(super) fn push(&mut self, bytes: &[u8], mut on_piece: impl FnMut(Piece)) -> Result<(), SseError> {
+        if matches!(self.start, Start::Blank) {
+            match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                None => {
+                    self.blank.extend_from_slice(bytes);
+                    return if self.blank.len() > MAX_EVENT_BYTES { Err(SseError::TooLarge) } else { Ok(()) };
+                }
+                Some(b'{' | b'[') => self.start = Start::Whole,
+                Some(_) => {
+                    self.start = Start::Events;
+                    let blank = std::mem::take(&mut self.blank);
+                    self.events.push(&blank, |data| on_piece(Piece::Event(data)))?;
+                }
+            }
+        }
+        match self.start {
+            Start::Blank => Ok(()),
+            Start::Events => self.events.push(bytes, |data| on_piece(Piece::Event(data))),
+            Start::Whole => match self.whole.push(bytes)? {
+                Some(text) => {
+                    on_piece(Piece::Whole(text));
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// Gathers one JSON value and notices its end, reading each byte once.
+#[derive(Default)]
+struct WholeBody {
+    bytes: Vec<u8>,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    complete: bool,
+}
+
+impl WholeBody {
+    fn push(&mut self, bytes: &[u8]) -> Result<Option<String>, SseError> {
+        if self.complete {
+            return Ok(None);
+        }
+        for (place, byte) in bytes.iter().enumerate() {
+            match (self.in_string, *byte) {
+                (true, _) if self.escaped => self.escaped = false,
+                (true, b'\\') => self.escaped = true,
+                (_, b'"') => self.in_string = !self.in_string,
+                (false, b'{' | b'[') => self.depth += 1,
+                (false, b'}' | b']') => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        self.complete = true;
+                        self.bytes.extend(bytes.get(..=place).unwrap_or_default());
+                        let text = String::from_utf8(std::mem::take(&mut self.bytes));
+                        return text.map(Some).map_err(|_| SseError::NotUtf8);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > MAX_EVENT_BYTES { Err(SseError::TooLarge) } else { Ok(None) }
+    }
+}
+
+/// One JSON value a line.
+#[derive(Default)]
+pub(super) struct Lines {
+    unfinished: Vec<u8>,
+    begun: bool,
+}
+
+impl Lines {
+    /// Takes bytes and gives every line that they complete, without its end, to `on_line`. Blank lines are left out.
+    ///
+    /// # Errors
+    /// [`SseError`]; nothing more may be pushed then.
+    pub(super) fn push(&mut self, bytes: &[u8], mut on_line: impl FnMut(&str)) -> Result<(), SseError> {
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            if self.unfinished.is_empty() {
+                self.line(line, &mut on_line)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.unfinished);
+                whole.extend_from_slice(line);
+                self.line(&whole, &mut on_line)?;
+            }
+        }
+        self.unfinished.extend_from_slice(rest);
+        if self.unfinished.len() > MAX_EVENT_BYTES { Err(SseError::TooLarge) } else { Ok(()) }
+    }
+
+    /// The bytes are over: gives a last line without an end to `on_line`.
+    pub(super) fn finish(&mut self, mut on_line: impl FnMut(&str)) {
+        let last = std::mem::take(&mut self.unfinished);
+        // What is not UTF-8 here was cut off; it says nothing.
+        let _ = self.line(&last, &mut on_line);
+    }
+
+    fn line(&mut self, line: &[u8], on_line: &mut impl FnMut(&str)) -> Result<(), SseError> {
+        if line.len() > MAX_EVENT_BYTES {
+            return Err(SseError::TooLarge);
+        }
+        let text = std::str::from_utf8(line).map_err(|_| SseError::NotUtf8)?;
+        let text = if std::mem::replace(&mut self.begun, true) { text } else { text.trim_start_matches('\u{feff}') };
+        let text = text.trim_ascii();
+        if !text.is_empty() {
+            on_line(text);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that are not what this provider sends.
+pub(super) fn unreadable(error: SseError) -> ProviderFailure {
+    reported(format!("The provider's answer cannot be read: {error}."), None, true)
+}
+
+/// A failure in an answer. `begun` says whether anything of the answer came before it.
+pub(super) fn reported(message: String, status: Option<u16>, begun: bool) -> ProviderFailure {
+    ProviderFailure { status, message, answered: begun }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(parts: &[&[u8]]) -> Result<Vec<String>, SseError> {
+        let mut decoder = Pieces::default();
+        let mut found = Vec::new();
+        for part in parts {
+            decoder.push(part, |piece| {
+                found.push(match piece {
+                    Piece::Event(data) => format!("event {data}"),
+                    Piece::Whole(text) => format!("whole {text}"),
+                });
+            })?;
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn a_whole_body_is_told_from_events() {
+        let body = " \n{\"a\":[\"}\\\"]\",{}]} \n".as_bytes();
+        assert_eq!(pieces(&[body]).unwrap(), ["whole  \n{\"a\":[\"}\\\"]\",{}]}"]);
+        let single: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(pieces(&single).unwrap(), ["whole {\"a\":[\"}\\\"]\",{}]}"]);
+        assert_eq!(pieces(&[b"\n\ndata: {}\n\n"]).unwrap(), ["event {}"]);
+        assert!(pieces(&[b"{\"a\":"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn lines_however_cut() {
+        let bytes = "\u{feff}{\"a\":\"é\"}\r\n\n {\"b\":1}\n{\"c\":2}".as_bytes();
+        let read = |size: usize| {
+            let (mut lines, mut found) = (Lines::default(), Vec::new());
+            for piece in bytes.chunks(size) {
+                lines.push(piece, |line| found.push(line.to_owned())).unwrap();
+            }
+            lines.finish(|line| found.push(line.to_owned()));
+            found
+        };
+        assert_eq!(read(1000), ["{\"a\":\"é\"}", "{\"b\":1}", "{\"c\":2}"]);
+        assert_eq!(read(1), read(1000));
+    }
+
+    #[test]
+    fn endless_lines_and_bodies_are_refused() {
+        let piece = vec![b' '; 1024 * 1024];
+        let mut lines = Lines::default();
+        assert_eq!((0..20).try_for_each(|_| lines.push(&piece, |_| {})), Err(SseError::TooLarge));
+        let mut whole = Pieces::default();
+        whole.push(b"{", |_| {}).unwrap();
+        assert_eq!((0..20).try_for_each(|_| whole.push(&piece, |_| {})), Err(SseError::TooLarge));
+    }
+}
