@@ -2,6 +2,7 @@
 
 pub mod chunks;
 pub mod fault;
+pub mod leaks;
 pub mod processes;
 pub mod provider;
 pub mod scenario;

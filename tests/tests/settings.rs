@@ -9,6 +9,7 @@ use turnkeep::settings::SettingsPatch;
 use turnkeep::{Capability, Engine, ErrorCode};
 use turnkeep_tests::chunks::{finish, text};
 use turnkeep_tests::fault::{Act, Acts, FaultServer, body, head};
+use turnkeep_tests::leaks::{assert_no_key_was_shown, watch_logs};
 use turnkeep_tests::scenario::{options, request, store_in, who};
 
 const KEY: &str = "sk-stored-key-0123456789";
@@ -29,6 +30,12 @@ impl World {
 
     async fn set(&self, patch: Value) -> Value {
         self.engine.update_settings("w1", &patch_of(patch)).await.unwrap()
+    }
+
+    /// Closes the engine and looks at everything that it has left behind.
+    async fn close(&self) {
+        self.engine.close(None).await.unwrap();
+        assert_no_key_was_shown(self.folder.path());
     }
 
     fn sql(&self, statement: &str) {
@@ -68,6 +75,7 @@ fn patch_of(patch: Value) -> SettingsPatch {
 
 /// An engine without providers of its own.
 async fn open(folder: &Path, more: Value) -> Engine {
+    watch_logs();
     let mut base = json!({"providers": {}, "appSecret": SECRET, "http": {"retryWaitMs": 10}});
     for (name, value) in more.as_object().into_iter().flatten() {
         base[name] = value.clone();
@@ -106,7 +114,7 @@ async fn keys_go_in_and_never_come_out() {
     assert_eq!((&cleared["hasApiKey"], &cleared["hasSttApiKey"]), (&json!(false), &json!(true)));
     // Other workspaces have nothing of it.
     assert_eq!(world.engine.settings("w2").await.unwrap()["hasSttApiKey"], false);
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 /// Defect 20: the settings were saved, and then the key was refused.
@@ -117,7 +125,7 @@ async fn a_change_is_refused_as_a_whole() {
     let error = refused.unwrap_err();
     assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("driver")));
     assert_eq!(world.count("ai_provider_settings"), 0);
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 
     let keyless = World::new(json!({"appSecret": null})).await;
     let patch = patch_of(json!({"driver": "openai", "apiKey": KEY}));
@@ -143,7 +151,7 @@ async fn changes_at_the_same_time_are_all_made() {
     }
     let settings = world.engine.settings("w1").await.unwrap();
     assert!(fields.iter().all(|field| settings[field] == "x"), "{settings}");
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +172,7 @@ async fn a_turn_is_answered_by_what_is_stored() {
     assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
     assert_eq!((&sent(&server, 0)["model"], &sent(&server, 1)["model"]), (&json!("m"), &json!("other")));
     assert!(!world.on_disk().contains(KEY));
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 /// What is wrong is told before anything is written or sent, and names the driver and the role.
@@ -192,7 +200,7 @@ async fn a_wrong_configuration_begins_nothing() {
         assert_eq!(world.count(table), 0, "{table}");
     }
     assert!(server.requests().is_empty());
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +208,7 @@ async fn a_new_application_secret_needs_the_old_one_once() {
     let server = FaultServer::start(vec![chat_answer("fine")]).await;
     let world = World::new(json!({})).await;
     world.set(json!({"driver": "openai", "chatModel": "m", "baseUrl": server.base_url(), "apiKey": KEY})).await;
-    world.engine.close(None).await.unwrap();
+    world.close().await;
     let folder = world.folder.path();
 
     let alone = open(folder, json!({"appSecret": "another"})).await;
@@ -248,7 +256,7 @@ async fn embeddings_come_in_batches_and_in_order() {
     // Fewer vectors than texts are none.
     let error = world.engine.embed("w1", &texts[..2]).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::ProviderError);
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,7 +268,7 @@ async fn an_embedding_endpoint_that_hangs_is_given_up() {
     assert_eq!((error.code(), &error.details()["timeoutMs"]), (ErrorCode::ProviderError, &json!(50)));
     assert!(error.message().contains("2 texts"));
     server.until_closed().await;
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 /// Defect 15: what a recording is was forgotten, silence was an error, and Gemini's key went to OpenAI.
@@ -302,7 +310,7 @@ async fn recordings_are_sent_as_what_they_are() {
         assert_eq!(world.engine.transcribe("w1", audio.into(), mime).await.unwrap_err().code(), code);
     }
     assert_eq!(server.requests().len(), 3);
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,7 +336,7 @@ async fn each_capability_can_be_tried() {
     assert!(tested(Capability::Chat).await.error.unwrap().contains("<html>hello</html>"));
     assert!(tested(Capability::Embeddings).await.ok);
     assert_eq!(sent(&server, 3), json!({"model": "e", "input": ["ping"], "encoding_format": "float"}));
-    world.engine.close(None).await.unwrap();
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,6 +369,6 @@ async fn pages_and_chats_get_titles() {
     let next = request("And peas?", json!({"chatId": turn.chat_id()}));
     let next = world.engine.start_turn(next, Vec::new()).await.unwrap();
     next.done().await.unwrap();
-    world.engine.close(None).await.unwrap();
+    world.close().await;
     assert_eq!(server.requests().len(), 4);
 }

@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native
-from turnkeep._engine import Chats, Engine
+from turnkeep._engine import Chats, Engine, Settings
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import (
     accumulate_step_usage,
@@ -65,6 +65,7 @@ __all__ = [
     "Chats",
     "Engine",
     "Runs",
+    "Settings",
     "Stream",
     "Tail",
     "Tool",
