@@ -56,7 +56,8 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 
 bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
 	@scripts/need.sh cargo node npm cc c++ python3
-	$(CARGO) bench --locked -p turnkeep -p turnkeep-tests --benches
+	$(CARGO) bench --locked -p turnkeep
+	$(CARGO) run --locked --release -p turnkeep-tests --bin bench-providers
 	$(CARGO) build --locked --release -p turnkeep-node -p turnkeep-python -p turnkeep-ffi
 	@$(MAKE) --no-print-directory bench-languages
 

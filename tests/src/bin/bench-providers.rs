@@ -1,5 +1,5 @@
 //! What reading providers costs, beside a reader that only splits events, in the same run; how soon a stop reaches a
-//! provider; what opening a stored key costs. `cargo bench -p turnkeep-tests --bench providers [-- streams|stops|secrets]`
+//! provider; what opening a stored key costs. `cargo run --release -p turnkeep-tests --bin bench-providers [streams|stops|secrets]`
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
