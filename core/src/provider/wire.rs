@@ -282,6 +282,43 @@ pub(super) fn base_or(base_url: Option<&str>, default: &str) -> String {
     given.strip_suffix('/').unwrap_or(given).to_owned()
 }
 
+/// The names of all members in the other spelling, at every depth; values stay.
+pub(super) fn renamed(value: Value, rename: fn(&str) -> String) -> Value {
+    match value {
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(name, value)| (rename(&name), renamed(value, rename))).collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(|value| renamed(value, rename)).collect()),
+        value => value,
+    }
+}
+
+/// `pageAge` is `page_age`.
+pub(super) fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// `page_age` is `pageAge`.
+pub(super) fn camel_case(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    let mut upper = false;
+    for letter in name.chars() {
+        match letter {
+            '_' => upper = true,
+            letter if std::mem::take(&mut upper) => camel.push(letter.to_ascii_uppercase()),
+            letter => camel.push(letter),
+        }
+    }
+    camel
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -508,10 +508,11 @@ impl Answer {
 
 impl Call {
     fn complete(self) -> StreamPart {
-        let arguments = match (self.arguments.is_empty(), self.given) {
-            (false, _) => self.arguments,
-            (true, Some(given)) => given.get().to_owned(),
-            (true, None) => "{}".to_owned(),
+        let arguments = match (self.arguments.is_empty(), self.given, self.kind) {
+            (false, ..) => self.arguments,
+            (true, Some(given), Some(kind)) => typed(&kind, given.get()),
+            (true, Some(given), None) => given.get().to_owned(),
+            (true, None, _) => "{}".to_owned(),
         };
         let (id, name, run_by, metadata) = (self.id, self.name, self.run_by, self.metadata);
         StreamPart::ToolCall { id, name, arguments, run_by, metadata }

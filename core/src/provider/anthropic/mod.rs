@@ -7,9 +7,7 @@ mod messages;
 mod results;
 mod schema;
 
-use serde_json::Value;
-
-use super::wire::{ProviderOptions, base_or};
+use super::wire::{ProviderOptions, base_or, camel_case, renamed, snake_case};
 use super::{ChatRequest, Decoder, Driver, KeyHeader, ProviderFailure, WireRequest};
 
 pub use decode::{AnthropicDecoder, Expectations};
@@ -69,41 +67,4 @@ impl Driver for Anthropic {
 
 fn own_options(request: &ChatRequest) -> ProviderOptions {
     ProviderOptions::of(&request.options, &[NAME])
-}
-
-/// The names of all members in the other spelling, at every depth; values stay.
-fn renamed(value: Value, rename: fn(&str) -> String) -> Value {
-    match value {
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(name, value)| (rename(&name), renamed(value, rename))).collect())
-        }
-        Value::Array(list) => Value::Array(list.into_iter().map(|value| renamed(value, rename)).collect()),
-        value => value,
-    }
-}
-
-/// `pageAge` is `page_age`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-/// `page_age` is `pageAge`.
-fn camel_case(name: &str) -> String {
-    let mut camel = String::with_capacity(name.len());
-    let mut upper = false;
-    for letter in name.chars() {
-        match letter {
-            '_' => upper = true,
-            letter if std::mem::take(&mut upper) => camel.push(letter.to_ascii_uppercase()),
-            letter => camel.push(letter),
-        }
-    }
-    camel
 }

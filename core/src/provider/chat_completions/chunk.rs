@@ -110,6 +110,9 @@ pub(super) struct UrlCitation {
 pub(super) struct WireUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    /// Where Perplexity counts them.
+    reasoning_tokens: Option<u64>,
     completion_tokens_details: Option<CompletionDetails>,
 }
 
@@ -119,16 +122,18 @@ struct CompletionDetails {
 }
 
 impl From<WireUsage> for Usage {
-    /// The total is the sum of both sides; the provider's own total is not used, since some leave the reasoning out of
-    /// one side only.
+    /// The total is the sum of both sides. Some (xAI) count the reasoning beside the answer; their own total tells.
     fn from(wire: WireUsage) -> Self {
-        let reasoning = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens);
-        let total = wire.prompt_tokens.unwrap_or(0).saturating_add(wire.completion_tokens.unwrap_or(0));
+        let detailed = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens);
+        let reasoning = detailed.or(wire.reasoning_tokens).unwrap_or(0);
+        let sum = wire.prompt_tokens.unwrap_or(0).saturating_add(wire.completion_tokens.unwrap_or(0));
+        let beside = if wire.total_tokens == Some(sum.saturating_add(reasoning)) { reasoning } else { 0 };
+        let counted = wire.prompt_tokens.is_some() || wire.completion_tokens.is_some();
         Usage {
-            input_tokens: wire.prompt_tokens,
-            output_tokens: wire.completion_tokens,
-            total_tokens: (wire.prompt_tokens.is_some() || wire.completion_tokens.is_some()).then_some(total),
-            reasoning_tokens: Some(reasoning.unwrap_or(0)),
+            input_tokens: counted.then_some(wire.prompt_tokens.unwrap_or(0)),
+            output_tokens: counted.then(|| wire.completion_tokens.unwrap_or(0).saturating_add(beside)),
+            total_tokens: counted.then(|| sum.saturating_add(beside)),
+            reasoning_tokens: Some(reasoning),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The request body.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::provider::chat_completions::{
     MessageStyle, Reasoning, messages, response_format, sampling, tool_choice, tools,
 };
-use crate::provider::wire::{Object, ProviderOptions};
+use crate::provider::wire::{Object, ProviderOptions, renamed, snake_case};
 use crate::provider::{ChatRequest, ProviderFailure};
 
 /// Under these names any service of this kind is told something.
 const NAMES: &[&str] = &["openai-compatible", "openaiCompatible"];
+/// Services whose options the AI SDK spells in its own way; on the wire they are in snake case.
+const SNAKE_CASED: &[&str] = &["alibaba", "deepseek", "groq", "mistral", "moonshotai", "xai"];
 
 pub(super) fn body<'a>(
     model: &'a str,
@@ -39,8 +41,17 @@ pub(super) fn body<'a>(
     }
     body.put_some("reasoning_effort", own.take("reasoningEffort"));
     body.put_some("verbosity", own.take("textVerbosity"));
-    // What is left is the service's own; it goes out as it is spelled.
-    body.spread(own.into_rest());
+    // What is left is the service's own. Of those that are known the spelling is known, too; elsewhere it goes out as it
+    // is spelled.
+    let rest = own.into_rest();
+    match name {
+        Some(name) if SNAKE_CASED.contains(&name) => {
+            if let Value::Object(rest) = renamed(Value::Object(rest), snake_case) {
+                body.spread(rest);
+            }
+        }
+        _ => body.spread(rest),
+    }
     let style = MessageStyle {
         system_role: Some("system"),
         reasoning: reasoning(model),
