@@ -133,7 +133,10 @@ fn answer(dialect: &str, deltas: usize) -> (&'static str, Vec<String>) {
 
 /// Answers `POST /DIALECT/DELTAS/…`, event by event, as fast as the reader reads.
 async fn serve() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    // Two hundred readers come at once; one that the queue has no room for would come again a second later.
+    let listener = socket.listen(4096).expect("a listener");
     println!("{}", listener.local_addr().expect("an address").port());
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
