@@ -18,6 +18,11 @@ KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
 SEQUENCES := 20000
+PROCESSES := 8
+SLOTS := 4
+# What storm, contend and tails run on: sqlite or postgres. RESTARTS crashes that server in a storm.
+STORE := sqlite
+RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
@@ -33,7 +38,7 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
 
 test: $(VENV)/.done npm build ## Every suite, and one total
-	@scripts/need.sh valgrind gcc g++ nm
+	@scripts/need.sh valgrind gcc g++ nm postgres pgbouncer
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.
@@ -72,20 +77,20 @@ simulate: ## SEEDS (100000) random schedules with faults; SEED=n replays one, MU
 	@SEEDS=$(SEEDS) SEED=$(SEED) FROM=$(FROM) MUTATION=$(MUTATION) target/release/simulate
 
 # A debug build: it is there sooner, and most of a storm is waiting.
-storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one file; SEED to draw other moments
-	@scripts/need.sh cargo cc
+storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one STORE; RESTARTS of a server; SEED draws other moments
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin storm
-	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED)
+	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED) slots=$(SLOTS) store=$(STORE) restarts=$(RESTARTS)
 
-contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on one file
-	@scripts/need.sh cargo cc
+contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin contend
-	@target/debug/contend begins=$(BEGINS)
+	@target/debug/contend begins=$(BEGINS) processes=$(PROCESSES) connections=8 store=$(STORE)
 
-tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs
-	@scripts/need.sh cargo cc
+tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs in a STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin tails
-	@target/debug/tails sequences=$(SEQUENCES)
+	@target/debug/tails sequences=$(SEQUENCES) store=$(STORE)
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++

@@ -4,5 +4,6 @@ pub mod chunks;
 pub mod processes;
 pub mod provider;
 pub mod scenario;
+pub mod stage;
 
 pub use provider::{Response, Script, ScriptedProvider, Then};

@@ -565,6 +565,7 @@ impl Store for MemoryStore {
                 metadata: message.metadata.as_ref().map(Json::get),
                 status: message.status.map(|status| status.as_str()),
                 created_at: &created_at,
+                exact_created_at: None,
                 updated_at: &message.updated_at.to_string(),
             };
             if visitor(&stored).is_break() {
