@@ -56,9 +56,9 @@ pub mod text;
 pub mod tool;
 
 pub use engine::{
-    Busy, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    RunLimits, RunSignal, RunTail, SharedReader, SharedTail, TailEnd, TailFrom, TailItem, Turn, TurnReader,
-    TurnRequest, Who,
+    Busy, Cursor, Engine, EngineOptions, Export, ExportFormat, Health, HostedFinish, HostedRequest, HostedRun,
+    HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem,
+    Turn, TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -166,7 +166,7 @@ impl Engine {
     }
 
     /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
-    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `chats.messages`, `chats.export` and
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `health`, `chats.messages`, `chats.export` and
     /// `chats.import` with the JSON of their results. `params` is the object that these methods take in every language.
     ///
     /// # Errors
@@ -207,6 +207,10 @@ impl Engine {
             "runs.sweep" => {
                 let Nothing {} = from_json(params, "params")?;
                 encode(&self.sweep().await?)
+            }
+            "health" => {
+                let Nothing {} = from_json(params, "params")?;
+                encode(&self.health().await)
             }
             "runs.begin" => {
                 let request: HostedRequest = from_json(params, "params")?;

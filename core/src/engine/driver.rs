@@ -179,7 +179,7 @@ impl Driver {
         let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
         self.pack_write = Some(Box::pin(async move {
             let failure = persist(|| inner.store.append_pack(&fence, &pack)).await;
-            inner.tails.wake(fence.run_id);
+            inner.changed(fence.run_id);
             failure
         }));
     }
@@ -198,7 +198,7 @@ impl Driver {
                 return failure;
             }
             let failure = persist(attempt).await;
-            inner.tails.wake(run_id);
+            inner.changed(run_id);
             failure.unwrap_or(done)
         }));
     }

@@ -151,5 +151,7 @@ pub(super) async fn stop_run(inner: &Arc<Inner>, run_id: RunId, reason: RunReaso
     // First here, if the run is of this process, and then for those who may have to know of it later. By then it may
     // have settled because of it.
     let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
-    inner.store.request_stop(run_id, reason).await.map(|noted| noted || told)
+    let noted = inner.store.request_stop(run_id, reason).await?;
+    inner.changed(run_id);
+    Ok(noted || told)
 }

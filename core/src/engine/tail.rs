@@ -25,6 +25,8 @@ const PAGE_BYTES: usize = 128 * 1024;
 const RING_BYTES: usize = 256 * 1024;
 /// How often the log of a run of this process is looked at without having been told to.
 const OWN_POLL: Duration = Duration::from_secs(2);
+/// The same for a run of another process of which we are told.
+const HEARING_POLL: Duration = Duration::from_secs(1);
 /// The wait after a store that is out of reach.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
@@ -329,6 +331,14 @@ impl Tails {
         }
     }
 
+    /// There may be something new in any log.
+    pub(super) fn wake_all(&self) {
+        let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        for follower in followers.values().filter_map(Weak::upgrade) {
+            follower.wakes.send_modify(|wakes| *wakes = wakes.wrapping_add(1));
+        }
+    }
+
     /// The follower of this run, which begins where `reader` is if there is none.
     fn join(inner: &Arc<Inner>, run_id: RunId, reader: &LogReader) -> Arc<Follower> {
         let mut followers = inner.tails.followers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -378,6 +388,8 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
                 return;
             }
             Some(Reached::Present | Reached::Nothing) if inner.registry.has(run_id) => OWN_POLL,
+            // Somebody says so when there is more; the poll is for what is said and lost.
+            Some(Reached::Present | Reached::Nothing) if inner.hears() => elsewhere.max(HEARING_POLL),
             Some(Reached::Present | Reached::Nothing) => elsewhere,
             None => RETRY_WAIT,
         };

@@ -241,6 +241,10 @@ impl Tables {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let now = self.clock.now();
         let mut tables = self.tables()?;

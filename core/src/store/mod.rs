@@ -8,6 +8,7 @@ mod conformance;
 mod memory;
 mod postgres;
 mod sqlite;
+mod wakeups;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::project::AssistantFlush;
 pub use memory::MemoryStore;
 pub use postgres::{PendingMigration, PostgresStore};
 pub use sqlite::SqliteStore;
+pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 
 /// A row without a lease that has not been touched for this long belongs to nobody.
 pub const UNTOUCHED_WITHOUT_LEASE: Duration = Duration::from_secs(10 * 60);
@@ -332,6 +334,22 @@ pub type MessageVisitor = Box<dyn FnMut(&StoredMessage<'_>) -> ControlFlow<()> +
 /// A database of chats and runs.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// What kind of store it is, in a word.
+    fn kind(&self) -> &'static str;
+
+    /// Hints between processes, where the database has them.
+    fn wakeups(&self) -> Option<Arc<dyn Wakeups>> {
+        None
+    }
+
+    /// Asks the store for nothing in particular.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn ping(&self) -> Result<()> {
+        self.run(RunId::generate()).await.map(|_| ())
+    }
+
     /// Creates the chat if it is new, the run and both messages, all or nothing. The partial unique index decides
     /// whether the chat is free; where runs wait, it is free for the first of them only.
     ///

@@ -10,6 +10,7 @@ mod failure;
 mod leases;
 mod log;
 mod migrate;
+mod notify;
 mod read;
 mod rows;
 mod session;
@@ -27,11 +28,12 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
-    MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
+    MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting, Wakeups,
 };
 use connect::Target;
 use failure::Failure;
 use migrate::HostIds;
+use notify::Notifier;
 use session::Database;
 
 pub use migrate::PendingMigration;
@@ -45,6 +47,7 @@ const OUTAGE_PATIENCE: Duration = Duration::from_secs(3);
 /// A PostgreSQL database.
 pub struct PostgresStore {
     database: Arc<Database>,
+    notifier: Arc<Notifier>,
     ids: HostIds,
     begin: begin::Statements,
     log: log::Statements,
@@ -93,6 +96,7 @@ impl PostgresStore {
         let database = database(url).await?;
         let types = migrate::migrate(&database).await?;
         Ok(Self {
+            notifier: Notifier::start(&database),
             database,
             ids: types.ids(),
             begin: begin::Statements::new(),
@@ -105,6 +109,18 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn kind(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn wakeups(&self) -> Option<Arc<dyn Wakeups>> {
+        Some(Arc::clone(&self.notifier) as Arc<dyn Wakeups>)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.database.query("SELECT 1", &[]).await.map(|_| ())
+    }
+
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         self.begin(&begin).await
     }
@@ -210,6 +226,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) -> Result<()> {
+        self.notifier.close();
         self.database.close();
         Ok(())
     }
