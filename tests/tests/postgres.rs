@@ -293,3 +293,68 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
     assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "1");
 }
+
+/// Some ten thousand levels are what the server's own reader of JSON has room for.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_the_server_cannot_read_end_no_run() {
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+    let call = tool_call(0, "c", "edit", &format!("{{\"x\":{deep}}}"));
+    let head = vec![text("Editing. "), call];
+    let provider =
+        provider(vec![Response::stream([head, finish("tool_calls", 1, 1)].concat()), answer("Edited.")]).await;
+    let engine = engine(&Cluster::shared().database(), &provider, json!({})).await;
+    let (turn, go) = held_turn(&engine).await;
+    go.send(()).unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    assert_eq!(engine.messages(&who(), turn.chat_id()).await.unwrap()[1].content, "Editing. Edited.");
+    let mut tail = engine.tail(&who(), turn.run_id(), TailFrom::Start).await.unwrap();
+    until_told(&mut tail, &deep).await;
+    let parts = format!(
+        "{{\"role\":\"user\",\"parts\":[{{\"type\":\"text\",\"text\":\"x\"}},{{\"type\":\"data-x\",\"data\":{deep}}}]}}"
+    );
+    let json = format!("{{\"workspaceId\":\"w1\",\"userId\":\"u1\",\"message\":{parts}}}");
+    let refused = match turnkeep::TurnRequest::from_json(&json) {
+        Ok(request) => engine.start_turn(request, Vec::new()).await.err().unwrap(),
+        Err(error) => error,
+    };
+    assert_eq!(refused.code(), ErrorCode::InvalidInput);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_checked_where_the_url_says_so() {
+    let cluster = Cluster::start(&["ssl=on"]);
+    let roots = cluster.folder().join("certificate.pem");
+    let roots = format!("sslrootcert={}", roots.display());
+    for (host, parameters, opens) in [
+        ("127.0.0.1", String::new(), true),
+        ("127.0.0.1", "sslmode=disable".to_owned(), true),
+        ("127.0.0.1", "sslmode=no-verify".to_owned(), true),
+        ("localhost", "sslmode=require".to_owned(), false),
+        ("localhost", format!("sslmode=require&{roots}"), true),
+        ("localhost", format!("sslmode=verify-full&{roots}"), true),
+        ("127.0.0.1", format!("sslmode=require&{roots}"), false),
+    ] {
+        let url = cluster.database().replace("127.0.0.1", host);
+        let opened = Engine::open(options(&format!("{url}?{parameters}"), "http://127.0.0.1:9/v1", json!({}))).await;
+        assert_eq!(opened.is_ok(), opens, "{host} {parameters}");
+        if opens {
+            let encrypted = "SELECT COUNT(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                             WHERE datname = current_database() AND application_name = 'turnkeep' AND ssl";
+            let plain = url.replace("localhost", "127.0.0.1");
+            assert_eq!(query(&plain, encrypted) == "0", parameters == "sslmode=disable", "{parameters}");
+        }
+    }
+    // A server without TLS is refused by those who insist on it.
+    let plain = format!("{}?sslmode=require", Cluster::shared().database());
+    assert!(Engine::open(options(&plain, "http://127.0.0.1:9/v1", json!({}))).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_may_be_in_a_schema_of_their_own() {
+    let store = Cluster::shared().database();
+    query(&store, "CREATE SCHEMA agents");
+    let provider = provider(vec![answer("hi")]).await;
+    let engine = engine(&format!("{store}?schema=agents&pool_size=2"), &provider, json!({})).await;
+    assert_eq!(turn(&engine, json!({})).await.done().await.unwrap().status, RunStatus::Succeeded);
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM agents.ai_chat_runs"), "1");
+}

@@ -48,6 +48,9 @@ impl Cluster {
         settings.iter().for_each(|setting| more.push_str(&format!("{setting}\n")));
         let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).expect("settings");
         file.write_all(more.as_bytes()).expect("settings");
+        if settings.contains(&"ssl=on") {
+            certify(&folder);
+        }
         let watchdog = watchdog(&folder);
         let mut cluster = Self { folder, port: 0, databases: AtomicUsize::new(0), watchdog };
         for _ in 0..STARTS {
@@ -127,6 +130,21 @@ pub fn query(url: &str, sql: &str) -> String {
     let output = psql.stdin(Stdio::null()).output().expect("psql");
     assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+/// A certificate for `localhost`, `certificate.pem` in the folder, and its key.
+fn certify(folder: &Path) {
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+    openssl.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    run(openssl.arg("-out").arg(&certificate).arg("-keyout").arg(&key));
+    for (file, name) in [(&certificate, "server.crt"), (&key, "server.key")] {
+        let to = folder.join("data").join(name);
+        std::fs::copy(file, &to).expect("a file");
+        give_away(&to);
+        run(Command::new("chmod").arg("600").arg(&to));
+    }
 }
 
 /// A port of loopback that nobody has taken.

@@ -169,7 +169,7 @@ impl PostgresStore {
                 }
                 // Begun by an attempt whose answer was lost, or with the same key at the same time: the next look tells.
                 Err(failure) if is_unique(&failure) => {}
-                Err(failure) => return Err(failure.into_error()),
+                Err(failure) => return Err(refused(failure)),
             }
         }
         Err(already_active(self.active(begin.chat_id).await?.map(|run| run.id)))
@@ -207,7 +207,7 @@ impl PostgresStore {
                     Found::Moved => {}
                 },
                 Err(failure) if is_unique(&failure) => {}
-                Err(failure) => return Err(failure.into_error()),
+                Err(failure) => return Err(refused(failure)),
             }
         }
         Err(Error::new(ErrorCode::StoreUnavailable, "the store failed: the chat is changed by others all the time"))
@@ -276,6 +276,13 @@ fn settle_waiting_statement(which: &str) -> String {
 fn lock_of(begin: &BeginRun) -> Option<String> {
     let key = begin.idempotency_key.as_ref()?;
     Some(format!("turnkeep key {} {} {key}", begin.workspace_id, begin.user_id))
+}
+
+fn refused(failure: Failure) -> Error {
+    if failure.is_beyond_limits() {
+        return Error::invalid("message.parts", "are nested too deeply, or too large, for this database");
+    }
+    failure.into_error()
 }
 
 fn is_of(failure: &Failure, rule: &str) -> bool {

@@ -65,6 +65,11 @@ impl Failure {
         }
     }
 
+    /// Whether a value was refused that is too deep or too large.
+    pub(super) fn is_beyond_limits(&self) -> bool {
+        self.state().is_some_and(|state| state.code().starts_with("54"))
+    }
+
     /// In words, without any of the data, and without an address: the state's number says what it is.
     fn in_words(&self) -> String {
         match (self, self.state()) {

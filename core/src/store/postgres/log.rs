@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::id::RunId;
-use crate::model::{RunReason, StepRecord, Usage};
+use crate::model::{Json, RunReason, StepRecord, Usage};
 use crate::project::AssistantFlush;
 use crate::store::{
     ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep, RecordStep, SettleRun, StepNumbers,
@@ -12,6 +12,7 @@ use crate::store::{
 };
 use crate::text::storable;
 
+use super::failure::Failure;
 use super::rows::{self, RUN_COLUMNS, STEP_COLUMNS, WAITING_COLUMNS};
 use super::value::{Value, values};
 use super::{PostgresStore, seconds};
@@ -186,6 +187,14 @@ fn message_values(flush: &AssistantFlush) -> [Value<'_>; 4] {
     values![storable(flush.content.clone()), flush.tool_calls.as_ref(), &flush.metadata, flush.status.as_str(),]
 }
 
+/// A message without its parts but the text.
+fn text_only(flush: &AssistantFlush) -> Result<AssistantFlush> {
+    let part = crate::model::Part::Text(crate::model::TextPart::done(&flush.content));
+    let metadata = Json::from_value(&serde_json::json!({"parts": [part]}));
+    let metadata = metadata.map_err(|_| Error::internal("a row could not be encoded"))?;
+    Ok(AssistantFlush { tool_calls: None, metadata, ..flush.clone() })
+}
+
 fn fence_values(fence: &Fence) -> [Value<'_>; 3] {
     values![fence.run_id, &fence.owner, fence.epoch]
 }
@@ -195,6 +204,30 @@ impl PostgresStore {
     async fn write_owned(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
         let row = self.database.query_one(sql, values).await?;
         if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    /// Carries out a write that ends with a message's values. Where the server refuses the message's JSON, which it
+    /// does beyond some ten thousand levels, the message shows its text; the log has the rest.
+    async fn write_with_message(
+        &self,
+        sql: &str,
+        mut values: Vec<Value<'_>>,
+        flush: &AssistantFlush,
+    ) -> Result<tokio_postgres::Row> {
+        let before = values.len();
+        values.extend(message_values(flush));
+        let refused = match self.database.try_query(None, sql, &values).await {
+            Err(failure) if failure.is_beyond_limits() => failure,
+            rows => {
+                let row = rows.map_err(Failure::into_error)?.pop();
+                return row.ok_or_else(|| Error::internal("a statement returned no row"));
+            }
+        };
+        tracing::warn!(error = %refused.into_error(), "a message's parts cannot be stored; it shows its text");
+        values.truncate(before);
+        let text = text_only(flush)?;
+        values.extend(message_values(&text));
+        self.database.query_one(sql, &values).await
     }
 
     pub(super) async fn append(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
@@ -222,14 +255,11 @@ impl PostgresStore {
         let mut values = fence_values(&record.fence).to_vec();
         values.extend(step_values(&record.step, Some(record.numbers))?);
         values.extend(values![record.lease.map(seconds)]);
-        let sql = match &record.refresh {
-            None => &self.log.record_step,
-            Some(flush) => {
-                values.extend(message_values(flush));
-                &self.log.record_step_and_row
-            }
+        let Some(flush) = &record.refresh else {
+            return self.write_owned(&self.log.record_step, &values).await;
         };
-        self.write_owned(sql, &values).await
+        let row = self.write_with_message(&self.log.record_step_and_row, values, flush).await?;
+        if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
     }
 
     pub(super) async fn settle(&self, settle: &SettleRun) -> Result<()> {
@@ -240,8 +270,7 @@ impl PostgresStore {
             Some((step, numbers)) => values.extend(step_values(step, Some(*numbers))?),
             None => values.extend(std::array::from_fn::<_, 7, _>(|_| Value::default())),
         }
-        values.extend(message_values(&settle.assistant));
-        let row = self.database.query_one(&self.log.settle, &values).await?;
+        let row = self.write_with_message(&self.log.settle, values, &settle.assistant).await?;
         // The answer to an earlier attempt may have been lost on its way.
         if rows::get::<i64>(&row, "owned")? == 1 || rows::get::<bool>(&row, "settled_before")? {
             Ok(())
