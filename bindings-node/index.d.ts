@@ -454,6 +454,19 @@ export interface HostedRun {
   finish(options: RunFinish): Promise<void>;
 }
 
+/** How an engine is. */
+export interface Health {
+  /** `error` is there when it has not answered. */
+  store: { kind: 'sqlite' | 'postgres'; ok: boolean; latencyMs?: number; error?: string };
+  /**
+   * `live`: what happens in other processes is heard at once. `polling`: notifications do not arrive (a pooler in
+   * transaction mode, a dead connection), and everything is found by polling. `none`: the store has none, and is polled.
+   */
+  notifications: { state: 'live' | 'polling' | 'none'; sent: number; heard: number };
+  /** Runs of this process, also those that wait for their chat. */
+  activeRuns: number;
+}
+
 /** An engine on a store. */
 export declare class Engine {
   private constructor();
@@ -461,6 +474,8 @@ export declare class Engine {
   static open(options: EngineOptions): Promise<Engine>;
   /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
   startTurn(request: TurnRequest): Promise<Turn>;
+  /** How the engine is; asks the store. */
+  health(): Promise<Health>;
   readonly runs: {
     get(params: Who & { runId: string }): Promise<Run>;
     /** null in a chat that never had a run. */

@@ -327,6 +327,20 @@ turnkeep_status turnkeep_engine_close(const struct turnkeep_engine *engine,
                                       struct turnkeep_error **error);
 
 /**
+ * How the engine is, as JSON: {"store": {"kind", "ok", "latencyMs"? or "error"?}, "notifications": {"state", "sent",
+ * "heard"}, "activeRuns"}. The state is "live" when what happens in other processes is heard at once, "polling" when
+ * notifications do not arrive, and "none" where the store has none. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: ENGINE_CLOSED. A store that does not answer is none: "ok" is false then.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_health(const struct turnkeep_engine *engine,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
  * Closes the engine, without grace unless turnkeep_engine_close() has been called before, ends its threads and frees
  * it. It returns only after the tool callbacks that are in progress; no callback runs afterwards. Turns and tool calls
  * remain valid and are freed on their own. NULL does nothing.

@@ -63,6 +63,10 @@ class Engine {
     return turn;
   }
 
+  async health() {
+    return JSON.parse(await native(this.#native.call('health', '{}')));
+  }
+
   async close(given = {}) {
     const { graceMs } = object(given, 'options');
     if (graceMs !== undefined && !(Number.isFinite(graceMs) && graceMs >= 0)) {

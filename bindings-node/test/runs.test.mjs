@@ -258,6 +258,8 @@ test('a turn that waits begins when the chat is free', async (t) => {
   );
   assert.equal(await engine.runs.activeForChat({ ...user, chatId }), null);
   assert.equal(await engine.runs.sweep(), 0);
+  const { store, notifications, activeRuns } = await engine.health();
+  assert.deepEqual([store.kind, store.ok, notifications.state, activeRuns], ['sqlite', true, 'none', 0]);
 });
 
 test('a run is superseded by name only', async (t) => {

@@ -130,6 +130,26 @@ pub unsafe extern "C" fn turnkeep_engine_close(engine: *const Engine, grace_ms: 
     unsafe { boundary::guard(error, body) }
 }
 
+/// How the engine is, as JSON: {"store": {"kind", "ok", "latencyMs"? or "error"?}, "notifications": {"state", "sent",
+/// "heard"}, "activeRuns"}. The state is "live" when what happens in other processes is heard at once, "polling" when
+/// notifications do not arrive, and "none" where the store has none. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: ENGINE_CLOSED. A store that does not answer is none: "ok" is false then.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_health(
+    engine: *const Engine,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised; the parameters are a literal.
+    let body = || unsafe { ask(engine, "health", c"{}".as_ptr(), 2, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Closes the engine, without grace unless turnkeep_engine_close() has been called before, ends its threads and frees
 /// it. It returns only after the tool callbacks that are in progress; no callback runs afterwards. Turns and tool calls
 /// remain valid and are freed on their own. NULL does nothing.

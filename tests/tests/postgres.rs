@@ -72,6 +72,63 @@ async fn engines_hear_each_other_at_once() {
     assert_eq!((&json["store"]["kind"], &json["notifications"]["state"]), (&json!("postgres"), &json!("live")));
 }
 
+/// Two hundred times the connection breaks and the client comes back with its cursor, each time to another machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_from_machine_to_machine_misses_nothing() {
+    let words = (0..600).map(|number| text(&format!("word{number} ")));
+    let streams = Response { chunk_delay_ms: 5, ..Response::stream(words.chain(finish("stop", 1, 1))) };
+    let (store, provider) = (Cluster::shared().database(), provider(vec![streams]).await);
+    let mut engines = Vec::new();
+    for _ in 0..3 {
+        engines.push(engine(&store, &provider, json!({})).await);
+    }
+    let running = turn(&engines[0], json!({})).await;
+    let mut received: Vec<turnkeep::TailItem> = Vec::new();
+    let mut disconnects = 0;
+    loop {
+        let from = received.last().map_or(TailFrom::Start, |item| TailFrom::After(item.cursor));
+        let machine = &engines[disconnects % 3];
+        let mut tail = machine.tail(&who(), running.run_id(), from).await.unwrap();
+        let batch = tail.next_batch(1 + disconnects % 5).await.unwrap();
+        if batch.is_empty() {
+            break;
+        }
+        received.extend(batch);
+        // What was on its way when the connection broke never arrived.
+        received.truncate(received.len().saturating_sub(usize::from(disconnects % 7 == 3)));
+        disconnects += 1;
+    }
+    assert!(disconnects >= 200, "{disconnects}");
+    running.done().await.unwrap();
+    for engine in &engines {
+        let mut tail = engine.tail(&who(), running.run_id(), TailFrom::Start).await.unwrap();
+        let mut log = Vec::new();
+        loop {
+            let batch = tail.next_batch(usize::MAX).await.unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            log.extend(batch);
+        }
+        assert_eq!(received, log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_a_dead_machines_run_is_seen_through() {
+    let (store, provider) = (Cluster::shared().database(), provider(vec![hangs()]).await);
+    let (a, b) = (engine(&store, &provider, json!({})).await, engine(&store, &provider, json!({})).await);
+    let running = turn(&a, json!({})).await;
+    // From here on it is the run of a machine that gives no sign of life.
+    let left = "UPDATE ai_chat_runs SET owner = 'gone', epoch = 2, lease_expires_at = now() + interval '1 s'";
+    query(&store, left);
+    assert!(b.stop_run(&who(), running.run_id()).await.unwrap());
+    // No sweep of theirs is due before their own lease of 15 s is over.
+    while b.run(&who(), running.run_id()).await.unwrap().status.is_active() {}
+    let run = b.run(&who(), running.run_id()).await.unwrap();
+    assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(RunReason::Stopped)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_is_cut_off_is_noticed_and_replaced() {
     let (store, provider) = (Cluster::shared().database(), provider(vec![hangs()]).await);

@@ -136,6 +136,16 @@ class Engine:
         """What is in chats."""
         return Chats(self)
 
+    def health(self) -> dict[str, Any]:
+        """How the engine is; asks the store.
+
+        ``store`` has ``kind``, ``ok``, and ``latencyMs`` or ``error``. ``notifications.state`` is ``live`` when what
+        happens in other processes is heard at once, ``polling`` when notifications do not arrive, and ``none`` where
+        the store has none. ``activeRuns`` are the runs of this process.
+        """
+        health: dict[str, Any] = self._call("health")
+        return health
+
     def close(self, grace_ms: int | None = None) -> None:
         """Refuses new turns, lets the running ones go on for ``grace_ms`` (5 s unless given), settles the rest as
         ``shutdown`` and ends the engine's threads. Closing again does nothing.

@@ -174,7 +174,7 @@ impl Engine {
     pub async fn call(&self, method: &str, params: &str) -> Result<String> {
         // A host that is given grace to end its runs may still write.
         match method {
-            "runs.recordStep" | "runs.finish" | "runs.signal" => self.inner.ensure_not_closed()?,
+            "runs.recordStep" | "runs.finish" | "runs.signal" | "health" => self.inner.ensure_not_closed()?,
             _ => self.inner.ensure_open()?,
         }
         match method {

@@ -69,7 +69,9 @@ pub(super) async fn listen(
             match hint {
                 Ok(Hint::Run(run_id)) => {
                     inner.tails.wake(run_id);
+                    // Whoever speaks of a run of ours wants it to stop, or follows it.
                     if inner.registry.has(run_id) {
+                        inner.registry.followed(run_id);
                         stops.push(run_id);
                     }
                 }

@@ -210,6 +210,11 @@ impl Inner {
     pub(crate) fn changed(&self, run_id: RunId) {
         self.tails.wake(run_id);
         self.news.send_modify(|news| *news = news.wrapping_add(1));
+        self.tell_others(run_id);
+    }
+
+    /// Says to other processes that there is something about this run.
+    pub(crate) fn tell_others(&self, run_id: RunId) {
         if let Some(wakeups) = &self.wakeups {
             wakeups.tell(run_id);
         }

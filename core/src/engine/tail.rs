@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,6 +27,8 @@ const RING_BYTES: usize = 256 * 1024;
 const OWN_POLL: Duration = Duration::from_secs(2);
 /// The same for a run of another process of which we are told.
 const HEARING_POLL: Duration = Duration::from_secs(1);
+/// How often a follower tells the process which drives the run that it is there.
+pub(super) const FOLLOWING_AGAIN: Duration = Duration::from_secs(5);
 /// The wait after a store that is out of reach.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
@@ -366,7 +368,12 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
         None => return,
     };
     let mut closed = inner.closed.subscribe();
+    let mut told_at = None::<Instant>;
     loop {
+        if told_at.is_none_or(|at| at.elapsed() >= FOLLOWING_AGAIN) && !inner.registry.has(run_id) {
+            told_at = Some(Instant::now());
+            inner.tell_others(run_id);
+        }
         wakes.mark_unchanged();
         let read = inner.store.read_log(run_id, reader.wants()).await;
         let Some(follower) = follower.upgrade() else { return };
