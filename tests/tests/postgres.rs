@@ -415,3 +415,21 @@ async fn tables_may_be_in_a_schema_of_their_own() {
     assert_eq!(turn(&engine, json!({})).await.done().await.unwrap().status, RunStatus::Succeeded);
     assert_eq!(query(&store, "SELECT COUNT(*) FROM agents.ai_chat_runs"), "1");
 }
+
+/// After a failover the old server, if it is there, takes no writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_is_left() {
+    let store = Cluster::shared().database();
+    let provider = provider(vec![answer("hi")]).await;
+    let engine = engine(&store, &provider, json!({})).await;
+    let name = store.rsplit('/').next().unwrap();
+    query(&store, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    const CUT: &str = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    query(&store, CUT);
+    let refused = engine.start_turn(request("go", json!({})), Vec::new()).await.err().unwrap();
+    assert_eq!(refused.code(), ErrorCode::StoreUnavailable);
+    let back = format!("BEGIN READ WRITE; ALTER DATABASE {name} SET default_transaction_read_only = off; COMMIT");
+    query(&store, &back);
+    assert_eq!(turn(&engine, json!({})).await.done().await.unwrap().status, RunStatus::Succeeded);
+}

@@ -57,8 +57,10 @@ impl Failure {
         match self.state() {
             Some(state) => {
                 let code = state.code();
-                matches!(code, "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "53300")
-                    || code.starts_with("08")
+                matches!(
+                    code,
+                    "25006" | "26000" | "40001" | "40P01" | "42P05" | "55P03" | "57P01" | "57P02" | "57P03" | "53300"
+                ) || code.starts_with("08")
             }
             // No answer from a server at all: refused, reset, closed.
             None => matches!(self, Self::NoConnection(_) | Self::Statement(_)),

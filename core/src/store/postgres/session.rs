@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::join4;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Row, RowStream};
 
@@ -98,7 +99,16 @@ impl Database {
             None => session.rows(sql, values).await,
             Some(lock) => session.under_lock(lock, sql, values).await,
         };
-        session.give_back();
+        match rows.as_ref().err().and_then(Failure::state).map(SqlState::code) {
+            // A server that takes no writes any more, after another took its place: the way to it is found anew.
+            Some("25006") => session.throw_away(),
+            // What was prepared is gone, or was there before: the session is not ours alone, whatever it looked like.
+            Some("26000" | "42P05") => {
+                self.connector.shared_sessions.store(true, Ordering::SeqCst);
+                session.throw_away();
+            }
+            _ => session.give_back(),
+        }
         rows
     }
 
