@@ -26,7 +26,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend tails fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend tails replicas fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -91,6 +91,11 @@ tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live 
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin tails
 	@target/debug/tails sequences=$(SEQUENCES) store=$(STORE)
+
+replicas: ## What it costs to be several processes on one PostgreSQL server: stops, tails, steps, WAL, in figures
+	@scripts/need.sh cargo cc postgres pgbouncer
+	$(CARGO) build --locked --release -p turnkeep-tests --bin replicas
+	@for what in stop tail steps wal; do target/release/replicas $$what; done
 
 fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find goes to fuzz/artifacts/
 	@scripts/need.sh cargo cargo-fuzz g++

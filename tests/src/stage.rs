@@ -125,7 +125,7 @@ fn is_ours(state: &tokio_postgres::error::SqlState) -> bool {
 
 fn file_rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map([], |row| {
         let value = |(place, name): (usize, &String)| {
             let text = match row.get::<_, Value>(place)? {

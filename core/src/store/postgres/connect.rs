@@ -16,6 +16,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -120,7 +121,7 @@ impl Target {
         match connector.open().await {
             Ok(_) => {}
             // Poolers refuse options of a session: theirs are shared.
-            Err(error) if error.code().is_some_and(|state| state.code() == "08P01") && self.schema.is_none() => {
+            Err(error) if error.code().is_some_and(refuses_options) && self.schema.is_none() => {
                 connector.config = self.config;
                 connector.shared_sessions.store(true, Ordering::SeqCst);
                 connector.open().await?;
@@ -129,6 +130,11 @@ impl Target {
         }
         Ok(connector)
     }
+}
+
+/// Whether the same may be accepted without options: not when it is the user, the database, or the server's state.
+fn refuses_options(state: &SqlState) -> bool {
+    !matches!(state.code().get(..2), Some("28" | "3D" | "53" | "57"))
 }
 
 /// Makes connections.
@@ -160,10 +166,10 @@ impl Connector {
 
     async fn open(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
         let (client, connection) = self.raw().await?;
-        let task = tokio::spawn(async move {
-            // Whoever uses the connection is told.
-            let _ = connection.await;
-        });
+        // It ends when the client is dropped, after having said so to the server; the pool would cut it off. Whoever
+        // uses the connection is told what became of it.
+        tokio::spawn(connection);
+        let task = tokio::spawn(async {});
         let found = client
             .query_typed("SELECT current_setting('turnkeep.session', true)", &[])
             .await?

@@ -21,8 +21,8 @@ use crate::store::{ChunkPack, LoggedStep, StepNumbers};
 /// The columns of a run, of a row that is called `run`. Steps are counted from the log, since their own writes leave the
 /// run's row alone most of the time.
 pub(super) const RUN_COLUMNS: &str = "run.id::text AS id, run.chat_id::text AS chat_id, \
-     run.workspace_id::text AS workspace_id, run.created_by::text AS created_by, run.trigger::text AS trigger, \
-     run.status::text AS status, run.reason::text AS reason, run.error::text AS error, \
+     run.workspace_id::text AS workspace_id, COALESCE(run.created_by::text, '') AS created_by, \
+     run.trigger::text AS trigger, run.status::text AS status, run.reason::text AS reason, run.error::text AS error, \
      GREATEST(run.step_count, (SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
          WHERE run_id = run.id AND state = 'finished'))::bigint AS step_count, run.stop_requested_at, \
      run.assistant_message_id::text AS assistant_message_id, run.created_at, run.started_at, run.finished_at, \
