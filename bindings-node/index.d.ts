@@ -86,7 +86,7 @@ export interface Tool<Input = any> extends ToolSpec<Input> {
 export type Tools = readonly Tool[] | Readonly<Record<string, ToolSpec>>;
 
 export interface EngineOptions {
-  /** `sqlite:PATH` or `sqlite::memory:`. */
+  /** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. */
   store: string;
   /** What this process is called in leases. */
   instanceId?: string;
@@ -472,6 +472,8 @@ export declare class Engine {
   private constructor();
   /** Opens the store and settles what dead processes left in it. */
   static open(options: EngineOptions): Promise<Engine>;
+  /** Which migrations opening this PostgreSQL database would apply, and what each would add. Changes nothing. */
+  static pendingMigrations(store: string): Promise<{ version: number; name: string; additions: string[] }[]>;
   /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
   startTurn(request: TurnRequest): Promise<Turn>;
   /** How the engine is; asks the store. */

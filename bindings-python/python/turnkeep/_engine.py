@@ -48,7 +48,7 @@ class Engine:
     ) -> Engine:
         """Opens the store and settles what dead processes left in it.
 
-        :param store: ``sqlite:PATH`` or ``sqlite::memory:``
+        :param store: ``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
@@ -68,6 +68,16 @@ class Engine:
             "appSecret": app_secret,
         }
         return cls(_native.Engine.open(encode_fields(options)), tools)
+
+    @staticmethod
+    def pending_migrations(store: str) -> list[dict[str, Any]]:
+        """Which migrations opening this PostgreSQL database would apply. Changes nothing.
+
+        :returns: for each its ``version``, its ``name`` and the ``additions`` it would make to the database as it is
+        :raises TurnkeepError: ``INVALID_INPUT`` for another kind of store, ``STORE_UNAVAILABLE``
+        """
+        pending: list[dict[str, Any]] = decode(_native.Engine.pending_migrations(store))
+        return pending
 
     def start_turn(
         self,

@@ -551,6 +551,15 @@ pub async fn pending_migrations(url: &str) -> Result<Vec<PendingMigration>> {
     postgres::pending_migrations(url).await
 }
 
+/// As [`pending_migrations`], as JSON: `[{"version", "name", "additions"}]`.
+///
+/// # Errors
+/// As [`pending_migrations`].
+pub async fn pending_migrations_json(url: &str) -> Result<String> {
+    let pending = pending_migrations(url).await?;
+    serde_json::to_string(&pending).map_err(|error| Error::internal("a result could not be encoded").with_source(error))
+}
+
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }

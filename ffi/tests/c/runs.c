@@ -295,6 +295,9 @@ static void a_busy_chat_is_waited_for_or_taken(void) {
     REQUIRE_CONTAINS(health_text, "{\"store\":{\"kind\":\"sqlite\",\"ok\":true,");
     REQUIRE_CONTAINS(health_text, "\"activeRuns\":0}");
     turnkeep_bytes_free(&health);
+    REQUIRE_ERROR(turnkeep_pending_migrations("sqlite:x", 8, &health, &error), &error, TURNKEEP_INVALID_INPUT, "store");
+    REQUIRE_ERROR(turnkeep_pending_migrations("postgres://127.0.0.1:1/x", 24, &health, &error), &error,
+                  TURNKEEP_STORE_UNAVAILABLE, "the store cannot be opened");
     REQUIRE_ERROR(turnkeep_engine_health(pair.engine, NULL, &error), &error, TURNKEEP_INVALID_INPUT, "result");
 
     turnkeep_turn *turns[] = {first, second, instead, fourth, last};

@@ -23,9 +23,11 @@ use super::value::values;
 
 const CHANNEL: &str = "turnkeep";
 const SEND: &str = "SELECT pg_notify($1::text, $2::text)::text";
-/// The shortest time between two notifications: eighteen a second. Each takes a lock of the whole server's when it is
-/// committed, and so does no harm at any number of runs.
-const SPACING: Duration = Duration::from_millis(55);
+/// The time between two notifications where there is always something to say. Each takes a lock of the whole server's
+/// when it is committed; with [`BURST`] there are twenty in any second at most, however many runs there are.
+const SPACING: Duration = Duration::from_millis(60);
+/// So many may follow each other at once after a silence, so that a stop does not wait.
+const BURST: u32 = 3;
 /// How many ids go together; a notification may have 8,000 bytes. More than these are told of as a whole.
 const IDS: usize = 200;
 /// Stands for all runs.
@@ -197,11 +199,17 @@ async fn connect(database: &Database) -> Option<(Client, i32, mpsc::UnboundedRec
     Some((client, own, arrived))
 }
 
-/// Sends what there is to say, together what comes within [`SPACING`]; the first after a silence goes at once. Ends when
-/// that fails.
+/// Sends what there is to say; what comes faster than may be sent goes together. Ends when that fails.
 async fn speak(notifier: &Notifier, database: &Database, client: Option<&Client>) {
+    // When the next one would be due if all of them were evenly spaced.
+    let mut due = Instant::now();
     loop {
         notifier.wake.notified().await;
+        let now = Instant::now();
+        if due > now + SPACING * (BURST - 1) {
+            sleep(due - now - SPACING * (BURST - 1)).await;
+        }
+        due = due.max(Instant::now()) + SPACING;
         let Some(payload) = notifier.take() else { continue };
         let values = values![CHANNEL, payload];
         let sent = match client {
@@ -217,7 +225,6 @@ async fn speak(notifier: &Notifier, database: &Database, client: Option<&Client>
         } else if client.is_some() {
             return;
         }
-        sleep(SPACING).await;
     }
 }
 
