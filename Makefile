@@ -20,10 +20,15 @@ BEGINS := 100000
 SEQUENCES := 20000
 RECORDS := 100000
 ROTATION_KILLS := 200
+PROCESSES := 8
+SLOTS := 4
+# What storm, contend and tails run on: sqlite or postgres. RESTARTS crashes that server in a storm.
+STORE := sqlite
+RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend tails rotate fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend tails replicas rotate fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,7 +40,7 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
 
 test: $(VENV)/.done npm build ## Every suite, and one total
-	@scripts/need.sh valgrind gcc g++ nm
+	@scripts/need.sh valgrind gcc g++ nm postgres pgbouncer
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.
@@ -75,20 +80,25 @@ simulate: ## SEEDS (100000) random schedules with faults; SEED=n replays one, MU
 	@SEEDS=$(SEEDS) SEED=$(SEED) FROM=$(FROM) MUTATION=$(MUTATION) target/release/simulate
 
 # A debug build: it is there sooner, and most of a storm is waiting.
-storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one file; SEED to draw other moments
-	@scripts/need.sh cargo cc
+storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one STORE; RESTARTS of a server; SEED draws other moments
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin storm
-	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED)
+	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED) slots=$(SLOTS) store=$(STORE) restarts=$(RESTARTS)
 
-contend: ## BEGINS (100000) contended begins in 100 chats, from 8 processes on one file
-	@scripts/need.sh cargo cc
+contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin contend
-	@target/debug/contend begins=$(BEGINS)
+	@target/debug/contend begins=$(BEGINS) processes=$(PROCESSES) connections=8 store=$(STORE)
 
-tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs
-	@scripts/need.sh cargo cc
+tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs in a STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin tails
-	@target/debug/tails sequences=$(SEQUENCES)
+	@target/debug/tails sequences=$(SEQUENCES) store=$(STORE)
+
+replicas: ## What it costs to be several processes on one PostgreSQL server: stops, tails, steps, WAL, in figures
+	@scripts/need.sh cargo cc postgres pgbouncer
+	$(CARGO) build --locked --release -p turnkeep-tests --bin replicas
+	@for what in stop tail steps wal; do target/release/replicas $$what; done
 
 rotate: ## ROTATION_KILLS (200) kills of processes that seal RECORDS (100000) stored keys anew
 	@scripts/need.sh cargo cc

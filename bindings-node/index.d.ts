@@ -86,7 +86,7 @@ export interface Tool<Input = any> extends ToolSpec<Input> {
 export type Tools = readonly Tool[] | Readonly<Record<string, ToolSpec>>;
 
 export interface EngineOptions {
-  /** `sqlite:PATH` or `sqlite::memory:`. */
+  /** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. */
   store: string;
   /** What this process is called in leases. */
   instanceId?: string;
@@ -526,13 +526,30 @@ export interface HostedRun {
   finish(options: RunFinish): Promise<void>;
 }
 
+/** How an engine is. */
+export interface Health {
+  /** `error` is there when it has not answered. */
+  store: { kind: 'sqlite' | 'postgres'; ok: boolean; latencyMs?: number; error?: string };
+  /**
+   * `live`: what happens in other processes is heard at once. `polling`: notifications do not arrive (a pooler in
+   * transaction mode, a dead connection), and everything is found by polling. `none`: the store has none, and is polled.
+   */
+  notifications: { state: 'live' | 'polling' | 'none'; sent: number; heard: number };
+  /** Runs of this process, also those that wait for their chat. */
+  activeRuns: number;
+}
+
 /** An engine on a store. */
 export declare class Engine {
   private constructor();
   /** Opens the store and settles what dead processes left in it. */
   static open(options: EngineOptions): Promise<Engine>;
+  /** Which migrations opening this PostgreSQL database would apply, and what each would add. Changes nothing. */
+  static pendingMigrations(store: string): Promise<{ version: number; name: string; additions: string[] }[]>;
   /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
   startTurn(request: TurnRequest): Promise<Turn>;
+  /** How the engine is; asks the store. */
+  health(): Promise<Health>;
   readonly runs: {
     get(params: Who & { runId: string }): Promise<Run>;
     /** null in a chat that never had a run. */

@@ -299,7 +299,7 @@ void turnkeep_error_free(struct turnkeep_error *error);
 /**
  * Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
  *
- * `options` is a JSON object: {"store": "sqlite:PATH" or "sqlite::memory:", "instanceId"?, "runs"?, "providers"?,
+ * `options` is a JSON object: {"store": "sqlite:PATH", "sqlite::memory:" or "postgres://…", "instanceId"?, "runs"?, "providers"?,
  * "prompt"?}. `engine` receives a handle for turnkeep_engine_free().
  *
  * Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
@@ -325,6 +325,34 @@ turnkeep_status turnkeep_engine_open(const char *options,
 turnkeep_status turnkeep_engine_close(const struct turnkeep_engine *engine,
                                       int64_t grace_ms,
                                       struct turnkeep_error **error);
+
+/**
+ * Which migrations opening the PostgreSQL database `store` ("postgres://…") would apply, as JSON: [{"version", "name",
+ * "additions"}]. Changes nothing. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT for another kind of store, STORE_UNAVAILABLE.
+ *
+ * The caller sees to it that:
+ * `store` is NULL or holds `store_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_pending_migrations(const char *store,
+                                            size_t store_len,
+                                            struct turnkeep_bytes *result,
+                                            struct turnkeep_error **error);
+
+/**
+ * How the engine is, as JSON: {"store": {"kind", "ok", "latencyMs"? or "error"?}, "notifications": {"state", "sent",
+ * "heard"}, "activeRuns"}. The state is "live" when what happens in other processes is heard at once, "polling" when
+ * notifications do not arrive, and "none" where the store has none. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: ENGINE_CLOSED. A store that does not answer is none: "ok" is false then.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_health(const struct turnkeep_engine *engine,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
 
 /**
  * Closes the engine, without grace unless turnkeep_engine_close() has been called before, ends its threads and frees

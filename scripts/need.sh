@@ -2,26 +2,40 @@
 # Makes sure that the named programs are there; installs from Debian's packages what can be had from them.
 set -eu
 
-declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm)
+declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer)
 # Modules that a program needs and that Debian splits off.
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing_venv=1
+
+# Debian keeps the programs of PostgreSQL's servers out of the way, and pgbouncer where only root looks.
+found() {
+  case "$1" in
+    postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ;;
+    pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
 
 install() {
   local run=()
   [ "$(id -u)" = 0 ] || run=(sudo)
+  # The tests start servers of their own; none is to run because of them.
+  if [[ " $* " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    "${run[@]}" mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" | "${run[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
   "${run[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "$@"
 }
 
 for program in "$@"; do
   if [ "$program" = python3 ] && [ -n "${missing_venv:-}" ]; then :
-  elif command -v "$program" >/dev/null; then continue
+  elif found "$program"; then continue
   fi
   if [ -n "${packages[$program]:-}" ] && command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086
     install ${packages[$program]}
   fi
-  command -v "$program" >/dev/null || { echo "turnkeep needs '$program'; please install it (Rust: https://rustup.rs)" >&2; exit 1; }
+  found "$program" || { echo "turnkeep needs '$program'; please install it (Rust: https://rustup.rs)" >&2; exit 1; }
 done
 
 for program in "$@"; do

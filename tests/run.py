@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,13 +69,19 @@ class Suite:
     command: list[str]
     count: Callable[[str], Count]
     folder: Path = ROOT
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 PYTHON_PATH = {"PYTHONPATH": str(ROOT / "bindings-python" / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
 NATIVE = {"TURNKEEP_NATIVE": str(ROOT / "target" / "debug" / "turnkeep.node")}
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=120", "-ra"]
+# The tests of whole turns and runs once more, on the other store.
+ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "contend", "tails"]
+POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
+POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [
     Suite("rust", ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], cargo),
+    Suite("postgres", POSTGRES, cargo, environment={"TURNKEEP_TEST_STORE": "postgres"}),
     Suite("c", ["ffi/tests/run.sh"], plain),
     Suite("node", ["npm", "test", "--silent"], node, ROOT / "bindings-node"),
     Suite("python", [*PYTEST, "bindings-python/tests"], pytest),
@@ -91,7 +97,7 @@ def run(suite: Suite) -> Count:
         process = subprocess.Popen(
             suite.command,
             cwd=suite.folder,
-            env={**os.environ, **PYTHON_PATH, **NATIVE, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"},
+            env={**os.environ, **suite.environment, **PYTHON_PATH, **NATIVE, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -66,6 +66,10 @@ class Engine {
     return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
   }
 
+  static async pendingMigrations(store) {
+    return JSON.parse(await native(binding.pendingMigrations(String(store))));
+  }
+
   async startTurn(given = {}) {
     const { tools, signal, ...request } = object(given, 'turn');
     if (signal && !(signal instanceof AbortSignal)) throw TurnkeepError.invalid('signal', 'must be an AbortSignal');
@@ -78,6 +82,10 @@ class Engine {
     serve(nativeTurn, named).catch(() => {});
     if (signal) this.#stopOnAbort(turn, signal);
     return turn;
+  }
+
+  async health() {
+    return JSON.parse(await native(this.#native.call('health', '{}')));
   }
 
   async close(given = {}) {

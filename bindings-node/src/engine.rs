@@ -32,6 +32,12 @@ pub async fn open_engine(options: String) -> Result<NativeEngine> {
     Ok(NativeEngine { engine })
 }
 
+/// What opening the database would add to it, as JSON.
+#[napi]
+pub async fn pending_migrations(store: String) -> Result<String> {
+    turnkeep::store::pending_migrations_json(&store).await.map_err(to_js)
+}
+
 #[napi]
 impl NativeEngine {
     /// Begins a turn; `request` is the JSON of `TurnRequest`.

@@ -258,6 +258,10 @@ test('a turn that waits begins when the chat is free', async (t) => {
   );
   assert.equal(await engine.runs.activeForChat({ ...user, chatId }), null);
   assert.equal(await engine.runs.sweep(), 0);
+  const { store, notifications, activeRuns } = await engine.health();
+  await assert.rejects(Engine.pendingMigrations('sqlite:x'), { code: 'INVALID_INPUT', details: { field: 'store' } });
+  await assert.rejects(Engine.pendingMigrations('postgres://127.0.0.1:1/x'), { code: 'STORE_UNAVAILABLE' });
+  assert.deepEqual([store.kind, store.ok, notifications.state, activeRuns], ['sqlite', true, 'none', 0]);
 });
 
 test('a run is superseded by name only', async (t) => {

@@ -45,6 +45,15 @@ impl Engine {
         }
     }
 
+    /// What opening the database would add to it, as JSON.
+    #[staticmethod]
+    fn pending_migrations(py: Python<'_>, store: String) -> PyResult<String> {
+        let runtime = Runtime::start().or_raise(py)?;
+        let pending = wait(py, runtime.spawn(async move { turnkeep::store::pending_migrations_json(&store).await }));
+        end_threads(py, &runtime)?;
+        pending
+    }
+
     /// Begins a turn. The calls of the request's tools come out of `Turn.next_tool_message`.
     fn start_turn(&self, py: Python<'_>, request: &str) -> PyResult<Turn> {
         let parts = self.parts.get().or_raise(py)?;

@@ -184,6 +184,13 @@ def test_a_turn_that_waits_begins_when_the_chat_is_free(
     assert contents == ["one", "half", "two", "Second.", "three", "Third."]
     assert engine.runs.active_for_chat(**chat) is None
     assert engine.runs.sweep() == 0
+    for store, code in (("sqlite:x", "INVALID_INPUT"), ("postgres://127.0.0.1:1/x", "STORE_UNAVAILABLE")):
+        with pytest.raises(turnkeep.TurnkeepError) as refused:
+            turnkeep.Engine.pending_migrations(store)
+        assert refused.value.code == code
+    health = engine.health()
+    assert (health["store"]["kind"], health["store"]["ok"]) == ("sqlite", True)
+    assert (health["notifications"]["state"], health["activeRuns"]) == ("none", 0)
 
 
 def test_a_run_is_superseded_by_name_only(

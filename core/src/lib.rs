@@ -57,9 +57,9 @@ pub mod text;
 pub mod tool;
 
 pub use engine::{
-    Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, HostedFinish, HostedRequest, HostedRun,
-    HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, TailEnd, TailFrom, TailItem, Tested, Turn,
-    TurnReader, TurnRequest, Who,
+    Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, Health, HostedFinish, HostedRequest,
+    HostedRun, HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom,
+    TailItem, Tested, Turn, TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -33,12 +33,7 @@ impl Handle for Engine {
 
 impl Engine {
     fn open(options: EngineOptions) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
-            .thread_name("turnkeep")
-            .enable_all()
-            .build()
-            .map_err(|error| turnkeep::Error::internal("the engine's threads cannot be started").with_source(error))?;
+        let runtime = start()?;
         match wait_in(runtime.handle(), turnkeep::Engine::open(options)) {
             Ok(engine) => Ok(Self { engine, runtime: Some(runtime) }),
             Err(error) => {
@@ -68,6 +63,15 @@ impl Drop for Engine {
     }
 }
 
+fn start() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .thread_name("turnkeep")
+        .enable_all()
+        .build()
+        .map_err(|error| turnkeep::Error::internal("the engine's threads cannot be started").with_source(error))
+}
+
 /// Waits for a future that may need a runtime around it.
 fn wait_in<F: Future>(runtime: &RuntimeHandle, future: F) -> F::Output {
     let _context = runtime.enter();
@@ -86,7 +90,7 @@ fn shut_down(runtime: Runtime) {
 
 /// Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
 ///
-/// `options` is a JSON object: {"store": "sqlite:PATH" or "sqlite::memory:", "instanceId"?, "runs"?, "providers"?,
+/// `options` is a JSON object: {"store": "sqlite:PATH", "sqlite::memory:" or "postgres://…", "instanceId"?, "runs"?, "providers"?,
 /// "prompt"?}. `engine` receives a handle for turnkeep_engine_free().
 ///
 /// Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
@@ -126,6 +130,53 @@ pub unsafe extern "C" fn turnkeep_engine_close(engine: *const Engine, grace_ms: 
         engine.wait(|engine| async move { engine.close(limit(grace_ms)).await })??;
         Ok(TURNKEEP_OK)
     };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Which migrations opening the PostgreSQL database `store` ("postgres://…") would apply, as JSON: [{"version", "name",
+/// "additions"}]. Changes nothing. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT for another kind of store, STORE_UNAVAILABLE.
+///
+/// # Safety
+/// `store` is NULL or holds `store_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_pending_migrations(
+    store: *const c_char,
+    store_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (store, place) = unsafe { (text(store, store_len, "store")?, Out::new(result, "result")?) };
+        let runtime = start()?;
+        let pending = wait_in(runtime.handle(), turnkeep::store::pending_migrations_json(store));
+        shut_down(runtime);
+        place.set(Bytes::give(&pending?));
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// How the engine is, as JSON: {"store": {"kind", "ok", "latencyMs"? or "error"?}, "notifications": {"state", "sent",
+/// "heard"}, "activeRuns"}. The state is "live" when what happens in other processes is heard at once, "polling" when
+/// notifications do not arrive, and "none" where the store has none. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: ENGINE_CLOSED. A store that does not answer is none: "ok" is false then.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_health(
+    engine: *const Engine,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised; the parameters are a literal.
+    let body = || unsafe { ask(engine, "health", c"{}".as_ptr(), 2, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }

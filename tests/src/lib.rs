@@ -6,5 +6,6 @@ pub mod leaks;
 pub mod processes;
 pub mod provider;
 pub mod scenario;
+pub mod stage;
 
 pub use provider::{Response, Script, ScriptedProvider, Then};

@@ -1,13 +1,15 @@
 //! Engines, requests and tools for the tests.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use turnkeep::model::Json;
 use turnkeep::tool::{Tool, ToolHandler, ToolInvocation};
 use turnkeep::{Engine, EngineOptions, Turn, TurnRequest, Who};
+use turnkeep_test_postgres::Cluster;
 
 /// A tool made of a function.
 pub struct FnTool<F>(pub F);
@@ -74,9 +76,49 @@ pub fn options(store: &str, base_url: &str, more: Value) -> EngineOptions {
     EngineOptions::from_json(&options.to_string()).expect("valid options")
 }
 
-/// The URL of a database in `folder`.
+/// Whether the tests are to run on PostgreSQL: `TURNKEEP_TEST_STORE=postgres`. Otherwise they run on SQLite.
+pub fn on_postgres() -> bool {
+    match std::env::var("TURNKEEP_TEST_STORE").as_deref() {
+        Err(_) | Ok("sqlite" | "") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("TURNKEEP_TEST_STORE is {other}, which is no store"),
+    }
+}
+
+/// The URL of the database that belongs to `folder`: a file in it, or a database of PostgreSQL's that stands for one.
 pub fn store_in(folder: &Path) -> String {
-    format!("sqlite:{}", folder.join("chats.db").display())
+    static DATABASES: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    if !on_postgres() {
+        return format!("sqlite:{}", folder.join("chats.db").display());
+    }
+    let mut databases = DATABASES.lock().expect("no panic");
+    databases.entry(folder.to_owned()).or_insert_with(|| Cluster::shared().database()).clone()
+}
+
+/// What a statement in the database of `folder` returns: rows in lines, columns separated by `|`.
+pub fn sql(folder: &Path, statement: &str) -> String {
+    let store = store_in(folder);
+    let Some(path) = store.strip_prefix("sqlite:") else { return turnkeep_test_postgres::query(&store, statement) };
+    let database = rusqlite::Connection::open(path).expect("a database");
+    let mut statement = database.prepare(statement).expect("a statement");
+    let columns = statement.column_count();
+    let line = |row: &rusqlite::Row<'_>| -> rusqlite::Result<String> {
+        let values = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column));
+        let texts = values.map(|value| {
+            Ok(match value? {
+                rusqlite::types::Value::Text(text) => text,
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                _ => String::new(),
+            })
+        });
+        Ok(texts.collect::<rusqlite::Result<Vec<String>>>()?.join("|"))
+    };
+    if columns == 0 {
+        statement.execute([]).expect("a change");
+        return String::new();
+    }
+    let lines = statement.query_map([], line).and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>);
+    lines.expect("rows").join("\n")
 }
 
 /// An engine on a database in `folder`.

@@ -12,7 +12,9 @@ use turnkeep::model::{FinishReason, Json, Message, RunReason, RunStatus};
 use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunBy, StreamPart};
 use turnkeep::{ChatId, Engine, ErrorCode, TailFrom, Turn, Who};
 use turnkeep_tests::chunks::{finish, reasoning, text, tool_call};
-use turnkeep_tests::scenario::{FnTool, Hang, open, request, tool, weather_and_time, weather_definition, who};
+use turnkeep_tests::scenario::{
+    self, FnTool, Hang, on_postgres, open, request, tool, weather_and_time, weather_definition, who,
+};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
 struct World {
@@ -40,7 +42,7 @@ impl World {
     }
 
     fn execute(&self, sql: &str) {
-        rusqlite::Connection::open(self.folder.path().join("chats.db")).unwrap().execute_batch(sql).unwrap();
+        scenario::sql(self.folder.path(), sql);
     }
 }
 
@@ -114,8 +116,12 @@ async fn defect_4_the_sweep_leaves_nothing_of_the_dead_and_nothing_to_the_living
     world.execute("UPDATE ai_chat_messages SET updated_at = '2020-01-01T00:00:00.000Z'");
     let other = open(world.folder.path(), &world.provider.base_url(), json!({})).await;
     assert_eq!(other.sweep().await.unwrap(), 0);
-    // The moment that its owner is dead it is settled, however young it is: nobody holds this name's lock.
+    // The moment that its owner is known to be dead it is settled, however young it is: nobody holds this name's lock, or
+    // where there are no such locks, its lease has run out.
     world.execute("UPDATE ai_chat_runs SET owner = 'engine/gone'");
+    if on_postgres() {
+        world.execute("UPDATE ai_chat_runs SET lease_expires_at = '2020-01-01T00:00:00.000Z'");
+    }
     assert_eq!(other.sweep().await.unwrap(), 1);
     let run = other.run(&who(), turn.run_id()).await.unwrap();
     assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(RunReason::WorkerLost)));

@@ -13,7 +13,7 @@ use turnkeep::project::{AssistantPart, ModelMessage, messages_from_rows};
 use turnkeep::store::{MessageFields, SqliteStore, Store, StoredMessage};
 use turnkeep::{Engine, ErrorCode, Export};
 use turnkeep_tests::chunks::{finish, text, tool_call};
-use turnkeep_tests::scenario::{open, request, weather_and_time, who};
+use turnkeep_tests::scenario::{open, request, sql, weather_and_time, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
 fn of_chat(chat_id: &Value, more: Value) -> String {
@@ -161,9 +161,7 @@ async fn what_cannot_be_imported_or_exported_is_named_and_leaves_nothing() {
         let error = engine.call("chats.import", &params).await.unwrap_err();
         assert_eq!((error.code(), error.details()["field"].as_str().unwrap()), (ErrorCode::InvalidInput, field));
     }
-    let database = rusqlite::Connection::open(folder.path().join("chats.db")).unwrap();
-    let count: i64 = database.query_row("SELECT COUNT(*) FROM ai_chats", [], |row| row.get(0)).unwrap();
-    assert_eq!(count, 0);
+    assert_eq!(sql(folder.path(), "SELECT COUNT(*) FROM ai_chats"), "0");
     let chat = import(&engine, &good).await;
     let stranger = json!({"workspaceId": "w1", "userId": "u2", "chatId": chat["id"]}).to_string();
     assert_eq!(engine.export_from_json(&stranger).await.err().unwrap().code(), ErrorCode::Forbidden);

@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use turnkeep::model::{RunReason, RunStatus};
-use turnkeep::{ChatId, RunId, TailFrom};
+use turnkeep::model::{Run, RunReason, RunStatus};
+use turnkeep::{ChatId, Engine, RunId, TailFrom};
 use turnkeep_tests::chunks::{finish, text, tool_call};
-use turnkeep_tests::scenario::{open, request, who};
+use turnkeep_tests::scenario::{on_postgres, open, request, sql, store_in, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider};
 
 const ROUNDS: usize = 100;
@@ -40,9 +40,9 @@ struct Killed {
 }
 
 /// Runs a child and kills it after `delay`, counted from its first line.
-fn kill_one(database: &str, base_url: &str, chat_id: ChatId, delay: Duration) -> Killed {
+fn kill_one(store: &str, base_url: &str, chat_id: ChatId, delay: Duration) -> Killed {
     let mut child = Command::new(env!("CARGO_BIN_EXE_turn-child"))
-        .args([database, base_url, &chat_id.to_string()])
+        .args([store, base_url, &chat_id.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -60,6 +60,17 @@ fn kill_one(database: &str, base_url: &str, chat_id: ChatId, delay: Duration) ->
     }
 }
 
+/// A run of a killed process. A file tells at once that its owner is dead, a database when the lease has run out.
+async fn left_behind(engine: &Engine, run_id: RunId) -> Run {
+    loop {
+        let run = engine.run(&who(), run_id).await.unwrap();
+        if !run.status.is_active() || !on_postgres() {
+            return run;
+        }
+        engine.sweep().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,7 +81,7 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
         by_step: false,
     })
     .await;
-    let database = folder.path().join("chats.db").display().to_string();
+    let database = store_in(folder.path());
     let mut killed_after = [0_usize; STEPS + 1];
     let mut completed = 0;
     for round in 0..ROUNDS {
@@ -82,7 +93,7 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
         let run_id = killed.run_id.expect("the child began its turn");
 
         let engine = open(folder.path(), &quick.base_url(), json!({})).await;
-        let run = engine.run(&who(), run_id).await.unwrap();
+        let run = left_behind(&engine, run_id).await;
         let steps = run.step_count as usize;
         assert!(steps >= killed.reported, "round {round}: {} reported, {steps} kept", killed.reported);
         match run.status {
@@ -111,7 +122,7 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
 async fn processes_that_begin_at_once_share_a_new_file() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::start(six_steps()).await;
-    let database = folder.path().join("chats.db").display().to_string();
+    let database = store_in(folder.path());
     let children: Vec<_> = (0..12)
         .map(|_| {
             Command::new(env!("CARGO_BIN_EXE_turn-child"))
@@ -135,7 +146,7 @@ async fn the_text_of_a_killed_step_is_recovered_from_its_packs() {
     let words = (0..100_000).map(|number| text(&format!("word{number} ")));
     let endless = Response { chunk_delay_ms: 2, ..Response::stream(words) };
     let provider = ScriptedProvider::start(Script { responses: vec![endless], repeat: true, by_step: false }).await;
-    let database = folder.path().join("chats.db").display().to_string();
+    let database = store_in(folder.path());
     let chat_id = ChatId::generate();
     let mut child = Command::new(env!("CARGO_BIN_EXE_turn-child"))
         .args([database.clone(), provider.base_url(), chat_id.to_string()])
@@ -145,9 +156,8 @@ async fn the_text_of_a_killed_step_is_recovered_from_its_packs() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let run_id: RunId = lines.next().unwrap().strip_prefix("run ").unwrap().parse().unwrap();
     let packs = || -> Vec<String> {
-        let database = rusqlite::Connection::open(&database).unwrap();
-        let mut found = database.prepare("SELECT chunks FROM ai_chat_run_chunks ORDER BY first_sequence").unwrap();
-        found.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        let found = sql(folder.path(), "SELECT chunks FROM ai_chat_run_chunks ORDER BY first_sequence");
+        found.lines().map(str::to_owned).collect()
     };
     while packs().len() < 3 {
         tokio::task::yield_now().await;
@@ -157,7 +167,7 @@ async fn the_text_of_a_killed_step_is_recovered_from_its_packs() {
     let packed: String = packs().concat();
 
     let engine = open(folder.path(), &provider.base_url(), json!({})).await;
-    let run = engine.run(&who(), run_id).await.unwrap();
+    let run = left_behind(&engine, run_id).await;
     assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(RunReason::WorkerLost)));
     let content = engine.messages(&who(), chat_id).await.unwrap()[1].content.clone();
     let kept = content.split_whitespace().count();

@@ -10,7 +10,7 @@ use turnkeep::{
     TailFrom, TailItem, Turn,
 };
 use turnkeep_tests::chunks::{finish, text, tool_call};
-use turnkeep_tests::scenario::{all_chunks, open, request, weather_and_time, who};
+use turnkeep_tests::scenario::{all_chunks, open, request, sql, weather_and_time, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
 struct World {
@@ -45,12 +45,12 @@ impl World {
         turn
     }
 
-    fn database(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path().join("chats.db")).unwrap()
+    fn count(&self, statement: &str) -> usize {
+        self.sql(statement).parse().unwrap()
     }
 
-    fn count(&self, sql: &str) -> i64 {
-        self.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    fn sql(&self, statement: &str) -> String {
+        sql(self.folder.path(), statement)
     }
 }
 
@@ -529,11 +529,7 @@ async fn limits_of_a_step_and_a_run_abort_with_what_there_is() {
 async fn the_row_is_refreshed_at_every_step_for_those_who_ask() {
     let world = World::with(vec![calls(), hangs()], json!({"runs": {"refreshEveryStep": true}})).await;
     let turn = world.hanging().await;
-    let content: String = world
-        .database()
-        .query_row("SELECT content FROM ai_chat_messages WHERE role = 'assistant'", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(content, "Looking. ");
+    assert_eq!(world.sql("SELECT content || '.' FROM ai_chat_messages WHERE role = 'assistant'"), "Looking. .");
     turn.stop().await.unwrap();
     turn.done().await.unwrap();
 }

@@ -2,9 +2,15 @@
 
 use std::process::Command;
 
+use turnkeep_tests::scenario::on_postgres;
+
 #[test]
 fn kills_and_freezes_break_no_rule() {
-    let output = Command::new(env!("CARGO_BIN_EXE_storm")).args(["kills=20", "freezes=4"]).output().unwrap();
+    let store = format!("store={}", if on_postgres() { "postgres" } else { "sqlite" });
+    // A file has no server that could be restarted.
+    let restarts = if on_postgres() { "restarts=3" } else { "restarts=0" };
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_storm")).args(["kills=20", "freezes=4", &store, restarts]).output().unwrap();
     let (said, violations) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     eprintln!("{violations}{said}");
     assert!(output.status.success(), "{violations}");

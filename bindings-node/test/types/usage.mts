@@ -63,6 +63,8 @@ const queued = await engine.startTurn({ ...user, message: 'hi', busy: 'enqueue',
 await engine.startTurn({ ...user, message: 'hi', busy: { supersede: queued.runId }, signal: AbortSignal.timeout(5) });
 const listed: Run[] = await engine.runs.list({ ...user, chatId: queued.chatId, limit: 5 });
 const swept: number = await engine.runs.sweep();
+const additions: string[] = (await Engine.pendingMigrations('postgres://x')).flatMap((pending) => pending.additions);
+const live: boolean = (await engine.health()).notifications.state === 'live';
 const hosted: HostedRun = await engine.runs.begin({ ...user, message: 'hi', busy: { supersede: queued.runId } });
 const number: number = await hosted.recordStep({ content: [{ type: 'text', text: 'x' }], usage: { inputTokens: 1 } });
 hosted.signal.throwIfAborted();
@@ -70,7 +72,7 @@ await hosted.finish({ status: 'aborted', step: { text: 'x', toolErrors: [{ toolC
 await engine.runs.recordStep({ ...user, runId: hosted.runId, step: { text: 'x' } });
 await engine.runs.finish({ ...user, runId: hosted.runId, status: 'failed', reason: 'budget', error: 'e' });
 const why: RunSignal = await engine.runs.signal({ ...user, runId: hosted.runId });
-void [end, queued.repeated, listed, swept, number, why];
+void [end, queued.repeated, listed, swept, live, additions, number, why];
 
 // @ts-expect-error a run is needed
 engine.runs.tail({ ...user });

@@ -53,7 +53,7 @@ class Engine:
     ) -> Engine:
         """Opens the store and settles what dead processes left in it.
 
-        :param store: ``sqlite:PATH`` or ``sqlite::memory:``
+        :param store: ``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
@@ -84,6 +84,16 @@ class Engine:
             "generateChatTitles": generate_chat_titles,
         }
         return cls(_native.Engine.open(encode_fields(options)), tools)
+
+    @staticmethod
+    def pending_migrations(store: str) -> list[dict[str, Any]]:
+        """Which migrations opening this PostgreSQL database would apply. Changes nothing.
+
+        :returns: for each its ``version``, its ``name`` and the ``additions`` it would make to the database as it is
+        :raises TurnkeepError: ``INVALID_INPUT`` for another kind of store, ``STORE_UNAVAILABLE``
+        """
+        pending: list[dict[str, Any]] = decode(_native.Engine.pending_migrations(store))
+        return pending
 
     def start_turn(
         self,
@@ -180,6 +190,16 @@ class Engine:
         """
         rotation: dict[str, int] = self._call("secrets.rotate")
         return rotation
+
+    def health(self) -> dict[str, Any]:
+        """How the engine is; asks the store.
+
+        ``store`` has ``kind``, ``ok``, and ``latencyMs`` or ``error``. ``notifications.state`` is ``live`` when what
+        happens in other processes is heard at once, ``polling`` when notifications do not arrive, and ``none`` where
+        the store has none. ``activeRuns`` are the runs of this process.
+        """
+        health: dict[str, Any] = self._call("health")
+        return health
 
     def close(self, grace_ms: int | None = None) -> None:
         """Refuses new turns, lets the running ones go on for ``grace_ms`` (5 s unless given), settles the rest as

@@ -240,5 +240,9 @@ pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error 
         // Nobody renews this lease, so a sweep will end the run.
         tracing::warn!(error = %unsettled, "a run that could not be begun could not be settled either");
     }
-    Error::new(ErrorCode::RunBeginFailed, message).with_source(error)
+    match error.code() {
+        // Its caller may try again, as everybody who meets such a store.
+        ErrorCode::StoreUnavailable => error,
+        _ => Error::new(ErrorCode::RunBeginFailed, message).with_source(error),
+    }
 }

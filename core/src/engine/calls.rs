@@ -214,16 +214,17 @@ impl Engine {
     }
 
     /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
-    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `chats.messages`, `chats.export`, `chats.import`,
-    /// `settings.get`, `settings.update`, `settings.test`, `secrets.rotate`, `embed`, `transcribe` (audio in base64) and
-    /// `generateTitle` with the JSON of their results. `params` is the object that these methods take in every language.
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `health`, `chats.messages`, `chats.export`,
+    /// `chats.import`, `settings.get`, `settings.update`, `settings.test`, `secrets.rotate`, `embed`, `transcribe` (audio
+    /// in base64) and `generateTitle` with the JSON of their results. `params` is the object that these methods take in
+    /// every language.
     ///
     /// # Errors
     /// `INVALID_INPUT` with the field's path (`method` for an unknown method), and those of the method.
     pub async fn call(&self, method: &str, params: &str) -> Result<String> {
         // A host that is given grace to end its runs may still write.
         match method {
-            "runs.recordStep" | "runs.finish" | "runs.signal" => self.inner.ensure_not_closed()?,
+            "runs.recordStep" | "runs.finish" | "runs.signal" | "health" => self.inner.ensure_not_closed()?,
             _ => self.inner.ensure_open()?,
         }
         match method {
@@ -256,6 +257,10 @@ impl Engine {
             "runs.sweep" => {
                 let Nothing {} = from_json(params, "params")?;
                 encode(&self.sweep().await?)
+            }
+            "health" => {
+                let Nothing {} = from_json(params, "params")?;
+                encode(&self.health().await)
             }
             "runs.begin" => {
                 let request: HostedRequest = from_json(params, "params")?;

@@ -22,7 +22,8 @@ use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
 use super::Inner;
-use super::journal::{Journal, PACK_BYTES, PACK_INTERVAL, Rows};
+use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
+use super::tail::FOLLOWING_AGAIN;
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
@@ -166,7 +167,12 @@ impl Driver {
             0 => self.pack_due = None,
             PACK_BYTES.. if self.may_pack() => self.pack(),
             _ => {
-                self.pack_due.get_or_insert_with(|| Instant::now() + PACK_INTERVAL);
+                if self.pack_due.is_none() {
+                    // Those elsewhere see what is on disk.
+                    let followed = self.inner.registry.is_followed(self.ids.run, 2 * FOLLOWING_AGAIN);
+                    let interval = if followed { FOLLOWED_PACK_INTERVAL } else { PACK_INTERVAL };
+                    self.pack_due = Some(Instant::now() + interval);
+                }
             }
         }
     }
@@ -179,7 +185,7 @@ impl Driver {
         let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
         self.pack_write = Some(Box::pin(async move {
             let failure = persist(|| inner.store.append_pack(&fence, &pack)).await;
-            inner.tails.wake(fence.run_id);
+            inner.changed(fence.run_id);
             failure
         }));
     }
@@ -198,7 +204,7 @@ impl Driver {
                 return failure;
             }
             let failure = persist(attempt).await;
-            inner.tails.wake(run_id);
+            inner.changed(run_id);
             failure.unwrap_or(done)
         }));
     }

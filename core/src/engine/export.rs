@@ -333,6 +333,7 @@ impl Row {
             metadata: self.metadata.as_deref(),
             status: self.status.as_deref(),
             created_at: &self.created_at,
+            exact_created_at: None,
             updated_at: &self.updated_at,
         }
     }

@@ -324,7 +324,7 @@ impl Inner {
                 if due.lease.is_some() {
                     self.registry.renewed(run_id, now);
                 }
-                self.tails.wake(run_id);
+                self.changed(run_id);
                 Ok(number)
             }
             Err(error) => {
@@ -369,7 +369,7 @@ impl Inner {
             state.signal.send_replace(Some(signal));
         }
         self.registry.remove(run_id);
-        self.tails.wake(run_id);
+        self.changed(run_id);
     }
 }
 

@@ -16,6 +16,9 @@ use super::options::RunLimits;
 pub(crate) const PACK_BYTES: usize = 4 * 1024;
 /// How long streamed chunks wait for others before they are put on disk: what a killed process may lose.
 pub(crate) const PACK_INTERVAL: Duration = Duration::from_millis(250);
+/// The same while somebody elsewhere follows the run: with the time that a notification takes, a chunk is there within
+/// 150 ms.
+pub(crate) const FOLLOWED_PACK_INTERVAL: Duration = Duration::from_millis(60);
 /// Up to this size of the log the message row is brought up to date while the run goes on; beyond it at the end only, so
 /// that a step costs the same however many went before it. Readers do not notice: they are given the log.
 const REFRESH_BYTES: usize = 64 * 1024;

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::id::RunId;
 use crate::machine::{Event, StopCause};
+use crate::store::Hint;
 
 use super::{Inner, sweep};
 
@@ -49,17 +51,63 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
     }
 }
 
+/// Passes on what other processes say, until the engine is closed or forgotten.
+pub(super) async fn listen(
+    engine: Weak<Inner>,
+    mut hints: broadcast::Receiver<Hint>,
+    mut closed: watch::Receiver<bool>,
+) {
+    loop {
+        let first = tokio::select! {
+            () = until_closed(&mut closed) => return,
+            hint = hints.recv() => hint,
+        };
+        let Some(inner) = engine.upgrade() else { return };
+        let mut stops: Vec<RunId> = Vec::new();
+        let mut next = Some(first);
+        while let Some(hint) = next {
+            match hint {
+                Ok(Hint::Run(run_id)) => {
+                    inner.tails.wake(run_id);
+                    // Whoever speaks of a run of ours wants it to stop, or follows it.
+                    if inner.registry.has(run_id) {
+                        inner.registry.followed(run_id);
+                        stops.push(run_id);
+                    }
+                }
+                Ok(Hint::Anything) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    inner.tails.wake_all();
+                    stops = inner.registry.ids();
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+            next = match hints.try_recv() {
+                Ok(hint) => Some(Ok(hint)),
+                Err(broadcast::error::TryRecvError::Lagged(missed)) => {
+                    Some(Err(broadcast::error::RecvError::Lagged(missed)))
+                }
+                Err(_) => None,
+            };
+        }
+        inner.news.send_modify(|news| *news = news.wrapping_add(1));
+        hear_stops_of(&inner, &stops).await;
+    }
+}
+
 /// Also when the engine is gone altogether.
 async fn until_closed(closed: &mut watch::Receiver<bool>) {
     let _ = closed.wait_for(|closed| *closed).await;
 }
 
 async fn hear_stops(inner: &Arc<Inner>) {
-    let runs = inner.registry.ids();
+    hear_stops_of(inner, &inner.registry.ids()).await;
+}
+
+async fn hear_stops_of(inner: &Arc<Inner>, runs: &[RunId]) {
     if runs.is_empty() {
         return;
     }
-    match inner.store.stop_requests(&runs).await {
+    match inner.store.stop_requests(runs).await {
         Ok(stopped) => {
             for (run_id, reason) in stopped {
                 inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));

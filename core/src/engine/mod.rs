@@ -4,6 +4,7 @@ mod begin;
 mod calls;
 mod driver;
 mod export;
+mod health;
 mod hosted;
 pub(crate) mod journal;
 mod keeper;
@@ -28,13 +29,15 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
+use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::provider::{HttpClient, Provider};
 use crate::secret::{Rotation, SecretBox, rotate};
-use crate::store::{self, Store};
+use crate::store::{self, NotificationState, Store, Wakeups};
 use crate::tool::Tool;
 
 pub use export::{Export, ExportFormat};
+pub use health::{Health, StoreHealth};
 pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use options::{Busy, EngineOptions, RunLimits, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
@@ -69,6 +72,9 @@ pub(crate) struct Inner {
     client: std::sync::OnceLock<HttpClient>,
     registry: Registry,
     tails: Tails,
+    wakeups: Option<Arc<dyn Wakeups>>,
+    /// Changes when there may be something new of any run, here or elsewhere.
+    news: watch::Sender<u64>,
     hosted: Hosted,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
@@ -104,6 +110,8 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let inner = Arc::new(Inner {
+            wakeups: store.wakeups(),
+            news: watch::Sender::new(0),
             store,
             owner,
             clock,
@@ -121,6 +129,9 @@ impl Engine {
         sweep::sweep(&inner).await?;
         if let Some(secrets) = inner.secrets.clone() {
             inner.runtime.spawn(rotate_in_background(Arc::clone(&inner.store), secrets, inner.closed.subscribe()));
+        }
+        if let Some(wakeups) = &inner.wakeups {
+            inner.runtime.spawn(keeper::listen(Arc::downgrade(&inner), wakeups.listen(), inner.closed.subscribe()));
         }
         inner.runtime.spawn(keeper::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
         Ok(Self { inner })
@@ -220,6 +231,25 @@ async fn grace_is_over(mut close_by: watch::Receiver<Option<Instant>>) {
 }
 
 impl Inner {
+    /// There may be something new of this run, which is on disk: whoever follows it is told, here and elsewhere.
+    pub(crate) fn changed(&self, run_id: RunId) {
+        self.tails.wake(run_id);
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
+        self.tell_others(run_id);
+    }
+
+    /// Says to other processes that there is something about this run.
+    pub(crate) fn tell_others(&self, run_id: RunId) {
+        if let Some(wakeups) = &self.wakeups {
+            wakeups.tell(run_id);
+        }
+    }
+
+    /// Whether whatever happens elsewhere is heard of without asking.
+    pub(crate) fn hears(&self) -> bool {
+        self.notifications().state == NotificationState::Live
+    }
+
     pub(crate) fn ensure_open(&self) -> Result<()> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));

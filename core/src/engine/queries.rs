@@ -1,6 +1,9 @@
 //! What hosts ask about stored things. Every answer is for one user of one workspace.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use tokio::time::sleep;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
@@ -11,6 +14,9 @@ use crate::store::forbidden;
 
 use super::tail::{RunTail, TailFrom};
 use super::{Engine, Inner, Who, sweep};
+
+/// How often a run that was asked to stop is looked at while its owner's lease may run out.
+const LOOKS_IN_A_LEASE: u32 = 30;
 
 impl Engine {
     /// One run.
@@ -151,5 +157,32 @@ pub(super) async fn stop_run(inner: &Arc<Inner>, run_id: RunId, reason: RunReaso
     // First here, if the run is of this process, and then for those who may have to know of it later. By then it may
     // have settled because of it.
     let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
-    inner.store.request_stop(run_id, reason).await.map(|noted| noted || told)
+    let noted = inner.store.request_stop(run_id, reason).await?;
+    inner.changed(run_id);
+    if noted && !told {
+        inner.runtime.spawn(see_through(Arc::downgrade(inner), run_id));
+    }
+    Ok(noted || told)
+}
+
+/// Looks after a run that was asked to stop and is driven elsewhere: if its owner is dead, it is settled as soon as the
+/// lease has run out, and not at the next sweep after that.
+async fn see_through(engine: Weak<Inner>, run_id: RunId) {
+    let Some(lease) = engine.upgrade().map(|inner| inner.options.runs.lease()) else { return };
+    let begun = Instant::now();
+    while begun.elapsed() < 2 * lease {
+        sleep(lease / LOOKS_IN_A_LEASE).await;
+        let Some(inner) = engine.upgrade() else { return };
+        if inner.ensure_not_closed().is_err() {
+            return;
+        }
+        match inner.store.run(run_id).await {
+            Ok(Some(run)) if run.status.is_active() => {}
+            Ok(_) => return,
+            Err(_) => continue,
+        }
+        if let Err(error) = sweep::sweep_run(&inner, run_id).await {
+            tracing::warn!(%error, "a run that was asked to stop could not be looked at; that will be repeated");
+        }
+    }
 }

@@ -20,6 +20,8 @@ use super::turn::Prepared;
 
 /// How often the chat is looked at.
 const POLL: Duration = Duration::from_millis(25);
+/// The same where other processes say when something has changed.
+const HEARING_POLL: Duration = Duration::from_millis(500);
 
 enum Next {
     Free(Fence),
@@ -63,7 +65,9 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
 }
 
 async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> Next {
+    let mut news = inner.news.subscribe();
     loop {
+        news.mark_unchanged();
         match attempt(&*inner.store, begin).await {
             Ok(Some(fence)) => return Next::Free(fence),
             Ok(None) => free_what_was_left(inner, begin).await,
@@ -77,7 +81,9 @@ async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> 
                 Some(Event::LeaseLost) | None => return Next::Lost,
                 Some(_) => {}
             },
-            () = sleep(POLL) => {}
+            () = sleep(if inner.hears() { HEARING_POLL } else { POLL }) => {}
+            // At most as often as without being told.
+            _ = async { tokio::join!(news.changed(), sleep(POLL)) } => {}
         }
     }
 }

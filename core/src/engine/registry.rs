@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
@@ -22,6 +22,8 @@ struct Entry {
     control: Control,
     /// When the lease was last known to be good.
     renewed_at: Instant,
+    /// When a process elsewhere last said that it follows the run.
+    followed_at: Option<Instant>,
     /// It has ended, and those who wait for that are being told.
     ended: bool,
 }
@@ -33,7 +35,7 @@ impl Registry {
 
     pub(super) fn add(&self, run_id: RunId, control: Control, renewed_at: Instant) {
         let mut runs = self.runs();
-        runs.insert(run_id, Entry { control, renewed_at, ended: false });
+        runs.insert(run_id, Entry { control, renewed_at, followed_at: None, ended: false });
         self.count.send_replace(runs.len());
     }
 
@@ -68,6 +70,19 @@ impl Registry {
             // A driver that has just ended does not listen any more, and need not.
             let _ = entry.control.send(event.clone());
         }
+    }
+
+    /// Somebody elsewhere wants to know what becomes of the run.
+    pub(super) fn followed(&self, run_id: RunId) {
+        if let Some(entry) = self.runs().get_mut(&run_id) {
+            entry.followed_at = Some(Instant::now());
+        }
+    }
+
+    /// Whether somebody elsewhere has said so within this time.
+    pub(super) fn is_followed(&self, run_id: RunId, within: Duration) -> bool {
+        let followed_at = self.runs().get(&run_id).and_then(|entry| entry.followed_at);
+        followed_at.is_some_and(|at| at.elapsed() < within)
     }
 
     pub(super) fn renewed(&self, run_id: RunId, at: Instant) {

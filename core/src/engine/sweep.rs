@@ -38,7 +38,7 @@ async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>) -> Result<usize> {
         match settle(&*inner.store, run).await {
             Ok(()) => {
                 settled += 1;
-                inner.tails.wake(run_id);
+                inner.changed(run_id);
             }
             // Somebody else was faster, which is as good.
             Err(error) if error.code() == ErrorCode::LeaseLost => {}

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -25,6 +25,10 @@ const PAGE_BYTES: usize = 128 * 1024;
 const RING_BYTES: usize = 256 * 1024;
 /// How often the log of a run of this process is looked at without having been told to.
 const OWN_POLL: Duration = Duration::from_secs(2);
+/// The same for a run of another process of which we are told.
+const HEARING_POLL: Duration = Duration::from_secs(1);
+/// How often a follower tells the process which drives the run that it is there.
+pub(super) const FOLLOWING_AGAIN: Duration = Duration::from_secs(5);
 /// The wait after a store that is out of reach.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
@@ -329,6 +333,14 @@ impl Tails {
         }
     }
 
+    /// There may be something new in any log.
+    pub(super) fn wake_all(&self) {
+        let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        for follower in followers.values().filter_map(Weak::upgrade) {
+            follower.wakes.send_modify(|wakes| *wakes = wakes.wrapping_add(1));
+        }
+    }
+
     /// The follower of this run, which begins where `reader` is if there is none.
     fn join(inner: &Arc<Inner>, run_id: RunId, reader: &LogReader) -> Arc<Follower> {
         let mut followers = inner.tails.followers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -356,7 +368,12 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
         None => return,
     };
     let mut closed = inner.closed.subscribe();
+    let mut told_at = None::<Instant>;
     loop {
+        if told_at.is_none_or(|at| at.elapsed() >= FOLLOWING_AGAIN) && !inner.registry.has(run_id) {
+            told_at = Some(Instant::now());
+            inner.tell_others(run_id);
+        }
         wakes.mark_unchanged();
         let read = inner.store.read_log(run_id, reader.wants()).await;
         let Some(follower) = follower.upgrade() else { return };
@@ -378,6 +395,8 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
                 return;
             }
             Some(Reached::Present | Reached::Nothing) if inner.registry.has(run_id) => OWN_POLL,
+            // Somebody says so when there is more; the poll is for what is said and lost.
+            Some(Reached::Present | Reached::Nothing) if inner.hears() => elsewhere.max(HEARING_POLL),
             Some(Reached::Present | Reached::Nothing) => elsewhere,
             None => RETRY_WAIT,
         };

@@ -129,6 +129,10 @@ impl SettingsStore for SimulatedStore {
 
 #[async_trait]
 impl Store for SimulatedStore {
+    fn kind(&self) -> &'static str {
+        "simulated"
+    }
+
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let fault = self.take_fault();
         if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {

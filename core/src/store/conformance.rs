@@ -3,8 +3,8 @@
 mod settings;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
@@ -16,31 +16,49 @@ use crate::model::{
 };
 use crate::project::{FlushExtra, flush_run};
 
+use turnkeep_test_postgres::{Cluster, Pooler, query};
+
 use super::{
     Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MemoryStore, MessageFields, MessageSpan,
-    NewUserMessage, RecordStep, SettleRun, SqliteStore, StepNumbers, Store, StoredMessage, Waiting,
+    NewUserMessage, PostgresStore, RecordStep, SettleRun, SqliteStore, StepNumbers, Store, StoredMessage, Waiting,
 };
 
 use settings::{a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand};
 
 const LEASE: Duration = Duration::from_secs(15);
 
-/// A clock that stands still until it is moved.
-pub(crate) struct TestClock(AtomicI64);
+/// A clock that stands still until it is moved; a database's own goes on and is moved along.
+pub(crate) struct TestClock {
+    now: AtomicI64,
+    database: OnceLock<String>,
+}
 
 impl TestClock {
     fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_782_909_296_789)))
+        Arc::new(Self { now: AtomicI64::new(1_782_909_296_789), database: OnceLock::new() })
     }
 
     fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.now.fetch_add(by, Ordering::SeqCst);
+        if let Some(url) = self.database.get() {
+            query(url, &format!("UPDATE clock SET ahead = ahead + interval '{by} ms'"));
+        }
+    }
+
+    /// From now on this database's clock, too.
+    fn moves(&self, url: &str) {
+        const CLOCK: &str = "CREATE TABLE clock (ahead interval); INSERT INTO clock VALUES (interval '0'); \
+             CREATE OR REPLACE FUNCTION turnkeep_now() RETURNS timestamptz LANGUAGE sql VOLATILE \
+             AS 'SELECT clock_timestamp() + (SELECT ahead FROM clock)'";
+        query(url, CLOCK);
+        self.database.set(url.to_owned()).unwrap();
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 }
 
@@ -520,6 +538,18 @@ conformance!(sqlite_file, |clock, path| async move {
     }
     Arc::new(store) as TestStore
 });
+conformance!(postgres, |clock, _| async move {
+    let url = Cluster::shared().database();
+    let store = PostgresStore::open(&url).await.unwrap();
+    clock.moves(&url);
+    Arc::new(store) as TestStore
+});
+conformance!(postgres_behind_a_pooler, |clock, _| async move {
+    let url = Cluster::shared().database();
+    let store = PostgresStore::open(&Pooler::shared().url(url.rsplit('/').next().unwrap())).await.unwrap();
+    clock.moves(&url);
+    Arc::new(store) as TestStore
+});
 conformance!(sqlite_memory, |clock, _| async move {
     Arc::new(SqliteStore::open(":memory:", "x/own", clock).await.unwrap()) as TestStore
 });
@@ -544,7 +574,8 @@ async fn bad_urls_and_folders_are_refused_by_name() {
         ("mysql://x", ErrorCode::InvalidInput),
         ("chats.db", ErrorCode::InvalidInput),
         ("sqlite:", ErrorCode::InvalidInput),
-        ("postgres://x", ErrorCode::InvalidInput),
+        ("postgres://127.0.0.1:1/x?sslmode=sometimes", ErrorCode::InvalidInput),
+        ("postgres://127.0.0.1:1/x", ErrorCode::StoreUnavailable),
         ("sqlite:/nonexistent/folder/chats.db", ErrorCode::StoreUnavailable),
         ("sqlite:/proc/chats.db", ErrorCode::StoreUnavailable),
     ] {

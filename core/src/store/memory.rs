@@ -244,6 +244,10 @@ impl Tables {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
@@ -568,6 +572,7 @@ impl Store for MemoryStore {
                 metadata: message.metadata.as_ref().map(Json::get),
                 status: message.status.map(|status| status.as_str()),
                 created_at: &created_at,
+                exact_created_at: None,
                 updated_at: &message.updated_at.to_string(),
             };
             if visitor(&stored).is_break() {

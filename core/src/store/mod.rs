@@ -6,8 +6,10 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod postgres;
 mod settings;
 mod sqlite;
+mod wakeups;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -22,10 +24,12 @@ use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus,
 use crate::project::AssistantFlush;
 
 pub use memory::MemoryStore;
+pub use postgres::{PendingMigration, PostgresStore};
 pub use settings::{
     KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey, WriteSettings,
 };
 pub use sqlite::SqliteStore;
+pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 
 /// A row without a lease that has not been touched for this long belongs to nobody.
 pub const UNTOUCHED_WITHOUT_LEASE: Duration = Duration::from_secs(10 * 60);
@@ -300,6 +304,8 @@ pub struct StoredMessage<'a> {
     pub status: Option<&'a str>,
     /// When it was written.
     pub created_at: &'a str,
+    /// The same as exactly as the store knows it, where that is more exact.
+    pub exact_created_at: Option<&'a str>,
     /// When it was last changed.
     pub updated_at: &'a str,
 }
@@ -312,7 +318,8 @@ impl StoredMessage<'_> {
 
     /// Its place in the chat.
     pub fn place(&self) -> MessagePlace {
-        MessagePlace { created_at: self.created_at.to_owned(), id: self.id.to_owned() }
+        let created_at = self.exact_created_at.unwrap_or(self.created_at);
+        MessagePlace { created_at: created_at.to_owned(), id: self.id.to_owned() }
     }
 }
 
@@ -333,6 +340,22 @@ pub type MessageVisitor = Box<dyn FnMut(&StoredMessage<'_>) -> ControlFlow<()> +
 /// A database of chats and runs.
 #[async_trait]
 pub trait Store: SettingsStore {
+    /// What kind of store it is, in a word.
+    fn kind(&self) -> &'static str;
+
+    /// Hints between processes, where the database has them.
+    fn wakeups(&self) -> Option<Arc<dyn Wakeups>> {
+        None
+    }
+
+    /// Asks the store for nothing in particular.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn ping(&self) -> Result<()> {
+        self.run(RunId::generate()).await.map(|_| ())
+    }
+
     /// Creates the chat if it is new, the run and both messages, all or nothing. The partial unique index decides
     /// whether the chat is free; where runs wait, it is free for the first of them only.
     ///
@@ -508,28 +531,58 @@ pub trait Store: SettingsStore {
     async fn close(&self) -> Result<()>;
 }
 
-/// Opens the store that `url` names: `sqlite:PATH` or `sqlite::memory:`. `instance` becomes part of the owner's name,
-/// which is returned with the store.
+/// Opens the store that `url` names: `sqlite:PATH`, `sqlite::memory:` or `postgres://…` (see [`PostgresStore::open`]).
+/// `instance` becomes part of the owner's name, which is returned with the store.
 ///
 /// # Errors
 /// `INVALID_INPUT` for a URL of another kind, `STORE_UNAVAILABLE` when the database cannot be opened or written.
 pub async fn open(url: &str, instance: &str, clock: Arc<dyn Clock>) -> Result<(Arc<dyn Store>, String)> {
+    let owner = format!("{instance}/{}", uuid::Uuid::now_v7());
+    if is_postgres(url) {
+        return Ok((Arc::new(PostgresStore::open(url).await?), owner));
+    }
     let Some(path) = url.strip_prefix("sqlite:") else {
-        let known = "must be sqlite:PATH or sqlite::memory:";
-        return Err(match url.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => {
-                Error::invalid("store", format!("PostgreSQL is not available in this version; {known}"))
-            }
-            _ => Error::invalid("store", known),
-        });
+        return Err(Error::invalid("store", "must be sqlite:PATH, sqlite::memory: or postgres://…"));
     };
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() {
         return Err(Error::invalid("store", "the path after sqlite: is missing"));
     }
-    let owner = format!("{instance}/{}", uuid::Uuid::now_v7());
     let store = SqliteStore::open(path, &owner, clock).await?;
     Ok((Arc::new(store), owner))
+}
+
+/// Which migrations opening this PostgreSQL database would apply, and what they would add to it. Changes nothing.
+///
+/// # Errors
+/// `INVALID_INPUT` for a URL of another kind, `STORE_UNAVAILABLE` when the database cannot be reached.
+pub async fn pending_migrations(url: &str) -> Result<Vec<PendingMigration>> {
+    if !is_postgres(url) {
+        return Err(Error::invalid("store", "must be postgres://…: files are made and changed by whoever opens them"));
+    }
+    postgres::pending_migrations(url).await
+}
+
+/// As [`pending_migrations`], as JSON: `[{"version", "name", "additions"}]`.
+///
+/// # Errors
+/// As [`pending_migrations`].
+pub async fn pending_migrations_json(url: &str) -> Result<String> {
+    let pending = pending_migrations(url).await?;
+    serde_json::to_string(&pending).map_err(|error| Error::internal("a result could not be encoded").with_source(error))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// A role's stored `model_config`. Writers before us have put it there as the text of an object, too.
+pub(crate) fn model_config_of(stored: &str) -> Option<Json> {
+    let config = Json::parse(stored).ok()?;
+    match config.as_string() {
+        Some(text) => Json::parse(&text).ok(),
+        None => Some(config),
+    }
 }
 
 /// The error for a gate that is held by `active`.

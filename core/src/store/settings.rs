@@ -151,7 +151,7 @@ pub trait SettingsStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<SealedSecret>>;
 
-    /// Replaces secrets that are still as they were read, all in one transaction. Returns how many those were.
+    /// Replaces secrets, each of them if it is still as it was read. Returns how many those were.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.

@@ -289,13 +289,23 @@ static void a_busy_chat_is_waited_for_or_taken(void) {
     size_t settled = 5;
     REQUIRE(turnkeep_run_sweep(pair.engine, &settled, &error) == TURNKEEP_OK && settled == 0);
     REQUIRE_ERROR(turnkeep_run_sweep(pair.engine, NULL, &error), &error, TURNKEEP_INVALID_INPUT, "settled");
+    turnkeep_bytes health = {0};
+    REQUIRE(turnkeep_engine_health(pair.engine, &health, &error) == TURNKEEP_OK);
+    char *health_text = strndup((const char *)health.data, health.len);
+    REQUIRE_CONTAINS(health_text, "{\"store\":{\"kind\":\"sqlite\",\"ok\":true,");
+    REQUIRE_CONTAINS(health_text, "\"activeRuns\":0}");
+    turnkeep_bytes_free(&health);
+    REQUIRE_ERROR(turnkeep_pending_migrations("sqlite:x", 8, &health, &error), &error, TURNKEEP_INVALID_INPUT, "store");
+    REQUIRE_ERROR(turnkeep_pending_migrations("postgres://127.0.0.1:1/x", 24, &health, &error), &error,
+                  TURNKEEP_STORE_UNAVAILABLE, "the store cannot be opened");
+    REQUIRE_ERROR(turnkeep_engine_health(pair.engine, NULL, &error), &error, TURNKEEP_INVALID_INPUT, "result");
 
     turnkeep_turn *turns[] = {first, second, instead, fourth, last};
     for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
         turnkeep_turn_free(turns[i]);
     }
     char *all[] = {chat,      run,    waiting,         active, list,       outcome,
-                   free_chat, holder, instead_outcome, superseded, last_outcome};
+                   free_chat, holder, instead_outcome, superseded, last_outcome, health_text};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
     }

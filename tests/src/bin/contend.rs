@@ -1,4 +1,5 @@
-//! `contend begins=N [chats=N] [processes=N]`: processes that share one SQLite file try to begin a turn in the same chat
+//! `contend begins=N [chats=N] [processes=N] [connections=N] [store=sqlite|postgres]`: processes that share one SQLite file
+//! or one PostgreSQL server try to begin a turn in the same chat
 //! at the same time, again and again. Of each round one wins; the others are told the winner's run.
 //!
 //! The winner holds its chat until everybody has had an answer and ends its run while the next round is on, in another
@@ -19,6 +20,7 @@ use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, Stre
 use turnkeep::{ChatId, Engine, ErrorCode};
 use turnkeep_tests::processes::{Process, percentile_ms, tell};
 use turnkeep_tests::scenario::{options, request};
+use turnkeep_tests::stage::{Observer, Stage, argument, column};
 
 /// Beyond any wait of the store's own.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -51,15 +53,21 @@ impl Provider for HeldModel {
     }
 }
 
-async fn child(store: &str) -> Result<(), String> {
-    let engine = Engine::open(options(store, "http://127.0.0.1:9/v1", json!({}))).await.map_err(text)?;
+/// `engines` in this process, each with a way of its own to the database.
+async fn child(store: &str, engines: usize) -> Result<(), String> {
+    let mut open = Vec::new();
+    for _ in 0..engines {
+        open.push(Engine::open(options(store, "http://127.0.0.1:9/v1", json!({}))).await.map_err(text)?);
+    }
     let ends = Ends::default();
     tell("opened");
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match line.split(' ').collect::<Vec<_>>().as_slice() {
             ["go", round, chat] => {
-                tokio::spawn(attempt(engine.clone(), (*round).to_owned(), (*chat).to_owned(), Arc::clone(&ends)));
+                for engine in &open {
+                    tokio::spawn(attempt(engine.clone(), (*round).to_owned(), (*chat).to_owned(), Arc::clone(&ends)));
+                }
             }
             ["end", round] => {
                 let end = ends.lock().unwrap_or_else(PoisonError::into_inner).remove(*round);
@@ -68,7 +76,10 @@ async fn child(store: &str) -> Result<(), String> {
             _ => return Err(format!("what is {line:?}?")),
         }
     }
-    engine.close(None).await.map_err(text)
+    for engine in open {
+        engine.close(None).await.map_err(text)?;
+    }
+    Ok(())
 }
 
 async fn attempt(engine: Engine, round: String, chat: String, ends: Ends) {
@@ -108,6 +119,8 @@ struct Counts {
 
 struct Contest {
     processes: Vec<Process>,
+    /// How many engines each process has.
+    engines: Vec<usize>,
     counts: Counts,
     /// Runs whose end nobody has told of yet: the round, and who won it.
     ending: BTreeMap<usize, usize>,
@@ -157,7 +170,8 @@ impl Contest {
             process.say(&format!("go {round} {chat}"));
         }
         let (mut won, mut named) = (Vec::new(), Vec::new());
-        for place in 0..self.processes.len() {
+        let asked = self.engines.iter().enumerate().flat_map(|(place, engines)| std::iter::repeat_n(place, *engines));
+        for place in asked.collect::<Vec<_>>() {
             let answer = self.answer(place)?;
             self.counts.begins += 1;
             match answer.split(' ').collect::<Vec<_>>().as_slice() {
@@ -201,14 +215,17 @@ fn micros(text: &str) -> Duration {
 }
 
 /// The whole contest; `false` when it did not go by the rules.
-fn contend(begins: usize, chats: usize, processes: usize) -> Result<bool, String> {
-    let folder = tempfile::tempdir().map_err(text)?;
-    let database = folder.path().join("chats.db");
-    let store = format!("sqlite:{}", database.display());
+fn contend(begins: usize, chats: usize, processes: usize, connections: usize, kind: &str) -> Result<bool, String> {
+    let stage = Stage::new(kind)?;
     let program = std::env::current_exe().map_err(text)?;
-    let started: Result<Vec<Process>, _> =
-        (0..processes).map(|_| Process::start(&program, ["child", &store])).collect();
-    let mut contest = Contest { processes: started.map_err(text)?, counts: Counts::default(), ending: BTreeMap::new() };
+    // As evenly as it goes: eight in three processes are three, three and two.
+    let engines: Vec<usize> = (0..processes).map(|place| (connections + processes - 1 - place) / processes).collect();
+    let started: Result<Vec<Process>, _> = engines
+        .iter()
+        .map(|engines| Process::start(&program, ["child", stage.store.as_str(), engines.to_string().as_str()]))
+        .collect();
+    let mut contest =
+        Contest { processes: started.map_err(text)?, engines, counts: Counts::default(), ending: BTreeMap::new() };
     for place in 0..processes {
         let line = contest.answer(place)?;
         if line != "opened" {
@@ -217,7 +234,7 @@ fn contend(begins: usize, chats: usize, processes: usize) -> Result<bool, String
     }
     let names: Vec<String> = (0..chats).map(|_| ChatId::generate().to_string()).collect();
     let begun = Instant::now();
-    for (round, chat) in names.iter().cycle().take(begins.div_ceil(processes)).enumerate() {
+    for (round, chat) in names.iter().cycle().take(begins.div_ceil(connections)).enumerate() {
         if let Some(before) = round.checked_sub(chats) {
             contest.until_ended(before)?;
         }
@@ -236,7 +253,7 @@ fn contend(begins: usize, chats: usize, processes: usize) -> Result<bool, String
             return Err("a process does not end".to_owned());
         }
     }
-    let stored = runs_by_status(&database).map_err(text)?;
+    let stored = runs_by_status(&stage.store)?;
     if stored != BTreeMap::from([("succeeded".to_owned(), contest.counts.winners)]) {
         contest.error(&format!("the database holds {stored:?}"));
     }
@@ -256,26 +273,28 @@ fn contend(begins: usize, chats: usize, processes: usize) -> Result<bool, String
     Ok(counts.other_errors == 0 && counts.double_active == 0)
 }
 
-fn runs_by_status(database: &std::path::Path) -> rusqlite::Result<BTreeMap<String, usize>> {
-    let connection = rusqlite::Connection::open(database)?;
-    let mut statement = connection.prepare("SELECT status, COUNT(*) FROM ai_chat_runs GROUP BY status")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u32>(1)?)))?;
-    rows.map(|row| row.map(|(status, count)| (status, usize::try_from(count).unwrap_or(usize::MAX)))).collect()
+fn runs_by_status(store: &str) -> Result<BTreeMap<String, usize>, String> {
+    let rows = Observer::open(store)?.rows("SELECT status, COUNT(*) AS count FROM ai_chat_runs GROUP BY status", "")?;
+    let count = |row| column(row, "count").and_then(|count| count.parse().ok()).unwrap_or(usize::MAX);
+    Ok(rows.iter().map(|row| (column(row, "status").unwrap_or_default(), count(row))).collect())
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = if let [mode, store] = arguments.as_slice()
+    let outcome = if let [mode, store, engines] = arguments.as_slice()
         && mode == "child"
     {
+        let engines = engines.parse().unwrap_or(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(text).and_then(|runtime| runtime.block_on(child(store))).map(|()| true)
+        runtime.map_err(text).and_then(|runtime| runtime.block_on(child(store, engines))).map(|()| true)
     } else {
         let number = |name: &str, otherwise: usize| {
-            let value = arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
-            value.and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+            argument(&arguments, name).and_then(|value| value.parse().ok()).unwrap_or(otherwise)
         };
-        contend(number("begins", 1000), number("chats", 100).max(1), number("processes", 8).max(1))
+        let processes = number("processes", 8).max(1);
+        let connections = number("connections", processes).max(processes);
+        let store = argument(&arguments, "store").unwrap_or_default();
+        contend(number("begins", 1000), number("chats", 100).max(1), processes, connections, store)
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

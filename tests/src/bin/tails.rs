@@ -1,4 +1,4 @@
-//! `tails sequences=N [readers=N]`: readers in two processes connect to live and finished runs, read some, disconnect,
+//! `tails sequences=N [readers=N] [store=sqlite|postgres]`: readers in two processes connect to live and finished runs, read some, disconnect,
 //! and come back with their cursor, over and over. Whatever a reader has received in all has to be the run's log as one
 //! look at it afterwards gives it.
 //!
@@ -18,6 +18,7 @@ use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunB
 use turnkeep::{Cursor, Engine, RunId, TailFrom, TailItem};
 use turnkeep_tests::processes::{Process, tell};
 use turnkeep_tests::scenario::{options, request, weather_and_time, who};
+use turnkeep_tests::stage::{Stage, argument};
 
 /// Runs that are live at any time.
 const LIVE: usize = 6;
@@ -216,10 +217,10 @@ async fn child(store: &str, sequences: usize, readers: usize) -> Result<(), Stri
     engine.close(None).await.map_err(text)
 }
 
-async fn parent(sequences: usize, readers: usize) -> Result<bool, String> {
+async fn parent(sequences: usize, readers: usize, kind: &str) -> Result<bool, String> {
     let begun = Instant::now();
-    let folder = tempfile::tempdir().map_err(text)?;
-    let store = format!("sqlite:{}", folder.path().join("chats.db").display());
+    let stage = Stage::new(kind)?;
+    let store = stage.store.clone();
     let engine = Engine::open(options(&store, "http://127.0.0.1:9/v1", json!({}))).await.map_err(text)?;
     let program = std::env::current_exe().map_err(text)?;
     let half = (sequences / 2).to_string();
@@ -278,15 +279,21 @@ fn text(error: impl std::fmt::Display) -> String {
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str, otherwise: usize| {
-        let given = arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
-        given.and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+        argument(&arguments, name).and_then(|value| value.parse().ok()).unwrap_or(otherwise)
     };
     let outcome = match arguments.as_slice() {
         [mode, store, sequences, readers] if mode == "child" => {
             let count = |value: &String| value.parse().unwrap_or(1);
             child(store, count(sequences), count(readers)).await.map(|()| true)
         }
-        _ => parent(number("sequences", 20_000), number("readers", 100)).await,
+        _ => {
+            parent(
+                number("sequences", 20_000),
+                number("readers", 100),
+                argument(&arguments, "store").unwrap_or_default(),
+            )
+            .await
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

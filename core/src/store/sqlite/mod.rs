@@ -164,6 +164,10 @@ fn store_error(error: rusqlite::Error) -> Error {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let clock = Arc::clone(&self.clock);
         self.write(move |connection| operations::begin_run(connection, clock.now(), &begin)).await

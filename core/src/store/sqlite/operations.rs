@@ -14,7 +14,7 @@ use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
     MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, StepNumbers,
-    UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+    UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost, model_config_of,
 };
 
 use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, STEP_COLUMNS, WAITING_COLUMNS};
@@ -937,7 +937,7 @@ pub(super) fn role(connection: &Connection, workspace_id: &str, role_id: AgentRo
             [role_id.to_string().as_str(), workspace_id],
             |row| {
                 let model_config: Option<String> = row.get(2)?;
-                let model_config = model_config.and_then(|text| Json::parse(&text).ok());
+                let model_config = model_config.as_deref().and_then(model_config_of);
                 Ok(RolePrompt { name: row.get(0)?, instructions: row.get(1)?, model_config })
             },
         )

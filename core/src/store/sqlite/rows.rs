@@ -104,6 +104,7 @@ pub(super) fn stored_message<'a>(row: &'a Row<'_>) -> SqlResult<StoredMessage<'a
         metadata: text(5)?,
         status: text(6)?,
         created_at: needed(7)?,
+        exact_created_at: None,
         updated_at: needed(8)?,
     })
 }

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use turnkeep::{Engine, ErrorCode, Turn};
@@ -15,6 +15,8 @@ use crate::plan::{self, Random};
 
 /// How long a chat that is somebody else's is left alone.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
+/// How long a server is waited for.
+const OPEN_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(store: &str, chat_id: &str, seed: u64, lease_ms: u64) -> Result<(), String> {
     let hung_up = Arc::new(AtomicBool::new(false));
@@ -25,7 +27,18 @@ pub(crate) async fn run(store: &str, chat_id: &str, seed: u64, lease_ms: u64) ->
     });
     let limits = json!({"runs": {"leaseMs": lease_ms, "stopPollMs": 100}});
     let options = options(store, "http://127.0.0.1:9/v1", limits);
-    let engine = Engine::open(options).await.map_err(|error| error.to_string())?;
+    // A server that is just being restarted is tried again, as whoever starts hosts would do.
+    let begun = Instant::now();
+    let engine = loop {
+        match Engine::open(options.clone()).await {
+            Ok(engine) => break engine,
+            Err(error) if error.code() == ErrorCode::StoreUnavailable && begun.elapsed() < OPEN_PATIENCE => {
+                tell(&format!("error {error}"));
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    };
     tell("opened");
     let mut random = Random::new(seed);
     let mut turn = random.next();

@@ -1,20 +1,19 @@
 //! What the processes of one chat have acknowledged, kept where no kill reaches it, and whether the database agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::Value;
+use turnkeep_tests::stage::{Observer, column};
 
 use crate::plan;
 use crate::tally::{Rule, Tally};
 
-/// How long a look at the database may wait for others.
+/// How long a look at a file may wait for others.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Rows = BTreeMap<(String, String), String>;
+type Outcome<T> = Result<T, String>;
 
 #[derive(Debug, Default)]
 struct KnownRun {
@@ -100,7 +99,7 @@ impl Ledger {
     }
 
     /// Compares all of it with the database. `quiet`: nobody drives a run of this chat any more.
-    pub(crate) fn check(&mut self, database: &Database, tally: &Tally, quiet: bool) -> rusqlite::Result<()> {
+    pub(crate) fn check(&mut self, database: &mut Database, tally: &Tally, quiet: bool) -> Outcome<()> {
         let stored = database.runs(&self.chat)?;
         let active = stored.iter().filter(|run| run.is_active()).count();
         if active > 1 {
@@ -124,7 +123,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn check_settled(&mut self, run: &StoredRun, database: &Database, tally: &Tally) -> rusqlite::Result<()> {
+    fn check_settled(&mut self, run: &StoredRun, database: &mut Database, tally: &Tally) -> Outcome<()> {
         let known = self.known(&run.id);
         let found = &run.settlement;
         match &known.settled {
@@ -224,50 +223,52 @@ struct StoredStep {
 }
 
 /// The database as everybody else sees it, without the engine in between. Columns that it does not know do no harm.
-pub(crate) struct Database(Connection);
+pub(crate) struct Database(Observer);
 
 impl Database {
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.execute_batch("PRAGMA query_only = ON")?;
-        Ok(Self(connection))
+    pub(crate) fn open(store: &str) -> Outcome<Self> {
+        Observer::open(store).map(Self)
     }
 
-    /// Whether nobody keeps the write lock for as long as `patience`; writes nothing.
-    pub(crate) fn is_writable_within(&self, patience: Duration) -> rusqlite::Result<bool> {
-        self.0.busy_timeout(patience)?;
-        let begun = self.0.execute_batch("PRAGMA query_only = OFF; BEGIN IMMEDIATE; ROLLBACK; PRAGMA query_only = ON");
-        self.0.execute_batch("PRAGMA query_only = ON")?;
-        self.0.busy_timeout(BUSY_TIMEOUT)?;
-        match begun {
-            Ok(()) => Ok(true),
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
-            Err(error) => Err(error),
-        }
+    /// Whether nobody keeps the write lock of a file for as long as `patience`; writes nothing. A server has no such
+    /// lock.
+    pub(crate) fn is_writable_within(&self, patience: Duration) -> Outcome<bool> {
+        let Some(file) = self.0.file() else { return Ok(true) };
+        let attempt = || {
+            file.busy_timeout(patience)?;
+            let begun =
+                file.execute_batch("PRAGMA query_only = OFF; BEGIN IMMEDIATE; ROLLBACK; PRAGMA query_only = ON");
+            file.execute_batch("PRAGMA query_only = ON")?;
+            file.busy_timeout(BUSY_TIMEOUT)?;
+            match begun {
+                Ok(()) => Ok(true),
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        attempt().map_err(|error: rusqlite::Error| error.to_string())
     }
 
-    pub(crate) fn active_run(&self, chat: &str) -> rusqlite::Result<Option<String>> {
-        self.0
-            .prepare_cached("SELECT id FROM ai_chat_runs WHERE chat_id = ?1 AND status IN ('pending', 'running')")?
-            .query_row([chat], |row| row.get(0))
-            .optional()
+    fn one(&mut self, sql: &str, id: &str) -> Outcome<Option<String>> {
+        let rows = self.0.rows(sql, id)?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).and_then(|(_, value)| value))
+    }
+
+    pub(crate) fn active_run(&mut self, chat: &str) -> Outcome<Option<String>> {
+        self.one("SELECT id FROM ai_chat_runs WHERE chat_id = ?1 AND status IN ('pending', 'running')", chat)
     }
 
     /// Whether the run has ended, and under which epoch.
-    pub(crate) fn end_of(&self, run: &str) -> rusqlite::Result<Option<i64>> {
-        let (status, epoch): (String, i64) = self
-            .0
-            .prepare_cached("SELECT status, epoch FROM ai_chat_runs WHERE id = ?1")?
-            .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((!is_active(&status)).then_some(epoch))
+    pub(crate) fn end_of(&mut self, run: &str) -> Outcome<Option<i64>> {
+        const ENDED: &str = "SELECT epoch FROM ai_chat_runs WHERE id = ?1 AND status NOT IN ('pending', 'running')";
+        Ok(self.one(ENDED, run)?.and_then(|epoch| epoch.parse().ok()))
     }
 
     /// Chats with more than one active run, and runs without an end.
-    pub(crate) fn crowded_and_unsettled(&self) -> rusqlite::Result<(Vec<String>, Vec<String>)> {
-        let list = |sql: &str| -> rusqlite::Result<Vec<String>> {
-            self.0.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    pub(crate) fn crowded_and_unsettled(&mut self) -> Outcome<(Vec<String>, Vec<String>)> {
+        let mut list = |sql: &str| -> Outcome<Vec<String>> {
+            let rows = self.0.rows(sql, "")?;
+            Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?.1).collect())
         };
         Ok((
             list(
@@ -277,69 +278,66 @@ impl Database {
         ))
     }
 
-    pub(crate) fn is_sound(&self) -> rusqlite::Result<bool> {
-        let word: String = self.0.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-        Ok(word == "ok")
+    pub(crate) fn is_sound(&mut self) -> Outcome<bool> {
+        if self.0.file().is_none() {
+            // A server that had found damage would not have started again.
+            return Ok(true);
+        }
+        Ok(self.one("PRAGMA integrity_check", "")?.as_deref() == Some("ok"))
     }
 
-    fn runs(&self, chat: &str) -> rusqlite::Result<Vec<StoredRun>> {
-        self.0
-            .prepare_cached(
-                "SELECT r.id, r.status, r.step_count, r.reason, r.finished_at, m.status AS message, m.content, \
-                 m.metadata, m.updated_at AS message_updated_at \
-                 FROM ai_chat_runs r LEFT JOIN ai_chat_messages m ON m.id = r.assistant_message_id \
-                 WHERE r.chat_id = ?1 ORDER BY r.created_at, r.id",
-            )?
-            .query_map([chat], |row| {
-                let status: String = row.get("status")?;
-                Ok(StoredRun {
-                    id: row.get("id")?,
-                    step_count: usize::try_from(row.get::<_, u32>("step_count")?).unwrap_or(usize::MAX),
-                    settlement: Settlement {
-                        status: status.clone(),
-                        reason: row.get("reason")?,
-                        finished_at: row.get("finished_at")?,
-                        message: row.get("message")?,
-                    },
-                    status,
-                    content: row.get::<_, Option<String>>("content")?.unwrap_or_default(),
-                    metadata: json(row.get("metadata")?),
-                    message_updated_at: row.get::<_, Option<String>>("message_updated_at")?.unwrap_or_default(),
-                })
-            })?
-            .collect()
+    fn runs(&mut self, chat: &str) -> Outcome<Vec<StoredRun>> {
+        let rows = self.0.rows(
+            "SELECT r.id, r.status, r.step_count, r.reason, r.finished_at, m.status AS message, m.content, \
+             m.metadata, m.updated_at AS message_updated_at \
+             FROM ai_chat_runs r LEFT JOIN ai_chat_messages m ON m.id = r.assistant_message_id \
+             WHERE r.chat_id = ?1 ORDER BY r.created_at, r.id",
+            chat,
+        )?;
+        let text = |row, name| column(row, name).unwrap_or_default();
+        Ok(rows
+            .iter()
+            .map(|row| StoredRun {
+                id: text(row, "id"),
+                step_count: text(row, "step_count").parse().unwrap_or(usize::MAX),
+                settlement: Settlement {
+                    status: text(row, "status"),
+                    reason: column(row, "reason"),
+                    finished_at: column(row, "finished_at"),
+                    message: column(row, "message"),
+                },
+                status: text(row, "status"),
+                content: text(row, "content"),
+                metadata: json(column(row, "metadata")),
+                message_updated_at: text(row, "message_updated_at"),
+            })
+            .collect())
     }
 
-    fn steps(&self, run: &str) -> rusqlite::Result<BTreeMap<usize, StoredStep>> {
-        self.0
-            .prepare_cached("SELECT step_number, state, parts FROM ai_chat_run_steps WHERE run_id = ?1")?
-            .query_map([run], |row| {
-                let (number, state): (u32, String) = (row.get(0)?, row.get(1)?);
-                let number = usize::try_from(number).unwrap_or(usize::MAX);
-                Ok((number, StoredStep { is_finished: state == "finished", parts: json(row.get(2)?) }))
-            })?
-            .collect()
+    fn steps(&mut self, run: &str) -> Outcome<BTreeMap<usize, StoredStep>> {
+        let rows = self.0.rows("SELECT step_number, state, parts FROM ai_chat_run_steps WHERE run_id = ?1", run)?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let number = column(row, "step_number").and_then(|number| number.parse().ok()).unwrap_or(usize::MAX);
+                let is_finished = column(row, "state").as_deref() == Some("finished");
+                (number, StoredStep { is_finished, parts: json(column(row, "parts")) })
+            })
+            .collect())
     }
 
     /// The newest time in each table of a run's log.
-    fn last_written(&self, run: &str) -> rusqlite::Result<Vec<(&'static str, String)>> {
-        let newest = |sql: &str| -> rusqlite::Result<String> {
-            let time: Option<String> = self.0.prepare_cached(sql)?.query_row([run], |row| row.get(0))?;
-            Ok(time.unwrap_or_default())
-        };
+    fn last_written(&mut self, run: &str) -> Outcome<Vec<(&'static str, String)>> {
+        let mut newest = |sql: &str| Ok::<_, String>(self.one(sql, run)?.unwrap_or_default());
         Ok(vec![
-            (
-                "a step",
-                newest(
-                    "SELECT MAX(MAX(created_at, COALESCE(finished_at, ''))) FROM ai_chat_run_steps WHERE run_id = ?1",
-                )?,
-            ),
+            ("a step's beginning", newest("SELECT MAX(created_at) FROM ai_chat_run_steps WHERE run_id = ?1")?),
+            ("a step", newest("SELECT MAX(finished_at) FROM ai_chat_run_steps WHERE run_id = ?1")?),
             ("a chunk", newest("SELECT MAX(created_at) FROM ai_chat_run_chunks WHERE run_id = ?1")?),
         ])
     }
 
     /// Every row of the chat, column by column.
-    pub(crate) fn snapshot(&self, chat: &str) -> rusqlite::Result<Rows> {
+    pub(crate) fn snapshot(&mut self, chat: &str) -> Outcome<Rows> {
         let of_runs = "WHERE run_id IN (SELECT id FROM ai_chat_runs WHERE chat_id = ?1)";
         let mut rows = Rows::new();
         for (table, key, filter) in [
@@ -348,19 +346,9 @@ impl Database {
             ("ai_chat_run_steps", "run_id || '/' || step_number", of_runs),
             ("ai_chat_run_chunks", "run_id || '/' || first_sequence", of_runs),
         ] {
-            let mut statement = self.0.prepare(&format!("SELECT {key}, * FROM {table} {filter}"))?;
-            let names: Vec<String> = statement.column_names().skip(1).map(str::to_owned).collect();
-            let mut found = statement.query([chat])?;
-            while let Some(row) = found.next()? {
-                let mut text = String::new();
-                for (index, name) in names.iter().enumerate() {
-                    let value = match row.get_ref(index + 1)? {
-                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                        other => format!("{other:?}"),
-                    };
-                    text.push_str(&format!("{name}={value} "));
-                }
-                rows.insert((table.to_owned(), row.get(0)?), text);
+            for row in self.0.rows(&format!("SELECT {key} AS row_key, * FROM {table} {filter}"), chat)? {
+                let text: String = row.iter().skip(1).map(|(name, value)| format!("{name}={value:?} ")).collect();
+                rows.insert((table.to_owned(), column(&row, "row_key").unwrap_or_default()), text);
             }
         }
         Ok(rows)

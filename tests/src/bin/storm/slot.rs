@@ -1,6 +1,6 @@
 //! One chat at a time: a process that runs turns in it, what is done to that process, and what is looked at afterwards.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -29,7 +29,9 @@ const START_US: u64 = 80_000;
 /// What all slots share.
 pub(crate) struct Storm {
     pub(crate) program: PathBuf,
-    pub(crate) database: PathBuf,
+    pub(crate) store: String,
+    /// The server is restarted now and then: whoever is told that it cannot be reached tries again.
+    pub(crate) is_restarted: bool,
     pub(crate) lease: Duration,
     pub(crate) runtime: Handle,
     /// The engine that is never killed: it sweeps, and competes for chats.
@@ -38,10 +40,6 @@ pub(crate) struct Storm {
 }
 
 impl Storm {
-    pub(crate) fn store(database: &Path) -> String {
-        format!("sqlite:{}", database.display())
-    }
-
     /// A lease, a sweep, and whatever the machine adds.
     fn settled_within(&self) -> Duration {
         2 * self.lease + PATIENCE
@@ -72,7 +70,7 @@ impl<'a> Slot<'a> {
         Ok(Self {
             storm,
             random: Random::new(seed),
-            database: Database::open(&storm.database).map_err(text)?,
+            database: Database::open(&storm.store).map_err(text)?,
             ledger: new_ledger(),
             retired: Vec::new(),
             rounds_in_chat: 0,
@@ -226,8 +224,8 @@ impl<'a> Slot<'a> {
             return Ok(owner);
         }
         let (seed, lease) = (self.random.next().to_string(), self.storm.lease.as_millis().to_string());
-        let store = Storm::store(&self.storm.database);
-        Process::start(&self.storm.program, ["child", &store, &self.ledger.chat, &seed, &lease]).map_err(text)
+        Process::start(&self.storm.program, ["child", &self.storm.store, &self.ledger.chat, &seed, &lease])
+            .map_err(text)
     }
 
     /// When the process says that it has begun a turn; a violation when it does not.
@@ -260,6 +258,9 @@ impl<'a> Slot<'a> {
                     return Ok(Some((turn, number)));
                 }
                 Err(error) if error.code() == ErrorCode::RunAlreadyActive => std::thread::sleep(LOOK_AGAIN),
+                Err(error) if error.code() == ErrorCode::StoreUnavailable && self.storm.is_restarted => {
+                    self.storm.tally.was_unavailable();
+                }
                 Err(error) => {
                     self.broken(Rule::NoError, format!("beginning in {}: {error}", self.ledger.chat));
                     return Ok(None);
@@ -273,7 +274,13 @@ impl<'a> Slot<'a> {
     fn end_standing(&mut self, turn: &Turn, number: u64) -> Outcome<()> {
         let run = turn.run_id().to_string();
         if self.random.one_in(2) {
-            self.storm.runtime.block_on(turn.stop()).map_err(text)?;
+            match self.storm.runtime.block_on(turn.stop()) {
+                Ok(_) => {}
+                Err(error) if error.code() == ErrorCode::StoreUnavailable && self.storm.is_restarted => {
+                    self.storm.tally.was_unavailable();
+                }
+                Err(error) => return Err(text(error)),
+            }
         }
         match self.storm.runtime.block_on(turn.done()) {
             Ok(outcome) => {
@@ -290,7 +297,7 @@ impl<'a> Slot<'a> {
     }
 
     /// The epoch under which the run was settled.
-    fn until_settled(&self, run: &str) -> Outcome<Option<i64>> {
+    fn until_settled(&mut self, run: &str) -> Outcome<Option<i64>> {
         let deadline = Instant::now() + self.storm.settled_within();
         while Instant::now() < deadline {
             if let Some(epoch) = self.database.end_of(run).map_err(text)? {
@@ -321,13 +328,14 @@ impl<'a> Slot<'a> {
             ["unpaired"] => {
                 return self.broken(Rule::PairedHistory, format!("chat {}: the model was sent one", self.ledger.chat));
             }
+            ["error", "STORE_UNAVAILABLE:", ..] if self.storm.is_restarted => return tally.was_unavailable(),
             _ => return self.broken(Rule::NoError, format!("chat {}: {}", self.ledger.chat, line.text)),
         }
         tally.acknowledged();
     }
 
     fn check(&mut self, quiet: bool) -> Outcome<()> {
-        self.ledger.check(&self.database, &self.storm.tally, quiet).map_err(text)
+        self.ledger.check(&mut self.database, &self.storm.tally, quiet).map_err(text)
     }
 
     fn broken(&self, rule: Rule, detail: String) {

@@ -42,6 +42,8 @@ struct Counts {
     frozen_in_a_write: usize,
     leases_lost_awake: usize,
     acknowledged: usize,
+    restarts: usize,
+    unavailable: usize,
     violations: Vec<Rule>,
     seen: HashSet<String>,
     recoveries: Vec<(Successor, Duration)>,
@@ -88,6 +90,22 @@ impl Tally {
         self.counts().leases_lost_awake += 1;
     }
 
+    /// Kills and freezes so far.
+    pub(crate) fn blows(&self) -> usize {
+        let counts = self.counts();
+        counts.kills + counts.freezes
+    }
+
+    /// The server was restarted.
+    pub(crate) fn restarted(&self) {
+        self.counts().restarts += 1;
+    }
+
+    /// Somebody was told that the store cannot be reached.
+    pub(crate) fn was_unavailable(&self) {
+        self.counts().unavailable += 1;
+    }
+
     pub(crate) fn acknowledged(&self) {
         self.counts().acknowledged += 1;
     }
@@ -126,12 +144,15 @@ impl Tally {
         let mut all = times(None);
         let summary = vec![
             format!(
-                "acknowledgements={} frozen_in_a_write={} leases_lost_awake={} unpaired_histories={} errors={}",
+                "acknowledgements={} frozen_in_a_write={} leases_lost_awake={} unpaired_histories={} errors={} \
+                 restarts={} told_unavailable={}",
                 counts.acknowledged,
                 counts.frozen_in_a_write,
                 counts.leases_lost_awake,
                 of(Rule::PairedHistory),
                 of(Rule::NoError),
+                counts.restarts,
+                counts.unavailable,
             ),
             line("kill to begin, new process", times(Some(Successor::Started))),
             line("kill to begin, standing process", times(Some(Successor::Standing))),

@@ -1,0 +1,254 @@
+//! Settings and sealed keys.
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::id::ChatId;
+use crate::store::{
+    KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
+};
+
+use super::PostgresStore;
+use super::failure::Failure;
+use super::migrate::check_id;
+use super::rows;
+use super::session::Database;
+use super::value::values;
+
+const KEYS: &str = "SELECT driver::text AS driver, api_key_enc::text AS api_key_enc, \
+     embedding_api_key_enc::text AS embedding_api_key_enc, stt_api_key_enc::text AS stt_api_key_enc \
+     FROM ai_provider_credentials WHERE workspace_id = $1 ORDER BY driver";
+const OWN_SETTINGS: &str = "(SELECT settings FROM ai_provider_settings WHERE workspace_id = $1)";
+/// Where the system before keeps them; what is changed is kept in our own table from then on.
+const HOST_SETTINGS: &str = "(SELECT CASE WHEN jsonb_typeof(settings->'ai'->'provider') = 'object' \
+     THEN (settings->'ai'->'provider')::text END FROM workspaces WHERE id = $1)";
+const HAS_HOST_SETTINGS: &str = "SELECT EXISTS (SELECT FROM information_schema.columns \
+     WHERE table_schema = ANY (current_schemas(false)) AND table_name = 'workspaces' AND column_name = 'settings' \
+     AND data_type = 'jsonb') AS found";
+/// Rows in byte order, which is the order of places.
+const OUTDATED_KEYS: &str = "SELECT workspace_id::text AS workspace_id, driver::text AS driver, \
+     api_key_enc::text AS api_key_enc, embedding_api_key_enc::text AS embedding_api_key_enc, \
+     stt_api_key_enc::text AS stt_api_key_enc FROM ai_provider_credentials \
+     WHERE (workspace_id::text COLLATE \"C\", driver::text COLLATE \"C\") > ($2::text, $3::text) \
+     AND (left(api_key_enc, length($1::text)) <> $1::text OR left(embedding_api_key_enc, length($1::text)) <> $1::text \
+         OR left(stt_api_key_enc, length($1::text)) <> $1::text) \
+     ORDER BY workspace_id::text COLLATE \"C\", driver::text COLLATE \"C\" LIMIT $4::bigint";
+const OUTDATED_HEADERS: &str = "SELECT workspace_id::text AS workspace_id, id::text AS id, headers_enc::text AS blob \
+     FROM ai_mcp_servers WHERE (workspace_id::text COLLATE \"C\", id::text COLLATE \"C\") > ($2::text, $3::text) \
+     AND left(headers_enc, length($1::text)) <> $1::text \
+     ORDER BY workspace_id::text COLLATE \"C\", id::text COLLATE \"C\" LIMIT $4::bigint";
+/// Statements of this file, built once.
+pub(super) struct Statements {
+    settings: String,
+    write: String,
+    reseal: [String; 3],
+    reseal_headers: &'static str,
+}
+
+impl Statements {
+    pub(super) async fn new(database: &Database) -> Result<Self> {
+        let row = database.query_one(HAS_HOST_SETTINGS, &[]).await?;
+        let stored = match rows::get(&row, "found")? {
+            true => format!("COALESCE({OWN_SETTINGS}, {HOST_SETTINGS})"),
+            false => OWN_SETTINGS.to_owned(),
+        };
+        let of_slot = |slot: KeySlot| {
+            let column = slot.column();
+            format!(
+                "max(blob) FILTER (WHERE slot = '{column}') AS {column}, bool_or(slot = '{column}') AS has_{column}"
+            )
+        };
+        let set = |slot: KeySlot| {
+            let column = slot.column();
+            format!(
+                "{column} = CASE WHEN (SELECT has_{column} FROM keys WHERE keys.driver = excluded.driver) \
+                 THEN excluded.{column} ELSE stored.{column} END"
+            )
+        };
+        let reseal = |slot: KeySlot| {
+            let column = slot.column();
+            format!(
+                "WITH given AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) \
+                 AS given (workspace_id text, name text, old text, new text)), \
+                 changed AS (UPDATE ai_provider_credentials AS stored SET {column} = given.new FROM given \
+                 WHERE stored.workspace_id::text = given.workspace_id AND stored.driver = given.name \
+                 AND stored.{column} = given.old RETURNING 1) SELECT count(*) AS changed FROM changed"
+            )
+        };
+        Ok(Self {
+            settings: format!("SELECT {stored} AS settings"),
+            write: format!(
+                "WITH same AS MATERIALIZED (SELECT {stored} IS NOT DISTINCT FROM $2::text AS ok), \
+                 settled AS (INSERT INTO ai_provider_settings (workspace_id, settings) \
+                     SELECT $1, $3::text FROM same WHERE ok AND $3::text IS NOT NULL \
+                     ON CONFLICT (workspace_id) DO UPDATE SET settings = excluded.settings, updated_at = now()), \
+                 keys AS MATERIALIZED (SELECT driver, max(id) AS id, {}, {}, {} FROM json_to_recordset($4::json) \
+                     AS given (id text, driver text, slot text, blob text) GROUP BY driver), \
+                 sealed AS (INSERT INTO ai_provider_credentials AS stored \
+                     (id, workspace_id, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc) \
+                     SELECT id::uuid, $1, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc FROM keys, same \
+                     WHERE ok ON CONFLICT (workspace_id, driver) DO UPDATE SET {}, {}, {}, updated_at = now()) \
+                 SELECT ok FROM same",
+                of_slot(KeySlot::Chat),
+                of_slot(KeySlot::Embedding),
+                of_slot(KeySlot::Stt),
+                set(KeySlot::Chat),
+                set(KeySlot::Embedding),
+                set(KeySlot::Stt),
+            ),
+            reseal: KeySlot::ALL.map(reseal),
+            reseal_headers: "WITH given AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) \
+                 AS given (workspace_id text, name text, old text, new text)), \
+                 changed AS (UPDATE ai_mcp_servers AS stored SET headers_enc = given.new FROM given \
+                 WHERE stored.workspace_id::text = given.workspace_id AND stored.id::text = given.name \
+                 AND stored.headers_enc = given.old RETURNING 1) SELECT count(*) AS changed FROM changed",
+        })
+    }
+}
+
+/// The keys of a row, which has a column for each slot.
+fn keys_of(row: &tokio_postgres::Row) -> Result<Vec<(KeySlot, String)>> {
+    let mut keys = Vec::new();
+    for slot in KeySlot::ALL {
+        if let Some(blob) = rows::get::<Option<String>>(row, slot.column())? {
+            keys.push((slot, blob));
+        }
+    }
+    Ok(keys)
+}
+
+fn json<T: Serialize>(rows: &[T]) -> String {
+    // Plain text fields: there is nothing in them that could fail to serialize.
+    serde_json::to_string(rows).unwrap_or_default()
+}
+
+#[async_trait]
+impl SettingsStore for PostgresStore {
+    async fn settings(&self, workspace_id: &str) -> Result<StoredSettings> {
+        if check_id("workspaceId", workspace_id, self.ids.workspace).is_err() {
+            return Ok(StoredSettings::default());
+        }
+        let settings = self.database.query_one(&self.settings.settings, &values![workspace_id]).await?;
+        let mut keys = Vec::new();
+        for row in &self.database.query(KEYS, &values![workspace_id]).await? {
+            let driver: String = rows::get(row, "driver")?;
+            let of_row = keys_of(row)?.into_iter();
+            keys.extend(of_row.map(|(slot, blob)| StoredKey { driver: driver.clone(), slot, blob }));
+        }
+        Ok(StoredSettings { settings: rows::get(&settings, "settings")?, keys })
+    }
+
+    async fn write_settings(&self, write: WriteSettings) -> Result<bool> {
+        #[derive(Serialize)]
+        struct Key<'a> {
+            id: String,
+            driver: &'a str,
+            slot: &'static str,
+            blob: Option<&'a str>,
+        }
+        check_id("workspaceId", &write.workspace_id, self.ids.workspace)?;
+        let keys: Vec<Key<'_>> = write
+            .keys
+            .iter()
+            .map(|key| Key {
+                id: uuid::Uuid::now_v7().to_string(),
+                driver: &key.driver,
+                slot: key.slot.column(),
+                blob: key.blob.as_deref(),
+            })
+            .collect();
+        let values = values![&write.workspace_id, write.expected.as_deref(), write.settings.as_deref(), json(&keys)];
+        // Two who write a workspace's first settings have no row to wait for.
+        let lock = format!("settings of {}", write.workspace_id);
+        let written = self.database.try_query(Some(&lock), &self.settings.write, &values).await;
+        let rows = written.map_err(Failure::into_error)?;
+        rows.first().map_or(Ok(false), |row| rows::get(row, "ok"))
+    }
+
+    async fn sealed_secrets(
+        &self,
+        current: &str,
+        after: Option<&SecretPlace>,
+        limit: usize,
+    ) -> Result<Vec<SealedSecret>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        let (workspace, driver, with_keys) = match after {
+            None => ("", "", true),
+            Some(SecretPlace::ProviderKey { workspace_id, driver, .. }) => {
+                (workspace_id.as_str(), driver.as_str(), true)
+            }
+            Some(SecretPlace::McpHeaders { .. }) => ("", "", false),
+        };
+        if with_keys {
+            for row in &self.database.query(OUTDATED_KEYS, &values![current, workspace, driver, limit]).await? {
+                let (workspace_id, driver): (String, String) =
+                    (rows::get(row, "workspace_id")?, rows::get(row, "driver")?);
+                for (slot, blob) in keys_of(row)?.into_iter().filter(|(_, blob)| !blob.starts_with(current)) {
+                    let (workspace_id, driver) = (workspace_id.clone(), driver.clone());
+                    found.push(SealedSecret { place: SecretPlace::ProviderKey { workspace_id, driver, slot }, blob });
+                }
+            }
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let (workspace, server) = match after {
+            Some(SecretPlace::McpHeaders { workspace_id, server_id }) => (workspace_id.as_str(), server_id.as_str()),
+            _ => ("", ""),
+        };
+        let outdated = self.database.query(OUTDATED_HEADERS, &values![current, workspace, server, limit]).await?;
+        outdated
+            .iter()
+            .map(|row| {
+                let place = SecretPlace::McpHeaders {
+                    workspace_id: rows::get(row, "workspace_id")?,
+                    server_id: rows::get(row, "id")?,
+                };
+                Ok(SealedSecret { place, blob: rows::get(row, "blob")? })
+            })
+            .collect()
+    }
+
+    async fn reseal(&self, secrets: Vec<Reseal>) -> Result<usize> {
+        #[derive(Serialize)]
+        struct Given<'a> {
+            workspace_id: &'a str,
+            name: &'a str,
+            old: &'a str,
+            new: &'a str,
+        }
+        let (mut keys, mut headers) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new());
+        for Reseal { sealed, blob } in &secrets {
+            let given = |workspace_id, name| Given { workspace_id, name, old: &sealed.blob, new: blob };
+            match &sealed.place {
+                SecretPlace::ProviderKey { workspace_id, driver, slot } => {
+                    let place = KeySlot::ALL.into_iter().zip(&mut keys).find(|(of, _)| of == slot);
+                    if let Some((_, list)) = place {
+                        list.push(given(workspace_id, driver));
+                    }
+                }
+                SecretPlace::McpHeaders { workspace_id, server_id } => headers.push(given(workspace_id, server_id)),
+            }
+        }
+        let statements = self.settings.reseal.iter().map(String::as_str).chain([self.settings.reseal_headers]);
+        let mut replaced = 0;
+        for (statement, given) in statements.zip(keys.iter().chain([&headers])) {
+            if given.is_empty() {
+                continue;
+            }
+            let row = self.database.query_one(statement, &values![json(given)]).await?;
+            replaced += usize::try_from(rows::get::<i64>(&row, "changed")?).unwrap_or_default();
+        }
+        Ok(replaced)
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn title(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        const NAME: &str = "UPDATE ai_chats SET title = $2::text, updated_at = turnkeep_now() \
+             WHERE id = $1::uuid AND deleted_at IS NULL AND coalesce(title, '') = '' RETURNING true AS named";
+        self.database.query(NAME, &values![chat_id, title]).await.map(|rows| !rows.is_empty())
+    }
+}

@@ -1,0 +1,230 @@
+//! A database that Docmost's migrations have made, with rows of its own server's, opened by turnkeep.
+
+use serde_json::{Value, json};
+use turnkeep::model::{MessageStatus, RunStatus};
+use turnkeep::store::pending_migrations;
+use turnkeep::{ChatId, Engine, ErrorCode, Who};
+use turnkeep_test_postgres::{Cluster, query};
+use turnkeep_tests::chunks::{finish, text};
+use turnkeep_tests::scenario::{options, request, weather_and_time};
+use turnkeep_tests::{Response, Script, ScriptedProvider};
+
+const WORKSPACE: &str = "01970000-0000-7000-8000-000000000001";
+const USER: &str = "01970000-0000-7000-8000-000000000002";
+const PAGE: &str = "01970000-0000-7000-8000-000000000003";
+const ROLE: &str = "01970000-0000-7000-8000-000000000004";
+const CHAT: &str = "01970000-0000-7000-8000-000000000005";
+const MISSING: &str = "01970000-0000-7000-8000-0000000000ff";
+
+/// The tables that chats refer to, as far as they do, and those of the chats: columns, defaults, keys, indexes and the
+/// trigger as Docmost's migrations leave them, before its runs and statuses.
+const DOCMOST: &str = r#"
+    CREATE EXTENSION pgcrypto;
+    CREATE EXTENSION unaccent;
+    CREATE FUNCTION gen_uuid_v7() RETURNS uuid LANGUAGE plpgsql VOLATILE AS $$
+    DECLARE bytes bytea := uuid_send(gen_random_uuid());
+    BEGIN
+        bytes := overlay(bytes PLACING substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6);
+        RETURN encode(set_byte(bytes, 6, (b'0111' || get_byte(bytes, 6)::bit(4))::bit(8)::int), 'hex')::uuid;
+    END $$;
+    CREATE FUNCTION f_unaccent(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT public.unaccent('public.unaccent', $1) $$;
+    CREATE TABLE workspaces (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), name varchar);
+    CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid REFERENCES workspaces ON DELETE CASCADE);
+    CREATE TABLE pages (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), title varchar, workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE);
+    CREATE TABLE ai_agent_roles (
+        id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+        creator_id uuid REFERENCES users ON DELETE SET NULL, name varchar NOT NULL, emoji varchar, description text,
+        instructions text NOT NULL, model_config jsonb, enabled boolean NOT NULL DEFAULT true,
+        created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), deleted_at timestamptz,
+        auto_start boolean NOT NULL DEFAULT true, launch_message text);
+    CREATE UNIQUE INDEX ai_agent_roles_workspace_id_name_unique ON ai_agent_roles (workspace_id, name) WHERE deleted_at IS NULL;
+    CREATE TABLE ai_provider_credentials (
+        id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+        driver varchar NOT NULL, api_key_enc text, created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(), UNIQUE (workspace_id, driver));
+    CREATE TABLE ai_mcp_servers (
+        id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+        name varchar NOT NULL, transport varchar NOT NULL, url text NOT NULL, headers_enc text, tool_allowlist jsonb,
+        enabled boolean NOT NULL DEFAULT true, created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(), instructions text);
+    CREATE TABLE ai_chats (
+        id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+        creator_id uuid NOT NULL REFERENCES users, title varchar, created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(), deleted_at timestamptz,
+        role_id uuid REFERENCES ai_agent_roles ON DELETE SET NULL, page_id uuid REFERENCES pages ON DELETE SET NULL);
+    CREATE INDEX idx_ai_chats_workspace_creator ON ai_chats (workspace_id, creator_id, id);
+    CREATE TABLE ai_chat_messages (
+        id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), chat_id uuid NOT NULL REFERENCES ai_chats ON DELETE CASCADE,
+        workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE, user_id uuid REFERENCES users ON DELETE SET NULL,
+        role varchar NOT NULL, content text, tool_calls jsonb, metadata jsonb, tsv tsvector,
+        created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), deleted_at timestamptz);
+    CREATE INDEX ai_chat_messages_chat ON ai_chat_messages (chat_id, id);
+    CREATE INDEX ai_chat_messages_tsv ON ai_chat_messages USING gin (tsv);
+    CREATE FUNCTION ai_chat_messages_tsv() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.tsv := to_tsvector('english', f_unaccent(coalesce(substring(NEW.content, 1, 100000), '')));
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER ai_chat_messages_tsv BEFORE INSERT OR UPDATE ON ai_chat_messages FOR EACH ROW EXECUTE FUNCTION ai_chat_messages_tsv();
+"#;
+
+/// Rows of the server before: a finished conversation with a tool, all within a millisecond, and one of a stranger's.
+fn legacy_rows() -> String {
+    let parts = json!({"parts": [
+        {"type": "step-start"},
+        {"type": "text", "text": "Looking.", "state": "done"},
+        {"type": "tool-weather", "toolCallId": "call_1", "state": "output-available", "input": {"city": "Oslo", "unit": "C"},
+         "output": {"tempC": 21, "sky": "clear"}},
+        {"type": "step-start"},
+        {"type": "text", "text": "It is sunny in Malmö.", "state": "done"},
+    ], "finishReason": "stop", "usage": {"inputTokens": 10, "outputTokens": 5}});
+    let trace =
+        json!([{"toolName": "weather", "toolCallId": "call_1", "input": {"city": "Oslo"}, "output": {"tempC": 21}}]);
+    format!(
+        "INSERT INTO workspaces VALUES ('{WORKSPACE}', 'W');
+         INSERT INTO users VALUES ('{USER}', '{WORKSPACE}');
+         INSERT INTO pages VALUES ('{PAGE}', 'P', '{WORKSPACE}');
+         INSERT INTO ai_agent_roles (id, workspace_id, name, instructions) VALUES ('{ROLE}', '{WORKSPACE}', 'Poet', 'You are a poet.');
+         INSERT INTO ai_provider_credentials (workspace_id, driver, api_key_enc) VALUES ('{WORKSPACE}', 'openai', 'AAAA');
+         INSERT INTO ai_chats (id, workspace_id, creator_id, title, role_id, page_id)
+             VALUES ('{CHAT}', '{WORKSPACE}', '{USER}', 'Weather', '{ROLE}', '{PAGE}');
+         INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, created_at) VALUES
+             ('01970000-0000-7000-8000-00000000000b', '{CHAT}', '{WORKSPACE}', '{USER}', 'user', 'How is the weather?',
+              '{{\"parts\":[{{\"type\":\"text\",\"text\":\"How is the weather?\"}}]}}', '2026-07-01T12:00:00.000100Z');
+         INSERT INTO ai_chat_messages (id, chat_id, workspace_id, role, content, tool_calls, metadata, created_at) VALUES
+             ('01970000-0000-7000-8000-00000000000a', '{CHAT}', '{WORKSPACE}', 'assistant', 'Looking.It is sunny in Malmö.',
+              '{trace}', '{parts}', '2026-07-01T12:00:00.000200Z')"
+    )
+}
+
+async fn open(store: &str, provider: &ScriptedProvider) -> Engine {
+    Engine::open(options(store, &provider.base_url(), json!({}))).await.unwrap()
+}
+
+fn who() -> Who {
+    Who { workspace_id: WORKSPACE.to_owned(), user_id: USER.to_owned() }
+}
+
+fn theirs(more: Value) -> Value {
+    let mut fields = json!({"workspaceId": WORKSPACE, "userId": USER});
+    for (key, value) in more.as_object().unwrap() {
+        fields[key] = value.clone();
+    }
+    fields
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_chats_are_exported_replayed_and_continued() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let columns = "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns \
+                   WHERE table_schema = 'public' ORDER BY 1, 2";
+    let before = query(&store, columns);
+    let pending = pending_migrations(&store).await.unwrap();
+    let additions = &pending[0].additions;
+    for (addition, is_made) in [
+        ("table ai_chats", false),
+        ("index idx_ai_chats_workspace_creator", false),
+        ("column ai_chat_messages.status", true),
+        ("column ai_provider_credentials.stt_api_key_enc", true),
+        ("table ai_chat_runs", true),
+    ] {
+        assert_eq!(additions.contains(&addition.to_owned()), is_made, "{addition}");
+    }
+    assert_eq!(query(&store, columns), before);
+
+    let answers = vec![
+        Response::stream([vec![text("You're welcome.")], finish("stop", 10, 5)].concat()),
+        Response::stream([vec![text("Ein naïver Vers.")], finish("stop", 10, 5)].concat()),
+    ];
+    let provider = ScriptedProvider::start(Script { responses: answers, ..Script::default() }).await;
+    let engine = open(&store, &provider).await;
+    // What was there is as it was; nothing but additions was made.
+    let after = query(&store, columns);
+    assert!(before.lines().all(|column| after.lines().any(|other| other == column)));
+
+    let chat_id: ChatId = CHAT.parse().unwrap();
+    let chat = engine.chat(&who(), chat_id).await.unwrap();
+    assert_eq!((chat.title.as_deref(), chat.page_id.as_deref()), (Some("Weather"), Some(PAGE)));
+    let messages = engine.messages(&who(), chat_id).await.unwrap();
+    assert_eq!(messages.iter().map(|message| message.role.as_str()).collect::<Vec<_>>(), ["user", "assistant"]);
+    assert_eq!(messages[1].status, None);
+    let export = engine.call("chats.export", &theirs(json!({"chatId": CHAT})).to_string()).await.unwrap();
+    let (asked, told) = (export.find("How is the weather?").unwrap(), export.find("It is sunny in Malmö.").unwrap());
+    assert!(asked < told, "{export}");
+    let document = engine.call("chats.export", &theirs(json!({"chatId": CHAT, "format": "json"})).to_string()).await;
+    let document: String = serde_json::from_str(&document.unwrap()).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["messages"][1]["createdAt"], "2026-07-01T12:00:00.000Z");
+
+    let turn =
+        engine.start_turn(request("Thanks!", theirs(json!({"chatId": CHAT}))), weather_and_time()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    let sent = provider.requests()[0]["messages"].to_string();
+    for words in ["You are a poet.", "How is the weather?", "call_1", "It is sunny in Malmö.", "Thanks!"] {
+        assert!(sent.contains(words), "{words}: {sent}");
+    }
+    let messages = engine.messages(&who(), chat_id).await.unwrap();
+    assert_eq!((messages.len(), messages[3].status), (4, Some(MessageStatus::Completed)));
+    // The host's own search finds what the engine has written.
+    let found = "SELECT COUNT(*) FROM ai_chat_messages WHERE tsv @@ to_tsquery('english', 'welcome')";
+    assert_eq!(query(&store, found), "1");
+
+    // A new chat, at a page.
+    let open_page = json!({"openPage": {"id": PAGE, "title": "P"}});
+    let turn = engine.start_turn(request("A verse", theirs(open_page)), Vec::new()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    let params = theirs(json!({"chatId": turn.chat_id(), "format": "json"})).to_string();
+    let document: String = serde_json::from_str(&engine.call("chats.export", &params).await.unwrap()).unwrap();
+    let imported = engine.call("chats.import", &theirs(json!({"document": document})).to_string()).await.unwrap();
+    assert!(imported.contains("id"));
+    // The host may delete a workspace with all that is in it, runs included.
+    query(&store, &format!("DELETE FROM ai_chats; DELETE FROM workspaces WHERE id = '{WORKSPACE}'"));
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_chat_runs"), "0");
+    engine.close(None).await.unwrap();
+    assert_eq!(pending_migrations(&store).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_cannot_be_there_are_refused_by_their_name() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let provider = ScriptedProvider::start(Script::default()).await;
+    let engine = open(&store, &provider).await;
+    for (wrong, field) in [
+        (json!({"workspaceId": "w1"}), "workspaceId"),
+        (json!({"userId": "u1"}), "userId"),
+        (json!({"openPage": {"id": "slug", "title": "P"}}), "openPage.id"),
+        (json!({"workspaceId": MISSING}), "workspaceId"),
+        (json!({"userId": MISSING}), "userId"),
+        (json!({"openPage": {"id": MISSING, "title": "P"}}), "openPage.id"),
+        (json!({"workspaceId": "w1", "idempotencyKey": "k"}), "workspaceId"),
+    ] {
+        let refused = engine.start_turn(request("go", theirs(wrong)), Vec::new()).await.err().unwrap();
+        assert_eq!((refused.code(), &refused.details()["field"]), (ErrorCode::InvalidInput, &json!(field)));
+    }
+    let stranger = Who { workspace_id: "w1".to_owned(), user_id: USER.to_owned() };
+    let refused = engine.chat(&stranger, CHAT.parse().unwrap()).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Forbidden);
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_chats"), "1");
+}
+
+/// U+0000, which no text of the server can hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_jsonb_refuses_is_stored_all_the_same() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let strange = "a\u{0}b \u{1F600} \\u0000 end";
+    let answers = vec![Response::stream([vec![text(strange)], finish("stop", 10, 5)].concat())];
+    let provider = ScriptedProvider::start(Script { responses: answers, ..Script::default() }).await;
+    let engine = open(&store, &provider).await;
+    let turn = engine.start_turn(request(strange, theirs(json!({}))), Vec::new()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    let messages = engine.messages(&who(), turn.chat_id()).await.unwrap();
+    for message in messages {
+        assert_eq!(message.content, strange.replace('\u{0}', "\u{fffd}"));
+    }
+}
