@@ -149,6 +149,7 @@ fn before_the_answer() -> Vec<Case> {
     ]
 }
 
+/// Defect 8: after the last try it is still told what it was that refused, with its label, status and body.
 fn refusals() -> Vec<Case> {
     let busy = |headers: &[(&str, &str)]| body(503, "application/json", headers, r#"{"error":{"message":"busy"}}"#);
     let limited = |headers: &[(&str, &str)]| body(429, "application/json", headers, r#"{"error":{"message":"slow"}}"#);
@@ -558,4 +559,105 @@ async fn bad_http_options_are_refused_by_name() {
         let error = error.unwrap();
         assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &field.into()));
     }
+}
+
+/// What a provider of this driver sends: the text "half", and the end of an answer.
+fn spoken(driver: &str) -> (String, String) {
+    let named = |kind: &str, mut value: Value| {
+        value["type"] = json!(kind);
+        format!("event: {kind}\ndata: {value}\n\n")
+    };
+    match driver {
+        "gemini" => {
+            let candidate = |text: &str, reason: Option<&str>| {
+                event(
+                    &json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": reason}]}),
+                )
+            };
+            (candidate("half", None), candidate("", Some("STOP")))
+        }
+        "ollama" => {
+            let line = |text: &str, done: bool| {
+                format!(
+                    "{}\n",
+                    json!({"message": {"role": "assistant", "content": text}, "done": done, "done_reason": done.then_some("stop")})
+                )
+            };
+            (line("half", false), line("", true))
+        }
+        "anthropic" => (
+            named(
+                "message_start",
+                json!({"message": {"id": "i", "model": "m", "usage": {"input_tokens": 1, "output_tokens": 1}}}),
+            ) + &named("content_block_start", json!({"index": 0, "content_block": {"type": "text", "text": ""}}))
+                + &named("content_block_delta", json!({"index": 0, "delta": {"type": "text_delta", "text": "half"}})),
+            named("content_block_stop", json!({"index": 0}))
+                + &named("message_delta", json!({"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}))
+                + &named("message_stop", json!({})),
+        ),
+        _ => (text("half"), finish("stop", 1, 1).concat()),
+    }
+}
+
+/// Defect 19: some drivers had neither retries nor limits of silence. All of them have the same shell.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_driver_has_the_same_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path()).await;
+    for driver in ["openai", "openai-compatible", "gemini", "ollama", "anthropic"] {
+        let (half, end) = spoken(driver);
+        let streaming = || head(200, &[("content-type", "text/event-stream")]);
+        let cases: Vec<(&str, Vec<Acts>, Expected)> = vec![
+            ("whole", vec![vec![send(&[&streaming(), half.as_bytes(), end.as_bytes()])]], succeeds("half", 1)),
+            (
+                "trickle",
+                vec![vec![Act::Trickle([streaming(), half.clone().into_bytes(), end.clone().into_bytes()].concat())]],
+                succeeds("half", 1),
+            ),
+            (
+                "busy, then reset, then fine",
+                vec![
+                    vec![refused(503)],
+                    vec![Act::Reset],
+                    vec![send(&[&streaming(), half.as_bytes(), end.as_bytes()])],
+                ],
+                succeeds("half", 3),
+            ),
+            ("limited", vec![vec![refused(429)]], fails(&["Rate limit", "429: scripted refusal"], "", 3)),
+            ("no key", vec![vec![refused(401)]], fails(&["Authentication failed", "401: scripted refusal"], "", 1)),
+            ("truncated", vec![vec![send(&[&streaming(), half.as_bytes()])]], fails(&[], "half", 1)),
+            ("dropped", vec![vec![send(&[&chunked(), &chunk(half.as_bytes())])]], fails(&["broke off"], "half", 1)),
+            ("stalled", vec![vec![send(&[&streaming(), half.as_bytes()]), Act::Stall]], times_out("half")),
+            (
+                "a page",
+                vec![vec![body(200, "text/html", &[], "<html>login</html>")]],
+                fails(&["<html>login</html>"], "", 1),
+            ),
+            (
+                "an error object",
+                vec![vec![body(200, "application/json", &[], r#"{"error":{"message":"no such model"}}"#)]],
+                fails(&["no such model"], "", 1),
+            ),
+            ("nothing", vec![vec![Act::Send(streaming())]], fails(&[], "", 1)),
+        ];
+        for (name, script, expected) in cases {
+            let server = FaultServer::start(script).await;
+            let base_url =
+                if driver == "ollama" { format!("http://127.0.0.1:{}", server.port()) } else { server.base_url() };
+            let provider = json!({"driver": driver, "model": "m", "baseUrl": base_url, "apiKey": KEY});
+            let turn = engine.start_turn(request("hi", json!({"provider": provider})), Vec::new()).await.unwrap();
+            let outcome = turn.done().await.unwrap();
+            let told = format!("{driver}, {name}: {outcome:?}");
+            assert_eq!((outcome.status, outcome.reason), (expected.status, expected.reason), "{told}");
+            let error = outcome.error.clone().unwrap_or_default();
+            assert!(expected.error.iter().all(|words| error.contains(words)), "{told}");
+            assert_eq!(error.is_empty(), expected.status == RunStatus::Succeeded, "{told}");
+            let messages = engine.messages(&who(), turn.chat_id()).await.unwrap();
+            assert_eq!(messages[1].content, expected.text, "{told}");
+            assert_eq!(server.requests().len(), expected.requests, "{told}");
+            server.until_closed().await;
+        }
+    }
+    engine.close(None).await.unwrap();
+    assert_no_key_was_shown(folder.path());
 }
