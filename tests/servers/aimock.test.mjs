@@ -44,7 +44,10 @@ before(async () => {
   mock.onMessage('think first', { content: words, reasoning: 'Oslo is in Norway.' });
   for (const [name, fault] of Object.entries(faults)) mock.onMessage(`fault ${name}`, { content: words }, fault);
   await mock.start();
-  const configured = Object.entries(providers).map(([name, config]) => [name, { ...config(mock.url), apiKey: 'test-key' }]);
+  const configured = Object.entries(providers).map(([name, config]) => [
+    name,
+    { ...config(mock.url), apiKey: 'test-key' },
+  ]);
   engine = await Engine.open({
     store: 'sqlite::memory:',
     providers: Object.fromEntries(configured),
