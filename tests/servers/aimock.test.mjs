@@ -27,12 +27,15 @@ const words = 'It is 21 degrees in Oslo, and the sky is as blue as it can be in 
 const faults = {
   truncate: { truncateAfterChunks: 4, latency: 20 },
   disconnect: { disconnectAfterMs: 70, latency: 30 },
-  stall: { latency: 60_000 },
+  stall: { latency: 3_000 },
   rateLimit: { chaos: { rateLimitRate: 1 } },
   drop: { chaos: { dropRate: 1 } },
   malformed: { chaos: { malformedRate: 1 } },
   disconnectAtOnce: { chaos: { disconnectRate: 1 } },
 };
+
+// It goes on stalling when nobody listens any more; with little to say it is soon done.
+const contentFor = (fault) => (fault === 'stall' ? 'It' : words);
 
 let mock;
 let engine;
@@ -42,7 +45,8 @@ before(async () => {
   mock.on({ userMessage: 'weather in Oslo', hasToolResult: true }, { content: words });
   mock.on({ userMessage: 'weather in Oslo' }, { toolCalls: [{ name: 'weather', arguments: '{"city":"Oslo"}' }] });
   mock.onMessage('think first', { content: words, reasoning: 'Oslo is in Norway.' });
-  for (const [name, fault] of Object.entries(faults)) mock.onMessage(`fault ${name}`, { content: words }, fault);
+  for (const [name, fault] of Object.entries(faults))
+    mock.onMessage(`fault ${name}`, { content: contentFor(name) }, fault);
   await mock.start();
   const configured = Object.entries(providers).map(([name, config]) => [
     name,
