@@ -86,6 +86,7 @@ SUITES = [
     Suite("node", ["npm", "test", "--silent"], node, ROOT / "bindings-node"),
     Suite("python", [*PYTEST, "bindings-python/tests"], pytest),
     Suite("languages", [*PYTEST, "tests/languages"], pytest),
+    Suite("servers", ["npm", "test", "--silent"], node, ROOT / "tests" / "servers"),
     Suite("demo", ["node", "examples/demo/demo.mjs"], one),
 ]
 

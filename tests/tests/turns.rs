@@ -510,7 +510,7 @@ async fn a_turn_that_cannot_be_begun_leaves_nothing_behind() {
     let world = World::new(vec![]).await;
     let cases = [
         (json!({"provider": "nobody"}), ErrorCode::InvalidInput),
-        (json!({"provider": {"driver": "gemini", "model": "m"}}), ErrorCode::AiNotConfigured),
+        (json!({"provider": {"driver": "unheard-of", "model": "m"}}), ErrorCode::AiNotConfigured),
         (json!({"provider": {"driver": "openai-compatible", "baseUrl": "http://x"}}), ErrorCode::AiNotConfigured),
         (
             json!({"provider": {"driver": "openai-compatible", "model": "m", "baseUrl": "x"}}),

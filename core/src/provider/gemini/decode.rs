@@ -522,7 +522,8 @@ fn media_type_of(name: &str) -> &'static str {
 /// <https://ai.google.dev/api/generate-content#FinishReason>
 fn finish_reason(reason: &str) -> FinishReason {
     match reason {
-        "STOP" => FinishReason::Stop,
+        // The second is what some imitations say when there is a call.
+        "STOP" | "FUNCTION_CALL" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
         "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => {
             FinishReason::ContentFilter

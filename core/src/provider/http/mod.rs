@@ -101,7 +101,7 @@ impl Provider for HttpProvider {
             key: self.api_key.clone(),
             key_header: self.driver.key_header(),
         };
-        let call = open(self.client.clone(), outgoing, self.driver.decoder());
+        let call = open(self.client.clone(), outgoing, self.driver.decoder_for(request));
         stream::once(call)
             .flat_map(|answer| match answer {
                 Ok(streaming) => streaming.into_stream(),
