@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs};
 use turnkeep::model::{RunOutcome, RunStatus};
 use turnkeep::{ChatId, Engine};
 use turnkeep_tests::chunks::{finish, text};
-use turnkeep_tests::scenario::{options, request};
+use turnkeep_tests::scenario::{options, request, store_in};
 use turnkeep_tests::{Response, Script, ScriptedProvider};
 
 /// Serves one answer after another over TLS; returns the base URL and the certificate as PEM.
@@ -85,11 +85,7 @@ async fn a_machine_without_certificates_gets_the_bundled_ones() {
     let folder = tempfile::tempdir().unwrap();
     let nothing = folder.path().join("none");
     let mut command = Command::new(env!("CARGO_BIN_EXE_turn-child"));
-    command.args([
-        folder.path().join("chats.db").as_os_str(),
-        provider.base_url().as_ref(),
-        ChatId::generate().to_string().as_ref(),
-    ]);
+    command.args([store_in(folder.path()), provider.base_url(), ChatId::generate().to_string()]);
     command.env("SSL_CERT_FILE", &nothing).env("SSL_CERT_DIR", &nothing);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -109,11 +105,7 @@ async fn a_proxy_is_used_only_when_it_is_asked_for() {
     let provider = ScriptedProvider::start(Script { responses: vec![answer()], ..Script::default() }).await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_turn-child"));
-    command.args([
-        folder.path().join("chats.db").as_os_str(),
-        provider.base_url().as_ref(),
-        ChatId::generate().to_string().as_ref(),
-    ]);
+    command.args([store_in(folder.path()), provider.base_url(), ChatId::generate().to_string()]);
     command.env("HTTP_PROXY", &url).env("http_proxy", &url).env_remove("NO_PROXY").env_remove("no_proxy");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).ends_with("done\n"));
