@@ -124,11 +124,27 @@ def run(suite: Suite) -> Count:
     return count
 
 
+def no_key_was_shown() -> Count:
+    """Looks for the keys that the tests use in everything that the suites have printed."""
+    source = (ROOT / "tests" / "src" / "leaks.rs").read_text(encoding="utf-8")
+    listed = re.search(r"TEST_KEYS[^=]*= &\[(.*?)\];", source, re.DOTALL)
+    keys = re.findall(r'"([^"]+)"', listed.group(1)) if listed else []
+    shown = [
+        f"{log.name} shows {key}"
+        for log in sorted(LOGS.glob("*.log"))
+        for key in keys
+        if key in log.read_text(encoding="utf-8", errors="replace")
+    ]
+    print("\n".join(shown) or f"none of {len(keys)} keys is in any log")
+    return Count(passed=1) if keys and not shown else Count(failed=max(1, len(shown)))
+
+
 def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     chosen = sys.argv[1:] or [suite.name for suite in SUITES]
     counts = {suite.name: run(suite) for suite in SUITES if suite.name in chosen}
     print()
+    counts["keys"] = no_key_was_shown()
     for name, count in counts.items():
         # A colon before the numbers: the total alone is the plain line.
         print(f"{name:>10} | {count}")
