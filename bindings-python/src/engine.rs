@@ -49,8 +49,7 @@ impl Engine {
     #[staticmethod]
     fn pending_migrations(py: Python<'_>, store: String) -> PyResult<String> {
         let runtime = Runtime::start().or_raise(py)?;
-        let pending =
-            wait(py, runtime.spawn(async move { turnkeep::store::pending_migrations_json(&store).await }));
+        let pending = wait(py, runtime.spawn(async move { turnkeep::store::pending_migrations_json(&store).await }));
         end_threads(py, &runtime)?;
         pending
     }
