@@ -98,7 +98,14 @@ def run(suite: Suite) -> Count:
         process = subprocess.Popen(
             suite.command,
             cwd=suite.folder,
-            env={**os.environ, **suite.environment, **PYTHON_PATH, **NATIVE, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"},
+            env={
+                **os.environ,
+                **suite.environment,
+                **PYTHON_PATH,
+                **NATIVE,
+                "NO_COLOR": "1",
+                "CARGO_TERM_COLOR": "never",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -234,7 +234,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) -> Result<()> {
-        self.notifier.close();
+        self.notifier.close(&self.database).await;
         self.database.close();
         Ok(())
     }

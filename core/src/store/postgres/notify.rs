@@ -111,9 +111,13 @@ impl Notifier {
         notifier
     }
 
-    pub(super) fn close(&self) {
+    /// Says what is still to be said, so that nobody waits for a poll to hear of the last run's end, and no more.
+    pub(super) async fn close(&self, database: &Database) {
         self.live.store(false, Ordering::Relaxed);
         self.closed.send_replace(true);
+        if let Some(payload) = self.take() {
+            let _ = timeout(PROBE_PATIENCE, database.query(SEND, &values![CHANNEL, payload])).await;
+        }
     }
 
     /// What is to be said, if there is anything.
