@@ -21,6 +21,8 @@ export async function world(t, script, options = {}) {
   const settings = {
     store: `sqlite:${database}`,
     providers: { default: { driver: 'openai-compatible', model: 'm', baseUrl: provider.baseUrl } },
+    // A script has one answer for each request.
+    http: { maxTries: 1 },
     ...options,
   };
   const engine = await Engine.open(settings);

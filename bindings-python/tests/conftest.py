@@ -24,7 +24,10 @@ def provider() -> Iterator[ScriptedProvider]:
 
 @pytest.fixture
 def engine(tmp_path: Path, provider: ScriptedProvider) -> Iterator[turnkeep.Engine]:
-    engine = turnkeep.Engine.open(store=f"sqlite:{tmp_path}/chats.db", providers={"default": provider.settings})
+    # A script has one answer for each request.
+    engine = turnkeep.Engine.open(
+        store=f"sqlite:{tmp_path}/chats.db", providers={"default": provider.settings}, http={"maxTries": 1}
+    )
     yield engine
     engine.close(grace_ms=0)
 

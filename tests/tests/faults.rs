@@ -177,6 +177,11 @@ fn refusals() -> Vec<Case> {
             vec![vec![limited(&[("retry-after", "3600")])], good()],
             fails(&["429: slow", "asks to wait 3600 s"], "", 1),
         ),
+        case(
+            "429 for longer than the run waits",
+            vec![vec![limited(&[("retry-after", "2")])], good()],
+            fails(&["429: slow", "asks to wait 2 s"], "", 1),
+        ),
         case("500, always", vec![vec![refused(500)]], fails(&["500: scripted refusal"], "", 3)),
         case("500, twice", vec![vec![refused(500)], vec![refused(500)], good()], succeeds("fine", 3)),
         case(

@@ -270,7 +270,9 @@ impl Inner {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
-        let client = HttpClient::new(self.options.http.clone())?;
+        let runs = &self.options.runs;
+        let patience = runs.first_chunk_ms.unwrap_or(runs.provider_silence_ms);
+        let client = HttpClient::new(self.options.http.clone())?.with_patience(Duration::from_millis(patience));
         Ok(self.client.get_or_init(|| client).clone())
     }
 }

@@ -5,6 +5,7 @@ mod send;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use secrecy::SecretString;
@@ -25,6 +26,8 @@ use send::{MAX_ERROR_BODY_BYTES, send, transport_failure};
 pub struct HttpClient {
     client: reqwest::Client,
     options: Arc<HttpOptions>,
+    /// For how long a request is tried; a refusal that asks for more time is the answer.
+    patience: Duration,
 }
 
 impl HttpClient {
@@ -33,7 +36,14 @@ impl HttpClient {
     /// # Errors
     /// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        Ok(Self { client: client::build(&options)?, options: Arc::new(options) })
+        Ok(Self { client: client::build(&options)?, options: Arc::new(options), patience: Duration::MAX })
+    }
+
+    /// The same, for callers that wait no longer than this: they are told why a request was refused, and not that nothing
+    /// came while it was to be tried again.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Sends a request that is answered with one body, and reads that up to `max_bytes`.
@@ -41,7 +51,7 @@ impl HttpClient {
     /// # Errors
     /// What the last try came to, or a body that is larger.
     pub(crate) async fn fetch(&self, outgoing: &Outgoing, max_bytes: usize) -> Result<Vec<u8>, ProviderFailure> {
-        let mut response = send(&self.client, &self.options, outgoing).await?;
+        let mut response = send(self, outgoing).await?;
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -128,7 +138,7 @@ async fn open(
     mut outgoing: Outgoing,
     decoder: Box<dyn Decoder>,
 ) -> Result<Streaming, ProviderFailure> {
-    let response = send(&client.client, &client.options, &outgoing).await?;
+    let response = send(&client, &outgoing).await?;
     // The conversation is not needed any more, and may be large.
     outgoing.body = OutgoingBody::Json(bytes::Bytes::new());
     Ok(Streaming { response, decoder, outgoing, ready: VecDeque::new(), head: Vec::new(), over: false, broken: None })

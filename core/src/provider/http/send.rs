@@ -14,6 +14,7 @@ use crate::mask::mask_secrets;
 use crate::provider::describe::describe_http_failure;
 use crate::provider::{KeyHeader, ProviderFailure};
 
+use super::HttpClient;
 use super::client::HttpOptions;
 
 /// How much of an error body is read.
@@ -115,12 +116,9 @@ enum Again {
 ///
 /// # Errors
 /// What the last try came to.
-pub(crate) async fn send(
-    client: &reqwest::Client,
-    options: &HttpOptions,
-    outgoing: &Outgoing,
-) -> Result<reqwest::Response, ProviderFailure> {
-    let mut tries = 0;
+pub(super) async fn send(client: &HttpClient, outgoing: &Outgoing) -> Result<reqwest::Response, ProviderFailure> {
+    let HttpClient { client, options, patience } = client;
+    let (mut tries, first) = (0, Instant::now());
     loop {
         tries += 1;
         let begun = Instant::now();
@@ -134,7 +132,9 @@ pub(crate) async fn send(
         log(outgoing, tries, begun, failed.failure.status);
         let wait = failed.again.filter(|_| tries < options.max_tries).map(|again| wait(&again, tries, options));
         match wait {
-            Some(wait) if wait <= LONGEST_RETRY_AFTER => tokio::time::sleep(wait).await,
+            Some(wait) if wait <= LONGEST_RETRY_AFTER && first.elapsed().saturating_add(wait) < *patience => {
+                tokio::time::sleep(wait).await;
+            }
             _ => return Err(failed.failure),
         }
     }
