@@ -42,14 +42,32 @@ export declare class TurnkeepError extends Error {
 
 /** Where a model is called. */
 export interface ProviderConfig {
-  driver: 'openai-compatible';
+  driver: 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic';
   model: string;
-  /** Such as `https://api.example.com/v1`. */
-  baseUrl: string;
-  /** Sent to `baseUrl`; it appears nowhere else. */
+  /** Such as `https://api.example.com/v1`. Needed for `openai-compatible`; the others have a place of their own. */
+  baseUrl?: string;
+  /** Sent to the provider; it appears nowhere else. `openai`, `gemini` and `anthropic` need one. */
   apiKey?: string;
   /** Tokens that the model's context holds. */
   contextWindow?: number;
+  /** How the model is to answer. What is not set is left to the provider. */
+  options?: CallOptions;
+}
+
+/** How a model is to answer. What a provider does not know is left out. */
+export interface CallOptions {
+  maxOutputTokens?: number;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  frequencyPenalty?: number;
+  presencePenalty?: number;
+  stopSequences?: readonly string[];
+  seed?: number;
+  /** What the answer has to look like; any JSON without a schema. */
+  responseFormat?: { schema?: Record<string, unknown>; name?: string; description?: string };
+  /** What only one provider knows, by its name, as the AI SDK's `providerOptions`. */
+  providerOptions?: Record<string, Record<string, unknown>>;
 }
 
 /** What a tool is told about its call. */
@@ -90,8 +108,6 @@ export interface EngineOptions {
   store: string;
   /** What this process is called in leases. */
   instanceId?: string;
-  /** For stored keys; this version stores none. */
-  appSecret?: string;
   runs?: {
     /** Model calls in a turn, the last of which is text only. Default 20. */
     maxSteps?: number;

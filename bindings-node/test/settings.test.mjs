@@ -24,7 +24,12 @@ async function service(t, respond) {
 
 test('keys go in and never come out', async (t) => {
   const { engine } = await world(t, [], { appSecret: 'an application secret' });
-  const shown = await engine.settings.update('w1', { driver: 'openai', chatModel: 'm', chatContextWindow: 128000, apiKey: key });
+  const shown = await engine.settings.update('w1', {
+    driver: 'openai',
+    chatModel: 'm',
+    chatContextWindow: 128000,
+    apiKey: key,
+  });
   assert.deepEqual(shown, {
     driver: 'openai',
     chatModel: 'm',
@@ -70,11 +75,16 @@ test('texts get vectors, and recordings are transcribed', async (t) => {
   ]) {
     assert.equal((await thrown(() => engine.transcribe(params))).code, code);
   }
-  assert.equal((await thrown(() => engine.embed({ workspaceId: 'w2', texts: ['a'] }))).code, 'EMBEDDING_NOT_CONFIGURED');
+  assert.equal(
+    (await thrown(() => engine.embed({ workspaceId: 'w2', texts: ['a'] }))).code,
+    'EMBEDDING_NOT_CONFIGURED',
+  );
 });
 
 test('a page gets a title from the model that the engine was opened with', async (t) => {
-  const { engine } = await world(t, [['data: {"choices":[{"delta":{"content":"\\"About fish.\\""},"finish_reason":"stop"}]}\n\n']]);
+  const { engine } = await world(t, [
+    ['data: {"choices":[{"delta":{"content":"\\"About fish.\\""},"finish_reason":"stop"}]}\n\n'],
+  ]);
   assert.equal(await engine.generateTitle({ workspaceId: 'w1', content: 'Fish live in water.' }), 'About fish');
   const tested = await engine.settings.test('w1', 'stt');
   assert.equal(tested.ok, false);

@@ -58,7 +58,8 @@ class Engine:
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
             ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``
-        :param providers: by name, each ``{driver, model, baseUrl, apiKey?, contextWindow?}``
+        :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
+            ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
         :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
         :param previous_app_secrets: application secrets of before: what is sealed with them is read, and sealed anew
