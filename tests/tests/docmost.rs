@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use turnkeep::model::{MessageStatus, RunStatus};
+use turnkeep::settings::SettingsPatch;
 use turnkeep::store::pending_migrations;
 use turnkeep::{ChatId, Engine, ErrorCode, Who};
 use turnkeep_test_postgres::{Cluster, query};
@@ -28,7 +29,7 @@ const DOCMOST: &str = r#"
         RETURN encode(set_byte(bytes, 6, (b'0111' || get_byte(bytes, 6)::bit(4))::bit(8)::int), 'hex')::uuid;
     END $$;
     CREATE FUNCTION f_unaccent(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT public.unaccent('public.unaccent', $1) $$;
-    CREATE TABLE workspaces (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), name varchar);
+    CREATE TABLE workspaces (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), name varchar, settings jsonb);
     CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), workspace_id uuid REFERENCES workspaces ON DELETE CASCADE);
     CREATE TABLE pages (id uuid PRIMARY KEY DEFAULT gen_uuid_v7(), title varchar, workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE);
     CREATE TABLE ai_agent_roles (
@@ -209,6 +210,49 @@ async fn ids_that_cannot_be_there_are_refused_by_their_name() {
     let refused = engine.chat(&stranger, CHAT.parse().unwrap()).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Forbidden);
     assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_chats"), "1");
+}
+
+/// What the server before sealed with its application secret, by scrypt.
+const LEGACY_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwkJCQkJCQkJCQkJCSuSphQY6QicAV6TkfzHaTPZhCUtVActncE0i70+dUYpzozIPB3oRA==";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_and_keys_of_the_server_before_are_used() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let answers = vec![Response::stream([vec![text("old")], finish("stop", 10, 5)].concat()); 2];
+    let provider = ScriptedProvider::start(Script { responses: answers, ..Script::default() }).await;
+    let settings =
+        json!({"ai": {"provider": {"driver": "openai", "chatModel": "theirs", "baseUrl": provider.base_url()}}});
+    query(&store, &format!("UPDATE workspaces SET settings = '{settings}'"));
+    query(&store, &format!("UPDATE ai_provider_credentials SET api_key_enc = '{LEGACY_KEY}'"));
+    let role_model = json!({"chatModel": "the role's"}).to_string().replace('\'', "''");
+    query(&store, &format!("UPDATE ai_agent_roles SET model_config = to_jsonb('{role_model}'::text)"));
+    let secrets = json!({"appSecret": "new", "previousAppSecrets": ["legacy application secret"], "providers": {}});
+    let engine = Engine::open(options(&store, "", secrets)).await.unwrap();
+    let shown = engine.settings(WORKSPACE).await.unwrap();
+    assert_eq!((&shown["chatModel"], &shown["hasApiKey"]), (&json!("theirs"), &json!(true)));
+    for more in [json!({}), json!({"roleId": ROLE})] {
+        let turn = engine.start_turn(request("hi", theirs(more)), Vec::new()).await.unwrap();
+        assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    }
+    let models: Vec<Value> = provider.requests().iter().map(|request| request["model"].clone()).collect();
+    assert_eq!(models, ["theirs", "the role's"]);
+    assert_eq!(engine.rotate_secrets().await.unwrap().unreadable, 0);
+    assert_eq!(query(&store, "SELECT left(api_key_enc, 4) FROM ai_provider_credentials"), "tk1.");
+    // What is changed is ours from then on; theirs stays as it was.
+    let patch = SettingsPatch::from_json(r#"{"chatModel":"ours"}"#).unwrap();
+    assert_eq!(engine.update_settings(WORKSPACE, &patch).await.unwrap()["chatModel"], "ours");
+    assert_eq!(engine.settings(WORKSPACE).await.unwrap()["baseUrl"], json!(provider.base_url()));
+    assert_eq!(query(&store, "SELECT settings->'ai'->'provider'->>'chatModel' FROM workspaces"), "theirs");
+    let key = SettingsPatch::from_json(r#"{"driver":"openai","apiKey":"k"}"#).unwrap();
+    let unknown = engine.update_settings(MISSING, &key).await.unwrap_err();
+    assert_eq!((unknown.code(), &unknown.details()["field"]), (ErrorCode::InvalidInput, &json!("workspaceId")));
+    assert_eq!(
+        query(&store, &format!("SELECT COUNT(*) FROM ai_provider_settings WHERE workspace_id = '{MISSING}'")),
+        "0"
+    );
+    engine.close(None).await.unwrap();
 }
 
 /// U+0000, which no text of the server can hold.
