@@ -3,8 +3,11 @@
 //! Several processes may open one file. The gate, the fences and the leases are in the database, so it does not matter
 //! which process writes; [`instance`] lets a process see at once that another one is dead.
 
+mod begin;
 mod instance;
-mod operations;
+mod leases;
+mod log;
+mod read;
 mod readers;
 mod rows;
 mod settings;
@@ -170,138 +173,137 @@ impl Store for SqliteStore {
 
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::begin_run(connection, clock.now(), &begin)).await
+        self.write(move |connection| begin::begin_run(connection, clock.now(), &begin)).await
     }
 
     async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::enqueue_run(connection, clock.now(), &begin)).await
+        self.write(move |connection| begin::enqueue_run(connection, clock.now(), &begin)).await
     }
 
     async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
         let clock = Arc::clone(&self.clock);
         let is_dead = self.liveness();
         self.write(move |connection| {
-            operations::settle_waiting(connection, clock.now(), waiting, reason, &assistant, is_dead)
+            begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, is_dead)
         })
         .await
     }
 
     async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
         let (clock, fence, pack) = (Arc::clone(&self.clock), fence.clone(), pack.clone());
-        self.write(move |connection| operations::append_pack(connection, clock.now(), &fence, &pack)).await
+        self.write(move |connection| log::append_pack(connection, clock.now(), &fence, &pack)).await
     }
 
     async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
-        self.read(move |connection| operations::read_log(connection, run_id, range)).await
+        self.read(move |connection| log::read_log(connection, run_id, range)).await
     }
 
     async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::trim_packs(connection, clock.now(), settled_for)).await
+        self.write(move |connection| log::trim_packs(connection, clock.now(), settled_for)).await
     }
 
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
         let (clock, fence, step) = (Arc::clone(&self.clock), fence.clone(), step.clone());
-        self.write(move |connection| operations::record_intent(connection, clock.now(), &fence, &step)).await
+        self.write(move |connection| log::record_intent(connection, clock.now(), &fence, &step)).await
     }
 
     async fn record_step(&self, record: RecordStep) -> Result<()> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::record_step(connection, clock.now(), &record)).await
+        self.write(move |connection| log::record_step(connection, clock.now(), &record)).await
     }
 
     async fn settle_run(&self, settle: SettleRun) -> Result<()> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::settle_run(connection, clock.now(), &settle)).await
+        self.write(move |connection| log::settle_run(connection, clock.now(), &settle)).await
     }
 
     async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
         let clock = Arc::clone(&self.clock);
-        self.write(move |connection| operations::request_stop(connection, clock.now(), run_id, reason)).await
+        self.write(move |connection| leases::request_stop(connection, clock.now(), run_id, reason)).await
     }
 
     async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
         let (clock, owner, runs) = (Arc::clone(&self.clock), owner.to_owned(), runs.to_vec());
-        self.write(move |connection| operations::renew_leases(connection, clock.now(), &owner, &runs, lease)).await
+        self.write(move |connection| leases::renew_leases(connection, clock.now(), &owner, &runs, lease)).await
     }
 
     async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
         let runs = runs.to_vec();
-        self.read(move |connection| operations::stop_requests(connection, &runs)).await
+        self.read(move |connection| leases::stop_requests(connection, &runs)).await
     }
 
     async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
         let (clock, is_dead) = (Arc::clone(&self.clock), self.liveness());
-        let abandoned =
-            self.read(move |connection| operations::abandoned(connection, clock.now(), only, is_dead)).await?;
+        let abandoned = self.read(move |connection| leases::abandoned(connection, clock.now(), only, is_dead)).await?;
         // Mostly there are none, and looking holds nobody up.
         if abandoned.is_empty() {
             return Ok(Vec::new());
         }
         let (clock, owner, is_dead) = (Arc::clone(&self.clock), owner.to_owned(), self.liveness());
-        self.write(move |connection| operations::claim_abandoned(connection, clock.now(), &owner, lease, only, is_dead))
+        self.write(move |connection| leases::claim_abandoned(connection, clock.now(), &owner, lease, only, is_dead))
             .await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
-        self.read(move |connection| operations::run(connection, run_id)).await
+        self.read(move |connection| read::run(connection, run_id)).await
     }
 
     async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
-        self.read(move |connection| operations::run_of_key(connection, &workspace_id, &user_id, &key)).await
+        self.read(move |connection| begin::run_of_key(connection, &workspace_id, &user_id, &key)).await
     }
 
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
-        self.read(move |connection| operations::runs_of_chat(connection, chat_id, limit)).await
+        self.read(move |connection| read::runs_of_chat(connection, chat_id, limit)).await
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.read(move |connection| operations::active_run(connection, chat_id)).await
+        self.read(move |connection| read::active_run(connection, chat_id)).await
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.read(move |connection| operations::latest_run(connection, chat_id)).await
+        self.read(move |connection| read::latest_run(connection, chat_id)).await
     }
 
     async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
-        self.read(move |connection| operations::run_of_message(connection, message_id)).await
+        self.read(move |connection| read::run_of_message(connection, message_id)).await
     }
 
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
-        self.read(move |connection| operations::steps(connection, run_id)).await
+        self.read(move |connection| read::steps(connection, run_id)).await
     }
 
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
-        self.read(move |connection| operations::chat(connection, chat_id)).await
+        self.read(move |connection| read::chat(connection, chat_id)).await
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        self.read(move |connection| operations::messages(connection, chat_id, limit)).await
+        self.read(move |connection| read::messages(connection, chat_id, limit)).await
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
-        self.read(move |connection| operations::message_span(connection, chat_id, limit)).await
+        self.read(move |connection| read::message_span(connection, chat_id, limit)).await
     }
 
     async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()> {
         let span = span.clone();
-        self.read(move |connection| operations::visit_messages(connection, &span, fields, visitor)).await
+        self.read(move |connection| read::visit_messages(connection, &span, fields, visitor)).await
     }
 
     async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
-        self.write(move |connection| operations::import_chat(connection, &chat, &messages)).await
+        self.write(move |connection| read::import_chat(connection, &chat, &messages)).await
     }
 
     async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
         let workspace_id = workspace_id.to_owned();
-        self.read(move |connection| operations::role(connection, &workspace_id, role_id)).await
+        self.read(move |connection| read::role(connection, &workspace_id, role_id)).await
     }
 
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
         let (clock, title) = (Arc::clone(&self.clock), title.to_owned());
-        self.write(move |connection| operations::name_chat(connection, clock.now(), chat_id, &title)).await
+        self.write(move |connection| read::name_chat(connection, clock.now(), chat_id, &title)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
+use crate::error::{Error, Result};
 use crate::model::{
     Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
     Usage,
 };
 use crate::project::AssistantFlush;
 use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, StepNumbers, StoredMessage};
+
+/// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
+pub(super) const ACTIVE: &str = "status IN ('pending', 'running')";
 
 pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, \
      MAX(step_count, COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
@@ -201,4 +206,9 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
         lease_expires_at: row.get("lease_expires_at")?,
         stop_requested: row.get::<_, Option<String>>("stop_requested_at")?.is_some(),
     })
+}
+
+/// A value as it is stored.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("a row could not be encoded").with_source(error))
 }

@@ -1,0 +1,292 @@
+//! Beginning runs, and runs that wait for their chat. Each operation runs inside a transaction that the caller has begun.
+
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{ChatId, RunId};
+use crate::model::{MessageRole, RunReason, RunStatus};
+use crate::project::AssistantFlush;
+use crate::store::{Began, BeginRun, Fence, Waiting, already_active, forbidden, lease_lost};
+
+use super::rows::{self, ACTIVE};
+use super::store_error;
+
+/// The one epoch of a run that was never taken over.
+const FIRST_EPOCH: i64 = 1;
+
+pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRun) -> Result<Began> {
+    if let Some(run_id) = repeated(connection, begin)? {
+        return Ok(Began::Repeated(run_id));
+    }
+    let now_text = now.to_string();
+    ensure_chat(connection, &now_text, begin)?;
+    match first_waiting(connection, begin.chat_id)? {
+        Some(first) if first != begin.run_id => {
+            return Err(already_active(active_run_id(connection, begin.chat_id)?.or(Some(first))));
+        }
+        None if begin.from_queue => return Err(lease_lost()),
+        _ => {}
+    }
+    // The index decides; looking first spares the loser what it would have to take back.
+    if let Some(active) = active_run_id(connection, begin.chat_id)? {
+        return Err(already_active(Some(active)));
+    }
+    insert_messages(connection, &now_text, begin)?;
+    let lease = now.after(begin.lease).to_string();
+    let status = RowStatus { status: RunStatus::Running, reason: None, lease: Some(&lease), finished_at: None };
+    match insert_run(connection, &now_text, begin, &status) {
+        Ok(()) => {}
+        Err(error) if is_gate(&error) => return Err(already_active(active_run_id(connection, begin.chat_id)?)),
+        Err(error) => return Err(store_error(error)),
+    }
+    if begin.from_queue {
+        leave_queue(connection, begin.run_id)?;
+    }
+    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: FIRST_EPOCH }))
+}
+
+/// The run that the key of this begin was used for.
+fn repeated(connection: &Connection, begin: &BeginRun) -> Result<Option<RunId>> {
+    let found = match &begin.idempotency_key {
+        Some(key) => run_of_key(connection, &begin.workspace_id, &begin.user_id, key)?,
+        None => None,
+    };
+    Ok(found.filter(|run_id| *run_id != begin.run_id))
+}
+
+struct RowStatus<'a> {
+    status: RunStatus,
+    reason: Option<RunReason>,
+    lease: Option<&'a str>,
+    finished_at: Option<&'a str>,
+}
+
+fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowStatus<'_>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
+             assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
+             finished_at, updated_at, stop_requested_at, stop_reason) \
+             VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
+             :lease, :now, :now, :finished, :now, (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
+             (SELECT 'stopped' FROM ai_chat_run_queue WHERE id = :id AND stop_requested_at IS NOT NULL))",
+        )?
+        .execute(named_params! {
+            ":id": begin.run_id.to_string(),
+            ":chat": begin.chat_id.to_string(),
+            ":workspace": begin.workspace_id,
+            ":user": begin.user_id,
+            ":trigger": begin.trigger.as_str(),
+            ":status": row.status.as_str(),
+            ":reason": row.reason.map(RunReason::as_str),
+            ":message": begin.assistant_message_id.to_string(),
+            ":key": begin.idempotency_key,
+            ":owner": begin.owner,
+            ":epoch": FIRST_EPOCH,
+            ":lease": row.lease,
+            ":finished": row.finished_at,
+            ":now": now,
+        })
+        .map(|_| ())
+}
+
+pub(super) fn run_of_key(connection: &Connection, workspace: &str, user: &str, key: &str) -> Result<Option<RunId>> {
+    let id: Option<String> = connection
+        .prepare_cached(
+            "SELECT id FROM ai_chat_runs WHERE workspace_id = ?1 AND created_by = ?2 AND idempotency_key = ?3 \
+             UNION ALL \
+             SELECT id FROM ai_chat_run_queue WHERE workspace_id = ?1 AND created_by = ?2 AND idempotency_key = ?3",
+        )
+        .and_then(|mut statement| statement.query_row([workspace, user, key], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(id.and_then(|id| id.parse().ok()))
+}
+
+fn first_waiting(connection: &Connection, chat_id: ChatId) -> Result<Option<RunId>> {
+    let id: Option<String> = connection
+        .prepare_cached("SELECT id FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut statement| statement.query_row([chat_id.to_string()], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(id.and_then(|id| id.parse().ok()))
+}
+
+fn leave_queue(connection: &Connection, run_id: RunId) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM ai_chat_run_queue WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([run_id.to_string()]))
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+pub(super) fn enqueue_run(connection: &Connection, now: Timestamp, begin: &BeginRun) -> Result<Began> {
+    if let Some(run_id) = repeated(connection, begin)? {
+        return Ok(Began::Repeated(run_id));
+    }
+    let now_text = now.to_string();
+    ensure_chat(connection, &now_text, begin)?;
+    let user = begin.user_message.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_run_queue (id, chat_id, workspace_id, created_by, trigger, user_message_id, \
+             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                begin.run_id.to_string(),
+                begin.chat_id.to_string(),
+                begin.workspace_id,
+                begin.user_id,
+                begin.trigger.as_str(),
+                user.map(|message| message.id.to_string()),
+                user.map(|message| &message.content),
+                user.map(|message| message.metadata.get()),
+                begin.assistant_message_id.to_string(),
+                begin.idempotency_key,
+                begin.owner,
+                now.after(begin.lease).to_string(),
+                now_text,
+            ])
+        })
+        .map_err(store_error)?;
+    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 }))
+}
+
+pub(super) fn settle_waiting(
+    connection: &Connection,
+    now: Timestamp,
+    waiting: Waiting,
+    reason: RunReason,
+    assistant: &AssistantFlush,
+    is_dead: impl Fn(&str) -> bool,
+) -> Result<usize> {
+    let now_text = now.to_string();
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT id, chat_id, workspace_id, created_by, trigger, user_message_id, user_content, user_metadata, \
+             assistant_message_id, idempotency_key, owner, lease_expires_at, stop_requested_at FROM ai_chat_run_queue \
+             WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
+        )
+        .map_err(store_error)?;
+    let wanted = match waiting {
+        Waiting::Run(run_id) => Some(run_id.to_string()),
+        Waiting::Abandoned => None,
+    };
+    let rows: Vec<rows::WaitingRow> = statement
+        .query_map([wanted], |row| rows::waiting(row, assistant))
+        .and_then(Iterator::collect)
+        .map_err(store_error)?;
+    let mut settled = 0;
+    for row in rows {
+        let abandoned = row.lease_expires_at <= now_text || is_dead(&row.begin.owner);
+        if waiting == Waiting::Abandoned && !abandoned {
+            continue;
+        }
+        let reason = if row.stop_requested && reason == RunReason::WorkerLost { RunReason::Stopped } else { reason };
+        insert_messages(connection, &now_text, &row.begin)?;
+        let status =
+            RowStatus { status: RunStatus::Aborted, reason: Some(reason), lease: None, finished_at: Some(&now_text) };
+        insert_run(connection, &now_text, &row.begin, &status).map_err(store_error)?;
+        leave_queue(connection, row.begin.run_id)?;
+        settled += 1;
+    }
+    Ok(settled)
+}
+
+fn insert_messages(connection: &Connection, now: &str, begin: &BeginRun) -> Result<()> {
+    if begin.user_message.is_some() {
+        insert_message(connection, now, begin, MessageRole::User)?;
+    }
+    insert_message(connection, now, begin, MessageRole::Assistant)
+}
+
+/// Whether the insert broke the gate's index: SQLite names the columns of a unique index, and `chat_id` alone is in no
+/// other.
+fn is_gate(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(failure, Some(message))
+        if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE && message.ends_with(": ai_chat_runs.chat_id"))
+}
+
+fn active_run_id(connection: &Connection, chat_id: ChatId) -> Result<Option<RunId>> {
+    let id: Option<String> = connection
+        .prepare_cached(&format!("SELECT id FROM ai_chat_runs WHERE chat_id = ?1 AND {ACTIVE}"))
+        .and_then(|mut statement| statement.query_row([chat_id.to_string()], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(id.and_then(|id| id.parse().ok()))
+}
+
+fn ensure_chat(connection: &Connection, now: &str, begin: &BeginRun) -> Result<()> {
+    let found: Option<(String, String, bool)> = connection
+        .prepare_cached("SELECT workspace_id, creator_id, deleted_at IS NOT NULL FROM ai_chats WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([begin.chat_id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()
+        })
+        .map_err(store_error)?;
+    match found {
+        Some((workspace, creator, _)) if workspace != begin.workspace_id || creator != begin.user_id => {
+            Err(forbidden())
+        }
+        Some((_, _, true)) => Err(Error::new(ErrorCode::NotFound, "this chat has been deleted")),
+        Some(_) => {
+            connection
+                .prepare_cached("UPDATE ai_chats SET updated_at = ?2 WHERE id = ?1")
+                .and_then(|mut statement| statement.execute([begin.chat_id.to_string().as_str(), now]))
+                .map_err(store_error)?;
+            Ok(())
+        }
+        None => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO ai_chats (id, workspace_id, creator_id, role_id, page_id, created_at, updated_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+                )
+                .and_then(|mut statement| {
+                    statement.execute(params![
+                        begin.chat_id.to_string(),
+                        begin.workspace_id,
+                        begin.user_id,
+                        begin.role_id.map(|id| id.to_string()),
+                        begin.page_id,
+                        now
+                    ])
+                })
+                .map_err(store_error)?;
+            Ok(())
+        }
+    }
+}
+
+fn insert_message(connection: &Connection, now: &str, begin: &BeginRun, role: MessageRole) -> Result<()> {
+    let (id, user, content, metadata, status) = match (role, &begin.user_message) {
+        (MessageRole::User, Some(message)) => {
+            (message.id, Some(&begin.user_id), &message.content, &message.metadata, None)
+        }
+        _ => {
+            let flush = &begin.assistant;
+            (begin.assistant_message_id, None, &flush.content, &flush.metadata, Some(flush.status.as_str()))
+        }
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, status, \
+             created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                id.to_string(),
+                begin.chat_id.to_string(),
+                begin.workspace_id,
+                user,
+                role.as_str(),
+                content,
+                metadata.get(),
+                status,
+                now
+            ])
+        })
+        .map_err(store_error)?;
+    Ok(())
+}
