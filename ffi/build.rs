@@ -11,8 +11,20 @@ use std::{env, fs};
 /// `TURNKEEP_ABI_VERSION`.
 const SONAME: &str = "libturnkeep.so.0";
 /// In the order in which a reader of the header meets them.
-const SOURCES: &[&str] =
-    &["status", "version", "bytes", "error", "engine", "turn", "tool_call", "run", "tail", "export", "functions"];
+const SOURCES: &[&str] = &[
+    "status",
+    "version",
+    "bytes",
+    "error",
+    "engine",
+    "turn",
+    "tool_call",
+    "run",
+    "tail",
+    "export",
+    "settings",
+    "functions",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");

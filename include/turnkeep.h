@@ -859,6 +859,117 @@ turnkeep_status turnkeep_chat_import(const struct turnkeep_engine *engine,
                                      struct turnkeep_error **error);
 
 /**
+ * The settings of a workspace as a JSON object; of keys only whether they are set. `params` is {"workspaceId"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_settings_get(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * Changes settings and keys of a workspace, all or nothing, and gives them as turnkeep_settings_get() does. `params` is
+ * {"workspaceId", "settings"}; in "settings" what is absent stays, and the keys "apiKey", "embeddingApiKey" and
+ * "sttApiKey" are cleared by "".
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_settings_update(const struct turnkeep_engine *engine,
+                                         const char *params,
+                                         size_t params_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * Tries what a workspace has configured with the cheapest request that there is. `params` is {"workspaceId",
+ * "capability"?}, which is "chat" (the default), "embeddings" or "stt". The result is {"ok", "error"?}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_settings_test(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * Seals stored secrets anew with "appSecret", which the engine also does by itself after it is opened. `params` is {}.
+ * The result is {"resealed", "unreadable"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT without "appSecret", STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
+ * Vectors for texts, in their order, as a JSON array of arrays. `params` is {"workspaceId", "texts"}.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, SECRET_UNREADABLE, INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_embed(const struct turnkeep_engine *engine,
+                               const char *params,
+                               size_t params_len,
+                               struct turnkeep_bytes *result,
+                               struct turnkeep_error **error);
+
+/**
+ * What is said in a recording, as JSON text. `params` is {"workspaceId", "audio", "mime"}, the audio in base64 and 25 MiB
+ * at most.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: STT_NOT_CONFIGURED, PROVIDER_ERROR, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, SECRET_UNREADABLE, INVALID_INPUT,
+ * STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_transcribe(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * A title for a page, as JSON text. `params` is {"workspaceId", "content"}. Nothing is stored.
+ * `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: AI_NOT_CONFIGURED, PROVIDER_ERROR, SECRET_UNREADABLE, INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_generate_title(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
  * The row of an assistant message after these steps, an object with content, toolCalls, metadata and status.
  * `arguments` is {"steps", "inProgressText", "status", "extra"?}. "extra" may have "finishReason", "usage",
  * "contextTokens", "maxContextTokens" and "error". `result` is freed by turnkeep_bytes_free().

@@ -13,6 +13,7 @@ pub mod functions;
 mod handle;
 mod resume;
 pub mod run;
+pub mod settings;
 pub mod status;
 pub mod tail;
 pub mod tool_call;

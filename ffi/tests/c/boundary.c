@@ -139,7 +139,9 @@ static void null_is_invalid_input_in_engine_functions(void) {
 
 static void null_is_invalid_input_in_questions(void) {
     static const question questions[] = {turnkeep_run_get, turnkeep_run_latest_for_chat, turnkeep_run_stop,
-                                         turnkeep_chat_messages, turnkeep_chat_export};
+                                         turnkeep_chat_messages, turnkeep_chat_export, turnkeep_settings_get,
+                                         turnkeep_settings_update, turnkeep_settings_test, turnkeep_embed,
+                                         turnkeep_transcribe, turnkeep_generate_title};
     turnkeep_engine *engine = open_engine("sqlite::memory:", NULL);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         turnkeep_bytes result = {UNTOUCHED, 3};
@@ -245,6 +247,51 @@ static void what_is_not_there_is_not_found(void) {
     turnkeep_engine_free(engine);
 }
 
+static char *asked(turnkeep_engine *engine, question question, const char *params) {
+    turnkeep_bytes result = {0};
+    turnkeep_error *error = NULL;
+    REQUIRE(question(engine, params, strlen(params), &result, &error) == TURNKEEP_OK);
+    char *text = strdup(result.data);
+    turnkeep_bytes_free(&result);
+    return text;
+}
+
+static void keys_go_in_and_never_come_out(void) {
+    static const char OPTIONS[] = "{\"store\":\"sqlite::memory:\",\"appSecret\":\"a secret\"}";
+    static const char UPDATE[] =
+        "{\"workspaceId\":\"w\",\"settings\":{\"driver\":\"openai\",\"apiKey\":\"sk-0123456789\"}}";
+    static const char WRONG[] = "{\"workspaceId\":\"w\",\"settings\":{\"driver\":\"mystery\"}}";
+    static const char TEXTS[] = "{\"workspaceId\":\"w\",\"texts\":[\"a\"]}";
+    static const char AUDIO[] = "{\"workspaceId\":\"w\",\"audio\":\"UklGRg==\",\"mime\":\"audio/webm\"}";
+    static const char PAGE[] = "{\"workspaceId\":\"w\",\"content\":\"Fish live in water.\"}";
+    turnkeep_engine *engine = NULL;
+    turnkeep_bytes result = {0};
+    turnkeep_error *error = NULL;
+    REQUIRE(turnkeep_engine_open(OPTIONS, strlen(OPTIONS), &engine, &error) == TURNKEEP_OK);
+    char *updated = asked(engine, turnkeep_settings_update, UPDATE);
+    char *shown = asked(engine, turnkeep_settings_get, "{\"workspaceId\":\"w\"}");
+    REQUIRE(strcmp(updated, shown) == 0);
+    REQUIRE_CONTAINS(shown, "\"hasApiKey\":true");
+    REQUIRE(strstr(shown, "sk-0123456789") == NULL);
+    char *tested = asked(engine, turnkeep_settings_test, "{\"workspaceId\":\"w\",\"capability\":\"stt\"}");
+    REQUIRE_CONTAINS(tested, "{\"ok\":false,\"error\":");
+    char *rotated = asked(engine, turnkeep_secrets_rotate, "{}");
+    REQUIRE(strcmp(rotated, "{\"resealed\":0,\"unreadable\":0}") == 0);
+    REQUIRE_ERROR(turnkeep_settings_update(engine, WRONG, strlen(WRONG), &result, &error), &error,
+                  TURNKEEP_INVALID_INPUT, "driver");
+    REQUIRE_ERROR(turnkeep_embed(engine, TEXTS, strlen(TEXTS), &result, &error), &error,
+                  TURNKEEP_EMBEDDING_NOT_CONFIGURED, "openai");
+    REQUIRE_ERROR(turnkeep_transcribe(engine, AUDIO, strlen(AUDIO), &result, &error), &error,
+                  TURNKEEP_STT_NOT_CONFIGURED, "");
+    REQUIRE_ERROR(turnkeep_generate_title(engine, PAGE, strlen(PAGE), &result, &error), &error,
+                  TURNKEEP_AI_NOT_CONFIGURED, "openai");
+    free(updated);
+    free(shown);
+    free(tested);
+    free(rotated);
+    turnkeep_engine_free(engine);
+}
+
 int main(void) {
     static const struct test tests[] = {
         TEST(versions_agree),
@@ -262,6 +309,7 @@ int main(void) {
         TEST(requests_are_checked),
         TEST(a_closed_engine_says_so),
         TEST(what_is_not_there_is_not_found),
+        TEST(keys_go_in_and_never_come_out),
     };
     return run_tests(tests, sizeof tests / sizeof *tests);
 }
