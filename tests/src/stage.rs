@@ -9,6 +9,8 @@ use turnkeep_test_postgres::Cluster;
 
 /// How long a look at the database may wait for others, or for a server that is being restarted.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server that is being restarted is left alone between two attempts.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// A database that is there as long as this.
 pub struct Stage {
@@ -110,7 +112,10 @@ impl Observer {
                         Err(error) if begun.elapsed() > PATIENCE || error.code().is_some_and(is_ours) => {
                             return Err(format!("{sql}: {error}"));
                         }
-                        Err(_) => *link = None,
+                        Err(_) => {
+                            *link = None;
+                            std::thread::sleep(TRY_AGAIN);
+                        }
                     }
                 }
             }

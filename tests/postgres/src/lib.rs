@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use pooler::Pooler;
 
@@ -17,6 +18,14 @@ pub use pooler::Pooler;
 const USER: &str = "turnkeep";
 /// How often a start is attempted: between finding a free port and taking it, somebody else may have taken it.
 const STARTS: usize = 5;
+/// Of every server. Before PostgreSQL 18 a server that is being stopped waits for whoever has connected meanwhile and has
+/// not said yet what for, which a frozen process never does: for a minute, unless told otherwise.
+const SETTINGS: &str = "
+listen_addresses = '127.0.0.1'
+max_connections = 200
+shared_buffers = '64MB'
+authentication_timeout = '1s'
+";
 
 /// A running server with a data folder of its own.
 pub struct Cluster {
@@ -42,8 +51,7 @@ impl Cluster {
         let mut init = unprivileged("initdb");
         init.args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-U", USER, "-D"]).arg(&data);
         run(&mut init);
-        let mut more =
-            String::from("\nlisten_addresses = '127.0.0.1'\nmax_connections = 200\nshared_buffers = '64MB'\n");
+        let mut more = SETTINGS.to_owned();
         more.push_str(&format!("unix_socket_directories = '{}'\n", folder.display()));
         settings.iter().for_each(|setting| more.push_str(&format!("{setting}\n")));
         let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).expect("settings");
@@ -147,10 +155,17 @@ fn certify(folder: &Path) {
     }
 }
 
-/// A port of loopback that nobody has taken.
+/// A port of loopback that nobody has taken. None of those that the system gives to clients: while a server is away, one
+/// of its clients could be given the server's port, and reach itself.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    const PORTS: std::ops::Range<u16> = 16_000..32_000;
+    let many = u32::from(PORTS.end - PORTS.start);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos() / 1000);
+    (0..many)
+        .filter_map(|step| u16::try_from((now + step) % many).ok())
+        .map(|place| PORTS.start + place)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// Where a program of PostgreSQL's is: Debian keeps them out of the way, by version.
