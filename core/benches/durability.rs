@@ -65,6 +65,8 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
         idempotency_key: None,
+        plan: None,
+        unowned: false,
         from_queue: false,
     };
     match store.begin_run(begin).await.unwrap() {
@@ -75,7 +77,7 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
 
 async fn open(folder: &std::path::Path, name: &str) -> (Arc<dyn Store>, String) {
     let url = format!("sqlite:{}", folder.join(name).display());
-    turnkeep::store::open(&url, "bench", Arc::new(SystemClock)).await.unwrap()
+    turnkeep::store::open(&url, Some("bench"), Arc::new(SystemClock)).await.unwrap()
 }
 
 /// A database as a host would make it by hand.

@@ -98,6 +98,8 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
         idempotency_key: None,
+        plan: None,
+        unowned: false,
         from_queue: false,
     };
     match store.begin_run(begin).await.unwrap() {
@@ -115,7 +117,7 @@ fn milliseconds(times: &mut [Duration], share: f64) -> f64 {
 async fn flushes(runs: usize) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("ours.db").display());
-    let (store, owner) = turnkeep::store::open(&url, "bench", Arc::new(SystemClock)).await.unwrap();
+    let (store, owner) = turnkeep::store::open(&url, Some("bench"), Arc::new(SystemClock)).await.unwrap();
     let begins = stream::iter(0..runs).map(|_| begin(&store, &owner)).buffer_unordered(BEGUN_AT_ONCE);
     let fences: Vec<Fence> = begins.collect().await;
     let peer = by_hand(folder.path());

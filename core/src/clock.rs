@@ -34,6 +34,11 @@ impl Timestamp {
         Self::from_millis(self.as_millis().saturating_add(millis))
     }
 
+    /// How much later this moment is; nothing when it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.as_millis().saturating_sub(earlier.as_millis())).unwrap_or(0))
+    }
+
     /// This moment minus `duration`.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {

@@ -59,7 +59,7 @@ pub mod tool;
 pub use engine::{
     Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, Health, HostedFinish, HostedRequest,
     HostedRun, HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom,
-    TailItem, Tested, Turn, TurnReader, TurnRequest, Who,
+    TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

@@ -1,7 +1,7 @@
 //! What only a server can do to its clients, and clients on several machines to each other. Several engines on one
 //! database stand for machines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
@@ -10,6 +10,7 @@ use turnkeep::store::{NotificationState, pending_migrations};
 use turnkeep::{Engine, ErrorCode, RunTail, TailFrom, Turn};
 use turnkeep_test_postgres::{Cluster, Pooler, query};
 use turnkeep_tests::chunks::{finish, text, tool_call};
+use turnkeep_tests::processes::Process;
 use turnkeep_tests::scenario::{options, request, weather_and_time, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
@@ -338,7 +339,7 @@ async fn a_server_that_is_not_there_is_told_without_its_password() {
 async fn what_a_migration_would_add_is_told_before_it_is_done() {
     let store = Cluster::shared().database();
     let pending = pending_migrations(&store).await.unwrap();
-    assert_eq!(pending.len(), 1);
+    assert_eq!(pending.iter().map(|migration| migration.version).collect::<Vec<_>>(), [1, 2]);
     assert!(pending[0].additions.contains(&"table ai_chat_runs".to_owned()));
     assert_eq!(query(&store, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     // Many at once make them once.
@@ -348,7 +349,19 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
         engine.close(Some(Duration::ZERO)).await.unwrap();
     }
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
-    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "1");
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "2");
+
+    // A database of the version before.
+    query(
+        &store,
+        "ALTER TABLE ai_chat_runs DROP COLUMN plan; ALTER TABLE ai_chat_run_queue DROP COLUMN plan; \
+         DELETE FROM turnkeep_migrations WHERE version = 2",
+    );
+    let pending = pending_migrations(&store).await.unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(pending[0].additions, ["column ai_chat_runs.plan", "column ai_chat_run_queue.plan"]);
+    engine(&store, &provider, json!({})).await.close(None).await.unwrap();
+    assert_eq!(pending_migrations(&store).await.unwrap(), []);
 }
 
 /// Some ten thousand levels are what the server's own reader of JSON has room for.
@@ -432,4 +445,35 @@ async fn a_server_that_takes_no_writes_is_left() {
     let back = format!("BEGIN READ WRITE; ALTER DATABASE {name} SET default_transaction_read_only = off; COMMIT");
     query(&store, &back);
     assert_eq!(turn(&engine, json!({})).await.done().await.unwrap().status, RunStatus::Succeeded);
+}
+
+/// A process that is killed in the middle of a turn: the same instance settles it when it comes back, long before the
+/// lease has run out. Others wait for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_instance_has_left_is_free_when_it_comes_back() {
+    let (store, provider) = (Cluster::shared().database(), provider(vec![hangs(), hangs()]).await);
+    let chat_id = turnkeep::ChatId::generate();
+    let arguments = [store.as_str(), &provider.base_url(), &chat_id.to_string(), "web-1"].map(str::to_owned);
+    let mut child = Process::start(env!("CARGO_BIN_EXE_turn-child"), arguments).unwrap();
+    let line = child.next_line(Instant::now() + Duration::from_secs(60)).unwrap().text;
+    let run_id: turnkeep::RunId = line.strip_prefix("run ").unwrap().parse().unwrap();
+    let status = async |engine: &Engine| engine.run(&who(), run_id).await.unwrap().status;
+    const HELD: &str = "SELECT COUNT(*) FROM pg_locks JOIN pg_database ON oid = database \
+         WHERE locktype = 'advisory' AND classid = 1953854062 AND datname = current_database()";
+    while query(&store, HELD) != "1" {}
+    // The same name twice, which should not be, does no harm to one that lives.
+    let twin = engine(&store, &provider, json!({"instanceId": "web-1"})).await;
+    assert_eq!(status(&twin).await, RunStatus::Running);
+    twin.close(None).await.unwrap();
+
+    child.kill();
+    while query(&store, HELD) != "0" {}
+    for named in [json!({"instanceId": "web-2"}), json!({"instanceId": "web"}), json!({})] {
+        let other = engine(&store, &provider, named).await;
+        assert_eq!(status(&other).await, RunStatus::Running);
+        other.close(None).await.unwrap();
+    }
+    let again = engine(&store, &provider, json!({"instanceId": "web-1"})).await;
+    assert_eq!(status(&again).await, RunStatus::Aborted);
+    turn(&again, json!({"chatId": chat_id})).await.stop().await.unwrap();
 }

@@ -11,7 +11,7 @@ use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::machine::TurnIds;
 use crate::model::{Json, MessageStatus, Part, RunReason, RunStatus, Trigger};
 use crate::project::{FlushExtra, OpenPage, flush_run};
-use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, SettleRun, already_active, forbidden};
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
 
 use super::journal::empty_row;
 use super::options::Busy;
@@ -44,6 +44,10 @@ pub(super) struct Beginning<'a> {
     pub(super) idempotency_key: Option<&'a str>,
     /// The parts of the user's message.
     pub(super) parts: Option<&'a [Part]>,
+    /// What others need for driving the run.
+    pub(super) plan: Option<RunPlan>,
+    /// It is left to others.
+    pub(super) unowned: bool,
 }
 
 /// How a beginning came out.
@@ -162,6 +166,8 @@ impl Beginning<'_> {
             trigger: self.trigger,
             owner: inner.owner.clone(),
             lease: inner.options.runs.lease(),
+            plan: self.plan.clone(),
+            unowned: self.unowned,
             role_id: self.role_id,
             page_id: self.open_page.and_then(|page| page.id.clone()),
             user_message,

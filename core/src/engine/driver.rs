@@ -17,7 +17,6 @@ use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolC
 use crate::model::{Json, RunOutcome, StepRecord};
 use crate::project::{ModelMessage, append_steps, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice};
-use crate::store::Fence;
 use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
@@ -26,9 +25,9 @@ use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL,
 use super::tail::FOLLOWING_AGAIN;
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
-const RETRY_WAIT: Duration = Duration::from_millis(50);
+pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between attempts to write.
-const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
+pub(super) const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -69,7 +68,7 @@ impl Driver {
         inner: Arc<Inner>,
         machine: RunMachine,
         ids: TurnIds,
-        fence: Fence,
+        journal: Journal,
         (system, history): (String, Vec<ModelMessage>),
         provider: Arc<dyn Provider>,
         tools: Arc<ToolSet>,
@@ -81,7 +80,7 @@ impl Driver {
             inner,
             machine,
             ids,
-            journal: Journal::new(fence, provider.context_window()),
+            journal,
             system,
             history,
             provider,
@@ -239,13 +238,14 @@ impl Driver {
                 self.timers.remove(&timer);
             }
             Effect::Settle(settlement) => self.settle(&settlement),
+            Effect::Release => self.release(),
             Effect::End(ending) => self.end(ending),
         }
     }
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
         let mut messages = self.history.clone();
-        append_steps(&mut messages, self.journal.steps());
+        append_steps(&mut messages, &self.journal.steps_for_the_model());
         let max_steps = self.inner.options.runs.max_steps;
         let system = prepare_agent_step(step, &self.system, max_steps)
             .map_or_else(|| self.system.clone(), |prepared| prepared.system);
@@ -322,6 +322,19 @@ impl Driver {
         });
     }
 
+    fn release(&mut self) {
+        let (inner, fence, pack) = (Arc::clone(&self.inner), self.journal.fence().clone(), self.journal.take_pack());
+        self.write(Event::Released, move || {
+            let (inner, fence, pack) = (Arc::clone(&inner), fence.clone(), pack.clone());
+            async move {
+                if let Some(pack) = pack {
+                    inner.store.append_pack(&fence, &pack).await?;
+                }
+                inner.store.release_run(&fence).await
+            }
+        });
+    }
+
     fn end(&mut self, ending: Ending) {
         self.over = true;
         self.inner.registry.ended(self.ids.run);
@@ -347,7 +360,7 @@ impl Drop for Driver {
 
 /// Writes until the store has answered for good, and returns what went wrong. A store that is out of reach is asked
 /// again for as long as it takes.
-async fn persist<F>(mut write: impl FnMut() -> F + Send) -> Option<Event>
+pub(super) async fn persist<F>(mut write: impl FnMut() -> F + Send) -> Option<Event>
 where
     F: Future<Output = Result<()>> + Send,
 {

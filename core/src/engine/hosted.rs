@@ -386,6 +386,8 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
         parts: parts.as_deref(),
+        plan: None,
+        unowned: false,
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(&inner, run_id).await;

@@ -11,6 +11,7 @@ use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
 
 use super::options::RunLimits;
+use super::sweep::Left;
 
 /// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
 pub(crate) const PACK_BYTES: usize = 4 * 1024;
@@ -114,6 +115,25 @@ impl Journal {
         }
     }
 
+    /// The journal of a run that another process has written so far.
+    pub(crate) fn after(mut self, left: Left) -> Self {
+        let Left { steps, next_sequence, begun, .. } = left;
+        self.view = begun;
+        self.usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+        self.log_bytes = steps.iter().map(encoded_size).sum();
+        self.steps = steps;
+        self.next_sequence = next_sequence;
+        self.next_after_step = next_sequence;
+        self
+    }
+
+    /// What a model that is asked for the next step is told of the steps before it. One without calls that is not the
+    /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
+    /// not every provider goes on with an answer that it had begun.
+    pub(crate) fn steps_for_the_model(&self) -> Vec<StepRecord> {
+        self.steps.iter().filter(|step| step.tools().next().is_some()).cloned().collect()
+    }
+
     pub(crate) fn fence(&self) -> &Fence {
         &self.fence
     }
@@ -129,7 +149,9 @@ impl Journal {
 
     /// Takes a chunk that readers were given, if it is one that has to be put on disk by itself.
     pub(crate) fn chunk(&mut self, chunk: UiChunk, encoded: &Arc<str>) {
-        if chunk.is_of_step() && !self.settling {
+        // That a step begins may have been told by the owner before.
+        let is_told = matches!(chunk, UiChunk::StartStep) && self.view.is_started();
+        if chunk.is_of_step() && !self.settling && !is_told {
             self.unpacked_bytes += encoded.len();
             self.unpacked.push((chunk, Arc::clone(encoded)));
         }
@@ -314,6 +336,20 @@ mod tests {
             assert_eq!((again.step, again.assistant), (settled.step, settled.assistant));
             journal.settlement_refused();
         }
+    }
+
+    #[test]
+    fn a_step_that_another_owner_has_begun_begins_once() {
+        let fence = Fence { run_id: RunId::generate(), owner: "o".into(), epoch: 2 };
+        let mut begun = StepView::default();
+        begun.apply(&UiChunk::StartStep);
+        let left = Left { next_sequence: 2, begun, ..Left::default() };
+        let mut journal = Journal::new(fence, None).after(left);
+        journal.chunk(UiChunk::StartStep, &UiChunk::StartStep.encode().into());
+        assert_eq!(journal.take_pack(), None);
+        // A text's beginning, itself and its end, the step's end and the usage: the log's second to sixth chunk.
+        let numbers = journal.record_step(step(0), Due::default()).numbers;
+        assert_eq!(numbers, StepNumbers { packed_until: 2, next: 7 });
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod settings;
 pub(crate) mod sweep;
 pub(crate) mod tail;
 mod turn;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +40,7 @@ use crate::tool::Tool;
 pub use export::{Export, ExportFormat};
 pub use health::{Health, StoreHealth};
 pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
-pub use options::{Busy, EngineOptions, RunLimits, TurnRequest, Who};
+pub use options::{Busy, EngineOptions, RunLimits, ToolOffer, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
 pub use settings::{Capability, Tested};
 pub use tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
@@ -48,6 +49,7 @@ pub use turn::Turn;
 use hosted::Hosted;
 use registry::Registry;
 use tail::Tails;
+use worker::Worker;
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -76,6 +78,7 @@ pub(crate) struct Inner {
     /// Changes when there may be something new of any run, here or elsewhere.
     news: watch::Sender<u64>,
     hosted: Hosted,
+    worker: Worker,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
     secrets: Option<Arc<SecretBox>>,
@@ -94,8 +97,8 @@ impl Engine {
     pub async fn open(options: EngineOptions) -> Result<Self> {
         options.check()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let instance = options.instance_id.clone().unwrap_or_else(|| "engine".to_owned());
-        let (store, owner) = store::open(&options.store, &instance, Arc::clone(&clock)).await?;
+        let instance = options.instance_id.as_deref();
+        let (store, owner) = store::open(&options.store, instance, Arc::clone(&clock)).await?;
         Self::on_store(options, store, owner, clock).await
     }
 
@@ -116,6 +119,7 @@ impl Engine {
             owner,
             clock,
             secrets: options.secret_box().map(Arc::new),
+            worker: Worker::new(options.runs.max_offered_runs),
             options,
             client: std::sync::OnceLock::new(),
             registry: Registry::default(),
@@ -167,7 +171,8 @@ impl Engine {
     }
 
     /// Refuses new turns, lets the running ones go on for `grace` (5 s unless given), settles the rest as `shutdown`
-    /// and closes the store. Closing again waits for the first closing, and can only shorten its grace. A caller that
+    /// and closes the store. Runs that name their tools are given up for other engines, after the step that they are in
+    /// if there is time. Closing again waits for the first closing, and can only shorten its grace. A caller that
     /// goes away does not interrupt it.
     ///
     /// # Errors
@@ -205,14 +210,16 @@ async fn rotate_in_background(store: Arc<dyn Store>, secrets: Arc<SecretBox>, mu
 }
 
 async fn close(inner: Arc<Inner>) -> Result<()> {
+    inner.registry.tell_all(&Event::HandOver);
     tokio::select! {
         () = inner.registry.until_empty() => {}
         () = grace_is_over(inner.close_by.subscribe()) => {}
     }
-    inner.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
+    inner.stop_for_shutdown();
     if tokio::time::timeout(SETTLE_DEADLINE, inner.registry.until_empty()).await.is_err() {
         tracing::warn!("closing with runs that could not be settled; a later sweep will");
     }
+    inner.worker.retire();
     let closed = inner.store.close().await;
     inner.closed.send_replace(true);
     closed
@@ -248,6 +255,12 @@ impl Inner {
     /// Whether whatever happens elsewhere is heard of without asking.
     pub(crate) fn hears(&self) -> bool {
         self.notifications().state == NotificationState::Live
+    }
+
+    /// Ends the runs of this process, or gives them up where others can go on with them.
+    pub(crate) fn stop_for_shutdown(&self) {
+        self.registry.tell_all(&Event::HandOver);
+        self.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
     }
 
     pub(crate) fn ensure_open(&self) -> Result<()> {

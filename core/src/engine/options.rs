@@ -28,9 +28,10 @@ pub struct Who {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EngineOptions {
-    /// `sqlite:PATH` or `sqlite::memory:`.
+    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
     pub store: String,
-    /// What this process is called in leases; every opening adds a unique part of its own.
+    /// What this process is called in leases; every opening adds a unique part of its own. On PostgreSQL, what the same
+    /// instance has left when it died is free as soon as it comes back.
     #[serde(default)]
     pub instance_id: Option<String>,
     /// The secret that stored keys are sealed with. Without it no keys can be stored.
@@ -130,6 +131,8 @@ pub struct RunLimits {
     /// Bring the message row up to date at every step, for hosts that read the table by themselves while a run goes on.
     /// Otherwise that is done about once a second while the row is small, and then at the end.
     pub refresh_every_step: bool,
+    /// How many runs of others an engine that offers tools drives at a time.
+    pub max_offered_runs: u32,
 }
 
 impl Default for RunLimits {
@@ -148,6 +151,7 @@ impl Default for RunLimits {
             chunk_retention_ms: 600_000,
             supersede_timeout_ms: 30_000,
             refresh_every_step: false,
+            max_offered_runs: 64,
         }
     }
 }
@@ -195,6 +199,20 @@ pub struct TurnRequest {
     /// A second turn of the same user with the same key begins nothing and follows the first.
     #[serde(default)]
     pub idempotency_key: Option<String>,
+    /// Names of tools that engines offer ([`crate::Engine::offer_tools`]), instead of `tools`. Such a run is driven by
+    /// any engine that offers all of them: this one if it does, else the first that takes it, and another one when that
+    /// engine is closed or its process dies. Its model is the one that its workspace and role, or that engine's options,
+    /// say.
+    #[serde(default)]
+    pub offered_tools: Option<Vec<String>>,
+}
+
+/// Tools to be offered, for hosts that answer calls through a mailbox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolOffer {
+    /// The tools.
+    pub tools: Vec<ToolDefinition>,
 }
 
 fn default_detached() -> bool {
@@ -333,6 +351,7 @@ impl EngineOptions {
             ("runs.providerSilenceMs", self.runs.provider_silence_ms),
             ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
             ("runs.stopPollMs", self.runs.stop_poll_ms),
+            ("runs.maxOfferedRuns", u64::from(self.runs.max_offered_runs)),
             ("runs.tailPollMs", self.runs.tail_poll_ms),
             ("runs.firstChunkMs", self.runs.first_chunk_ms.unwrap_or(1)),
             ("runs.stepTimeoutMs", self.runs.step_timeout_ms.unwrap_or(1)),
@@ -354,6 +373,16 @@ impl EngineOptions {
     }
 }
 
+impl ToolOffer {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the path of the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        from_json(text, "offer")
+    }
+}
+
 impl TurnRequest {
     /// Reads the JSON form.
     ///
@@ -367,7 +396,18 @@ impl TurnRequest {
         check_owner("workspaceId", &self.workspace_id)?;
         check_owner("userId", &self.user_id)?;
         check_key(self.idempotency_key.as_deref())?;
+        if self.offered_tools.is_some() && !self.tools.is_empty() {
+            return Err(Error::invalid("tools", "must not be given beside offeredTools"));
+        }
+        if self.offered_tools.is_some() && self.provider.is_some() {
+            return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
+        }
         let mut names = HashSet::new();
+        for (index, name) in self.offered_tools.iter().flatten().enumerate() {
+            if !names.insert(name) {
+                return Err(Error::invalid(format!("offeredTools[{index}]"), "is given twice"));
+            }
+        }
         for (index, tool) in self.tools.iter().enumerate() {
             if !names.insert(&tool.name) {
                 return Err(Error::invalid(format!("tools[{index}].name"), "is given twice"));
@@ -429,6 +469,19 @@ mod tests {
         }
         let zero = EngineOptions::from_json(r#"{"store":"x","runs":{"maxSteps":0}}"#).unwrap();
         assert_eq!(field_of(zero.check()), "runs.maxSteps");
+    }
+
+    #[test]
+    fn wrong_offers_name_their_field() {
+        for (json, field) in [
+            ("[]", "offer"),
+            ("{}", "tools"),
+            (r#"{"tools":{}}"#, "tools"),
+            (r#"{"tools":[{"name":"a"},{}]}"#, "tools[1].name"),
+            (r#"{"tools":[{"name":"a","timeoutMs":"soon"}]}"#, "tools[0].timeoutMs"),
+        ] {
+            assert_eq!(field_of(ToolOffer::from_json(json)), field, "{json}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::tail::{RunTail, TailFrom};
 use super::{Engine, Inner, Who, sweep};
 
 /// How often a run that was asked to stop is looked at while its owner's lease may run out.
-const LOOKS_IN_A_LEASE: u32 = 30;
+const LOOKS_IN_A_LEASE: u32 = 150;
 
 impl Engine {
     /// One run.
@@ -181,7 +181,7 @@ async fn see_through(engine: Weak<Inner>, run_id: RunId) {
             Ok(_) => return,
             Err(_) => continue,
         }
-        if let Err(error) = sweep::sweep_run(&inner, run_id).await {
+        if let Err(error) = sweep::sweep_stopped(&inner, run_id).await {
             tracing::warn!(%error, "a run that was asked to stop could not be looked at; that will be repeated");
         }
     }

@@ -16,7 +16,7 @@ use super::Inner;
 use super::driver::Finished;
 use super::journal::empty_row;
 use super::sweep;
-use super::turn::Prepared;
+use super::turn::{Done, Prepared};
 
 /// How often the chat is looked at.
 const POLL: Duration = Duration::from_millis(25);
@@ -26,7 +26,7 @@ const HEARING_POLL: Duration = Duration::from_millis(500);
 enum Next {
     Free(Fence),
     Stopped(StopCause),
-    /// The run waits no more: another process has settled it.
+    /// The run waits no more: another process has settled it, or is to wait with it.
     Lost,
 }
 
@@ -37,7 +37,8 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
         Next::Free(fence) => {
             inner.registry.renewed(run_id, Instant::now());
             let finished = prepared.finished.clone();
-            match prepared.driver(&inner, fence).await {
+            let done = Done { hands_over: begin.plan.is_some(), ..Done::default() };
+            match prepared.driver(&inner, fence, done).await {
                 Ok(driver) => return driver.run().await,
                 Err(_) => {
                     finished.send_replace(Some(Finished::Unsettled));
@@ -78,6 +79,12 @@ async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> 
             biased;
             event = prepared.events.recv() => match event {
                 Some(Event::StopRequested(cause)) => return Next::Stopped(cause),
+                Some(Event::HandOver) if begin.plan.is_some() => {
+                    if let Err(error) = release(&*inner.store, begin).await {
+                        tracing::warn!(%error, "a run that waits could not be given up; its lease will run out");
+                    }
+                    return Next::Lost;
+                }
                 Some(Event::LeaseLost) | None => return Next::Lost,
                 Some(_) => {}
             },
@@ -105,6 +112,10 @@ pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Optio
     match store.active_run(begin.chat_id).await? {
         // It was begun by an attempt whose answer did not arrive.
         Some(active) if active.id == begin.run_id => {
+            if !store.renew_leases(&begin.owner, &[begin.run_id], begin.lease).await?.lost.is_empty() {
+                // By another process, that is, which waits with it since our lease had run out.
+                return Err(lease_lost());
+            }
             return Ok(Some(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 }));
         }
         Some(_) => return Ok(None),
@@ -120,11 +131,16 @@ pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Optio
 
 pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReason) -> Result<()> {
     let row = empty_row(MessageStatus::Aborted);
-    match store.settle_waiting(Waiting::Run(begin.run_id), reason, row).await? {
+    match store.settle_waiting(Waiting::Run(begin.run_id, &begin.owner), reason, row).await? {
         // It waits no more: it has begun without our knowing of it, or was settled by another process.
         0 => Err(lease_lost()),
         _ => Ok(()),
     }
+}
+
+/// Gives a run that waits up, for others to wait with it.
+pub(crate) async fn release(store: &dyn Store, begin: &BeginRun) -> Result<()> {
+    store.release_run(&Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 }).await
 }
 
 fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {

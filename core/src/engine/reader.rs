@@ -9,9 +9,11 @@ use tokio::sync::{Mutex, watch};
 use crate::error::ErrorCode;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
+use crate::model::RunReason;
 use crate::stream::{ChunkReader, SSE_DONE, sse_event};
 
 use super::Inner;
+use super::queries::stop_run;
 use super::tail::RunTail;
 
 /// The wait after a store that is out of reach.
@@ -64,6 +66,20 @@ impl Leaving {
         readers.fetch_add(1, Ordering::SeqCst);
         Self { inner, run_id, readers: Arc::clone(readers) }
     }
+
+    /// Stops the run; by a note in the store if it may be another process's.
+    fn stop(self, may_be_elsewhere: bool) {
+        let Self { inner, run_id, .. } = self;
+        let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::Disconnected));
+        if may_be_elsewhere && !told && inner.ensure_not_closed().is_ok() {
+            let runtime = inner.runtime.clone();
+            runtime.spawn(async move {
+                if let Err(error) = stop_run(&inner, run_id, RunReason::Disconnected).await {
+                    tracing::warn!(%error, "that the last reader has left could not be noted; the run goes on");
+                }
+            });
+        }
+    }
 }
 
 impl TurnReader {
@@ -85,7 +101,7 @@ impl Drop for TurnReader {
             && leaving.readers.fetch_sub(1, Ordering::SeqCst) == 1
             && !self.at_end
         {
-            leaving.inner.registry.tell(leaving.run_id, Event::StopRequested(StopCause::Disconnected));
+            leaving.stop(matches!(self.source, Source::Log(_)));
         }
     }
 }
@@ -153,6 +169,7 @@ async fn until_closed(closed: &mut watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Engine, EngineOptions, TurnRequest, Who};
     use crate::stream::ChunkLog;
 
     #[tokio::test]
@@ -170,6 +187,29 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), None);
         assert!(reader.reader.lock().await.is_none());
         assert!(reader.next_batch(9).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_last_reader_of_a_run_that_is_driven_elsewhere_stops_it() {
+        let engine = Engine::open(EngineOptions::from_json(r#"{"store":"sqlite::memory:"}"#).unwrap()).await.unwrap();
+        let who = Who { workspace_id: "w".to_owned(), user_id: "u".to_owned() };
+        let begin = |detached: bool| {
+            let json = format!(
+                r#"{{"workspaceId":"w","userId":"u","message":"m","offeredTools":["x"],"detached":{detached}}}"#
+            );
+            engine.start_turn(TurnRequest::from_json(&json).unwrap(), Vec::new())
+        };
+        let (stays, stops) = (begin(true).await.unwrap(), begin(false).await.unwrap());
+        let (first, last) = (stops.chunks(), stops.chunks());
+        drop((first, stays.chunks()));
+        tokio::task::yield_now().await;
+        assert!(engine.run(&who, stops.run_id()).await.unwrap().stop_requested_at.is_none());
+        drop(last);
+        while engine.run(&who, stops.run_id()).await.unwrap().stop_requested_at.is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert!(engine.run(&who, stays.run_id()).await.unwrap().stop_requested_at.is_none());
+        engine.close(None).await.unwrap();
     }
 
     #[tokio::test]

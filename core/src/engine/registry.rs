@@ -96,6 +96,13 @@ impl Registry {
         self.runs().iter().filter(|(_, entry)| entry.renewed_at <= moment).map(|(id, _)| *id).collect()
     }
 
+    /// Waits until the run is not driven here any more, by whoever has lost it.
+    pub(super) async fn until_gone(&self, run_id: RunId) {
+        // Looked at outside of the watch, which others change while they have the runs.
+        let mut count = self.count.subscribe();
+        while self.runs().contains_key(&run_id) && count.changed().await.is_ok() {}
+    }
+
     pub(super) async fn until_empty(&self) {
         // The sender is part of this registry, so waiting cannot fail.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;

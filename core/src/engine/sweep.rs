@@ -1,13 +1,15 @@
 //! Settles, from its log, every run whose owner is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
-    ClaimedRun, LogFrom, LogPage, LogRange, LogRow, LoggedStep, SettleRun, StepNumbers, Store, Waiting,
+    ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers, Store,
+    Waiting,
 };
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
@@ -20,10 +22,18 @@ const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; wh
 
 /// Settles what has been abandoned; returns how many runs that were.
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
+    Ok(sweep_waiting(inner).await? + sweep_runs(inner, None).await?)
+}
+
+/// Settles this run, which was asked to stop, if its owner is gone; it may wait for its chat.
+pub(super) async fn sweep_stopped(inner: &Arc<Inner>, run_id: RunId) -> Result<()> {
+    sweep_waiting(inner).await?;
+    sweep_run(inner, run_id).await.map(|_| ())
+}
+
+async fn sweep_waiting(inner: &Arc<Inner>) -> Result<usize> {
     let empty = empty_row(MessageStatus::Aborted);
-    let mut settled = inner.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty).await?;
-    settled += sweep_runs(inner, None).await?;
-    Ok(settled)
+    inner.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty).await
 }
 
 /// Settles this run if its owner is gone.
@@ -54,15 +64,54 @@ async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>) -> Result<usize> {
 
 /// Settles a run that its owner left behind with what is on disk of it.
 pub(crate) async fn settle(store: &dyn Store, claimed: ClaimedRun) -> Result<()> {
-    let run_id = claimed.run.id;
+    let left = what_is_left(store, claimed.run.id).await?;
+    store.settle_run(settlement(claimed, left)).await
+}
+
+/// The log of a run whose owner is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// All steps; the last of them is not in the log as a finished one if `unfinished` says so.
+    pub(crate) steps: Vec<StepRecord>,
+    /// The numbers of a last step that was in progress and is closed.
+    pub(crate) unfinished: Option<StepNumbers>,
+    /// The number of the chunk after the last one that was told, or will be of the steps.
+    pub(crate) next_sequence: u64,
+    /// What was told of a step of which nothing came, and which is therefore none of the steps: that it began.
+    pub(crate) begun: StepView,
+}
+
+impl Left {
+    /// The write that closes the step that was in progress, for whoever goes on with the run.
+    pub(crate) fn closing(&self, fence: &Fence, lease: Duration) -> Option<RecordStep> {
+        let (numbers, step) = self.unfinished.zip(self.steps.last().cloned())?;
+        Some(RecordStep { fence: fence.clone(), step, numbers, lease: Some(lease), refresh: None })
+    }
+}
+
+/// The end of a run that nobody can go on with.
+pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error: String) -> SettleRun {
+    let extra = FlushExtra { error: Some(error.clone()), ..extra_of(&steps) };
+    SettleRun {
+        fence,
+        status: RunStatus::Failed,
+        reason: Some(RunReason::Internal),
+        error: Some(error),
+        step: steps.last().cloned().zip(unfinished),
+        assistant: flush_run(&steps, MessageStatus::Error, &extra),
+    }
+}
+
+/// What a run's owner has left on disk, with the step that was in progress closed.
+pub(crate) async fn what_is_left(store: &dyn Store, run_id: RunId) -> Result<Left> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;
-    store.settle_run(settlement(claimed, logged, trailing)).await
+    Ok(closed(logged, trailing))
 }
 
-/// The end of an abandoned run. `trailing` has the packs of the step that was in progress.
-fn settlement(claimed: ClaimedRun, logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> SettleRun {
+/// `trailing` has the packs of the step that was in progress.
+fn closed(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Left {
     let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
     let mut intent = None;
     for entry in logged {
@@ -90,24 +139,35 @@ fn settlement(claimed: ClaimedRun, logged: Vec<LoggedStep>, trailing: Option<Log
         None if view.is_empty() => None,
         None => Some(view.clone().into_record(number)),
     };
-    steps.extend(unfinished.clone());
-    let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
-    let extra = FlushExtra {
-        usage,
-        context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
-        ..FlushExtra::default()
-    };
+    let usage = steps.iter().chain(&unfinished).fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+    let begun = if unfinished.is_none() { view.clone() } else { StepView::default() };
+    let numbers = unfinished.map(|step| {
+        let rest = view.continuation(&step, usage).len() as u64;
+        steps.push(step);
+        StepNumbers { packed_until: next_sequence, next: next_sequence + rest }
+    });
+    let next_sequence = numbers.map_or(next_sequence, |numbers| numbers.next);
+    Left { steps, unfinished: numbers, next_sequence, begun }
+}
+
+/// The end of an abandoned run.
+fn settlement(claimed: ClaimedRun, Left { steps, unfinished, .. }: Left) -> SettleRun {
     SettleRun {
         fence: claimed.fence,
         status: RunStatus::Aborted,
         // A stop holds even if the owner died before it heard of it.
         reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
         error: None,
-        step: unfinished.map(|step| {
-            let rest = view.continuation(&step, usage).len() as u64;
-            (step, StepNumbers { packed_until: next_sequence, next: next_sequence + rest })
-        }),
-        assistant: flush_run(&steps, MessageStatus::Aborted, &extra),
+        step: steps.last().cloned().zip(unfinished),
+        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps)),
+    }
+}
+
+fn extra_of(steps: &[StepRecord]) -> FlushExtra {
+    FlushExtra {
+        usage: steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage)),
+        context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
+        ..FlushExtra::default()
     }
 }
 

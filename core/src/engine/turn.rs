@@ -11,18 +11,20 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
-use crate::project::{PromptLayers, build_system_prompt, messages_from_rows};
+use crate::project::{OpenPage, PromptLayers, build_system_prompt, messages_from_rows};
 use crate::provider::Provider;
-use crate::store::Fence;
+use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::stream::ChunkLog;
 use crate::text::js_trim;
 use crate::tool::{Tool, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished};
+use super::journal::Journal;
 use super::options::TurnRequest;
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
+use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
 use super::{Inner, queries, queue};
 
@@ -32,6 +34,7 @@ pub struct Turn {
     ids: TurnIds,
     feed: Feed,
     detached: bool,
+    repeated: bool,
     readers: Arc<AtomicUsize>,
 }
 
@@ -39,7 +42,7 @@ pub struct Turn {
 enum Feed {
     /// The driver of this process.
     Driver(Arc<ChunkLog>, watch::Receiver<Option<Finished>>),
-    /// The store: the run was begun before, with the same idempotency key.
+    /// The store: the run is another process's, or was begun before with the same idempotency key.
     Store,
 }
 
@@ -73,7 +76,12 @@ impl Turn {
 
     /// Whether the run had been begun before, with the same idempotency key.
     pub fn is_repeated(&self) -> bool {
-        matches!(self.feed, Feed::Store)
+        self.repeated
+    }
+
+    /// Whether this engine drives the run, or did. Otherwise chunks and outcome are read from the store.
+    pub fn is_driven_here(&self) -> bool {
+        matches!(self.feed, Feed::Driver(..))
     }
 
     /// Asks the run to stop and, so that it holds even if this process dies, notes that in the store. `false` when the
@@ -157,7 +165,20 @@ pub(super) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.message.parts()?;
-    let tools = Arc::new(ToolSet::new(tools, Duration::from_millis(inner.options.runs.tool_timeout_ms))?);
+    let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
+    let (tools, plan) = match &request.offered_tools {
+        None => (Some(Arc::new(ToolSet::new(tools, timeout)?)), None),
+        Some(_) if !tools.is_empty() => {
+            return Err(Error::invalid("tools", "must not be given beside offeredTools"));
+        }
+        Some(_) if provider.is_some() => {
+            return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
+        }
+        Some(names) => {
+            let plan = RunPlan { tools: names.clone(), open_page: request.open_page.clone() };
+            (inner.worker.offered(names, timeout).transpose()?, Some(plan))
+        }
+    };
     let beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
@@ -168,11 +189,25 @@ pub(super) async fn start(
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
         parts: Some(&parts),
+        unowned: tools.is_none(),
+        plan,
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
     }
     let Found { role, new_chat } = beginning.precheck(&inner).await?;
+    let (user_message_id, ids) = beginning.new_ids();
+    let Some(tools) = tools else {
+        let run_id = match beginning.begin(&inner, ids, user_message_id).await? {
+            Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
+            Outcome::Begun(fence) => fence.run_id,
+            Outcome::Waits(begin) => begin.run_id,
+        };
+        inner.changed(run_id);
+        let (feed, detached) = (Feed::Store, request.detached);
+        return Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() });
+    };
+    let may_hand_over = request.offered_tools.is_some();
     let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
     let provider: Arc<dyn Provider> = match provider {
         Some(provider) => provider,
@@ -182,27 +217,19 @@ pub(super) async fn start(
             Arc::new(model.config.build(inner.http()?)?)
         }
     };
-    let system = build_system_prompt(&PromptLayers {
-        workspace_name: inner.options.prompt.workspace_name.clone(),
-        admin_prompt,
-        role_instructions: role.map(|role| role.instructions),
-        opened_page: request.open_page.clone(),
-        mcp_instructions: Vec::new(),
-        product_name: inner.options.prompt.product_name.clone(),
-        extra_rules: inner.options.prompt.extra_rules.clone(),
-    });
+    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone());
 
-    let (user_message_id, ids) = beginning.new_ids();
     let begun_at = Instant::now();
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
     let log = ChunkLog::new();
     let prepared = Prepared { ids, system, provider, tools, log: Arc::clone(&log), events, finished: sender };
+    let done = Done { hands_over: may_hand_over, ..Done::default() };
     match outcome {
         Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
         Outcome::Begun(fence) => {
-            let driver = prepared.driver(&inner, fence).await?;
+            let driver = prepared.driver(&inner, fence, done).await?;
             inner.registry.add(ids.run, control, begun_at);
             inner.runtime.spawn(driver.run());
         }
@@ -223,9 +250,29 @@ pub(super) async fn start(
     }
     if inner.ensure_open().is_err() {
         // Closing began in between and may not have seen this run.
+        inner.registry.tell(ids.run, Event::HandOver);
         inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
     }
-    Ok(Turn { inner, ids, feed: Feed::Driver(log, finished), detached: request.detached, readers: Arc::default() })
+    let (feed, detached) = (Feed::Driver(log, finished), request.detached);
+    Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() })
+}
+
+fn system_prompt(
+    inner: &Inner,
+    admin_prompt: Option<String>,
+    role: Option<RolePrompt>,
+    opened_page: Option<OpenPage>,
+) -> String {
+    let prompt = &inner.options.prompt;
+    build_system_prompt(&PromptLayers {
+        workspace_name: prompt.workspace_name.clone(),
+        admin_prompt,
+        role_instructions: role.map(|role| role.instructions),
+        opened_page,
+        mcp_instructions: Vec::new(),
+        product_name: prompt.product_name.clone(),
+        extra_rules: prompt.extra_rules.clone(),
+    })
 }
 
 async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool {
@@ -246,11 +293,68 @@ pub(super) struct Prepared {
     pub(super) finished: watch::Sender<Option<Finished>>,
 }
 
+/// What has been done of a run before it is driven here.
+#[derive(Default)]
+pub(super) struct Done {
+    /// What others have written of it; nothing in a run that has just begun.
+    pub(super) left: Option<Left>,
+    /// How long it has taken.
+    pub(super) taken: Duration,
+    /// Others can go on with it.
+    pub(super) hands_over: bool,
+}
+
+/// What a run that names its tools is driven with, in whatever process.
+pub(super) struct Offered {
+    ids: TurnIds,
+    system: String,
+    provider: Arc<dyn Provider>,
+    tools: Arc<ToolSet>,
+}
+
+impl Offered {
+    pub(super) fn with(
+        self,
+        events: mpsc::UnboundedReceiver<Event>,
+        finished: watch::Sender<Option<Finished>>,
+    ) -> Prepared {
+        let Self { ids, system, provider, tools } = self;
+        Prepared { ids, system, provider, tools, log: ChunkLog::new(), events, finished }
+    }
+}
+
 impl Prepared {
-    /// The driver of the run that has begun.
-    pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence) -> Result<Driver> {
+    /// What a run that others have begun is driven with.
+    pub(super) async fn offered(
+        inner: &Arc<Inner>,
+        ids: TurnIds,
+        workspace_id: &str,
+        plan: &RunPlan,
+    ) -> Result<Offered> {
+        let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
+        let tools = inner.worker.offered(&plan.tools, timeout);
+        let tools = tools.ok_or_else(|| Error::internal("the run's tools are not offered any more"))??;
+        let chat = inner.store.chat(ids.chat).await?;
+        let role = match chat.and_then(|chat| chat.role_id) {
+            Some(role_id) => inner.store.role(workspace_id, role_id).await?,
+            None => None,
+        };
+        let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
+        let provider = Arc::new(model.config.build(inner.http()?)?);
+        let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone());
+        Ok(Offered { ids, system, provider, tools })
+    }
+
+    /// The driver of the run that is ours.
+    pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
         let history = match inner.store.messages(self.ids.chat, usize::MAX).await {
-            Ok(rows) => messages_from_rows(&rows),
+            // What the run itself has said so far is in its steps.
+            Ok(mut rows) => {
+                rows.retain(|row| row.id != self.ids.message);
+                messages_from_rows(&rows)
+            }
+            // What others have written of it stays theirs to judge.
+            Err(error) if done.left.is_some() => return Err(error),
             Err(error) => return Err(give_up(inner, fence, error).await),
         };
         let runs = &inner.options.runs;
@@ -260,15 +364,24 @@ impl Prepared {
             provider_silence: millis(runs.provider_silence_ms),
             first_chunk: millis(runs.first_chunk_ms.unwrap_or(runs.provider_silence_ms)),
             step: runs.step_timeout_ms.map(millis),
-            run: runs.run_timeout_ms.map(millis),
+            run: runs.run_timeout_ms.map(|limit| millis(limit).saturating_sub(done.taken)),
             degeneration_guard: runs.degeneration_guard,
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
+        let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);
+        let mut machine = RunMachine::new(self.ids, limits, catalog).after(steps);
+        if done.hands_over {
+            machine = machine.handing_over();
+        }
+        let mut journal = Journal::new(fence, self.provider.context_window());
+        if let Some(left) = done.left {
+            journal = journal.after(left);
+        }
         Ok(Driver::new(
             Arc::clone(inner),
-            RunMachine::new(self.ids, limits, catalog),
+            machine,
             self.ids,
-            fence,
+            journal,
             (self.system, history),
             self.provider,
             self.tools,
@@ -285,5 +398,5 @@ async fn repeated(inner: Arc<Inner>, run_id: RunId, detached: bool) -> Result<Tu
     let run = run.ok_or_else(|| Error::internal("the run of an idempotency key is gone"))?;
     let message = run.assistant_message_id.ok_or_else(|| Error::internal("the run of a key has no message"))?;
     let ids = TurnIds { chat: run.chat_id, run: run.id, message };
-    Ok(Turn { inner, ids, feed: Feed::Store, detached, readers: Arc::default() })
+    Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, readers: Arc::default() })
 }

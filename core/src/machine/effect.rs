@@ -41,6 +41,8 @@ pub enum Effect {
     DisarmTimer(Timer),
     /// Write the run's end. Answered by `Settled`.
     Settle(Settlement),
+    /// Put on disk what has streamed and give the run up, for others to go on with. Answered by `Released`.
+    Release,
     /// Nothing will follow: tell the readers and whoever waits for the outcome.
     End(Ending),
 }
@@ -96,7 +98,7 @@ pub struct Settlement {
 pub enum Ending {
     /// The run is settled in the store.
     Settled,
-    /// The run is another process's; nothing more may be written.
+    /// The run is another process's, or was given up for others to go on with; nothing more may be written.
     LeaseLost,
     /// The settlement was refused for good; a sweep will end the run.
     Unsettled,

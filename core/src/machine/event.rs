@@ -36,6 +36,11 @@ pub enum Event {
     StopRequested(StopCause),
     /// Another process owns the run now, or may.
     LeaseLost,
+    /// This process is about to end: a run that others can drive is given up at the next boundary of steps, and at once
+    /// when it is told [`StopCause::Shutdown`]. Other runs go on.
+    HandOver,
+    /// The run is given up, and on disk so far.
+    Released,
     /// A timer that was armed ran out.
     TimerFired(Timer),
 }
@@ -58,6 +63,7 @@ impl StopCause {
     pub fn noted(reason: RunReason) -> Self {
         match reason {
             RunReason::Superseded => StopCause::Superseded,
+            RunReason::Disconnected => StopCause::Disconnected,
             _ => StopCause::Stopped,
         }
     }

@@ -9,6 +9,8 @@
 //! - A run is settled once; whatever comes after is ignored. Nobody is told how it ended before that is on disk.
 //! - At the last allowed step the model may call no tool.
 //! - A stop or a lost lease cancels provider and tools at once; what has streamed so far is kept.
+//! - A run that others can drive is not aborted when its process ends: it is given up, between two steps if there is time.
+//!   Whoever takes it over goes on after the last step in the log.
 
 mod effect;
 mod event;

@@ -50,9 +50,31 @@ struct World {
     ended: Option<Ending>,
     settles: usize,
     provider_calls: u32,
+    /// Others can go on with the run; they were asked to; it is given up, which is not on disk yet.
+    hands_over: bool,
+    handing_over: bool,
+    releasing: bool,
 }
 
 impl World {
+    /// One whose run others can go on with.
+    fn handing_over(max_steps: u32) -> Self {
+        let world = Self::new(max_steps);
+        Self { machine: world.machine.handing_over(), hands_over: true, ..world }
+    }
+
+    /// Another process goes on with the run that was given up; what was in progress is closed.
+    fn taken_over(mut self) -> Self {
+        assert!(!self.calling && self.running.is_empty(), "something still runs");
+        if self.finished_steps < self.chunks.iter().filter(|chunk| matches!(chunk, UiChunk::StartStep)).count() {
+            let number = u32::try_from(self.log.len()).unwrap();
+            self.log.push(StepRecord { number, parts: Vec::new(), finish_reason: None, usage: None });
+        }
+        let world = Self::handing_over(self.max_steps);
+        let (finished_steps, log) = (self.log.len(), self.log);
+        Self { machine: world.machine.after(&log), log, finished_steps, ..world }
+    }
+
     fn new(max_steps: u32) -> Self {
         let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
         let limits = Limits::new(max_steps, Duration::from_secs(1));
@@ -73,6 +95,9 @@ impl World {
             ended: None,
             settles: 0,
             provider_calls: 0,
+            hands_over: false,
+            handing_over: false,
+            releasing: false,
         }
     }
 
@@ -90,8 +115,8 @@ impl World {
             Effect::CallProvider { step, text_only } => {
                 assert_eq!(step as usize, self.log.len(), "called before the step before it was on disk");
                 assert!(self.step_pending.is_none() && !self.calling);
-                assert_eq!(text_only, step + 1 == self.max_steps);
-                assert!(step < self.max_steps);
+                assert_eq!(text_only, step + 1 >= self.max_steps);
+                assert!(!self.handing_over, "another step of a run that is to be given up");
                 self.calling = true;
                 self.provider_calls += 1;
             }
@@ -117,6 +142,11 @@ impl World {
                 }
                 assert!(matches!(settlement.status, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted));
                 self.settlement = Some(settlement);
+            }
+            Effect::Release => {
+                assert!(self.hands_over && self.handing_over && self.settles == 0);
+                assert!(!self.calling && self.running.is_empty(), "given up while something still runs");
+                self.releasing = true;
             }
             Effect::End(ending) => self.ended = Some(ending),
         }
@@ -146,6 +176,14 @@ impl World {
         }
         if outside == 1 {
             return self.feed(Event::LeaseLost);
+        }
+        if outside == 4 || outside == 5 {
+            self.handing_over = self.hands_over;
+            self.feed(Event::HandOver);
+            if outside == 5 && self.ended.is_none() {
+                self.feed(Event::StopRequested(StopCause::Shutdown));
+            }
+            return;
         }
         if outside < 4
             && let Some(timer) = self.armed.iter().next().cloned()
@@ -226,6 +264,9 @@ impl World {
             self.step_pending = None;
             return self.feed(Event::PersistFailed);
         }
+        if std::mem::take(&mut self.releasing) {
+            return self.feed(if refused { Event::PersistFailed } else { Event::Released });
+        }
         if std::mem::take(&mut self.intent_pending) {
             return self.feed(Event::IntentPersisted);
         }
@@ -287,10 +328,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn every_schedule_keeps_the_rules(max_steps in 1_u32..5, choices in proptest::collection::vec(any::<u16>(), 1..120)) {
-        let mut world = World::new(max_steps);
+    fn every_schedule_keeps_the_rules(
+        max_steps in 1_u32..5,
+        hands_over in any::<bool>(),
+        choices in proptest::collection::vec(any::<u16>(), 1..120),
+    ) {
+        let mut world = if hands_over { World::handing_over(max_steps) } else { World::new(max_steps) };
         world.feed(Event::Begun);
+        let mut owners = 1;
         for choice in choices {
+            if world.ended == Some(Ending::LeaseLost) && world.handing_over {
+                world.check_readers();
+                world = world.taken_over();
+                world.feed(Event::Begun);
+                owners += 1;
+            }
             if world.ended.is_some() {
                 break;
             }
@@ -305,7 +357,8 @@ proptest! {
         }
         prop_assert!(world.ended.is_some());
         prop_assert!(world.machine.is_over());
-        prop_assert!(world.provider_calls <= max_steps);
+        // One that was broken off is made again.
+        prop_assert!(world.provider_calls < max_steps + owners);
         if world.ended == Some(Ending::Settled) {
             prop_assert!(!world.calling && world.running.is_empty(), "something still runs");
             prop_assert_eq!(world.settles, 1);
@@ -436,4 +489,51 @@ fn chunks_that_cannot_be_stored_end_the_run() {
     world.feed(Event::PersistFailed);
     assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::Internal)));
     assert!(!world.calling);
+}
+
+#[test]
+fn a_run_is_given_up_between_two_steps_and_gone_on_with() {
+    let mut world = World::handing_over(5);
+    world.feed(Event::Begun);
+    let call = |id: &str| {
+        let (id, name) = (id.to_owned(), "read".to_owned());
+        StreamPart::ToolCall { id, name, arguments: "{}".into(), run_by: RunBy::Host, metadata: None }
+    };
+    let usage = Some(Usage { input_tokens: Some(1), ..Usage::default() });
+    let answer = |world: &mut World, id: &str| {
+        world.feed(Event::Part(call(id)));
+        world.feed(Event::Part(StreamPart::Finish { reason: FinishReason::ToolCalls, usage }));
+        world.calling = false;
+        world.feed(Event::StreamEnded);
+    };
+    answer(&mut world, "c");
+    world.handing_over = true;
+    world.feed(Event::HandOver);
+    assert!(!world.releasing && world.running == ["c"], "the step is given the time that it takes");
+    world.running.clear();
+    world.feed(Event::ToolFinished { call_id: "c".into(), outcome: Ok(Json::null()) });
+    world.store_answers(false);
+    assert!(world.releasing && world.provider_calls == 1);
+    world.store_answers(false);
+    assert_eq!(world.ended, Some(Ending::LeaseLost));
+
+    let mut world = world.taken_over();
+    world.feed(Event::Begun);
+    answer(&mut world, "c");
+    // The ids of the steps before are taken.
+    assert_eq!(world.running, ["c_2"]);
+    world.feed(Event::StopRequested(StopCause::Stopped));
+    let settlement = world.settlement.clone().expect("a settlement");
+    assert_eq!(settlement.step.map(|step| step.number), Some(1));
+    assert_eq!(settlement.usage.and_then(|usage| usage.input_tokens), Some(2));
+}
+
+#[test]
+fn a_run_that_nobody_else_can_drive_is_aborted_by_a_shutdown() {
+    let mut world = World::new(5);
+    world.feed(Event::Begun);
+    world.feed(Event::HandOver);
+    world.feed(Event::StopRequested(StopCause::Shutdown));
+    assert_eq!(world.settlement.map(|settlement| settlement.reason), Some(Some(RunReason::Shutdown)));
+    assert!(!world.releasing);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, INCOMPLETE_CALL, Json, RunReason, RunStatus, Usage};
+use crate::model::{FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
@@ -73,6 +73,7 @@ enum Phase {
     RunningTools,
     PersistingStep,
     Settling,
+    Releasing,
     Over,
 }
 
@@ -99,6 +100,9 @@ pub struct RunMachine {
     call_ids: HashSet<String>,
     stop: Option<RunReason>,
     close: Option<Close>,
+    /// Others can go on with the run.
+    hands_over: bool,
+    handing_over: bool,
 }
 
 impl RunMachine {
@@ -117,7 +121,30 @@ impl RunMachine {
             call_ids: HashSet::new(),
             stop: None,
             close: None,
+            hands_over: false,
+            handing_over: false,
         }
+    }
+
+    /// The same for a run that others can go on with when this process ends.
+    pub fn handing_over(mut self) -> Self {
+        self.hands_over = true;
+        self
+    }
+
+    /// The same for a run that another process has driven so far: it goes on after these steps.
+    pub fn after(mut self, steps: &[StepRecord]) -> Self {
+        for step in steps {
+            self.number = step.number.saturating_add(1);
+            self.usage = Usage::accumulate(self.usage, step.usage);
+            self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
+            self.last_finish = step.finish_reason.or(self.last_finish);
+            self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
+                Part::Tool(tool) => Some(tool.call_id.clone()),
+                _ => None,
+            }));
+        }
+        self
     }
 
     /// Takes an event and adds what is to be done to `effects`. Events that the phase has no use for are ignored.
@@ -134,6 +161,8 @@ impl RunMachine {
             }
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
+            (Event::HandOver, _) => self.handing_over = self.hands_over,
+            (Event::Released, Phase::Releasing) => self.lose_lease(effects),
             (Event::PersistFailed, phase) => self.persist_failed(phase, effects),
             (Event::StopRequested(cause), phase) => self.stop(cause.reason(), phase, effects),
             (Event::LeaseLost, _) => self.lose_lease(effects),
@@ -502,6 +531,9 @@ impl RunMachine {
         if self.stop.is_some() {
             return self.abort(effects);
         }
+        if self.handing_over {
+            return self.release(effects);
+        }
         self.call_provider(effects);
     }
 
@@ -550,7 +582,18 @@ impl RunMachine {
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
         self.cancel_tools(effects);
+        if reason == RunReason::Shutdown && self.handing_over {
+            return self.release(effects);
+        }
         self.settle(RunStatus::Aborted, Some(reason), None, Close::Aborted(reason), effects);
+    }
+
+    /// Gives the run up for others to go on with.
+    fn release(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Releasing;
+        effects.push(Effect::DisarmTimer(Timer::Step));
+        effects.push(Effect::DisarmTimer(Timer::Run));
+        effects.push(Effect::Release);
     }
 
     fn cancel_tools(&mut self, effects: &mut Vec<Effect>) {
@@ -666,7 +709,7 @@ impl RunMachine {
     // ---- from outside ----------------------------------------------------------------------------------------
 
     fn stop(&mut self, reason: RunReason, phase: Phase, effects: &mut Vec<Effect>) {
-        if self.stop.is_some() || phase == Phase::Settling {
+        if self.stop.is_some() || matches!(phase, Phase::Settling | Phase::Releasing) {
             return;
         }
         self.stop = Some(reason);
@@ -674,7 +717,7 @@ impl RunMachine {
             // The answer of the store is on its way and decides whether this step is in the log.
             Phase::PersistingIntent | Phase::PersistingStep => {}
             Phase::Created | Phase::Streaming | Phase::RunningTools => self.abort(effects),
-            Phase::Settling | Phase::Over => {}
+            Phase::Settling | Phase::Releasing | Phase::Over => {}
         }
     }
 
@@ -699,7 +742,7 @@ impl RunMachine {
                 self.cancel_tools(effects);
                 self.close_failed(error, RunReason::Internal, effects);
             }
-            Phase::Settling => {
+            Phase::Settling | Phase::Releasing => {
                 self.phase = Phase::Over;
                 effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
                 effects.push(Effect::End(Ending::Unsettled));

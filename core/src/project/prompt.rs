@@ -31,7 +31,7 @@ const FINAL_STEP: &str = "This is the last step of this turn: you can call no mo
 have. If something is missing or unfinished, say so plainly and say what would be done next.";
 
 /// The page that the person has open.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OpenPage {
     /// Its id; without one there is no page.

@@ -9,13 +9,18 @@ use crate::id::{MessageId, RunId};
 use crate::machine::{Event, StopCause, TurnIds};
 use crate::model::{Json, MessageStatus, RunReason, RunStatus, Trigger};
 use crate::project::messages_from_rows;
-use crate::store::{Began, BeginRun, Fence, NewUserMessage, Store};
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, RunPlan, Store};
 
 use super::ledger::Facts;
-use super::process::{Drive, Life, Superseding, Waiter};
+use super::process::{Drive, Life, Superseding, TOOLS, Waiter};
 use super::store::Fault;
 use super::world::{LEASE, World};
 use super::{Broken, ready};
+
+/// Who drives it offers every tool.
+fn plan_of_all() -> RunPlan {
+    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None }
+}
 
 impl World<'_> {
     pub(super) fn begin_event(&mut self) -> Result<(), Broken> {
@@ -26,6 +31,7 @@ impl World<'_> {
             let user = self.id();
             (self.id(), self.id(), user)
         };
+        let planned = self.random.chance(self.plan.rates.planned);
         let begin = BeginRun {
             run_id,
             chat_id: self.random.pick(&self.chats),
@@ -40,6 +46,8 @@ impl World<'_> {
             assistant_message_id,
             assistant: empty_row(MessageStatus::Streaming),
             idempotency_key: key.map(|key| format!("key-{key}")),
+            plan: planned.then(plan_of_all),
+            unowned: planned && self.random.chance(self.plan.rates.unowned),
             from_queue: false,
         };
         match self.random.below(3) {
@@ -80,6 +88,7 @@ impl World<'_> {
             return Ok(());
         }
         match began {
+            Ok(Began::Started(_)) if begin.unowned => Ok(()),
             Ok(Began::Started(fence)) => self.start_driving(process, &begin, fence),
             Ok(Began::Repeated(known)) => self.check_repeated(key, known),
             Err(error) if error.code() == ErrorCode::RunAlreadyActive && waits => self.enqueue(process, begin, key),
@@ -114,9 +123,10 @@ impl World<'_> {
                 return Err(Broken::new("a key begins one run", format!("{first} and {}", begin.run_id)));
             }
         }
-        let lease_until = self.now() + LEASE.as_millis() as i64;
+        let now = self.now();
+        let lease_until = if begin.unowned { now } else { now + LEASE.as_millis() as i64 };
         let facts = self.ledger.runs.entry(begin.run_id);
-        let facts = facts.or_insert_with(|| Facts::new(begin.chat_id, begin.assistant_message_id));
+        let facts = facts.or_insert_with(|| Facts::new(begin, lease_until));
         if facts.settled.is_some() {
             return Ok(());
         }
@@ -135,8 +145,6 @@ impl World<'_> {
                 }
             }
             self.ledger.check_gate(&self.store, begin.chat_id)?;
-        } else if facts.fence.is_none() {
-            facts.lease_until = lease_until;
         }
         self.ledger.check(&self.store, begin.run_id)
     }
@@ -145,9 +153,13 @@ impl World<'_> {
         let rows = ready(self.store.messages(begin.chat_id, usize::MAX)).unwrap_or_default();
         let ids = TurnIds { chat: begin.chat_id, run: begin.run_id, message: begin.assistant_message_id };
         let (history, now) = (messages_from_rows(&rows), self.now());
-        let mut drive = Drive::new(process, ids, fence, history, self.plan.max_steps, now);
+        let machine = Drive::machine(ids, self.plan.max_steps, begin.plan.is_some());
+        let mut drive = Drive::new(process, ids, fence, history, machine, now);
         drive.detached = self.random.chance(700);
         if self.processes[process].closing {
+            drive.control.push_back(Event::HandOver);
+        }
+        if self.processes[process].out_of_time {
             drive.control.push_back(Event::StopRequested(StopCause::Shutdown));
         }
         self.coverage.runs += 1;
@@ -162,6 +174,7 @@ impl World<'_> {
         self.observe(&begin, key)?;
         self.say(|| format!("    it waits: {queued:?}"));
         match queued {
+            Ok(Began::Started(_)) if begin.unowned => Ok(()),
             Ok(Began::Started(_)) => {
                 let begin = BeginRun { from_queue: true, ..begin };
                 let renewed_at = self.now();
@@ -198,6 +211,13 @@ impl World<'_> {
                 }
                 return Ok(());
             }
+            Some(Event::HandOver) => {
+                if waiter.begin.plan.is_some() {
+                    return self.release_waiting(&waiter);
+                }
+                self.waiters.push(waiter);
+                return Ok(());
+            }
             Some(_) => return Ok(()),
             None => {}
         }
@@ -207,12 +227,41 @@ impl World<'_> {
         self.say(|| format!("p{} {run_id} looks whether its chat is free: {begun:?}", waiter.process));
         self.observe(&waiter.begin, None)?;
         match begun {
-            Ok(Some(fence)) => return self.start_driving(waiter.process, &waiter.begin, fence),
+            Ok(Some(fence)) => {
+                self.renewed_by_beginning(&fence);
+                return self.start_driving(waiter.process, &waiter.begin, fence);
+            }
             Err(error) if error.code() == ErrorCode::LeaseLost => return Ok(()),
             Ok(None) | Err(_) => {}
         }
         self.waiters.push(waiter);
         Ok(())
+    }
+
+    /// The waiter's process is about to end: others may wait with the run.
+    fn release_waiting(&mut self, waiter: &Waiter) -> Result<(), Broken> {
+        let run_id = waiter.begin.run_id;
+        let arrives = !self.random.chance(self.plan.rates.unreachable);
+        let released = arrives.then(|| ready(queue::release(&*self.store, &waiter.begin)));
+        self.say(|| format!("p{} gives up {run_id}, which waits: {released:?}", waiter.process));
+        if matches!(released, Some(Ok(()))) {
+            self.coverage.released += 1;
+            let now = self.now();
+            if let Some(facts) = self.ledger.runs.get_mut(&run_id) {
+                facts.lease_until = now;
+            }
+        }
+        self.ledger.check(&self.store, run_id)
+    }
+
+    /// Finding out that the run had begun already is a sign of life.
+    fn renewed_by_beginning(&mut self, fence: &Fence) {
+        let lease_until = self.now() + LEASE.as_millis() as i64;
+        if let Some(facts) = self.ledger.runs.get_mut(&fence.run_id)
+            && facts.fence.as_ref().is_some_and(|owner| owner.owner == fence.owner)
+        {
+            facts.lease_until = lease_until;
+        }
     }
 
     pub(super) fn supersede(&mut self, place: usize) -> Result<(), Broken> {

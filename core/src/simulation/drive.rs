@@ -17,7 +17,7 @@ use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
 
 /// What became of a write.
-enum Answered {
+pub(super) enum Answered {
     Done,
     /// Out of reach: it stays to be attempted again.
     Again,
@@ -30,6 +30,7 @@ impl World<'_> {
     /// Something happens in the turn; `false` when there is nothing that could.
     pub(super) fn drive_event(&mut self, place: usize) -> Result<bool, Broken> {
         let drive = &self.drives[place];
+        let taking_over = u32::from(drive.taking_over);
         let has = |there: bool, weight: u32| if there { weight } else { 0 };
         let weights = [
             has(!drive.control.is_empty(), 60),
@@ -38,9 +39,13 @@ impl World<'_> {
             has(!drive.running.is_empty(), 60),
             has(!drive.timers.is_empty(), self.plan.weights.timer),
             has(drive.answer.is_some(), 100),
+            taking_over,
         ];
         let Some(choice) = self.random.weighted(&weights) else { return Ok(false) };
         let mut drive = self.drives.swap_remove(place);
+        if drive.taking_over {
+            return self.take_over(drive).map(|()| true);
+        }
         let event = match choice {
             0 => drive.control.pop_front(),
             1 => match self.write_event(&mut drive)? {
@@ -88,8 +93,15 @@ impl World<'_> {
 
     pub(super) fn feed(&mut self, drive: &mut Drive, event: Event) -> Result<(), Broken> {
         self.say(|| format!("p{} {}: {event:?}", drive.process, drive.ids.run));
-        if matches!(event, Event::StepPersisted) {
-            drive.journal.step_persisted();
+        match event {
+            Event::StepPersisted => drive.journal.step_persisted(),
+            Event::Released => {
+                self.coverage.released += 1;
+                if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.renumbered) {
+                    self.check_released(drive)?;
+                }
+            }
+            _ => {}
         }
         let mut effects = std::mem::take(&mut self.effects);
         drive.machine.handle(event, &mut effects);
@@ -107,6 +119,14 @@ impl World<'_> {
     fn carry_out(&mut self, drive: &mut Drive, effect: Effect) -> Result<(), Broken> {
         match effect {
             Effect::CallProvider { step, .. } => self.call_provider(drive, step)?,
+            Effect::Release => {
+                if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.planned) {
+                    let detail = drive.ids.run.to_string();
+                    return Err(Broken::new("only a run that others can drive is given up", detail));
+                }
+                let pack = drive.journal.take_pack();
+                drive.write = Some(Write::Release(pack.filter(|_| self.mutation != Some(Mutation::ReleaseLosesPack))));
+            }
             Effect::CancelProvider => drive.answer = None,
             Effect::RunTool(call) => self.run_tool(drive, call)?,
             Effect::CancelTool { call_id } => {
@@ -147,7 +167,7 @@ impl World<'_> {
                 drive.over = true;
                 if ending == Ending::Settled {
                     self.check_told(drive)?;
-                    tells_the_steps(&self.store, drive.ids.run, drive.told.iter())?;
+                    tells_the_steps(&self.store, drive.ids.run, drive.first_step, drive.told.iter())?;
                     self.coverage.ends += 1;
                 }
             }
@@ -177,7 +197,7 @@ impl World<'_> {
             return Err(Broken::new("the next call follows a confirmed step", detail));
         }
         let mut messages = drive.history.clone();
-        append_steps(&mut messages, drive.journal.steps());
+        append_steps(&mut messages, &drive.journal.steps_for_the_model());
         can_be_sent(&messages)?;
         let parts_left = self.random.below(self.plan.parts + 1);
         drive.answer = Some(Answer { parts_left, called: false, finished: false });
@@ -271,7 +291,7 @@ impl World<'_> {
     }
 
     /// The write that is on its way reaches the store, or does not.
-    fn write_event(&mut self, drive: &mut Drive) -> Result<Answered, Broken> {
+    pub(super) fn write_event(&mut self, drive: &mut Drive) -> Result<Answered, Broken> {
         let fence = drive.journal.fence().clone();
         let is_pack = drive.pack.is_some();
         let Some(write) = drive.pack.clone().map(Write::Pack).or_else(|| drive.write.clone()) else {
@@ -300,11 +320,12 @@ impl World<'_> {
             Write::Pack(pack) => facts.pack_acknowledged(pack),
             Write::Intent(step) => facts.intent_acknowledged(step),
             Write::Step(record) => facts.step_acknowledged(record.step),
-            Write::Settle(_) => {}
+            Write::Release(Some(pack)) => facts.pack_acknowledged(pack),
+            Write::Settle(_) | Write::Release(None) => {}
         }
     }
 
-    fn attempt(&mut self, fence: &Fence, write: &Write) -> Result<Answered, Broken> {
+    pub(super) fn attempt(&mut self, fence: &Fence, write: &Write) -> Result<Answered, Broken> {
         match (self.mutation, write) {
             (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Answered::Done),
             (Some(Mutation::SettleBeforePersist), Write::Settle(_))
@@ -324,7 +345,8 @@ impl World<'_> {
         if self.random.chance(refused) {
             self.say(|| format!("    the {} is refused", write.name()));
             self.coverage.refused += 1;
-            if let (Write::Pack(_), Some(facts)) = (write, self.ledger.runs.get_mut(&fence.run_id)) {
+            if let (Write::Pack(_) | Write::Release(_), Some(facts)) = (write, self.ledger.runs.get_mut(&fence.run_id))
+            {
                 facts.renumbered = true;
             }
             return Ok(Answered::Failed(Event::PersistFailed));
@@ -370,6 +392,10 @@ impl World<'_> {
             Write::Intent(step) => ready(store.record_intent(fence, step)),
             Write::Step(record) => ready(store.record_step(record.clone())),
             Write::Settle(settle) => ready(store.settle_run(settle.clone())),
+            Write::Release(pack) => {
+                let packed = pack.as_ref().map_or(Ok(()), |pack| ready(store.append_pack(fence, pack)));
+                packed.and_then(|()| ready(store.release_run(fence)))
+            }
         };
         let answer = answer.map_err(|error| error.code());
         self.say(|| format!("    {} of {run_id} under epoch {}: {answer:?}", write.name(), fence.epoch));
@@ -382,12 +408,17 @@ impl World<'_> {
             return Ok(answer);
         }
         if answer.is_ok() {
-            let lease_until = self.now() + LEASE.as_millis() as i64;
+            let now = self.now();
+            let lease_until = now + LEASE.as_millis() as i64;
             if let Some(facts) = self.ledger.runs.get_mut(&run_id).filter(|facts| facts.settled.is_none()) {
                 match write {
                     Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
                     Write::Intent(step) => facts.intent_acknowledged(step.clone()),
                     Write::Step(record) if record.lease.is_some() => facts.lease_until = lease_until,
+                    Write::Release(pack) => {
+                        facts.lease_until = now;
+                        pack.iter().for_each(|pack| facts.pack_acknowledged(pack.clone()));
+                    }
                     _ => {}
                 }
             }
@@ -407,6 +438,7 @@ fn done(write: &Write) -> Event {
         Write::Intent(_) => Event::IntentPersisted,
         Write::Step(_) => Event::StepPersisted,
         Write::Settle(_) | Write::Pack(_) => Event::Settled,
+        Write::Release(_) => Event::Released,
     }
 }
 

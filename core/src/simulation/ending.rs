@@ -1,6 +1,7 @@
 //! Everything is brought to its end, and what is left is compared.
 
 use crate::engine::TailFrom;
+use crate::store::UNTOUCHED_WITHOUT_LEASE;
 
 use super::Broken;
 use super::ledger::{tells_the_steps, whole_log};
@@ -27,10 +28,16 @@ impl World<'_> {
                 let left = (self.drives.len(), self.waiters.len(), self.superseding.len());
                 return Err(Broken::new("every run ends", format!("{left:?} are still driven, wait, supersede")));
             }
-            if !self.drives.is_empty() {
+            if self.random.chance(20) {
+                self.claim_event()?;
+            } else if !self.drives.is_empty() {
                 self.drive_something()?;
-            } else {
+            } else if !self.waiters.is_empty() || !self.superseding.is_empty() {
                 self.queue_event()?;
+                if events.is_multiple_of(64) {
+                    // Nor does anybody come who could.
+                    self.advance(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
+                }
                 if events.is_multiple_of(16) {
                     // Nobody drives what the others wait for.
                     self.after_a_lease()?;
@@ -41,6 +48,7 @@ impl World<'_> {
             self.late_event()?;
         }
         self.after_a_lease()?;
+        self.finish_what_is_left()?;
         let unsettled = self.ledger.runs.iter().find(|(_, facts)| facts.settled.is_none());
         if let Some((run_id, _)) = unsettled {
             return Err(Broken::new("every run ends within a lease and a sweep", run_id.to_string()));
@@ -50,6 +58,37 @@ impl World<'_> {
         }
         self.ledger.check_all(&self.store)?;
         self.read_everything()
+    }
+
+    /// Somebody comes who goes on with what others have left, or nobody does for so long that a sweep settles it.
+    fn finish_what_is_left(&mut self) -> Result<(), Broken> {
+        while self.ledger.runs.values().any(|facts| facts.settled.is_none() && facts.planned) {
+            if self.random.chance(300) {
+                self.advance(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
+                self.after_a_lease()?;
+                continue;
+            }
+            let process = self.start_process();
+            self.processes[process].offers_tools = true;
+            // As little is left to one that has had too many owners as to one that was stopped.
+            self.after_a_lease()?;
+            self.claim(process)?;
+            let mut events = 0;
+            while !self.drives.is_empty() || !self.waiters.is_empty() {
+                events += 1;
+                if events > FAR_TOO_MANY {
+                    return Err(Broken::new("every run ends", "what was left is driven for ever".to_owned()));
+                }
+                match self.drives.is_empty() {
+                    true => self.queue_event()?,
+                    false => self.drive_something().map(|_| ())?,
+                }
+                if events.is_multiple_of(64) {
+                    self.claim(process)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn after_a_lease(&mut self) -> Result<(), Broken> {
@@ -88,7 +127,7 @@ impl World<'_> {
         for (run_id, facts) in &self.ledger.runs {
             for from in [TailFrom::Start, TailFrom::Snapshot] {
                 let (chunks, resynchronized) = whole_log(&self.store, *run_id, from)?;
-                tells_the_steps(&self.store, *run_id, chunks.iter())?;
+                tells_the_steps(&self.store, *run_id, 0, chunks.iter())?;
                 if resynchronized && !facts.trimmed && !facts.renumbered {
                     return Err(Broken::new("nobody begins anew while the packs are there", run_id.to_string()));
                 }
@@ -113,5 +152,8 @@ fn no_faults(rates: &Rates) -> Rates {
         bad_call: rates.bad_call,
         told_at_once: rates.told_at_once,
         known_dead: rates.known_dead,
+        planned: rates.planned,
+        unowned: rates.unowned,
+        offering: rates.offering,
     }
 }

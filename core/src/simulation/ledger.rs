@@ -9,7 +9,9 @@ use crate::engine::tail::{LogReader, Reached};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
-use crate::store::{ChunkPack, Fence, LogFrom, LogRange, LoggedStep, Store};
+use crate::store::{
+    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LoggedStep, MOST_OWNERS, Store, UNTOUCHED_WITHOUT_LEASE,
+};
 use crate::stream::UiChunk;
 
 use super::reduce::{Told, ToldStep};
@@ -20,6 +22,8 @@ use super::{Broken, ready};
 pub(super) struct Facts {
     pub(super) chat: ChatId,
     pub(super) message: MessageId,
+    /// Whoever offers its tools may drive it.
+    pub(super) planned: bool,
     /// The only one that may write; nobody while the run waits.
     pub(super) fence: Option<Fence>,
     /// When the lease runs out, in milliseconds.
@@ -61,12 +65,13 @@ fn message_of(store: &SimulatedStore, facts: &Facts) -> Option<Message> {
 }
 
 impl Facts {
-    pub(super) fn new(chat: ChatId, message: MessageId) -> Self {
+    pub(super) fn new(begin: &BeginRun, lease_until: i64) -> Self {
         Self {
-            chat,
-            message,
+            chat: begin.chat_id,
+            message: begin.assistant_message_id,
+            planned: begin.plan.is_some(),
             fence: None,
-            lease_until: 0,
+            lease_until,
             acknowledged: Vec::new(),
             intents: BTreeMap::new(),
             packs: BTreeMap::new(),
@@ -76,6 +81,27 @@ impl Facts {
             renumbered: false,
             settled: None,
         }
+    }
+
+    /// How many owners it has had, among them those who only settle it.
+    pub(super) fn epoch(&self) -> i64 {
+        self.fence.as_ref().map_or(0, |fence| fence.epoch)
+    }
+
+    /// Whether nobody may believe that the run is his.
+    pub(super) fn is_left(&self, now: i64) -> bool {
+        self.settled.is_none() && self.lease_until <= now
+    }
+
+    /// Whether somebody else may go on with it.
+    pub(super) fn may_go_on(&self, now: i64) -> bool {
+        self.is_left(now) && self.planned && self.stop.is_none() && self.epoch() < MOST_OWNERS
+    }
+
+    /// Whether it is a sweep's: nobody drives it, and nobody is waited for.
+    pub(super) fn is_abandoned(&self, now: i64) -> bool {
+        let waits_until = self.lease_until + UNTOUCHED_WITHOUT_LEASE.as_millis() as i64;
+        self.is_left(now) && (!self.may_go_on(now) || waits_until <= now)
     }
 
     pub(super) fn step_acknowledged(&mut self, step: StepRecord) {
@@ -147,6 +173,10 @@ impl Facts {
         }
         for step in &steps {
             outcomes_are_in(step)?;
+        }
+        if run.reason == Some(RunReason::WorkerLost) && self.swept.is_none() {
+            let detail = format!("{run_id} was settled without having been abandoned");
+            return Err(broken("those who can go on with a run are waited for", detail));
         }
         // A stop holds even if the owner died before it heard of it.
         if let Some(Some(stop)) = self.swept
@@ -306,14 +336,37 @@ pub(super) fn whole_log(
     Err(broken("a log that is over can be read to its end", run_id.to_string()))
 }
 
-/// What readers were told is what is stored.
-pub(super) fn tells_the_steps<'a>(
+/// What readers were told of the step in progress by an owner who gives the run up is on disk.
+pub(super) fn tells_what_is_left<'a>(
     store: &SimulatedStore,
     run_id: RunId,
     chunks: impl Iterator<Item = &'a Arc<str>>,
 ) -> Result<(), Broken> {
-    let steps: Vec<StepRecord> =
-        ready(store.steps(run_id)).unwrap_or_default().into_iter().map(|logged| logged.step).collect();
+    let wrong =
+        |detail: String| broken("what an owner has told is there for the next one", format!("{run_id}: {detail}"));
+    let from = LogFrom::Sequence(u64::MAX);
+    let range = LogRange { from, packs_of_finished: false, limit: usize::MAX };
+    let rows = ready(store.read_log(run_id, range)).ok().flatten().map(|page| page.rows).unwrap_or_default();
+    let packs = rows.iter().filter_map(|row| match row {
+        LogRow::Pack(pack) => Some(pack.chunks.iter()),
+        LogRow::Step(_) => None,
+    });
+    let kept = Told::of(packs.flatten()).map_err(wrong)?;
+    if Told::of(chunks).map_err(wrong)?.goes_on_as(&kept) {
+        return Ok(());
+    }
+    Err(wrong("its last chunks are not on disk".to_owned()))
+}
+
+/// What readers were told is what is stored.
+pub(super) fn tells_the_steps<'a>(
+    store: &SimulatedStore,
+    run_id: RunId,
+    first_step: usize,
+    chunks: impl Iterator<Item = &'a Arc<str>>,
+) -> Result<(), Broken> {
+    let stored = ready(store.steps(run_id)).unwrap_or_default();
+    let steps: Vec<StepRecord> = stored.into_iter().skip(first_step).map(|logged| logged.step).collect();
     let wrong = |detail: String| broken("what readers receive are the stored steps and one end", detail);
     Told::of(chunks).and_then(|told| told.is_whole(&steps)).map_err(wrong)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
-use crate::store::Store;
+use crate::store::{Store, UNTOUCHED_WITHOUT_LEASE};
 
-use super::process::{LateWrite, Life};
+use super::process::{LateWrite, Life, Waiter};
 use super::world::{LEASE, World};
 use super::{Broken, ready};
 
@@ -65,7 +65,8 @@ impl World<'_> {
 
     pub(super) fn renewed_at(&self, process: usize, run_id: RunId) -> Option<i64> {
         let drive = self.drives.iter().find(|drive| drive.process == process && drive.ids.run == run_id);
-        let waiter = || self.waiters.iter().find(|waiter| waiter.begin.run_id == run_id);
+        let of_run = |waiter: &&Waiter| waiter.process == process && waiter.begin.run_id == run_id;
+        let waiter = || self.waiters.iter().find(of_run);
         drive.map(|drive| drive.renewed_at).or_else(|| waiter().map(|waiter| waiter.renewed_at))
     }
 
@@ -73,7 +74,9 @@ impl World<'_> {
         for drive in self.drives.iter_mut().filter(|drive| drive.process == process && drive.ids.run == run_id) {
             drive.renewed_at = at;
         }
-        for waiter in self.waiters.iter_mut().filter(|waiter| waiter.begin.run_id == run_id) {
+        for waiter in
+            self.waiters.iter_mut().filter(|waiter| waiter.process == process && waiter.begin.run_id == run_id)
+        {
             waiter.renewed_at = at;
         }
     }
@@ -82,7 +85,9 @@ impl World<'_> {
         for drive in self.drives.iter_mut().filter(|drive| drive.process == process && drive.ids.run == run_id) {
             drive.control.push_back(event.clone());
         }
-        for waiter in self.waiters.iter_mut().filter(|waiter| waiter.begin.run_id == run_id) {
+        for waiter in
+            self.waiters.iter_mut().filter(|waiter| waiter.process == process && waiter.begin.run_id == run_id)
+        {
             waiter.control.push_back(event.clone());
         }
     }
@@ -97,7 +102,11 @@ impl World<'_> {
 
     pub(super) fn time_event(&mut self) -> Result<(), Broken> {
         let lease = LEASE.as_millis() as i64;
-        let by = self.random.pick(&[50, 1000, lease / 3, lease / 3, lease, 2 * lease]);
+        let long = UNTOUCHED_WITHOUT_LEASE.as_millis() as i64;
+        let by = match self.random.chance(50) {
+            true => long,
+            false => self.random.pick(&[50, 1000, lease / 3, lease / 3, lease, 2 * lease]),
+        };
         // Whoever lives has renewed its leases meanwhile, as a rule.
         if by >= lease / 3 && self.random.chance(700) {
             for process in 0..self.processes.len() {

@@ -1,13 +1,14 @@
 //! A simulator: random schedules over the run machine, the journal, the sweep, the log's readers and a store, with faults
 //! at every effect. A seed decides everything, so a schedule that breaks an invariant can be replayed.
 //!
-//! Processes live, freeze and die; writes are refused, delayed, lost on their way or on their way back, and executed
+//! Processes live, freeze, die and shut down, and some of them offer the tools of runs that others have begun; writes are refused, delayed, lost on their way or on their way back, and executed
 //! twice; leases run out under owners that go on writing; clients read the log in pieces while all of that happens. What
 //! was promised is kept in books beside the store and compared with it after every event.
 //!
 //! Named mutations break a rule on purpose, in the simulation and not in the engine, to show that the invariants see it.
 
 mod begin;
+mod claiming;
 mod drive;
 mod ending;
 mod ledger;
@@ -105,6 +106,16 @@ mutations! {
     RefusalIgnored = "refusal-ignored",
     /// Stops are acknowledged and not noted.
     StopForgotten = "stop-forgotten",
+    /// Who offers tools takes runs from owners whose lease is good.
+    ClaimIgnoresLease = "claim-ignores-lease",
+    /// A new owner has the same epoch as the one before.
+    ClaimKeepsEpoch = "claim-keeps-epoch",
+    /// Who goes on with a run does not look at packs.
+    GoingOnForgetsPacks = "going-on-forgets-packs",
+    /// The last pack of a run that is given up is not written.
+    ReleaseLosesPack = "release-loses-pack",
+    /// Sweeps settle what others could go on with.
+    SweepWaitsForNobody = "sweep-waits-for-nobody",
 }
 
 impl FromStr for Mutation {
@@ -151,6 +162,16 @@ coverage! {
     ends,
     /// Runs that a sweep settled.
     swept,
+    /// Runs that were given up for others.
+    released,
+    /// Runs that were taken over, or begun, by who offers their tools.
+    claimed,
+    /// The same for runs that wait.
+    claimed_waiting,
+    /// Runs that went on after steps of another owner.
+    gone_on,
+    /// Steps in progress that the next owner closed.
+    closed_steps,
     /// Sweeps.
     sweeps,
     /// Processes that died.

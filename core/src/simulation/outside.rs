@@ -7,7 +7,7 @@ use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
 use crate::store::Store;
 
-use super::process::{Drive, Life};
+use super::process::{Drive, Life, Process};
 use super::world::World;
 use super::{Broken, ready};
 
@@ -57,8 +57,18 @@ impl World<'_> {
         let Some(process) = self.process(Life::Alive, true) else { return };
         self.say(|| format!("p{process} shuts down"));
         self.processes[process].closing = true;
-        self.tell_all(process, &Event::StopRequested(StopCause::Shutdown));
+        self.tell_all(process, &Event::HandOver);
         self.someone_lives();
+    }
+
+    /// A process that shuts down has waited for its runs for long enough.
+    pub(super) fn deadline_event(&mut self) {
+        let closing = |process: &Process| process.life == Life::Alive && process.closing && !process.out_of_time;
+        let Some(process) = self.processes.iter().position(closing) else { return };
+        self.say(|| format!("p{process} waits no longer"));
+        self.processes[process].out_of_time = true;
+        self.tell_all(process, &Event::HandOver);
+        self.tell_all(process, &Event::StopRequested(StopCause::Shutdown));
     }
 
     pub(super) fn tell_all(&mut self, process: usize, event: &Event) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::journal::Journal;
+use crate::engine::sweep::Left;
 use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, ToolCatalog, TurnIds};
 use crate::model::{Json, StepRecord};
 use crate::project::ModelMessage;
@@ -23,7 +24,11 @@ pub(super) enum Life {
 pub(super) struct Process {
     pub(super) owner: String,
     pub(super) life: Life,
+    /// It gives up what others can go on with, and begins nothing more.
     pub(super) closing: bool,
+    /// The time that its runs were given is over.
+    pub(super) out_of_time: bool,
+    pub(super) offers_tools: bool,
     /// Runs that it has taken over and not settled yet.
     pub(super) claims: VecDeque<ClaimedRun>,
 }
@@ -35,6 +40,8 @@ pub(super) enum Write {
     Intent(StepRecord),
     Step(RecordStep),
     Settle(SettleRun),
+    /// What has streamed, and that the run is given up.
+    Release(Option<ChunkPack>),
 }
 
 impl Write {
@@ -44,6 +51,7 @@ impl Write {
             Write::Intent(_) => "intent",
             Write::Step(_) => "step",
             Write::Settle(_) => "settlement",
+            Write::Release(_) => "release",
         }
     }
 }
@@ -81,6 +89,12 @@ pub(super) struct Drive {
     /// What this process's own readers were given.
     pub(super) told: Vec<Arc<str>>,
     pub(super) renewed_at: i64,
+    /// The run was taken over; it goes on once what its last owner left is in order.
+    pub(super) taking_over: bool,
+    /// What the last owner left, with a step that has to be closed.
+    pub(super) left: Option<Left>,
+    /// The first step that is driven here.
+    pub(super) first_step: usize,
     pub(super) over: bool,
 }
 
@@ -90,14 +104,13 @@ impl Drive {
         ids: TurnIds,
         fence: Fence,
         history: Vec<ModelMessage>,
-        max_steps: u32,
+        machine: RunMachine,
         now: i64,
     ) -> Self {
-        let limits = Limits::new(max_steps, Duration::from_secs(60));
         Self {
             process,
             ids,
-            machine: RunMachine::new(ids, limits, Arc::new(Tools)),
+            machine,
             journal: Journal::new(fence, None),
             history,
             detached: true,
@@ -110,8 +123,16 @@ impl Drive {
             settlement: None,
             told: Vec::new(),
             renewed_at: now,
+            taking_over: false,
+            left: None,
+            first_step: 0,
             over: false,
         }
+    }
+
+    pub(super) fn machine(ids: TurnIds, max_steps: u32, planned: bool) -> RunMachine {
+        let machine = RunMachine::new(ids, Limits::new(max_steps, Duration::from_secs(60)), Arc::new(Tools));
+        if planned { machine.handing_over() } else { machine }
     }
 
     /// One write at a time, as in the engine.

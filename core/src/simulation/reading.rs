@@ -57,7 +57,7 @@ impl World<'_> {
         if !settled {
             return Err(Broken::new("nobody is told of an end that is not on disk", run_id.to_string()));
         }
-        tells_the_steps(&self.store, run_id, client.received.iter())?;
+        tells_the_steps(&self.store, run_id, 0, client.received.iter())?;
         if exact {
             if client.resyncs > 0 {
                 let detail = format!("{run_id}: told to begin anew {} times", client.resyncs);

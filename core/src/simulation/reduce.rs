@@ -17,12 +17,12 @@ pub(super) struct Told {
     closed: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct ToldStep {
     items: Vec<Item>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Item {
     Block { kind: BlockKind, id: String, text: String, open: bool },
     Call { id: String, name: String, input: Option<String>, outcome: Option<Result<String, String>> },
@@ -162,6 +162,11 @@ impl Told {
             None => {}
         }
         Ok(())
+    }
+
+    /// Whether both tell the same of the step in progress.
+    pub(super) fn goes_on_as(&self, other: &Self) -> bool {
+        self.current == other.current
     }
 
     /// Whether these are the steps of a run that is over, and its one end.

@@ -18,6 +18,12 @@ pub(super) struct Rates {
     pub(super) bad_call: u32,
     pub(super) told_at_once: u32,
     pub(super) known_dead: u32,
+    /// Runs that others can drive.
+    pub(super) planned: u32,
+    /// Those of them that begin as nobody's.
+    pub(super) unowned: u32,
+    /// Processes that offer tools.
+    pub(super) offering: u32,
 }
 
 /// How likely each kind of event is against the others.
@@ -30,6 +36,8 @@ pub(super) struct Weights {
     pub(super) stop: u32,
     pub(super) disconnect: u32,
     pub(super) shutdown: u32,
+    pub(super) deadline: u32,
+    pub(super) claim: u32,
     pub(super) crash: u32,
     pub(super) freeze: u32,
     pub(super) wake: u32,
@@ -74,6 +82,9 @@ impl Plan {
             bad_call: rate([0, 0, 50, 100, 200, 400]),
             told_at_once: rate([0, 300, 500, 500, 800, 1000]),
             known_dead: rate([0, 0, 300, 500, 800, 1000]),
+            planned: rate([0, 0, 300, 500, 500, 1000]),
+            unowned: rate([0, 0, 200, 300, 500, 1000]),
+            offering: rate([0, 500, 800, 1000, 1000, 1000]),
         };
         let weights = Weights {
             begin: rate([20, 40, 60, 80, 100, 200]),
@@ -83,7 +94,9 @@ impl Plan {
             queue: rate([20, 50, 50, 100, 100, 200]),
             stop: rate([0, 0, 0, 5, 15, 40]),
             disconnect: rate([0, 0, 0, 0, 10, 30]),
-            shutdown: rate([0, 0, 0, 0, 3, 10]),
+            shutdown: rate([0, 0, 0, 10, 30, 80]),
+            deadline: rate([20, 50, 100, 200, 400, 1000]),
+            claim: rate([10, 20, 40, 80, 150, 300]),
             crash: rate([0, 0, 0, 5, 10, 30]),
             freeze: rate([0, 0, 0, 5, 10, 30]),
             wake: rate([5, 10, 20, 20, 40, 100]),

@@ -14,11 +14,12 @@ use crate::model::{Chat, Message, Run, RunReason, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore, MessageFields,
-    MessageSpan, MessageVisitor, RecordStep, Renewal, Reseal, RolePrompt, SealedSecret, SecretPlace, SettingsStore,
-    SettleRun, Store, StoredSettings, Waiting, WriteSettings,
+    MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, Reseal, RolePrompt, SealedSecret,
+    SecretPlace, SettingsStore, SettleRun, Store, StoredSettings, Waiting, WriteSettings,
 };
 
 use super::Mutation;
+use super::process::TOOLS;
 
 /// What is to go wrong with the next write that a process makes by itself, without being asked step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ struct State {
     late: Option<SettleRun>,
     /// For broken rules: who owns each run, and rows that were settled again.
     fences: HashMap<RunId, Fence>,
+    /// Somebody reads what the last owner of a run has left.
+    going_on: bool,
     settled_again: HashMap<RunId, Run>,
 }
 
@@ -64,6 +67,10 @@ impl SimulatedStore {
         self.state().fault = fault;
     }
 
+    pub(super) fn go_on(&self, going_on: bool) {
+        self.state().going_on = going_on;
+    }
+
     /// The settlement that is still under way.
     pub(super) fn take_late(&self) -> Option<SettleRun> {
         self.state().late.take()
@@ -78,7 +85,7 @@ impl SimulatedStore {
     }
 
     fn own(&self, fence: &Fence) {
-        if self.breaks(Mutation::FenceIgnored) {
+        if self.breaks(Mutation::FenceIgnored) || self.breaks(Mutation::ClaimIgnoresLease) {
             self.state().fences.insert(fence.run_id, fence.clone());
         }
     }
@@ -153,7 +160,12 @@ impl Store for SimulatedStore {
         after(fault, self.inner.enqueue_run(begin).await)
     }
 
-    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+    async fn settle_waiting(
+        &self,
+        waiting: Waiting<'_>,
+        reason: RunReason,
+        assistant: AssistantFlush,
+    ) -> Result<usize> {
         let fault = self.take_fault();
         if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
             return Err(unreachable());
@@ -172,7 +184,9 @@ impl Store for SimulatedStore {
         let sweeping = range.from == LogFrom::Sequence(u64::MAX);
         let page = self.inner.read_log(run_id, range).await?;
         Ok(page.map(|mut page| {
-            if sweeping && self.breaks(Mutation::SweepForgetsPacks) {
+            let going_on = self.state().going_on;
+            let forgets = if going_on { Mutation::GoingOnForgetsPacks } else { Mutation::SweepForgetsPacks };
+            if sweeping && self.breaks(forgets) {
                 page.rows.clear();
             }
             LogPage { run: self.shown(page.run), ..page }
@@ -231,9 +245,33 @@ impl Store for SimulatedStore {
     }
 
     async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
-        let claimed = self.inner.claim_abandoned(owner, lease, only).await?;
+        let mut claimed = self.inner.claim_abandoned(owner, lease, only).await?;
+        if self.breaks(Mutation::SweepWaitsForNobody) {
+            let offer = Offer { owner, tools: &TOOLS.map(str::to_owned), limit: usize::MAX };
+            let waited_for = self.inner.claim_offered(offer, lease).await?.active;
+            claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));
+        }
         claimed.iter().for_each(|claimed| self.own(&claimed.fence));
         Ok(claimed)
+    }
+
+    async fn release_run(&self, fence: &Fence) -> Result<()> {
+        self.inner.release_run(&self.fence(fence)).await
+    }
+
+    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
+        if self.breaks(Mutation::ClaimIgnoresLease) {
+            let fences: Vec<Fence> = self.state().fences.values().cloned().collect();
+            for fence in fences {
+                let _ = self.inner.release_run(&fence).await;
+            }
+        }
+        let mut runs = self.inner.claim_offered(offer, lease).await?;
+        if self.breaks(Mutation::ClaimKeepsEpoch) {
+            runs.active.iter_mut().for_each(|(claimed, _)| claimed.fence.epoch -= 1);
+        }
+        runs.active.iter().for_each(|(claimed, _)| self.own(&claimed.fence));
+        Ok(runs)
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {

@@ -21,7 +21,7 @@ impl World<'_> {
 
     pub(super) fn check_swept(&self) -> Result<(), Broken> {
         let now = self.now();
-        let left = self.ledger.runs.iter().find(|(_, facts)| facts.settled.is_none() && facts.lease_until <= now);
+        let left = self.ledger.runs.iter().find(|(_, facts)| facts.is_abandoned(now));
         match left {
             None => Ok(()),
             Some((run_id, _)) => Err(Broken::new("a sweep settles what is abandoned", run_id.to_string())),
@@ -38,7 +38,7 @@ impl World<'_> {
         let begun_before = !self.processes[process].claims.is_empty();
         if !begun_before {
             for facts in self.ledger.runs.values_mut() {
-                if facts.fence.is_none() && facts.settled.is_none() && facts.lease_until <= now {
+                if facts.fence.is_none() && facts.is_abandoned(now) {
                     facts.swept.get_or_insert(facts.stop);
                 }
             }
@@ -55,8 +55,7 @@ impl World<'_> {
                 let run_id = claim.run.id;
                 self.say(|| format!("    takes over {run_id} under epoch {}", claim.fence.epoch));
                 let Some(facts) = self.ledger.runs.get_mut(&run_id) else { continue };
-                let epoch = facts.fence.as_ref().map_or(0, |fence| fence.epoch);
-                if claim.fence.epoch <= epoch || facts.settled.is_some() || facts.lease_until > now {
+                if claim.fence.epoch <= facts.epoch() || !facts.is_abandoned(now) {
                     return Err(Broken::new("only what is abandoned is taken over", run_id.to_string()));
                 }
                 facts.fence = Some(claim.fence.clone());

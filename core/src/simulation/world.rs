@@ -122,7 +122,15 @@ impl<'t> World<'t> {
     pub(super) fn start_process(&mut self) -> usize {
         let place = self.processes.len();
         let owner = format!("p{place}");
-        self.processes.push(Process { owner, life: Life::Alive, closing: false, claims: VecDeque::new() });
+        let offers_tools = self.random.chance(self.plan.rates.offering);
+        self.processes.push(Process {
+            owner,
+            life: Life::Alive,
+            closing: false,
+            out_of_time: false,
+            offers_tools,
+            claims: VecDeque::new(),
+        });
         place
     }
 
@@ -165,6 +173,8 @@ impl<'t> World<'t> {
         let has = |there: bool, weight: u32| if there { weight } else { 0 };
         let frozen = self.processes.iter().any(|process| process.life == Life::Frozen);
         let driving = !self.drives.is_empty();
+        let closing = self.processes.iter().any(|process| process.closing && !process.out_of_time);
+        let planned = self.ledger.runs.values().any(|facts| facts.planned && facts.settled.is_none());
         let choices = [
             has(self.turns_left > 0, weights.begin),
             has(driving, weights.drive),
@@ -181,6 +191,8 @@ impl<'t> World<'t> {
             has(!self.late.is_empty(), weights.late_write),
             weights.advance,
             weights.trim,
+            has(closing, weights.deadline),
+            has(planned, weights.claim),
             has(self.plan.readers > 0 && !self.ledger.runs.is_empty(), weights.read),
         ];
         match self.random.weighted(&choices) {
@@ -229,6 +241,11 @@ impl<'t> World<'t> {
                 self.trim_event();
                 Ok(())
             }
+            Some(15) => {
+                self.deadline_event();
+                Ok(())
+            }
+            Some(16) => self.claim_event(),
             Some(_) => self.read_event(),
             None => Ok(()),
         }

@@ -19,8 +19,9 @@ use crate::project::{FlushExtra, flush_run};
 use turnkeep_test_postgres::{Cluster, Pooler, query};
 
 use super::{
-    Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MemoryStore, MessageFields, MessageSpan,
-    NewUserMessage, PostgresStore, RecordStep, SettleRun, SqliteStore, StepNumbers, Store, StoredMessage, Waiting,
+    Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MOST_OWNERS, MemoryStore, MessageFields,
+    MessageSpan, NewUserMessage, Offer, PostgresStore, RecordStep, RunPlan, SettleRun, SqliteStore, StepNumbers, Store,
+    StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting,
 };
 
 use settings::{a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand};
@@ -81,6 +82,8 @@ fn begin(chat_id: ChatId, owner: &str) -> BeginRun {
         assistant_message_id: MessageId::generate(),
         assistant: flush_run(&[], MessageStatus::Streaming, &FlushExtra::default()),
         idempotency_key: None,
+        plan: None,
+        unowned: false,
         from_queue: false,
     }
 }
@@ -471,7 +474,7 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
     assert!(store.request_stop(ids[1], RunReason::Stopped).await.unwrap());
     assert_eq!(store.stop_requests(&ids[1..]).await.unwrap(), [(ids[1], RunReason::Stopped)]);
     let row = || flush_run(&[], MessageStatus::Aborted, &FlushExtra::default());
-    assert_eq!(store.settle_waiting(Waiting::Run(ids[1]), RunReason::Stopped, row()).await.unwrap(), 1);
+    assert_eq!(store.settle_waiting(Waiting::Run(ids[1], "a"), RunReason::Stopped, row()).await.unwrap(), 1);
     clock.advance(LEASE / 2);
     let renewal = store.renew_leases("a", &ids[1..], LEASE).await.unwrap();
     assert_eq!((renewal.lost, renewal.stop_requested), (vec![ids[1]], vec![]));
@@ -488,6 +491,133 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
     // Nothing that was written is lost: every run has both of its messages.
     assert_eq!(store.messages(chat_id, 99).await.unwrap().len(), 8);
     started(&store, begin(chat_id, "b")).await;
+}
+
+/// What those who offer these tools are given: the fences, with the steps that are counted, and those that wait.
+async fn claimed(store: &TestStore, owner: &str, tools: &[&str]) -> (Vec<Fence>, Vec<BeginRun>) {
+    let tools: Vec<String> = tools.iter().map(|tool| (*tool).to_owned()).collect();
+    let runs = store.claim_offered(Offer { owner, tools: &tools, limit: 9 }, LEASE).await.unwrap();
+    (runs.active.into_iter().map(|(claimed, _)| claimed.fence).collect(), runs.waiting)
+}
+
+fn planned(chat_id: ChatId, owner: &str, unowned: bool) -> BeginRun {
+    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None };
+    BeginRun { plan: Some(plan), unowned, ..begin(chat_id, owner) }
+}
+
+async fn a_run_is_driven_by_whoever_offers_its_tools(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let left = planned(chat_id, "front", true);
+    let run_id = left.run_id;
+    started(&store, left).await;
+    let active = store.active_run(chat_id).await.unwrap().unwrap();
+    assert_eq!((active.id, active.status, active.started_at), (run_id, RunStatus::Pending, None));
+    assert_eq!(code(store.begin_run(begin(chat_id, "b")).await), ErrorCode::RunAlreadyActive);
+    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    assert!(claimed(&store, "a", &["t"]).await.0.is_empty(), "not all of its tools");
+
+    let fence = Fence { run_id, owner: "a".into(), epoch: 1 };
+    assert_eq!(claimed(&store, "a", &["u", "x", "t"]).await.0, std::slice::from_ref(&fence));
+    let run = store.run(run_id).await.unwrap().unwrap();
+    assert!(run.status == RunStatus::Running && run.started_at.is_some());
+    assert!(claimed(&store, "b", &["t", "u"]).await.0.is_empty(), "somebody drives it");
+    store.record_step(record(&fence, step(0, "one"))).await.unwrap();
+
+    // Its owner goes: others go on with it, and no sweep settles it.
+    clock.advance(LEASE * 2);
+    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    assert!(store.claim_abandoned("b", LEASE, Some(run_id)).await.unwrap().is_empty());
+    let next = Fence { run_id, owner: "b".into(), epoch: 2 };
+    assert_eq!(claimed(&store, "b", &["t", "u"]).await.0, std::slice::from_ref(&next));
+    assert_eq!(code(store.record_step(record(&fence, step(1, "old"))).await), ErrorCode::LeaseLost);
+    assert_eq!(code(store.release_run(&fence).await), ErrorCode::LeaseLost);
+    store.record_step(record(&next, step(1, "two"))).await.unwrap();
+
+    // It is given up, and taken at once.
+    store.release_run(&next).await.unwrap();
+    let last = Fence { run_id, owner: "c".into(), epoch: 3 };
+    assert_eq!(claimed(&store, "c", &["t", "u"]).await.0, std::slice::from_ref(&last));
+    assert_eq!(code(store.settle_run(settle(&next, &[], None)).await), ErrorCode::LeaseLost);
+    let texts: Vec<String> = store.steps(run_id).await.unwrap().iter().map(|logged| logged.step.text()).collect();
+    assert_eq!(texts, ["one", "two"]);
+
+    // Nobody goes on with one that is to stop: it is settled.
+    store.request_stop(run_id, RunReason::Stopped).await.unwrap();
+    store.release_run(&last).await.unwrap();
+    assert!(claimed(&store, "a", &["t", "u"]).await.0.is_empty());
+    let swept = store.claim_abandoned("b", LEASE, None).await.unwrap();
+    assert_eq!(swept[0].stop_reason, Some(RunReason::Stopped));
+    store.settle_run(settle(&swept[0].fence, &[], None)).await.unwrap();
+    started(&store, begin(chat_id, "b")).await;
+}
+
+async fn a_run_that_nobody_takes_is_settled_in_the_end(store: TestStore, clock: Arc<TestClock>) {
+    let (left, ended) = (planned(ChatId::generate(), "front", true), planned(ChatId::generate(), "a", false));
+    for begin in [&left, &ended] {
+        started(&store, begin.clone()).await;
+    }
+    let mut ids = [left.run_id, ended.run_id];
+    clock.advance(UNTOUCHED_WITHOUT_LEASE - LEASE);
+    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    clock.advance(LEASE * 2);
+    let mut swept: Vec<RunId> =
+        store.claim_abandoned("b", LEASE, None).await.unwrap().iter().map(|claimed| claimed.run.id).collect();
+    ids.sort();
+    swept.sort();
+    assert_eq!(swept, ids);
+
+    // One that has had many owners may be what ends them.
+    let many = planned(ChatId::generate(), "a", false);
+    let mut fence = started(&store, many).await;
+    while fence.epoch < MOST_OWNERS {
+        store.release_run(&fence).await.unwrap();
+        fence = claimed(&store, "a", &["t", "u"]).await.0.remove(0);
+    }
+    store.release_run(&fence).await.unwrap();
+    assert!(claimed(&store, "a", &["t", "u"]).await.0.is_empty());
+    assert_eq!(store.claim_abandoned("b", LEASE, None).await.unwrap().len(), 1);
+    // One that waits for nobody in particular and is to stop needs no patience.
+    let stopped = planned(ChatId::generate(), "front", true);
+    started(&store, stopped.clone()).await;
+    store.request_stop(stopped.run_id, RunReason::Stopped).await.unwrap();
+    assert_eq!(store.claim_abandoned("b", LEASE, None).await.unwrap().len(), 1);
+}
+
+async fn a_run_waits_with_whoever_offers_its_tools(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let first = started(&store, begin(chat_id, "a")).await;
+    let (left, mine) = (planned(chat_id, "front", true), planned(chat_id, "a", false));
+    for begin in [&left, &mine] {
+        store.enqueue_run(begin.clone()).await.unwrap();
+    }
+    let row = || flush_run(&[], MessageStatus::Aborted, &FlushExtra::default());
+    let settled = || store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row());
+    assert_eq!(settled().await.unwrap(), 0);
+    let (none, mut waiting) = claimed(&store, "b", &["t", "u"]).await;
+    assert!(none.is_empty() && waiting.len() == 1);
+    let begin = waiting.remove(0);
+    assert_eq!((begin.run_id, begin.owner.as_str(), begin.plan.clone()), (left.run_id, "b", left.plan.clone()));
+    assert_eq!(begin.user_message.as_ref().unwrap().content, "hello");
+    // Whoever had asked for it has no say in it any more.
+    let asked = BeginRun { from_queue: true, unowned: false, ..left.clone() };
+    store.settle_run(settle(&first, &[], None)).await.unwrap();
+    assert_eq!(code(store.begin_run(asked).await), ErrorCode::LeaseLost);
+    assert_eq!(store.settle_waiting(Waiting::Run(left.run_id, "front"), RunReason::Stopped, row()).await.unwrap(), 0);
+    let fence = started(&store, begin).await;
+    assert_eq!((fence.owner.as_str(), fence.epoch), ("b", 1));
+    store.settle_run(settle(&fence, &[], None)).await.unwrap();
+
+    // One is given up while it waits.
+    let waits = Fence { run_id: mine.run_id, owner: "a".into(), epoch: 0 };
+    store.release_run(&waits).await.unwrap();
+    let (_, waiting) = claimed(&store, "c", &["t", "u"]).await;
+    assert_eq!(waiting[0].run_id, mine.run_id);
+    assert_eq!(code(store.release_run(&waits).await), ErrorCode::LeaseLost);
+    // Its owner goes, nobody comes, and it is settled in the end.
+    clock.advance(LEASE * 2);
+    assert_eq!(settled().await.unwrap(), 0);
+    clock.advance(UNTOUCHED_WITHOUT_LEASE);
+    assert_eq!(settled().await.unwrap(), 1);
 }
 
 async fn a_host_may_store_the_users_message_itself(store: TestStore, _: Arc<TestClock>) {
@@ -512,7 +642,8 @@ macro_rules! conformance {
                 messages_are_visited_in_order_and_within_their_span, an_import_is_all_or_nothing,
                 chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
                 a_stop_is_noted_until_the_run_has_settled, the_log_is_read_in_order_from_any_place, a_key_begins_one_run,
-                runs_wait_in_order, a_host_may_store_the_users_message_itself, a_change_of_settings_is_all_or_nothing,
+                runs_wait_in_order, a_run_is_driven_by_whoever_offers_its_tools,
+                a_run_that_nobody_takes_is_settled_in_the_end, a_run_waits_with_whoever_offers_its_tools, a_host_may_store_the_users_message_itself, a_change_of_settings_is_all_or_nothing,
                 secrets_are_sealed_anew_where_they_stand, a_closed_store_says_so);
         }
     };
@@ -579,7 +710,7 @@ async fn bad_urls_and_folders_are_refused_by_name() {
         ("sqlite:/nonexistent/folder/chats.db", ErrorCode::StoreUnavailable),
         ("sqlite:/proc/chats.db", ErrorCode::StoreUnavailable),
     ] {
-        let error = super::open(url, "i", TestClock::new()).await.err().unwrap();
+        let error = super::open(url, Some("i"), TestClock::new()).await.err().unwrap();
         assert_eq!((error.code(), &error.details()["field"]), (expected, &"store".into()), "{url}");
     }
 }
@@ -589,7 +720,7 @@ async fn a_file_that_is_no_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chats.db");
     std::fs::write(&path, "not a database, but long enough to be looked at as one").unwrap();
-    let error = super::open(&format!("sqlite:{}", path.display()), "i", TestClock::new()).await.err().unwrap();
+    let error = super::open(&format!("sqlite:{}", path.display()), Some("i"), TestClock::new()).await.err().unwrap();
     assert_eq!(error.code(), ErrorCode::StoreUnavailable);
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("not a database"));
 }

@@ -16,8 +16,9 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
-    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, StepNumbers,
-    Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+    MOST_OWNERS, MessageFields, MessagePlace, MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal,
+    RolePrompt, RunPlan, SettleRun, StepNumbers, Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting,
+    already_active, forbidden, lease_lost,
 };
 
 /// See the module's documentation.
@@ -45,6 +46,38 @@ struct Owned {
     lease_expires_at: Option<Timestamp>,
     stop_reason: Option<RunReason>,
     idempotency_key: Option<String>,
+    plan: Option<RunPlan>,
+}
+
+impl Owned {
+    fn is_left(&self, now: Timestamp) -> bool {
+        match self.lease_expires_at {
+            Some(expiry) => expiry <= now,
+            None => self.run.status == RunStatus::Pending && self.plan.is_some(),
+        }
+    }
+
+    /// Whether it is a sweep's to settle.
+    fn is_abandoned(&self, now: Timestamp) -> bool {
+        let since = self.lease_expires_at.unwrap_or(self.run.updated_at);
+        let given_up = self.epoch >= MOST_OWNERS || self.run.stop_requested_at.is_some();
+        match &self.plan {
+            Some(_) => self.is_left(now) && (given_up || since <= now.before(UNTOUCHED_WITHOUT_LEASE)),
+            None if self.lease_expires_at.is_none() => since <= now.before(UNTOUCHED_WITHOUT_LEASE),
+            None => self.is_left(now),
+        }
+    }
+
+    fn take(&mut self, owner: &str, lease: Duration, now: Timestamp) -> ClaimedRun {
+        let run = self.run.clone();
+        self.owner = owner.to_owned();
+        self.epoch += 1;
+        self.lease_expires_at = Some(now.after(lease));
+        self.run.updated_at = now;
+        let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: self.epoch };
+        let stop_reason = run.stop_requested_at.and(Some(self.stop_reason.unwrap_or(RunReason::Stopped)));
+        ClaimedRun { run, fence, stop_reason }
+    }
 }
 
 /// A run that waits for its chat.
@@ -56,6 +89,13 @@ struct Waits {
 }
 
 impl Waits {
+    /// Whether it is a sweep's to settle.
+    fn is_abandoned(&self, now: Timestamp) -> bool {
+        let waited_for = self.begin.plan.is_some() && self.stop_requested_at.is_none();
+        let limit = if waited_for { now.before(UNTOUCHED_WITHOUT_LEASE) } else { now };
+        self.lease_expires_at <= limit
+    }
+
     fn run(&self) -> Run {
         Run {
             id: self.begin.run_id,
@@ -202,21 +242,26 @@ impl Tables {
             workspace_id: begin.workspace_id,
             created_by: begin.user_id,
             trigger: begin.trigger,
-            status: if aborted.is_some() { RunStatus::Aborted } else { RunStatus::Running },
+            status: match aborted {
+                Some(_) => RunStatus::Aborted,
+                None if begin.unowned => RunStatus::Pending,
+                None => RunStatus::Running,
+            },
             reason: aborted,
             error: None,
             step_count: 0,
             stop_requested_at,
             assistant_message_id: Some(begin.assistant_message_id),
             created_at: now,
-            started_at: Some(now),
+            started_at: (!begin.unowned || aborted.is_some()).then_some(now),
             finished_at: aborted.map(|_| now),
             updated_at: now,
         };
-        let lease_expires_at = aborted.is_none().then(|| now.after(begin.lease));
+        let lease_expires_at = (aborted.is_none() && !begin.unowned).then(|| now.after(begin.lease));
         let row = Owned {
             owner: begin.owner,
-            epoch: 1,
+            epoch: i64::from(!begin.unowned),
+            plan: begin.plan,
             lease_expires_at,
             stop_reason: stop_requested_at.map(|_| RunReason::Stopped),
             idempotency_key: begin.idempotency_key,
@@ -259,15 +304,16 @@ impl Store for MemoryStore {
         if let Some(active) = active {
             return Err(already_active(Some(active.id)));
         }
-        let first = tables.queue.values().find(|row| row.begin.chat_id == begin.chat_id).map(|row| row.begin.run_id);
-        match first {
-            Some(first) if first != begin.run_id => return Err(already_active(Some(first))),
+        let first = tables.queue.values().find(|row| row.begin.chat_id == begin.chat_id);
+        match first.map(|row| (row.begin.run_id, row.begin.owner == begin.owner)) {
+            Some((first, _)) if first != begin.run_id => return Err(already_active(Some(first))),
+            Some((_, false)) if begin.from_queue => return Err(lease_lost()),
             None if begin.from_queue => return Err(lease_lost()),
             _ => {}
         }
         let waited = tables.queue.remove(&begin.run_id);
         tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
-        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 1 };
+        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: i64::from(!begin.unowned) };
         tables.insert_run(begin, now, None, waited.and_then(|row| row.stop_requested_at));
         Ok(Began::Started(fence))
     }
@@ -281,20 +327,25 @@ impl Store for MemoryStore {
         tables.ensure_allowed(&begin)?;
         tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
         let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 };
-        let lease_expires_at = now.after(begin.lease);
+        let lease_expires_at = if begin.unowned { now } else { now.after(begin.lease) };
         tables.queue.insert(begin.run_id, Waits { begin, lease_expires_at, created_at: now, stop_requested_at: None });
         Ok(Began::Started(fence))
     }
 
-    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+    async fn settle_waiting(
+        &self,
+        waiting: Waiting<'_>,
+        reason: RunReason,
+        assistant: AssistantFlush,
+    ) -> Result<usize> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         let chosen: Vec<RunId> = tables
             .queue
             .values()
             .filter(|row| match waiting {
-                Waiting::Run(run_id) => row.begin.run_id == run_id,
-                Waiting::Abandoned => row.lease_expires_at <= now,
+                Waiting::Run(run_id, owner) => row.begin.run_id == run_id && row.begin.owner == owner,
+                Waiting::Abandoned => row.is_abandoned(now),
             })
             .map(|row| row.begin.run_id)
             .collect();
@@ -476,23 +527,52 @@ impl Store for MemoryStore {
         let mut tables = self.tables()?;
         let mut claimed = Vec::new();
         for row in tables.runs.values_mut().filter(|row| row.run.status.is_active()) {
-            let abandoned = match row.lease_expires_at {
-                Some(expiry) => expiry <= now,
-                None => row.run.updated_at <= now.before(UNTOUCHED_WITHOUT_LEASE),
-            };
-            if !abandoned || only.is_some_and(|only| only != row.run.id) {
-                continue;
+            if row.is_abandoned(now) && only.is_none_or(|only| only == row.run.id) {
+                claimed.push(row.take(owner, lease, now));
             }
-            let run = row.run.clone();
-            row.owner = owner.to_owned();
-            row.epoch += 1;
-            row.lease_expires_at = Some(now.after(lease));
-            row.run.updated_at = now;
-            let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: row.epoch };
-            let stop_reason = run.stop_requested_at.and(Some(row.stop_reason.unwrap_or(RunReason::Stopped)));
-            claimed.push(ClaimedRun { run, fence, stop_reason });
         }
         Ok(claimed)
+    }
+
+    async fn release_run(&self, fence: &Fence) -> Result<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        if let Some(row) = tables.queue.get_mut(&fence.run_id).filter(|row| row.begin.owner == fence.owner) {
+            row.lease_expires_at = now;
+            return Ok(());
+        }
+        tables.owned(fence)?.lease_expires_at = Some(now);
+        Ok(())
+    }
+
+    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let fits = |plan: &Option<RunPlan>| plan.as_ref().filter(|plan| plan.fits(offer.tools)).cloned();
+        let mut found = OfferedRuns::default();
+        for row in tables.runs.values_mut().filter(|row| row.run.status.is_active() && row.is_left(now)) {
+            let wanted = row.run.stop_requested_at.is_none() && row.epoch < MOST_OWNERS;
+            if let Some(plan) = fits(&row.plan).filter(|_| wanted && found.active.len() < offer.limit) {
+                found.active.push((row.take(offer.owner, lease, now), plan));
+                row.run.status = RunStatus::Running;
+                row.run.started_at.get_or_insert(now);
+            }
+        }
+        for row in tables.queue.values_mut().filter(|row| row.lease_expires_at <= now) {
+            let taken = found.active.len() + found.waiting.len();
+            if row.stop_requested_at.is_none() && taken < offer.limit && fits(&row.begin.plan).is_some() {
+                row.lease_expires_at = now.after(lease);
+                row.begin = BeginRun {
+                    owner: offer.owner.to_owned(),
+                    lease,
+                    unowned: false,
+                    from_queue: true,
+                    ..row.begin.clone()
+                };
+                found.waiting.push(row.begin.clone());
+            }
+        }
+        Ok(found)
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod plan;
 mod postgres;
 mod settings;
 mod sqlite;
@@ -24,6 +25,7 @@ use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus,
 use crate::project::AssistantFlush;
 
 pub use memory::MemoryStore;
+pub use plan::{MOST_OWNERS, Offer, OfferedRuns, RunPlan};
 pub use postgres::{PendingMigration, PostgresStore};
 pub use settings::{
     KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey, WriteSettings,
@@ -31,7 +33,8 @@ pub use settings::{
 pub use sqlite::SqliteStore;
 pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 
-/// A row without a lease that has not been touched for this long belongs to nobody.
+/// A row without a lease that has not been touched for this long belongs to nobody. For so long, too, a run that names its
+/// tools waits for somebody who offers them, once its owner is gone.
 pub const UNTOUCHED_WITHOUT_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// The right to write a run: who, and the how-manieth owner.
@@ -58,10 +61,14 @@ pub struct BeginRun {
     pub user_id: String,
     /// What began it.
     pub trigger: Trigger,
-    /// The engine instance that will drive it.
+    /// The engine instance that will drive it, or that has asked for it.
     pub owner: String,
     /// How long it stays that instance's without a sign of life.
     pub lease: Duration,
+    /// What others need for driving it; nothing when nobody else can.
+    pub plan: Option<RunPlan>,
+    /// It is left to whoever offers its tools: it holds the chat, or waits for it, and is nobody's yet.
+    pub unowned: bool,
     /// The role of a chat that is created.
     pub role_id: Option<AgentRoleId>,
     /// The page of a chat that is created.
@@ -171,10 +178,10 @@ pub struct LogPage {
 
 /// Which runs that wait are to be settled without having begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// This one.
-    Run(RunId),
-    /// Those whose owner is gone.
+pub enum Waiting<'a> {
+    /// This one, as long as it is this owner's.
+    Run(RunId, &'a str),
+    /// Those whose owner is gone, unless somebody may still come for them.
     Abandoned,
 }
 
@@ -375,7 +382,8 @@ pub trait Store: SettingsStore {
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize>;
+    async fn settle_waiting(&self, waiting: Waiting<'_>, reason: RunReason, assistant: AssistantFlush)
+    -> Result<usize>;
 
     /// Puts streamed chunks on disk. Appending the same pack again changes nothing.
     ///
@@ -433,8 +441,22 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>>;
 
+    /// Gives up a run that others can drive: its lease ends at once. One that waits is named by its owner alone.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn release_run(&self, fence: &Fence) -> Result<()>;
+
+    /// Takes runs with a plan whose tools are all offered and that nobody drives: not begun yet, or left behind, and not
+    /// asked to stop. Those that others are just taking are not waited for.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns>;
+
     /// Takes over every active run (or `only` this one) whose lease has run out, whose owner is known to be dead, or
-    /// that has no lease and has not been touched for [`UNTOUCHED_WITHOUT_LEASE`].
+    /// that has no lease and has not been touched for [`UNTOUCHED_WITHOUT_LEASE`]. A run with a plan is left for so long
+    /// to those who can go on with it, unless it was asked to stop or has had [`MOST_OWNERS`].
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -531,15 +553,24 @@ pub trait Store: SettingsStore {
     async fn close(&self) -> Result<()>;
 }
 
+/// What an instance is called that was given no name.
+const UNNAMED: &str = "engine";
+
 /// Opens the store that `url` names: `sqlite:PATH`, `sqlite::memory:` or `postgres://…` (see [`PostgresStore::open`]).
-/// `instance` becomes part of the owner's name, which is returned with the store.
+/// `instance`, if there is one, becomes part of the owner's name, which is returned with the store. What the same instance
+/// has left when it died is then free at once, and not only when its leases have run out.
 ///
 /// # Errors
 /// `INVALID_INPUT` for a URL of another kind, `STORE_UNAVAILABLE` when the database cannot be opened or written.
-pub async fn open(url: &str, instance: &str, clock: Arc<dyn Clock>) -> Result<(Arc<dyn Store>, String)> {
-    let owner = format!("{instance}/{}", uuid::Uuid::now_v7());
-    if is_postgres(url) {
-        return Ok((Arc::new(PostgresStore::open(url).await?), owner));
+pub async fn open(url: &str, instance: Option<&str>, clock: Arc<dyn Clock>) -> Result<(Arc<dyn Store>, String)> {
+    let owner = format!("{}/{}", instance.unwrap_or(UNNAMED), uuid::Uuid::now_v7());
+    match instance {
+        Some(instance) if is_postgres(url) => {
+            let (store, owner) = PostgresStore::open_as(url, instance, owner).await?;
+            return Ok((Arc::new(store), owner));
+        }
+        None if is_postgres(url) => return Ok((Arc::new(PostgresStore::open(url).await?), owner)),
+        _ => {}
     }
     let Some(path) = url.strip_prefix("sqlite:") else {
         return Err(Error::invalid("store", "must be sqlite:PATH, sqlite::memory: or postgres://…"));

@@ -54,7 +54,7 @@ pub struct Mailbox {
     shared: Arc<Shared>,
 }
 
-/// The engine's end, shared by all tools of a turn.
+/// The engine's end, shared by all tools of a turn or of an offer.
 pub struct MailboxHandler {
     shared: Arc<Shared>,
     messages: mpsc::UnboundedSender<MailboxMessage>,
@@ -82,7 +82,8 @@ impl Mailbox {
         (Self { messages: tokio::sync::Mutex::new(receiver), shared }, tools)
     }
 
-    /// The next message; `None` once the turn is over and no message is left. Cancel-safe.
+    /// The next message; `None` once no message is left and none can come: the turn is over, or the engine that offered
+    /// the tools is closed. Cancel-safe.
     pub async fn next(&self) -> Option<MailboxMessage> {
         self.messages.lock().await.recv().await
     }
@@ -134,6 +135,10 @@ impl ToolHandler for MailboxHandler {
         drop(guard);
         outcome.unwrap_or_else(|_| Err("The tool ended without an answer.".to_owned()))
     }
+
+    fn is_gone(&self) -> bool {
+        self.messages.is_closed()
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +185,14 @@ mod tests {
             )
         );
         assert_eq!(MailboxMessage::Cancelled { ticket: 7 }.to_json().unwrap(), r#"{"type":"cancelled","ticket":7}"#);
+    }
+
+    #[test]
+    fn tools_are_gone_with_their_mailbox() {
+        let (mailbox, tool) = one_tool();
+        assert!(!tool.handler.is_gone());
+        drop(mailbox);
+        assert!(tool.handler.is_gone());
     }
 
     #[tokio::test]

@@ -66,4 +66,9 @@ pub struct ToolInvocation {
 pub trait ToolHandler: Send + Sync {
     /// Runs the tool. An error's text is what the model and the reader are told.
     async fn call(&self, invocation: ToolInvocation) -> Result<Json, String>;
+
+    /// Whether whoever runs the tool has gone away for good: an engine does not offer such a tool any more.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }

@@ -160,7 +160,7 @@ fn certify(folder: &Path) {
 fn free_port() -> u16 {
     const PORTS: std::ops::Range<u16> = 16_000..32_000;
     let many = u32::from(PORTS.end - PORTS.start);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos() / 1000);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_micros());
     (0..many)
         .filter_map(|step| u16::try_from((now + step) % many).ok())
         .map(|place| PORTS.start + place)

@@ -1,4 +1,4 @@
-//! `turn-child STORE BASE_URL CHAT_ID`: runs one turn and prints a line for each step that it was told is finished.
+//! `turn-child STORE BASE_URL CHAT_ID [INSTANCE]`: runs one turn and prints a line for each step that it was told is finished.
 //! It is there to be killed.
 
 use std::io::Write;
@@ -9,9 +9,15 @@ use turnkeep_tests::scenario::{options, request, weather_and_time};
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, store, base_url, chat_id] = arguments.as_slice() else { panic!("usage: turn-child STORE URL CHAT") };
-    // Only its lease tells others on a server that this process is dead.
-    let limits = if store.starts_with("postgres") { json!({"runs": {"leaseMs": 600}}) } else { json!({}) };
+    let [_, store, base_url, chat_id, instance @ ..] = arguments.as_slice() else {
+        panic!("usage: turn-child STORE URL CHAT [INSTANCE]")
+    };
+    let limits = match instance.first() {
+        Some(instance) => json!({"instanceId": instance}),
+        // Only its lease tells others on a server that this process is dead.
+        None if store.starts_with("postgres") => json!({"runs": {"leaseMs": 600}}),
+        None => json!({}),
+    };
     let options = options(store, base_url, limits);
     let engine = turnkeep::Engine::open(options).await.expect("an engine");
     let turn = engine.start_turn(request("go", json!({"chatId": chat_id})), weather_and_time()).await.expect("a turn");

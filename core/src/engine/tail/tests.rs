@@ -35,6 +35,8 @@ async fn world() -> World {
         assistant_message_id: MessageId::generate(),
         assistant: empty_row(MessageStatus::Streaming),
         idempotency_key: None,
+        plan: None,
+        unowned: false,
         from_queue: false,
     };
     let run_id = begin.run_id;

@@ -1,10 +1,14 @@
 //! Getting hold of a chat, waiting for it, and leaving the queue.
 
+use std::time::Duration;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{MessageRole, RunReason, RunStatus};
 use crate::project::AssistantFlush;
-use crate::store::{Began, BeginRun, Fence, Waiting, already_active, forbidden, lease_lost};
+use crate::store::{
+    Began, BeginRun, Fence, RunPlan, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+};
 use crate::text::storable;
 
 use super::failure::Failure;
@@ -34,7 +38,7 @@ const LOOK: &str = "\
      known AS MATERIALIZED ( \
          SELECT workspace_id = $3 AND creator_id = $4 AS is_theirs, deleted_at IS NOT NULL AS is_deleted \
          FROM ai_chats WHERE id = $2::uuid), \
-     first AS MATERIALIZED (SELECT id FROM ai_chat_run_queue WHERE chat_id = $2::uuid ORDER BY id LIMIT 1), \
+     first AS MATERIALIZED (SELECT id, owner FROM ai_chat_run_queue WHERE chat_id = $2::uuid ORDER BY id LIMIT 1), \
      active AS MATERIALIZED ( \
          SELECT id, owner FROM ai_chat_runs WHERE chat_id = $2::uuid AND status IN ('pending', 'running'))";
 /// Makes the chat, or says that it is in use; nothing for one that is not theirs. Needs `free`, and `$7` and `$8`: role
@@ -50,7 +54,8 @@ const CHAT: &str = "\
 const FOUND: &str = "\
      SELECT (SELECT id::text FROM repeated WHERE id <> $1::uuid LIMIT 1) AS repeated, \
          (SELECT is_theirs FROM known) AS is_theirs, (SELECT is_deleted FROM known) AS is_deleted, \
-         (SELECT id::text FROM first) AS first, (SELECT id::text FROM active) AS active, \
+         (SELECT id::text FROM first) AS first, (SELECT owner FROM first) AS first_owner, \
+         (SELECT id::text FROM active) AS active, \
          (SELECT owner FROM active) AS active_owner, EXISTS (SELECT FROM done) AS done";
 
 fn begin_statement() -> String {
@@ -59,9 +64,9 @@ fn begin_statement() -> String {
          free AS MATERIALIZED (SELECT now FROM at \
              WHERE NOT EXISTS (SELECT FROM repeated WHERE id <> $1::uuid) AND NOT EXISTS (SELECT FROM active) \
              AND NOT EXISTS (SELECT FROM first WHERE id <> $1::uuid) \
-             AND (NOT $6::boolean OR EXISTS (SELECT FROM first WHERE id = $1::uuid))), \
+             AND (NOT $6::boolean OR EXISTS (SELECT FROM first WHERE id = $1::uuid AND owner = $17::text))), \
          {CHAT}, \
-         waited AS (DELETE FROM ai_chat_run_queue WHERE id = $1::uuid AND $6::boolean \
+         waited AS (DELETE FROM ai_chat_run_queue WHERE id = $1::uuid AND owner = $17::text AND $6::boolean \
              AND EXISTS (SELECT FROM chat) RETURNING id, stop_requested_at), \
          go AS MATERIALIZED (SELECT now, (SELECT stop_requested_at FROM waited) AS stop_requested_at FROM free, chat \
              WHERE NOT $6::boolean OR EXISTS (SELECT FROM waited)), \
@@ -73,10 +78,12 @@ fn begin_statement() -> String {
              SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, now, now FROM go), \
          done AS (INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, updated_at, \
-             stop_requested_at, stop_reason) \
-             SELECT $1::uuid, $2::uuid, $3, $4, $16::text, 'running', $12::uuid, $5::text, $17::text, {FIRST_EPOCH}, \
-             now + make_interval(secs => $18::float8), now, now, now, stop_requested_at, \
-             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END FROM go RETURNING id) \
+             stop_requested_at, stop_reason, plan) \
+             SELECT $1::uuid, $2::uuid, $3, $4, $16::text, CASE WHEN $20::boolean THEN 'pending' ELSE 'running' END, \
+             $12::uuid, $5::text, $17::text, CASE WHEN $20::boolean THEN 0 ELSE {FIRST_EPOCH} END, \
+             CASE WHEN NOT $20::boolean THEN now + make_interval(secs => $18::float8) END, now, \
+             CASE WHEN NOT $20::boolean THEN now END, now, stop_requested_at, \
+             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text FROM go RETURNING id) \
          {FOUND}"
     )
 }
@@ -87,9 +94,10 @@ fn enqueue_statement() -> String {
          free AS MATERIALIZED (SELECT now FROM at WHERE NOT EXISTS (SELECT FROM repeated WHERE id <> $1::uuid)), \
          {CHAT}, \
          done AS (INSERT INTO ai_chat_run_queue (id, chat_id, workspace_id, created_by, trigger, user_message_id, \
-             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at) \
+             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at, \
+             plan) \
              SELECT $1::uuid, $2::uuid, $3, $4, $9::text, $10::uuid, $11::text, $12, $13::uuid, $5::text, $14::text, \
-             now + make_interval(secs => $15::float8), now FROM free, chat \
+             now + make_interval(secs => $15::float8), now, $16::text FROM free, chat \
              WHERE $6::boolean IS NOT NULL \
              ON CONFLICT (id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at RETURNING id) \
          {FOUND}"
@@ -109,10 +117,13 @@ impl Statements {
         Self {
             begin: begin_statement(),
             enqueue: enqueue_statement(),
-            settle_one: settle_waiting_statement("id = $1::uuid FOR UPDATE"),
-            // Those that are just being begun or settled are not waited for.
+            settle_one: settle_waiting_statement("id = $1::uuid AND owner = $6::text FOR UPDATE"),
+            // Those that are just being begun, taken or settled are not waited for. For one with a plan somebody who
+            // offers its tools may still come.
             settle_abandoned: settle_waiting_statement(
-                "$1::uuid IS NULL AND lease_expires_at <= turnkeep_now() ORDER BY id FOR UPDATE SKIP LOCKED",
+                "$1::uuid IS NULL AND $6::text IS NULL AND lease_expires_at <= turnkeep_now() - \
+                 CASE WHEN plan IS NULL OR stop_requested_at IS NOT NULL THEN interval '0' \
+                 ELSE make_interval(secs => $7::float8) END ORDER BY id FOR UPDATE SKIP LOCKED",
             ),
         }
     }
@@ -150,8 +161,11 @@ impl PostgresStore {
             begin.trigger.as_str(),
             &begin.owner,
             seconds(begin.lease),
+            begin.plan.as_ref().map(RunPlan::to_json),
+            begin.unowned,
         ];
-        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: FIRST_EPOCH };
+        let epoch = if begin.unowned { 0 } else { FIRST_EPOCH };
+        let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch };
         for _ in 0..ATTEMPTS {
             match self.database.try_query(lock.as_deref(), &self.begin.begin, &values).await {
                 Ok(rows) => match found(&rows, begin, true)? {
@@ -194,7 +208,8 @@ impl PostgresStore {
             user.map(|message| &message.metadata),
             begin.assistant_message_id,
             &begin.owner,
-            seconds(begin.lease),
+            seconds(if begin.unowned { Duration::ZERO } else { begin.lease }),
+            begin.plan.as_ref().map(RunPlan::to_json),
         ];
         for _ in 0..ATTEMPTS {
             match self.database.try_query(lock.as_deref(), &self.begin.enqueue, &values).await {
@@ -226,17 +241,23 @@ impl PostgresStore {
 
     pub(super) async fn settle_queued(
         &self,
-        waiting: Waiting,
+        waiting: Waiting<'_>,
         reason: RunReason,
         assistant: &AssistantFlush,
     ) -> Result<usize> {
-        let (sql, run_id) = match waiting {
-            Waiting::Run(run_id) => (&self.begin.settle_one, Some(run_id)),
-            Waiting::Abandoned => (&self.begin.settle_abandoned, None),
-        };
         let content = storable(assistant.content.clone());
-        let values = values![run_id, reason.as_str(), &content, &assistant.metadata, assistant.status.as_str()];
-        let row = self.database.query_one(sql, &values).await?;
+        let (metadata, status) = (&assistant.metadata, assistant.status.as_str());
+        let (none, patience) = (None::<RunId>, seconds(UNTOUCHED_WITHOUT_LEASE));
+        let row = match waiting {
+            Waiting::Run(run_id, owner) => {
+                let values = values![run_id, reason.as_str(), &content, metadata, status, owner];
+                self.database.query_one(&self.begin.settle_one, &values).await?
+            }
+            Waiting::Abandoned => {
+                let values = values![none, reason.as_str(), &content, metadata, status, None::<&str>, patience];
+                self.database.query_one(&self.begin.settle_abandoned, &values).await?
+            }
+        };
         Ok(usize::try_from(rows::get::<i64>(&row, "settled")?).unwrap_or(0))
     }
 }
@@ -317,8 +338,10 @@ fn found(rows: &[tokio_postgres::Row], begin: &BeginRun, takes_gate: bool) -> Re
     if active == Some(begin.run_id) && rows::get::<Option<&str>>(row, "active_owner")? == Some(begin.owner.as_str()) {
         return Ok(Found::Done);
     }
+    let is_ours = rows::get::<Option<&str>>(row, "first_owner")? == Some(begin.owner.as_str());
     match first {
         Some(first) if first != begin.run_id => Err(already_active(active.or(Some(first)))),
+        Some(_) if begin.from_queue && !is_ours => Err(lease_lost()),
         None if begin.from_queue => Err(lease_lost()),
         _ if active.is_some() => Err(already_active(active)),
         _ => Ok(Found::Moved),

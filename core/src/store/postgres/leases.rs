@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::model::RunReason;
-use crate::store::{ClaimedRun, Fence, Renewal, UNTOUCHED_WITHOUT_LEASE};
+use crate::model::{Json, RunReason, Trigger};
+use crate::store::plan::unwritten_row;
+use crate::store::{
+    BeginRun, ClaimedRun, Fence, MOST_OWNERS, NewUserMessage, Offer, OfferedRuns, Renewal, RunPlan,
+    UNTOUCHED_WITHOUT_LEASE, lease_lost,
+};
 
 use super::rows::{self, RUN_COLUMNS};
 use super::value::{ids, values};
@@ -40,27 +44,64 @@ const STOP: &str = "\
          (SELECT status IN ('succeeded', 'failed', 'aborted') FROM ai_chat_runs WHERE id = $1::uuid) AS is_settled, \
          EXISTS (SELECT FROM ai_chat_run_queue WHERE id = $1::uuid) AS was_waiting";
 
+const CLAIM_WAITING: &str = "\
+     WITH due AS MATERIALIZED (SELECT id FROM ai_chat_run_queue WHERE plan IS NOT NULL AND stop_requested_at IS NULL \
+         AND lease_expires_at <= turnkeep_now() AND plan::jsonb -> 'tools' <@ $3::text::jsonb \
+         ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED) \
+     UPDATE ai_chat_run_queue AS run SET owner = $1::text, \
+         lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8) FROM due WHERE run.id = due.id \
+     RETURNING run.id::text AS id, run.chat_id::text AS chat_id, run.workspace_id::text AS workspace_id, \
+         run.created_by::text AS created_by, run.trigger::text AS trigger, run.user_message_id::text AS user_message_id, \
+         run.user_content::text AS user_content, run.user_metadata::text AS user_metadata, \
+         run.assistant_message_id::text AS assistant_message_id, run.idempotency_key::text AS idempotency_key, run.plan";
+const RELEASE: &str = "\
+     WITH running AS (UPDATE ai_chat_runs SET lease_expires_at = turnkeep_now() \
+         WHERE id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running') \
+         RETURNING id), \
+     waiting AS (UPDATE ai_chat_run_queue SET lease_expires_at = turnkeep_now() \
+         WHERE id = $1::uuid AND owner = $2::text RETURNING id) \
+     SELECT EXISTS (SELECT FROM running) OR EXISTS (SELECT FROM waiting) AS released";
+
 /// Statements of this file, built once.
 pub(super) struct Statements {
     claim: String,
+    claim_offered: String,
 }
 
 impl Statements {
     pub(super) fn new() -> Self {
         Self {
-            // Every active row is in exactly one of the two arms. Those that somebody is writing just now are not waited
-            // for: either they live, or another sweep has them.
+            // Every active row is in exactly one of the two arms, and those with a plan are in them later, unless nobody
+            // is to go on with them. Those that somebody is writing just now are not waited for: either they live, or
+            // another has them.
             claim: format!(
-                "WITH due AS MATERIALIZED (SELECT * FROM ai_chat_runs WHERE status IN ('pending', 'running') \
-                 AND ($4::uuid IS NULL OR id = $4::uuid) \
-                 AND (lease_expires_at <= turnkeep_now() OR (lease_expires_at IS NULL \
-                     AND updated_at <= turnkeep_now() - make_interval(secs => $3::float8))) \
-                 FOR UPDATE SKIP LOCKED), \
+                "WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now, \
+                 turnkeep_now() - make_interval(secs => $3::float8) AS long_ago), \
+                 due AS MATERIALIZED (SELECT ai_chat_runs.* FROM ai_chat_runs, at \
+                 WHERE status IN ('pending', 'running') AND ($4::uuid IS NULL OR id = $4::uuid) \
+                 AND CASE WHEN plan IS NULL THEN lease_expires_at <= now \
+                         OR (lease_expires_at IS NULL AND updated_at <= long_ago) \
+                     WHEN stop_requested_at IS NOT NULL OR epoch >= {MOST_OWNERS} \
+                         THEN lease_expires_at <= now OR lease_expires_at IS NULL \
+                     ELSE COALESCE(lease_expires_at, updated_at) <= long_ago END \
+                 FOR UPDATE OF ai_chat_runs SKIP LOCKED), \
                  claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
                  lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8), updated_at = turnkeep_now() \
                  FROM due WHERE ai_chat_runs.id = due.id RETURNING ai_chat_runs.id, ai_chat_runs.epoch) \
                  SELECT {RUN_COLUMNS}, claimed.epoch AS claimed_epoch, run.stop_requested_at IS NOT NULL AS stop_asked, \
                  run.stop_reason::text AS stop_reason FROM due AS run JOIN claimed ON claimed.id = run.id"
+            ),
+            claim_offered: format!(
+                "WITH due AS MATERIALIZED (SELECT * FROM ai_chat_runs WHERE status IN ('pending', 'running') \
+                 AND plan IS NOT NULL AND stop_requested_at IS NULL AND epoch < {MOST_OWNERS} \
+                 AND (lease_expires_at <= turnkeep_now() OR (lease_expires_at IS NULL AND status = 'pending')) \
+                 AND plan::jsonb -> 'tools' <@ $3::text::jsonb ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
+                 claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
+                 status = 'running', started_at = COALESCE(ai_chat_runs.started_at, turnkeep_now()), \
+                 lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8), updated_at = turnkeep_now() \
+                 FROM due WHERE ai_chat_runs.id = due.id RETURNING ai_chat_runs.id, ai_chat_runs.epoch) \
+                 SELECT {RUN_COLUMNS}, claimed.epoch AS claimed_epoch, false AS stop_asked, \
+                 NULL::text AS stop_reason, run.plan AS plan FROM due AS run JOIN claimed ON claimed.id = run.id"
             ),
         }
     }
@@ -112,13 +153,69 @@ impl PostgresStore {
     pub(super) async fn claim(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
         let values = values![owner, seconds(lease), seconds(UNTOUCHED_WITHOUT_LEASE), only];
         let found = self.database.query(&self.leases.claim, &values).await?;
-        found
-            .iter()
-            .map(|row| {
-                let run = rows::run(row)?;
-                let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: rows::get(row, "claimed_epoch")? };
-                Ok(ClaimedRun { run, fence, stop_reason: rows::stop_reason(row)? })
-            })
-            .collect()
+        found.iter().map(|row| claimed(row, owner)).collect()
     }
+
+    pub(super) async fn release(&self, fence: &Fence) -> Result<()> {
+        let row = self.database.query_one(RELEASE, &values![fence.run_id, &fence.owner, fence.epoch]).await?;
+        if rows::get::<bool>(&row, "released")? { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    pub(super) async fn claim_planned(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
+        let tools = serde_json::to_string(offer.tools)
+            .map_err(|error| Error::internal("names of tools could not be encoded").with_source(error))?;
+        let count = |taken: usize| i64::try_from(offer.limit.saturating_sub(taken)).unwrap_or(i64::MAX);
+        let mut runs = OfferedRuns::default();
+        let values = values![offer.owner, seconds(lease), &tools, count(0)];
+        for row in &self.database.query(&self.leases.claim_offered, &values).await? {
+            let plan = RunPlan::parse(rows::get(row, "plan")?).unwrap_or_default();
+            runs.active.push((claimed(row, offer.owner)?, plan));
+        }
+        let values = values![offer.owner, seconds(lease), &tools, count(runs.active.len())];
+        match self.database.query(CLAIM_WAITING, &values).await {
+            Ok(found) => {
+                for row in &found {
+                    runs.waiting.push(waiting(row, offer.owner, lease)?);
+                }
+                Ok(runs)
+            }
+            // What was taken already is the caller's, whatever came of the rest.
+            Err(_) if !runs.active.is_empty() => Ok(runs),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn claimed(row: &tokio_postgres::Row, owner: &str) -> Result<ClaimedRun> {
+    let run = rows::run(row)?;
+    let fence = Fence { run_id: run.id, owner: owner.to_owned(), epoch: rows::get(row, "claimed_epoch")? };
+    Ok(ClaimedRun { run, fence, stop_reason: rows::stop_reason(row)? })
+}
+
+fn waiting(row: &tokio_postgres::Row, owner: &str, lease: Duration) -> Result<BeginRun> {
+    let malformed = |column: &str| Error::internal(format!("the store failed: {column} is malformed"));
+    let trigger: &str = rows::get(row, "trigger")?;
+    let metadata: &str = rows::get(row, "user_metadata")?;
+    Ok(BeginRun {
+        run_id: rows::id(row, "id")?,
+        chat_id: rows::id(row, "chat_id")?,
+        workspace_id: rows::get(row, "workspace_id")?,
+        user_id: rows::get(row, "created_by")?,
+        trigger: Trigger::parse(trigger).ok_or_else(|| malformed("trigger"))?,
+        owner: owner.to_owned(),
+        lease,
+        plan: RunPlan::parse(rows::get(row, "plan")?),
+        unowned: false,
+        role_id: None,
+        page_id: None,
+        user_message: Some(NewUserMessage {
+            id: rows::id(row, "user_message_id")?,
+            content: rows::get(row, "user_content")?,
+            metadata: Json::parse(metadata).map_err(|_| malformed("user_metadata"))?,
+        }),
+        assistant_message_id: rows::id(row, "assistant_message_id")?,
+        assistant: unwritten_row(),
+        idempotency_key: rows::get(row, "idempotency_key")?,
+        from_queue: true,
+    })
 }

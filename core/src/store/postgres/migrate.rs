@@ -14,7 +14,10 @@ use super::session::{Database, Session};
 use super::value::values;
 
 /// Every migration, in order: number, name, statements.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "tables", include_str!("../../../migrations/postgres/V1__tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "tables", include_str!("../../../migrations/postgres/V1__tables.sql")),
+    (2, "workers", include_str!("../../../migrations/postgres/V2__workers.sql")),
+];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;
 

@@ -11,6 +11,7 @@ mod leases;
 mod log;
 mod migrate;
 mod notify;
+mod presence;
 mod read;
 mod rows;
 mod session;
@@ -18,6 +19,7 @@ mod settings;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +31,7 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
-    MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting, Wakeups,
+    MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting, Wakeups,
 };
 use connect::Target;
 use failure::Failure;
@@ -96,10 +98,30 @@ impl PostgresStore {
     /// let us make the tables.
     pub async fn open(url: &str) -> Result<Self> {
         let database = database(url).await?;
+        Self::on(database, None).await
+    }
+
+    /// The same for this owner of an instance that has a name of its own: what earlier processes of the instance have
+    /// left is free at once, if they are dead. Returns the owner's name in leases, which says whether others can tell.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub(super) async fn open_as(url: &str, instance: &str, owner: String) -> Result<(Self, String)> {
+        let database = database(url).await?;
+        if database.connector().shared_sessions.load(Ordering::SeqCst) {
+            return Ok((Self::on(database, None).await?, owner));
+        }
+        let owner = presence::present(&owner);
+        let store = Self::on(database, Some(owner.clone())).await?;
+        presence::free_earlier(&store.database, instance, &owner).await?;
+        Ok((store, owner))
+    }
+
+    async fn on(database: Arc<Database>, present: Option<String>) -> Result<Self> {
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
         Ok(Self {
-            notifier: Notifier::start(&database),
+            notifier: Notifier::start(&database, present),
             database,
             ids: types.ids(),
             begin: begin::Statements::new(),
@@ -133,7 +155,12 @@ impl Store for PostgresStore {
         self.enqueue(&begin).await
     }
 
-    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
+    async fn settle_waiting(
+        &self,
+        waiting: Waiting<'_>,
+        reason: RunReason,
+        assistant: AssistantFlush,
+    ) -> Result<usize> {
         self.settle_queued(waiting, reason, &assistant).await
     }
 
@@ -175,6 +202,14 @@ impl Store for PostgresStore {
 
     async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
         self.claim(owner, lease, only).await
+    }
+
+    async fn release_run(&self, fence: &Fence) -> Result<()> {
+        self.release(fence).await
+    }
+
+    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
+        self.claim_planned(offer, lease).await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {

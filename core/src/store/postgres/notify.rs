@@ -18,6 +18,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use crate::id::RunId;
 use crate::store::{Hint, NotificationHealth, NotificationState, Wakeups};
 
+use super::presence::HOLD;
 use super::session::Database;
 use super::value::values;
 
@@ -53,6 +54,8 @@ pub(super) struct Notifier {
     sent: AtomicU64,
     heard: AtomicU64,
     closed: watch::Sender<bool>,
+    /// The owner whose lock the connection holds, so that others see that it lives.
+    present: Option<String>,
 }
 
 impl Wakeups for Notifier {
@@ -89,7 +92,7 @@ struct Arrived {
 }
 
 impl Notifier {
-    pub(super) fn start(database: &Arc<Database>) -> Arc<Self> {
+    pub(super) fn start(database: &Arc<Database>, present: Option<String>) -> Arc<Self> {
         let notifier = Arc::new(Self {
             hints: broadcast::Sender::new(BACKLOG),
             pending: Mutex::new(Some(BTreeSet::new())),
@@ -98,6 +101,7 @@ impl Notifier {
             sent: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             closed: watch::Sender::new(false),
+            present,
         });
         let mut closed = notifier.closed.subscribe();
         let (weak, database) = (Arc::downgrade(&notifier), Arc::clone(database));
@@ -160,7 +164,8 @@ async fn keep_connected(notifier: Weak<Notifier>, database: Arc<Database>) {
     loop {
         // In a session that is shared a LISTEN would be heard by others, and stay when we are gone.
         let is_shared = database.connector().shared_sessions.load(Ordering::SeqCst);
-        let connected = if is_shared { None } else { connect(&database).await };
+        let present = notifier.upgrade().and_then(|notifier| notifier.present.clone());
+        let connected = if is_shared { None } else { connect(&database, present.as_deref()).await };
         let Some(notifier) = notifier.upgrade() else { return };
         match connected {
             Some((client, own, arrived)) => tokio::select! {
@@ -181,7 +186,10 @@ async fn keep_connected(notifier: Weak<Notifier>, database: Arc<Database>) {
 }
 
 /// A connection that listens, the server's number for it, and what comes out of it.
-async fn connect(database: &Database) -> Option<(Client, i32, mpsc::UnboundedReceiver<Arrived>)> {
+async fn connect(
+    database: &Database,
+    present: Option<&str>,
+) -> Option<(Client, i32, mpsc::UnboundedReceiver<Arrived>)> {
     let (client, mut connection) = database.connector().raw().await.ok()?;
     let (sender, arrived) = mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -196,6 +204,9 @@ async fn connect(database: &Database) -> Option<(Client, i32, mpsc::UnboundedRec
     });
     let setup = async {
         client.batch_execute(&format!("LISTEN {CHANNEL}")).await.ok()?;
+        if let Some(owner) = present {
+            client.query_typed(HOLD, &[(&owner, Type::TEXT)]).await.ok()?;
+        }
         let row = client.query_typed("SELECT pg_backend_pid()", &[]).await.ok()?;
         row.first()?.try_get::<_, i32>(0).ok()
     };

@@ -7,7 +7,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, RunId};
 use crate::model::{MessageRole, RunReason, RunStatus};
 use crate::project::AssistantFlush;
-use crate::store::{Began, BeginRun, Fence, Waiting, already_active, forbidden, lease_lost};
+use crate::store::{
+    Began, BeginRun, Fence, RunPlan, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+};
 
 use super::rows::{self, ACTIVE};
 use super::store_error;
@@ -22,9 +24,10 @@ pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRu
     let now_text = now.to_string();
     ensure_chat(connection, &now_text, begin)?;
     match first_waiting(connection, begin.chat_id)? {
-        Some(first) if first != begin.run_id => {
+        Some((first, _)) if first != begin.run_id => {
             return Err(already_active(active_run_id(connection, begin.chat_id)?.or(Some(first))));
         }
+        Some((_, owner)) if begin.from_queue && owner != begin.owner => return Err(lease_lost()),
         None if begin.from_queue => return Err(lease_lost()),
         _ => {}
     }
@@ -34,7 +37,12 @@ pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRu
     }
     insert_messages(connection, &now_text, begin)?;
     let lease = now.after(begin.lease).to_string();
-    let status = RowStatus { status: RunStatus::Running, reason: None, lease: Some(&lease), finished_at: None };
+    let status = if begin.unowned {
+        RowStatus { status: RunStatus::Pending, reason: None, epoch: 0, lease: None, finished_at: None }
+    } else {
+        let lease = Some(lease.as_str());
+        RowStatus { status: RunStatus::Running, reason: None, epoch: FIRST_EPOCH, lease, finished_at: None }
+    };
     match insert_run(connection, &now_text, begin, &status) {
         Ok(()) => {}
         Err(error) if is_gate(&error) => return Err(already_active(active_run_id(connection, begin.chat_id)?)),
@@ -43,7 +51,7 @@ pub(super) fn begin_run(connection: &Connection, now: Timestamp, begin: &BeginRu
     if begin.from_queue {
         leave_queue(connection, begin.run_id)?;
     }
-    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: FIRST_EPOCH }))
+    Ok(Began::Started(Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: status.epoch }))
 }
 
 /// The run that the key of this begin was used for.
@@ -58,6 +66,7 @@ fn repeated(connection: &Connection, begin: &BeginRun) -> Result<Option<RunId>> 
 struct RowStatus<'a> {
     status: RunStatus,
     reason: Option<RunReason>,
+    epoch: i64,
     lease: Option<&'a str>,
     finished_at: Option<&'a str>,
 }
@@ -67,9 +76,9 @@ fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowSta
         .prepare_cached(
             "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
-             finished_at, updated_at, stop_requested_at, stop_reason) \
+             finished_at, updated_at, plan, stop_requested_at, stop_reason) \
              VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
-             :lease, :now, :now, :finished, :now, (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
+             :lease, :now, :started, :finished, :now, :plan, (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
              (SELECT 'stopped' FROM ai_chat_run_queue WHERE id = :id AND stop_requested_at IS NOT NULL))",
         )?
         .execute(named_params! {
@@ -83,8 +92,10 @@ fn insert_run(connection: &Connection, now: &str, begin: &BeginRun, row: &RowSta
             ":message": begin.assistant_message_id.to_string(),
             ":key": begin.idempotency_key,
             ":owner": begin.owner,
-            ":epoch": FIRST_EPOCH,
+            ":epoch": row.epoch,
             ":lease": row.lease,
+            ":started": (row.status != RunStatus::Pending).then_some(now),
+            ":plan": begin.plan.as_ref().map(RunPlan::to_json),
             ":finished": row.finished_at,
             ":now": now,
         })
@@ -103,12 +114,15 @@ pub(super) fn run_of_key(connection: &Connection, workspace: &str, user: &str, k
     Ok(id.and_then(|id| id.parse().ok()))
 }
 
-fn first_waiting(connection: &Connection, chat_id: ChatId) -> Result<Option<RunId>> {
-    let id: Option<String> = connection
-        .prepare_cached("SELECT id FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id LIMIT 1")
-        .and_then(|mut statement| statement.query_row([chat_id.to_string()], |row| row.get(0)).optional())
+/// The run that has waited longest for the chat, and whose it is.
+fn first_waiting(connection: &Connection, chat_id: ChatId) -> Result<Option<(RunId, String)>> {
+    let found: Option<(String, String)> = connection
+        .prepare_cached("SELECT id, owner FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut statement| {
+            statement.query_row([chat_id.to_string()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
         .map_err(store_error)?;
-    Ok(id.and_then(|id| id.parse().ok()))
+    Ok(found.and_then(|(id, owner)| Some((id.parse().ok()?, owner))))
 }
 
 fn leave_queue(connection: &Connection, run_id: RunId) -> Result<()> {
@@ -129,8 +143,8 @@ pub(super) fn enqueue_run(connection: &Connection, now: Timestamp, begin: &Begin
     connection
         .prepare_cached(
             "INSERT INTO ai_chat_run_queue (id, chat_id, workspace_id, created_by, trigger, user_message_id, \
-             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at, \
+             plan) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -145,8 +159,9 @@ pub(super) fn enqueue_run(connection: &Connection, now: Timestamp, begin: &Begin
                 begin.assistant_message_id.to_string(),
                 begin.idempotency_key,
                 begin.owner,
-                now.after(begin.lease).to_string(),
+                if begin.unowned { now_text.clone() } else { now.after(begin.lease).to_string() },
                 now_text,
+                begin.plan.as_ref().map(RunPlan::to_json),
             ])
         })
         .map_err(store_error)?;
@@ -156,42 +171,71 @@ pub(super) fn enqueue_run(connection: &Connection, now: Timestamp, begin: &Begin
 pub(super) fn settle_waiting(
     connection: &Connection,
     now: Timestamp,
-    waiting: Waiting,
+    waiting: Waiting<'_>,
     reason: RunReason,
     assistant: &AssistantFlush,
     is_dead: impl Fn(&str) -> bool,
 ) -> Result<usize> {
-    let now_text = now.to_string();
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT id, chat_id, workspace_id, created_by, trigger, user_message_id, user_content, user_metadata, \
-             assistant_message_id, idempotency_key, owner, lease_expires_at, stop_requested_at FROM ai_chat_run_queue \
-             WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
-        )
-        .map_err(store_error)?;
+    let (now_text, long_ago) = (now.to_string(), now.before(UNTOUCHED_WITHOUT_LEASE).to_string());
     let wanted = match waiting {
-        Waiting::Run(run_id) => Some(run_id.to_string()),
+        Waiting::Run(run_id, _) => Some(run_id),
         Waiting::Abandoned => None,
     };
-    let rows: Vec<rows::WaitingRow> = statement
-        .query_map([wanted], |row| rows::waiting(row, assistant))
-        .and_then(Iterator::collect)
-        .map_err(store_error)?;
     let mut settled = 0;
-    for row in rows {
-        let abandoned = row.lease_expires_at <= now_text || is_dead(&row.begin.owner);
-        if waiting == Waiting::Abandoned && !abandoned {
+    for row in waiting_rows(connection, wanted, assistant)? {
+        let is_wanted = match waiting {
+            Waiting::Run(_, owner) => row.begin.owner == owner,
+            // Somebody who offers its tools may still come for it.
+            Waiting::Abandoned if row.begin.plan.is_some() && !row.stop_requested => row.lease_expires_at <= long_ago,
+            Waiting::Abandoned => row.lease_expires_at <= now_text || is_dead(&row.begin.owner),
+        };
+        if !is_wanted {
             continue;
         }
         let reason = if row.stop_requested && reason == RunReason::WorkerLost { RunReason::Stopped } else { reason };
         insert_messages(connection, &now_text, &row.begin)?;
-        let status =
-            RowStatus { status: RunStatus::Aborted, reason: Some(reason), lease: None, finished_at: Some(&now_text) };
+        let (status, finished_at) = (RunStatus::Aborted, Some(now_text.as_str()));
+        let status = RowStatus { status, reason: Some(reason), epoch: FIRST_EPOCH, lease: None, finished_at };
         insert_run(connection, &now_text, &row.begin, &status).map_err(store_error)?;
         leave_queue(connection, row.begin.run_id)?;
         settled += 1;
     }
     Ok(settled)
+}
+
+/// The runs that wait, or only this one, in their order.
+fn waiting_rows(
+    connection: &Connection,
+    only: Option<RunId>,
+    assistant: &AssistantFlush,
+) -> Result<Vec<rows::WaitingRow>> {
+    connection
+        .prepare_cached(
+            "SELECT id, chat_id, workspace_id, created_by, trigger, user_message_id, user_content, user_metadata, \
+             assistant_message_id, idempotency_key, owner, lease_expires_at, stop_requested_at, plan \
+             FROM ai_chat_run_queue WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
+        )
+        .and_then(|mut statement| {
+            let found = statement.query_map([only.map(|id| id.to_string())], |row| rows::waiting(row, assistant))?;
+            found.collect()
+        })
+        .map_err(store_error)
+}
+
+/// The runs that wait, that these tools fit, and that nobody waits for any more.
+pub(super) fn waiting_for_offer(
+    connection: &Connection,
+    now: Timestamp,
+    tools: &[String],
+    assistant: &AssistantFlush,
+    is_dead: impl Fn(&str) -> bool,
+) -> Result<Vec<BeginRun>> {
+    let now = now.to_string();
+    let is_left = |row: &rows::WaitingRow| {
+        let fits = row.begin.plan.as_ref().is_some_and(|plan| plan.fits(tools));
+        fits && !row.stop_requested && (row.lease_expires_at <= now || is_dead(&row.begin.owner))
+    };
+    Ok(waiting_rows(connection, None, assistant)?.into_iter().filter(is_left).map(|row| row.begin).collect())
 }
 
 fn insert_messages(connection: &Connection, now: &str, begin: &BeginRun) -> Result<()> {

@@ -28,7 +28,7 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
-    MessageVisitor, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
+    MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting,
 };
 use instance::InstanceLock;
 use readers::Readers;
@@ -181,10 +181,19 @@ impl Store for SqliteStore {
         self.write(move |connection| begin::enqueue_run(connection, clock.now(), &begin)).await
     }
 
-    async fn settle_waiting(&self, waiting: Waiting, reason: RunReason, assistant: AssistantFlush) -> Result<usize> {
-        let clock = Arc::clone(&self.clock);
-        let is_dead = self.liveness();
+    async fn settle_waiting(
+        &self,
+        waiting: Waiting<'_>,
+        reason: RunReason,
+        assistant: AssistantFlush,
+    ) -> Result<usize> {
+        let (clock, is_dead) = (Arc::clone(&self.clock), self.liveness());
+        let one = match waiting {
+            Waiting::Run(run_id, owner) => Some((run_id, owner.to_owned())),
+            Waiting::Abandoned => None,
+        };
         self.write(move |connection| {
+            let waiting = one.as_ref().map_or(Waiting::Abandoned, |(run_id, owner)| Waiting::Run(*run_id, owner));
             begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, is_dead)
         })
         .await
@@ -244,6 +253,26 @@ impl Store for SqliteStore {
         let (clock, owner, is_dead) = (Arc::clone(&self.clock), owner.to_owned(), self.liveness());
         self.write(move |connection| leases::claim_abandoned(connection, clock.now(), &owner, lease, only, is_dead))
             .await
+    }
+
+    async fn release_run(&self, fence: &Fence) -> Result<()> {
+        let (clock, fence) = (Arc::clone(&self.clock), fence.clone());
+        self.write(move |connection| leases::release_run(connection, clock.now(), &fence)).await
+    }
+
+    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
+        let (clock, tools, is_dead) = (Arc::clone(&self.clock), offer.tools.to_vec(), self.liveness());
+        let any = self.read(move |connection| leases::has_offered(connection, clock.now(), &tools, is_dead)).await?;
+        // Mostly there are none, and looking holds nobody up.
+        if !any {
+            return Ok(OfferedRuns::default());
+        }
+        let (clock, tools, is_dead) = (Arc::clone(&self.clock), offer.tools.to_vec(), self.liveness());
+        let (owner, limit) = (offer.owner.to_owned(), offer.limit);
+        self.write(move |connection| {
+            leases::claim_offered(connection, clock.now(), (&owner, &tools, limit), lease, is_dead)
+        })
+        .await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {

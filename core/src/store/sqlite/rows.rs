@@ -17,7 +17,7 @@ use crate::model::{
     Usage,
 };
 use crate::project::AssistantFlush;
-use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, StepNumbers, StoredMessage};
+use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMessage};
 
 /// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
 pub(super) const ACTIVE: &str = "status IN ('pending', 'running')";
@@ -191,6 +191,8 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
             trigger: parsed(row, "trigger", Trigger::parse)?,
             owner: row.get("owner")?,
             lease: Duration::ZERO,
+            plan: row.get::<_, Option<String>>("plan")?.as_deref().and_then(RunPlan::parse),
+            unowned: false,
             role_id: None,
             page_id: None,
             user_message: Some(NewUserMessage {

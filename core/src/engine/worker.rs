@@ -1,0 +1,378 @@
+//! Offering tools: driving runs that other engines have begun, or have left behind.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::RunId;
+use crate::machine::{Event, TurnIds};
+use crate::model::{RunReason, RunStatus};
+use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
+use crate::tool::{Tool, ToolSet};
+
+use super::driver::{Finished, MAX_RETRY_WAIT, RETRY_WAIT, persist};
+use super::requests::name_chat;
+use super::turn::{Done, Prepared};
+use super::{Engine, Inner, queue, sweep};
+
+/// How often an engine that offers tools looks for runs.
+const LOOK: Duration = Duration::from_millis(100);
+/// How many it takes at a time, so that others who offer the same tools get some as well.
+const BATCH: usize = 8;
+/// How soon it looks again when there may be more.
+const LOOK_FOR_MORE: Duration = Duration::from_millis(10);
+
+/// What an engine offers.
+pub(super) struct Worker {
+    offered: Mutex<Offered>,
+    is_working: AtomicBool,
+    /// One permit for each run of others that may be driven here at a time.
+    room: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Offered {
+    tools: Vec<Tool>,
+    /// Nothing can be offered any more: nobody would take it back.
+    is_over: bool,
+}
+
+impl Worker {
+    pub(super) fn new(max_runs: u32) -> Self {
+        let room = Arc::new(Semaphore::new(usize::try_from(max_runs).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self { offered: Mutex::default(), is_working: AtomicBool::new(false), room }
+    }
+
+    /// What is offered, without the tools that nobody would run.
+    fn lock(&self) -> MutexGuard<'_, Offered> {
+        let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.tools.retain(|tool| !tool.handler.is_gone());
+        offered
+    }
+
+    /// The tools of these names, if all of them are offered here.
+    pub(super) fn offered(&self, names: &[String], timeout: Duration) -> Option<Result<Arc<ToolSet>>> {
+        if !self.is_working.load(Ordering::SeqCst) {
+            return None;
+        }
+        let offered = self.lock();
+        let find = |name: &String| offered.tools.iter().find(|tool| tool.definition.name == *name).cloned();
+        let chosen: Vec<Tool> = names.iter().map(find).collect::<Option<_>>()?;
+        Some(ToolSet::new(chosen, timeout).map(Arc::new))
+    }
+
+    /// Offers nothing any more; whoever runs the tools is told so.
+    pub(super) fn retire(&self) {
+        self.is_working.store(false, Ordering::SeqCst);
+        let mut offered = self.lock();
+        offered.is_over = true;
+        offered.tools.clear();
+    }
+}
+
+impl Engine {
+    /// Offers these tools, besides those that were offered before: from now on this engine drives runs that name their
+    /// tools (`offeredTools`) if it offers all of them. Runs that others have left to it, runs whose engine was closed,
+    /// and runs whose engine has died are taken over from the store within moments, and go on after their last finished
+    /// step. At most `runs.maxOfferedRuns` of them at a time. A tool takes the place of one of the same name. It ends when
+    /// the engine is closed, and for a tool whose [`crate::tool::Mailbox`] is dropped.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` naming the tool's field, `ENGINE_CLOSED`.
+    pub fn offer_tools(&self, tools: Vec<Tool>) -> Result<()> {
+        let inner = &self.inner;
+        inner.ensure_open()?;
+        let mut names = HashSet::new();
+        for (index, tool) in tools.iter().enumerate() {
+            if !names.insert(tool.definition.name.clone()) {
+                return Err(Error::invalid(format!("tools[{index}].name"), "is given twice"));
+            }
+        }
+        ToolSet::new(tools.clone(), Duration::MAX)?;
+        {
+            let mut offered = inner.worker.lock();
+            if offered.is_over {
+                return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
+            }
+            offered.tools.retain(|known| !names.contains(&known.definition.name));
+            offered.tools.extend(tools);
+        }
+        if !inner.worker.is_working.swap(true, Ordering::SeqCst) {
+            inner.runtime.spawn(work(Arc::downgrade(inner), inner.closed.subscribe()));
+        }
+        Ok(())
+    }
+}
+
+/// Looks for runs until the engine is closing or forgotten.
+async fn work(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => return,
+            _ = looks.tick() => {}
+        }
+        let Some(inner) = engine.upgrade() else { return };
+        if inner.ensure_open().is_err() {
+            return;
+        }
+        match take(&inner).await {
+            Ok(BATCH..) => looks.reset_after(LOOK_FOR_MORE),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "runs of others could not be looked for; that will be repeated"),
+        }
+    }
+}
+
+/// Takes some of what there is, if there is room; returns how many runs that were.
+async fn take(inner: &Arc<Inner>) -> Result<usize> {
+    let limit = inner.worker.room.available_permits().min(BATCH);
+    if limit == 0 {
+        return Ok(0);
+    }
+    let tools: Vec<String> = inner.worker.lock().tools.iter().map(|tool| tool.definition.name.clone()).collect();
+    let (begun, lease) = (Instant::now(), inner.options.runs.lease());
+    let offer = Offer { owner: &inner.owner, tools: &tools, limit };
+    let runs = inner.store.claim_offered(offer, lease).await?;
+    let taken = runs.active.len() + runs.waiting.len();
+    for (claimed, plan) in runs.active {
+        let Some(ids) = ids_of(&claimed) else { continue };
+        // This process may have slept through the lease: who drives the run here ends before it is driven again.
+        inner.registry.tell(ids.run, Event::LeaseLost);
+        inner.registry.until_gone(ids.run).await;
+        let hands = Hands::new(inner, ids.run, begun);
+        inner.runtime.spawn(drive(Arc::clone(inner), claimed, plan, ids, hands));
+    }
+    for begin in runs.waiting {
+        if inner.registry.has(begin.run_id) {
+            // It waits here, and its lease is good again: two that waited would both begin it.
+            inner.registry.renewed(begin.run_id, begun);
+            continue;
+        }
+        inner.registry.until_gone(begin.run_id).await;
+        let hands = Hands::new(inner, begin.run_id, begun);
+        inner.runtime.spawn(wait(Arc::clone(inner), begin, hands));
+    }
+    if inner.ensure_open().is_err() {
+        // Closing began in between and may not have seen these runs.
+        inner.stop_for_shutdown();
+    }
+    Ok(taken)
+}
+
+fn ids_of(claimed: &ClaimedRun) -> Option<TurnIds> {
+    // A run without a message has lost it together with its chat.
+    let message = claimed.run.assistant_message_id?;
+    Some(TurnIds { chat: claimed.run.chat_id, run: claimed.run.id, message })
+}
+
+/// A run of somebody else's that is driven here: known to whoever keeps leases, and taking its place.
+struct Hands {
+    inner: Arc<Inner>,
+    run_id: RunId,
+    events: Option<mpsc::UnboundedReceiver<Event>>,
+    finished: watch::Sender<Option<Finished>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Hands {
+    fn new(inner: &Arc<Inner>, run_id: RunId, begun: Instant) -> Self {
+        let (control, events) = mpsc::unbounded_channel();
+        inner.registry.add(run_id, control, begun);
+        Self {
+            inner: Arc::clone(inner),
+            run_id,
+            events: Some(events),
+            finished: watch::Sender::new(None),
+            _permit: Arc::clone(&inner.worker.room).try_acquire_owned().ok(),
+        }
+    }
+
+    /// What is needed for driving the run. Waits for a store that is out of reach.
+    async fn prepare(&mut self, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Prepared> {
+        let (inner, finished) = (Arc::clone(&self.inner), self.finished.clone());
+        let parts = patiently(&inner, self.run_id, || Prepared::offered(&inner, ids, workspace_id, plan)).await?;
+        let events = self.events.take().ok_or_else(|| Error::internal("a run was prepared twice"))?;
+        Ok(parts.with(events, finished))
+    }
+
+    async fn name_chat(&self, workspace_id: String, ids: TurnIds) {
+        let is_succeeded = matches!(&*self.finished.borrow(), Some(Finished::Settled(outcome))
+            if outcome.status == RunStatus::Succeeded);
+        if !is_succeeded || !self.inner.options.generate_chat_titles {
+            return;
+        }
+        let untitled = matches!(self.inner.store.chat(ids.chat).await, Ok(Some(chat)) if chat.title.is_none());
+        let Ok(messages) = self.inner.store.messages(ids.chat, usize::MAX).await else { return };
+        // The first message, as where the chat was begun.
+        let text = messages.into_iter().next().map(|message| message.content).unwrap_or_default();
+        if untitled && !text.trim().is_empty() {
+            name_chat(Arc::clone(&self.inner), workspace_id, ids.chat, text).await;
+        }
+    }
+}
+
+impl Drop for Hands {
+    /// Also when whatever drives the run panics. A driver has removed it before, which does no harm.
+    fn drop(&mut self) {
+        self.inner.registry.remove(self.run_id);
+    }
+}
+
+/// Goes on with a run after what is on disk of it.
+async fn drive(inner: Arc<Inner>, claimed: ClaimedRun, plan: RunPlan, ids: TurnIds, mut hands: Hands) {
+    let (fence, workspace_id) = (claimed.fence, claimed.run.workspace_id);
+    inner.changed(ids.run);
+    let prepared = async {
+        let done = close_last_step(&inner, &fence).await?;
+        let prepared = hands.prepare(ids, &workspace_id, &plan).await?;
+        let taken = claimed.run.started_at.map(|at| inner.clock.now().since(at)).unwrap_or_default();
+        prepared.driver(&inner, fence.clone(), Done { taken, hands_over: true, ..done }).await
+    };
+    match prepared.await {
+        Ok(driver) => driver.run().await,
+        Err(error) => give_up(&inner, fence, error).await,
+    }
+    hands.name_chat(workspace_id, ids).await;
+}
+
+/// Waits for the chat in the place of whoever has left.
+async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
+    let ids = TurnIds { chat: begin.chat_id, run: begin.run_id, message: begin.assistant_message_id };
+    let (workspace_id, plan) = (begin.workspace_id.clone(), begin.plan.clone().unwrap_or_default());
+    match hands.prepare(ids, &workspace_id, &plan).await {
+        Ok(prepared) => queue::wait(Arc::clone(&inner), Box::new(begin), prepared).await,
+        Err(error) => {
+            tracing::warn!(%error, "a run that waits could not be prepared");
+            let settled = queue::settle(&*inner.store, &begin, RunReason::Internal).await;
+            if let Err(error) = settled {
+                tracing::warn!(%error, "a run that waits could not be settled; a sweep will");
+            }
+            inner.changed(ids.run);
+        }
+    }
+    hands.name_chat(workspace_id, ids).await;
+}
+
+/// The finished steps of the run. One that was in progress is closed: what is known of it stays.
+async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
+    let left = patiently(inner, fence.run_id, || sweep::what_is_left(&*inner.store, fence.run_id)).await?;
+    if let Some(record) = left.closing(fence, inner.options.runs.lease()) {
+        match persist(|| inner.store.record_step(record.clone())).await {
+            None => inner.changed(fence.run_id),
+            Some(Event::LeaseLost) => return Err(crate::store::lease_lost()),
+            Some(_) => return Err(Error::internal("the run could not be written to the store")),
+        }
+    }
+    Ok(Done { left: Some(left), ..Done::default() })
+}
+
+/// Attempts it as long as the store is out of reach and the run is ours.
+async fn patiently<T, F: Future<Output = Result<T>>>(
+    inner: &Arc<Inner>,
+    run_id: RunId,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T> {
+    let mut wait = RETRY_WAIT;
+    loop {
+        match attempt().await {
+            Err(error) if error.code() == ErrorCode::StoreUnavailable && inner.registry.has(run_id) => {
+                tracing::warn!(%error, "a run could not be prepared; that will be repeated");
+                sleep(wait).await;
+                wait = (wait * 2).min(MAX_RETRY_WAIT);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Settles a run that cannot be driven here, and so nowhere: its settings are everybody's.
+async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) {
+    // A store that is out of reach is no reason to end a run: its lease runs out, and somebody goes on with it.
+    if matches!(error.code(), ErrorCode::LeaseLost | ErrorCode::StoreUnavailable) {
+        return;
+    }
+    tracing::warn!(%error, run_id = %fence.run_id, "a run of others could not be driven");
+    let message = error.message().to_owned();
+    let run_id = fence.run_id;
+    let settled = match sweep::what_is_left(&*inner.store, run_id).await {
+        Ok(left) => inner.store.settle_run(sweep::failure(fence, left, message)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = settled {
+        tracing::warn!(%error, "it could not be settled either; a sweep will");
+    }
+    inner.changed(run_id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineOptions;
+    use crate::tool::Mailbox;
+
+    fn tools(names: &[&str]) -> (Mailbox, Vec<Tool>) {
+        Mailbox::new(
+            names.iter().map(|name| serde_json::from_value(serde_json::json!({"name": name})).unwrap()).collect(),
+        )
+    }
+
+    async fn engine() -> Engine {
+        Engine::open(EngineOptions::from_json(r#"{"store":"sqlite::memory:"}"#).unwrap()).await.unwrap()
+    }
+
+    fn offers(engine: &Engine, name: &str) -> bool {
+        engine.inner.worker.offered(&[name.to_owned()], Duration::MAX).is_some()
+    }
+
+    #[tokio::test]
+    async fn tools_are_offered_until_their_mailbox_is_gone_or_the_engine_closed() {
+        let engine = engine().await;
+        let ((first, a), (second, b)) = (tools(&["a"]), tools(&["b"]));
+        engine.offer_tools(a).unwrap();
+        engine.offer_tools(b).unwrap();
+        assert!(offers(&engine, "a") && offers(&engine, "b"));
+        drop(first);
+        assert!(!offers(&engine, "a") && offers(&engine, "b"));
+        engine.close(None).await.unwrap();
+        assert!(second.next().await.is_none());
+        assert!(!offers(&engine, "b"));
+        assert_eq!(engine.offer_tools(Vec::new()).unwrap_err().code(), ErrorCode::EngineClosed);
+    }
+
+    #[tokio::test]
+    async fn a_mailbox_whose_tools_are_all_replaced_is_at_its_end() {
+        let engine = engine().await;
+        let (first, tools_of_first) = tools(&["a"]);
+        engine.offer_tools(tools_of_first).unwrap();
+        let (_second, tools_of_second) = tools(&["a", "b"]);
+        engine.offer_tools(tools_of_second).unwrap();
+        assert!(first.next().await.is_none());
+        assert!(offers(&engine, "a"));
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_wrong_offer_is_offered() {
+        let engine = engine().await;
+        let (_mailbox, twice) = tools(&["a", "a"]);
+        let error = engine.offer_tools(twice).unwrap_err();
+        assert_eq!(error.details()["field"], "tools[1].name");
+        assert!(!offers(&engine, "a"));
+    }
+
+    #[tokio::test]
+    async fn nothing_can_be_offered_once_nobody_would_take_it_back() {
+        // As if closing had begun after the offer's first look.
+        let engine = engine().await;
+        engine.inner.worker.retire();
+        let (mailbox, late) = tools(&["a"]);
+        assert_eq!(engine.offer_tools(late).unwrap_err().code(), ErrorCode::EngineClosed);
+        assert!(mailbox.next().await.is_none());
+    }
+}

@@ -1,0 +1,192 @@
+//! Runs that are nobody's are taken by who offers their tools, and gone on with.
+
+use std::collections::VecDeque;
+
+use crate::engine::sweep;
+use crate::machine::{Event, TurnIds};
+use crate::project::messages_from_rows;
+use crate::store::{BeginRun, ClaimedRun, Offer, Store};
+
+use super::drive::Answered;
+use super::ledger::tells_what_is_left;
+use super::process::{Drive, Life, Process, TOOLS, Waiter, Write};
+use super::world::{LEASE, World};
+use super::{Broken, ready};
+
+impl World<'_> {
+    pub(super) fn claim_event(&mut self) -> Result<(), Broken> {
+        let offers = |process: &Process| process.life == Life::Alive && process.offers_tools && !process.closing;
+        let places: Vec<usize> = (0..self.processes.len()).filter(|place| offers(&self.processes[*place])).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let process = self.random.pick(&places);
+        self.claim(process)
+    }
+
+    pub(super) fn claim(&mut self, process: usize) -> Result<(), Broken> {
+        if self.random.chance(self.plan.rates.unreachable) {
+            return Ok(());
+        }
+        if self.random.chance(self.plan.rates.crash_before) {
+            self.crash(process);
+            return Ok(());
+        }
+        let (owner, tools) = (self.processes[process].owner.clone(), TOOLS.map(str::to_owned));
+        let limit = 1 + self.random.below(3);
+        let offer = Offer { owner: &owner, tools: &tools, limit };
+        let found = ready(self.store.claim_offered(offer, LEASE)).unwrap_or_default();
+        for (claimed, _) in &found.active {
+            self.check_claim(process, claimed)?;
+        }
+        for begin in &found.waiting {
+            self.check_waiting_claim(process, begin)?;
+        }
+        if self.random.chance(self.plan.rates.crash_after) {
+            self.crash(process);
+            return Ok(());
+        }
+        if self.random.chance(self.plan.rates.answer_lost) {
+            self.say(|| "    the answer is lost".to_owned());
+            return Ok(());
+        }
+        for (claimed, _) in found.active {
+            // Giving one of them up may have been the last thing that the process did.
+            if self.is_alive(process) {
+                self.drive_claimed(process, claimed)?;
+            }
+        }
+        if self.is_alive(process) {
+            found.waiting.into_iter().for_each(|begin| self.wait_claimed(process, begin));
+        }
+        Ok(())
+    }
+
+    fn check_claim(&mut self, process: usize, claimed: &ClaimedRun) -> Result<(), Broken> {
+        let (run_id, now) = (claimed.run.id, self.now());
+        self.say(|| format!("p{process} takes {run_id} under epoch {}", claimed.fence.epoch));
+        self.coverage.claimed += 1;
+        let Some(facts) = self.ledger.runs.get_mut(&run_id) else { return Ok(()) };
+        if claimed.fence.epoch != facts.epoch() + 1 {
+            let detail = format!("{run_id}: {} after {}", claimed.fence.epoch, facts.epoch());
+            return Err(Broken::new("each owner has an epoch of its own", detail));
+        }
+        if !facts.may_go_on(now) {
+            return Err(Broken::new("only what nobody drives is gone on with", run_id.to_string()));
+        }
+        facts.fence = Some(claimed.fence.clone());
+        facts.lease_until = now + LEASE.as_millis() as i64;
+        facts.swept = None;
+        let chat = facts.chat;
+        self.ledger.check(&self.store, run_id)?;
+        self.ledger.check_gate(&self.store, chat)
+    }
+
+    fn check_waiting_claim(&mut self, process: usize, begin: &BeginRun) -> Result<(), Broken> {
+        let (run_id, now) = (begin.run_id, self.now());
+        self.say(|| format!("p{process} waits with {run_id} now"));
+        self.coverage.claimed_waiting += 1;
+        let Some(facts) = self.ledger.runs.get_mut(&run_id) else { return Ok(()) };
+        if facts.fence.is_some() || !facts.may_go_on(now) {
+            return Err(Broken::new("only what nobody drives is gone on with", format!("{run_id}, which waits")));
+        }
+        facts.lease_until = now + LEASE.as_millis() as i64;
+        self.ledger.check(&self.store, run_id)
+    }
+
+    fn drive_claimed(&mut self, process: usize, claimed: ClaimedRun) -> Result<(), Broken> {
+        let (run, fence) = (claimed.run, claimed.fence);
+        if self.registered(process).contains(&run.id) {
+            // As in the engine: what has slept through its lease must be gone before the run is driven again.
+            self.tell_run(process, run.id, Event::LeaseLost);
+            if matches!(self.attempt(&fence, &Write::Release(None))?, Answered::Died) {
+                self.crash(process);
+            }
+            return Ok(());
+        }
+        let Some(message) = run.assistant_message_id else { return Ok(()) };
+        let ids = TurnIds { chat: run.chat_id, run: run.id, message };
+        let mut history = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
+        history.retain(|row| row.id != message);
+        let (machine, now) = (Drive::machine(ids, self.plan.max_steps, true), self.now());
+        let mut drive = Drive::new(process, ids, fence, messages_from_rows(&history), machine, now);
+        drive.taking_over = true;
+        self.coverage.runs += 1;
+        self.drives.push(drive);
+        Ok(())
+    }
+
+    fn wait_claimed(&mut self, process: usize, begin: BeginRun) {
+        let (run_id, renewed_at) = (begin.run_id, self.now());
+        if self.registered(process).contains(&run_id) {
+            return self.renewed(process, run_id, renewed_at);
+        }
+        self.waiters.push(Waiter { process, begin, control: VecDeque::new(), renewed_at });
+    }
+
+    /// The next piece of work between taking a run over and going on with it.
+    pub(super) fn take_over(&mut self, mut drive: Drive) -> Result<(), Broken> {
+        if drive.write.is_none() {
+            if self.random.chance(self.plan.rates.unreachable) {
+                self.drives.push(drive);
+                return Ok(());
+            }
+            self.store.go_on(true);
+            let left = ready(sweep::what_is_left(&*self.store, drive.ids.run));
+            self.store.go_on(false);
+            let Ok(left) = left else { return Ok(()) };
+            drive.write = left.closing(drive.journal.fence(), LEASE).map(Write::Step);
+            drive.left = Some(left);
+            if drive.write.is_some() {
+                self.coverage.closed_steps += 1;
+                self.drives.push(drive);
+                return Ok(());
+            }
+        } else {
+            match self.write_event(&mut drive)? {
+                Answered::Done => drive.write = None,
+                Answered::Again => {
+                    self.drives.push(drive);
+                    return Ok(());
+                }
+                Answered::Failed(Event::PersistFailed) => return self.give_up(drive),
+                // What the registry was told meanwhile is of no use any more.
+                Answered::Failed(_) => return Ok(()),
+                Answered::Died => {
+                    self.leave_writes(&mut drive);
+                    self.crash(drive.process);
+                    return Ok(());
+                }
+            }
+        }
+        let Some(left) = drive.left.take() else { return Ok(()) };
+        self.say(|| format!("p{} goes on with {} after {} steps", drive.process, drive.ids.run, left.steps.len()));
+        self.coverage.gone_on += u64::from(!left.steps.is_empty());
+        let Drive { process, ids, history, machine, control, renewed_at, journal, .. } = drive;
+        let first_step = left.steps.len();
+        let mut drive =
+            Drive::new(process, ids, journal.fence().clone(), history, machine.after(&left.steps), renewed_at);
+        drive.journal = journal.after(left);
+        drive.first_step = first_step;
+        drive.control.extend(control);
+        self.drives.push(drive);
+        Ok(())
+    }
+
+    /// The step that was in progress cannot be written.
+    fn give_up(&mut self, drive: Drive) -> Result<(), Broken> {
+        let fence = drive.journal.fence().clone();
+        let Ok(left) = ready(sweep::what_is_left(&*self.store, drive.ids.run)) else { return Ok(()) };
+        let settle =
+            Write::Settle(sweep::failure(fence.clone(), left, "The run could not be gone on with.".to_owned()));
+        if matches!(self.attempt(&fence, &settle)?, Answered::Died) {
+            self.crash(drive.process);
+        }
+        Ok(())
+    }
+
+    /// Whoever goes on with the run finds all that was told of it.
+    pub(super) fn check_released(&self, drive: &Drive) -> Result<(), Broken> {
+        tells_what_is_left(&self.store, drive.ids.run, drive.told.iter())
+    }
+}
