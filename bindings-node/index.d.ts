@@ -135,6 +135,8 @@ export interface EngineOptions {
     supersedeTimeoutMs?: number;
     /** Bring the message row up to date at every step, for hosts that read the table themselves. Default false. */
     refreshEveryStep?: boolean;
+    /** How many runs of others an engine that offers tools drives at a time. Default 64. */
+    maxOfferedRuns?: number;
   };
   /** Providers by name. A turn that names none uses `default`, or the only one. */
   providers?: Record<string, ProviderConfig>;
@@ -240,6 +242,13 @@ export interface TurnRequest extends Who {
   /** The page that the user has open. Resolve it yourself: it goes into the prompt. */
   openPage?: { id?: string; title?: string };
   tools?: Tools;
+  /**
+   * Names of tools that engines offer (`engine.offerTools`), instead of `tools`, also of those of the engine. The run is
+   * driven by any engine on the store that offers all of them: this one if it does, else the first that takes it, and
+   * another one when that engine is closed or its process dies. Until then it is `pending`. Not together with `provider`:
+   * the workspace, the chat's role or the options of the engine that drives it say which model it is.
+   */
+  offeredTools?: readonly string[];
   /** The name of a configured provider, or settings of its own. */
   provider?: string | ProviderConfig;
   /** `false`: the run stops when its last reader goes away. Default true. */
@@ -397,7 +406,10 @@ export interface PipeOptions {
   heartbeatMs?: number;
 }
 
-/** A turn of this process. Forgetting it stops nothing. */
+/**
+ * A turn that was begun here. Forgetting it stops nothing. One that this engine drives keeps the process alive until it
+ * has ended; one that is left to other engines is read from the store, and does so only while somebody waits for it.
+ */
 export declare class Turn {
   private constructor();
   readonly runId: string;
@@ -415,7 +427,10 @@ export declare class Turn {
   pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
-  /** How the turn ended, once that is on disk. */
+  /**
+   * How the turn ended, once that is on disk. Rejects with LEASE_LOST when another engine drives the run now, also one
+   * that has taken it over from this one, and with ENGINE_CLOSED when the turn was left to others.
+   */
   done(): Promise<RunOutcome>;
 }
 
@@ -564,6 +579,14 @@ export declare class Engine {
   static pendingMigrations(store: string): Promise<{ version: number; name: string; additions: string[] }[]>;
   /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
   startTurn(request: TurnRequest): Promise<Turn>;
+  /**
+   * Offers these tools, or without an argument those that the engine was opened with, besides what it offers already: from
+   * now on it drives turns that name their tools (`offeredTools`) if it offers all of them. It begins those that are
+   * left to it within moments, and goes on with those whose engine was closed or has died, after their last finished
+   * step; of a call whose outcome is not known the model is told so. A tool takes the place of one of the same name.
+   * Keeps the process (or the worker thread) alive until the engine is closed.
+   */
+  offerTools(tools?: Tools): void;
   /** How the engine is; asks the store. */
   health(): Promise<Health>;
   readonly runs: {

@@ -224,7 +224,8 @@ typedef int32_t turnkeep_status;
  *
  * `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
  * turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
- * were called inside a callback, which they cannot wait for.
+ * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() was given must remain
+ * valid until turnkeep_engine_free() has returned: other turns may come at any time.
  *
  * A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
  */
@@ -313,8 +314,34 @@ turnkeep_status turnkeep_engine_open(const char *options,
                                      struct turnkeep_error **error);
 
 /**
+ * Offers tools, besides those that the engine offers already: from now on it drives turns that name their tools
+ * ("offeredTools" of turnkeep_turn_start()) if it offers all of them. It begins those that are left to it within moments,
+ * and goes on with those whose engine was closed or has died, after their last finished step; of a call whose outcome is
+ * not known the model is told so. At most "maxOfferedRuns" of the engine's "runs" (64) at a time. A tool takes the place
+ * of one of the same name. It ends when the engine is closed.
+ *
+ * `offer` is a JSON object: {"tools"}, each of which is as for turnkeep_turn_start(). Their calls go to `tool_callback`,
+ * which must not be NULL and is passed `user_data`. Both must remain valid until turnkeep_engine_free() has returned. The
+ * first callback may come before this function returns.
+ *
+ * Errors: INVALID_INPUT naming the field ("toolCallback" for one that is missing), ENGINE_CLOSED. Nothing is offered
+ * then that was not before.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `offer` is NULL or holds `offer_len` bytes; `tool_callback` and
+ * `user_data` may be used on any thread; `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_offer_tools(const struct turnkeep_engine *engine,
+                                            const char *offer,
+                                            size_t offer_len,
+                                            turnkeep_tool_callback tool_callback,
+                                            void *user_data,
+                                            struct turnkeep_error **error);
+
+/**
  * Refuses new turns, lets those that run go on for `grace_ms` (5 seconds when negative), settles the rest as aborted
- * with the reason "shutdown", and closes the store. Later calls answer ENGINE_CLOSED; closing again does nothing. The
+ * with the reason "shutdown", and closes the store. Runs that name their tools ("offeredTools") are not settled but left
+ * for other engines. Later calls answer ENGINE_CLOSED; closing again does nothing. The
  * handle remains to be freed.
  *
  * Errors: STORE_UNAVAILABLE when the store could not be closed in order; it is closed all the same.
@@ -445,11 +472,16 @@ turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
  * Begins a turn: the user's message is stored, the run holds the chat, the model is called.
  *
  * `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
- * "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name", "description"?,
- * "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without
- * tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
+ * "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
+ * "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a
+ * turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
  * turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
  * function returns.
+ *
+ * "offeredTools" are names of tools that engines offer by turnkeep_engine_offer_tools(), in place of "tools" and
+ * "provider". The run is driven by any engine on the store that offers all of them: this one if it does, else the first
+ * that takes it, and another one when that engine is closed or its process dies; until then it is "pending". Chunks and
+ * outcome of a turn that is driven elsewhere are read from the store while this engine is open.
  *
  * "busy" says what to do when the chat has an active run: "reject" (the default), "enqueue" (the turn waits until the
  * chat is free), or {"supersede": runId} (that run is stopped, and the turn takes its place). A second turn of the same
@@ -532,8 +564,8 @@ turnkeep_status turnkeep_turn_stop(const struct turnkeep_turn *turn, int32_t *st
  * "stepCount"}, all of it on disk, and freed by turnkeep_bytes_free(). A failed turn is an outcome, not an error.
  * TURNKEEP_TIMEOUT: it goes on. May be called any number of times. Inside a tool callback it waits for the turn only.
  *
- * Errors: INVALID_INPUT; LEASE_LOST when another process owns the run now; STORE_UNAVAILABLE when the end could not be
- * written.
+ * Errors: INVALID_INPUT; LEASE_LOST when another engine drives the run now; STORE_UNAVAILABLE when the end could not be
+ * written; ENGINE_CLOSED when the run is driven elsewhere, or was begun before.
  *
  * The caller sees to it that:
  * `turn` is NULL or a turn that has not been freed; `outcome` and `error` are NULL or may be written to.

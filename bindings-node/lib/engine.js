@@ -1,7 +1,7 @@
 'use strict';
 
 const binding = require('./native.js');
-const { TurnkeepError, native, toJson } = require('./error.js');
+const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
 const { runsOf } = require('./runs.js');
 const { byName, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
@@ -71,17 +71,31 @@ class Engine {
   }
 
   async startTurn(given = {}) {
-    const { tools, signal, ...request } = object(given, 'turn');
+    const { tools, offeredTools, signal, ...request } = object(given, 'turn');
     if (signal && !(signal instanceof AbortSignal)) throw TurnkeepError.invalid('signal', 'must be an AbortSignal');
-    const named = new Map([...this.#tools, ...byName(tools)]);
+    // A turn that names its tools takes them from whoever offers them.
+    const named = new Map([...(offeredTools ? [] : this.#tools), ...byName(tools)]);
     signal?.throwIfAborted();
-    const json = toJson({ ...request, tools: definitions(named) }, 'turn');
+    const json = toJson({ ...request, offeredTools, tools: definitions(named) }, 'turn');
     const nativeTurn = await native(this.#native.startTurn(json));
     const turn = new Turn(nativeTurn);
     // Rejects only if the native half does, which ends the turn's tools; the turn itself then says why.
     serve(nativeTurn, named).catch(() => {});
     if (signal) this.#stopOnAbort(turn, signal);
     return turn;
+  }
+
+  offerTools(tools) {
+    const named = tools === undefined ? this.#tools : byName(tools);
+    const json = toJson({ tools: definitions(named) }, 'offer');
+    let offer;
+    try {
+      offer = this.#native.offerTools(json);
+    } catch (error) {
+      throw fromNative(error);
+    }
+    // Rejects only if the native half does, which ends the offer.
+    serve(offer, named).catch(() => {});
   }
 
   async health() {

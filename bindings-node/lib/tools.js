@@ -41,22 +41,22 @@ function errorText(error) {
 }
 
 /** Runs one call and answers it. Never rejects: whatever the tool does becomes the call's outcome. */
-async function run(nativeTurn, tool, ticket, call, signal) {
+async function run(mailbox, tool, ticket, call, signal) {
   try {
     const { input, ...context } = call;
     const output = await tool.execute(input, { ...context, signal });
     // Nothing at all, or something without a JSON form such as a function, is null.
-    nativeTurn.respond(ticket, JSON.stringify(output) ?? 'null');
+    mailbox.respond(ticket, JSON.stringify(output) ?? 'null');
   } catch (error) {
-    nativeTurn.fail(ticket, errorText(error));
+    mailbox.fail(ticket, errorText(error));
   }
 }
 
-/** Takes the turn's tool calls and runs them, until the turn has no more. */
-async function serve(nativeTurn, named) {
+/** Takes the tool calls of a turn or an offer and runs them, until there can be no more. */
+async function serve(mailbox, named) {
   const running = new Map();
   for (;;) {
-    const text = await nativeTurn.nextToolMessage();
+    const text = await mailbox.nextToolMessage();
     if (text === null) return;
     const { type, ticket, ...call } = JSON.parse(text);
     if (type === 'cancelled') {
@@ -65,9 +65,7 @@ async function serve(nativeTurn, named) {
     }
     const controller = new AbortController();
     running.set(ticket, controller);
-    void run(nativeTurn, named.get(call.toolName), ticket, call, controller.signal).finally(() =>
-      running.delete(ticket),
-    );
+    void run(mailbox, named.get(call.toolName), ticket, call, controller.signal).finally(() => running.delete(ticket));
   }
 }
 

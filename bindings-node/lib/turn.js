@@ -3,7 +3,7 @@
 const { native } = require('./error.js');
 const { BATCH, iterate, pipe } = require('./stream.js');
 
-/** A turn of this process. Forgetting it stops nothing. */
+/** A turn that was begun here. Forgetting it stops nothing. */
 class Turn {
   #native;
   #done;
@@ -11,9 +11,9 @@ class Turn {
   constructor(nativeTurn) {
     this.#native = nativeTurn;
     Object.assign(this, JSON.parse(nativeTurn.ids()), { repeated: nativeTurn.isRepeated() });
-    // Asked for at once, so that the process does not exit in the middle of a turn that nobody is reading.
-    this.#done = native(nativeTurn.done()).then((outcome) => JSON.parse(outcome));
-    this.#done.catch(() => {});
+    // Asked for at once, so that the process does not exit in the middle of a turn that nobody is reading. A run that is
+    // driven elsewhere needs neither this process nor to be watched by it.
+    if (nativeTurn.isDrivenHere()) void this.done();
   }
 
   /** The turn's chunks, from the first one on. */
@@ -45,6 +45,10 @@ class Turn {
 
   /** How the turn ended, once that is on disk. */
   done() {
+    if (!this.#done) {
+      this.#done = native(this.#native.done()).then((outcome) => JSON.parse(outcome));
+      this.#done.catch(() => {});
+    }
     return this.#done;
   }
 }

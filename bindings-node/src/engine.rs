@@ -8,8 +8,9 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
 use turnkeep::tool::Mailbox;
-use turnkeep::{Engine, EngineOptions, Export, TurnRequest};
+use turnkeep::{Engine, EngineOptions, Export, ToolOffer, TurnRequest};
 
+use crate::calls::NativeOffer;
 use crate::error::to_js;
 use crate::promise::promise;
 use crate::tail::NativeTail;
@@ -49,6 +50,15 @@ impl NativeEngine {
             let (mailbox, tools) = Mailbox::new(request.tools.clone());
             Ok(NativeTurn::new(engine.start_turn(request, tools).await?, mailbox))
         })
+    }
+
+    /// Offers tools; `offer` is the JSON of `ToolOffer`.
+    #[napi(catch_unwind)]
+    pub fn offer_tools(&self, offer: String) -> Result<NativeOffer> {
+        let offer = ToolOffer::from_json(&offer).map_err(to_js)?;
+        let (mailbox, tools) = Mailbox::new(offer.tools);
+        self.engine.offer_tools(tools).map_err(to_js)?;
+        Ok(NativeOffer::new(mailbox))
     }
 
     /// Answers a question about stored things; JSON in, JSON out.

@@ -5,6 +5,7 @@
 //! here: JavaScript takes calls out of a mailbox and answers them, so no function of the host is held by native code,
 //! nothing it does can reach Node as an uncaught exception, and nothing keeps the process from exiting.
 
+pub mod calls;
 pub mod engine;
 mod error;
 pub mod functions;

@@ -1,30 +1,26 @@
-//! A turn, its readers and its tool calls.
+//! A turn and its readers.
 
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Buffer, PromiseRaw};
 use napi::{Env, Result};
 use napi_derive::napi;
-use tokio::sync::watch;
-use turnkeep::model::Json;
-use turnkeep::tool::{CallTicket, Mailbox};
+use turnkeep::tool::Mailbox;
 use turnkeep::{Error, SharedReader, Turn};
 
-use crate::error::to_js;
+use crate::calls::Calls;
 use crate::promise::promise;
 
 /// A turn of this process.
 #[napi]
 pub struct NativeTurn {
     turn: Arc<Turn>,
-    mailbox: Arc<Mailbox>,
-    /// Goes with the turn, so that nobody waits for tool calls on behalf of a worker thread that has ended.
-    held: watch::Sender<()>,
+    calls: Calls,
 }
 
 impl NativeTurn {
     pub(crate) fn new(turn: Turn, mailbox: Mailbox) -> Self {
-        Self { turn: Arc::new(turn), mailbox: Arc::new(mailbox), held: watch::Sender::new(()) }
+        Self { turn: Arc::new(turn), calls: Calls::new(mailbox) }
     }
 }
 
@@ -40,6 +36,12 @@ impl NativeTurn {
     #[napi(catch_unwind)]
     pub fn is_repeated(&self) -> bool {
         self.turn.is_repeated()
+    }
+
+    /// Whether the engine drives the run itself.
+    #[napi(catch_unwind)]
+    pub fn is_driven_here(&self) -> bool {
+        self.turn.is_driven_here()
     }
 
     /// A reader from the first chunk on.
@@ -68,27 +70,19 @@ impl NativeTurn {
     /// The next message for the host's tools as JSON; `null` when the turn has no more.
     #[napi(catch_unwind)]
     pub fn next_tool_message<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<String>>> {
-        let mailbox = Arc::clone(&self.mailbox);
-        let mut held = self.held.subscribe();
-        promise(env, async move {
-            tokio::select! {
-                message = mailbox.next() => message.map(|message| message.to_json()).transpose(),
-                _ = held.changed() => Ok(None),
-            }
-        })
+        self.calls.next(env)
     }
 
     /// Answers a call with the JSON of its output.
     #[napi(catch_unwind)]
     pub fn respond(&self, ticket: i64, output: String) -> Result<bool> {
-        let output = Json::parse(&output).map_err(|_| to_js(Error::invalid("output", "is not JSON")))?;
-        Ok(self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Ok(output)))
+        self.calls.respond(ticket, &output)
     }
 
     /// Answers a call with the text of its error.
     #[napi(catch_unwind)]
     pub fn fail(&self, ticket: i64, error: String) -> bool {
-        self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Err(error))
+        self.calls.fail(ticket, error)
     }
 }
 

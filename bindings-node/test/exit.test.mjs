@@ -49,6 +49,10 @@ const cases = {
   'with a run that it has begun and not finished': ['hosted', hanging],
   'by process.exit while a tail waits': ['exitInTail', hanging],
   'after a worker thread was terminated while a tail and a signal wait': ['terminatedInTail', hanging],
+  'after an engine that offered tools was closed': ['offered', (_, number) => [call('tool'), answer('ok')][number]],
+  'with a turn that is left to others': ['leftToOthers', hanging],
+  'by process.exit while an engine offers tools': ['exitWhileOffering', () => call('hang')],
+  'after a worker thread was terminated while its engine offers tools': ['terminatedWhileOffering', () => call('hang')],
 };
 
 for (const [title, [name, script]] of Object.entries(cases)) {

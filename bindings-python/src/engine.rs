@@ -6,8 +6,9 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use turnkeep::tool::Mailbox;
-use turnkeep::{EngineOptions, Error, ErrorCode, TurnRequest};
+use turnkeep::{EngineOptions, Error, ErrorCode, ToolOffer, TurnRequest};
 
+use crate::calls::Offer;
 use crate::error::{OrRaise, closed};
 use crate::process::ProcessBound;
 use crate::runtime::Runtime;
@@ -62,6 +63,15 @@ impl Engine {
         let engine = parts.engine.clone();
         let turn = wait(py, parts.runtime.spawn(async move { engine.start_turn(request, tools).await }))?;
         Ok(Turn::new(turn, mailbox, Arc::clone(&parts.runtime)))
+    }
+
+    /// Offers tools, given as JSON. Their calls come out of `Offer.next_tool_message`.
+    fn offer_tools(&self, py: Python<'_>, offer: &str) -> PyResult<Offer> {
+        let parts = self.parts.get().or_raise(py)?;
+        let offer = ToolOffer::from_json(offer).or_raise(py)?;
+        let (mailbox, tools) = Mailbox::new(offer.tools);
+        parts.engine.offer_tools(tools).or_raise(py)?;
+        Ok(Offer::new(mailbox))
     }
 
     /// Calls a method by name, such as `runs.get`; parameters and result are JSON.

@@ -4,6 +4,7 @@
 //! (see `wait.rs`), and takes its tools' calls out of a mailbox. The classes here are for the package `turnkeep`, which
 //! gives them the form that its users see.
 
+mod calls;
 mod engine;
 mod error;
 mod functions;
@@ -23,6 +24,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::import_class(module.py())?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<engine::Export>()?;
+    module.add_class::<calls::Offer>()?;
     module.add_class::<turn::Turn>()?;
     module.add_class::<reader::Reader>()?;
     module.add_class::<tail::Tail>()?;

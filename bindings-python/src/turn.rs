@@ -5,9 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use serde::Serialize;
 use turnkeep::Error;
-use turnkeep::model::Json;
 use turnkeep::tool::{CallTicket, Mailbox};
 
+use crate::calls;
 use crate::error::OrRaise;
 use crate::process::ProcessBound;
 use crate::reader::Reader;
@@ -69,19 +69,13 @@ impl Turn {
     /// Waits for the next call of a tool, or the cancelling of one, as JSON; `None` once the turn is over.
     fn next_tool_message(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let parts = self.parts.get().or_raise(py)?;
-        wait(py, async {
-            match parts.mailbox.next().await {
-                Some(message) => message.to_json().map(Some),
-                None => Ok(None),
-            }
-        })
+        calls::next(py, &parts.mailbox)
     }
 
     /// Answers a call with JSON. Returns whether anybody still waited for it.
     fn respond(&self, py: Python<'_>, ticket: CallTicket, output: &str) -> PyResult<bool> {
         let parts = self.parts.get().or_raise(py)?;
-        let output = Json::parse(output).map_err(|_| Error::invalid("output", "is not valid JSON")).or_raise(py)?;
-        Ok(parts.mailbox.respond(ticket, Ok(output)))
+        calls::respond(py, &parts.mailbox, ticket, output)
     }
 
     /// Answers a call with the text of a failure. Returns whether anybody still waited for it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from pathlib import Path
@@ -84,8 +85,12 @@ def test_closing_ends_the_threads(tmp_path: Path, provider: ScriptedProvider) ->
         pytest.skip("needs /proc")
 
     def ours() -> int:
-        names = [task / "comm" for task in tasks.iterdir()]
-        return sum(name.read_text().startswith("turnkeep") for name in names if name.exists())
+        count = 0
+        for task in tasks.iterdir():
+            # One that has just ended has no name any more.
+            with contextlib.suppress(OSError):
+                count += (task / "comm").read_text().startswith("turnkeep")
+        return count
 
     before = ours()
     provider.then(says("ok"))
@@ -93,7 +98,9 @@ def test_closing_ends_the_threads(tmp_path: Path, provider: ScriptedProvider) ->
     engine.start_turn(**WHO, message="?").done()
     assert ours() > before
     engine.close()
-    assert ours() == before
+    # A thread that has been waited for is listed for a moment longer; the suite's limit ends this if it stays.
+    while ours() != before:
+        pass
 
 
 def test_an_engine_that_is_collected_is_closed(tmp_path: Path, provider: ScriptedProvider) -> None:

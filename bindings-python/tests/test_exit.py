@@ -72,6 +72,18 @@ def test_a_tool_that_sleeps_for_ever(tmp_path: Path, provider: ScriptedProvider)
     assert (run["status"], run["reason"]) == ("aborted", "shutdown")
 
 
+def test_an_engine_that_offers_tools_leaves_its_run_to_others(tmp_path: Path, provider: ScriptedProvider) -> None:
+    provider.then(calls(("c1", "sleep", {})), says("awake"))
+    [told] = run_script("offering", tmp_path, provider)
+    store = f"sqlite:{tmp_path}/chats.db"
+    with turnkeep.Engine.open(store=store, providers={"default": provider.settings}) as engine:
+        assert engine.runs.get(**WHO, run_id=told["run_id"])["finishedAt"] is None
+        engine.offer_tools([turnkeep.Tool("sleep", lambda _: "awake")])
+        for _ in engine.runs.tail(**WHO, run_id=told["run_id"]):
+            pass
+        assert engine.runs.get(**WHO, run_id=told["run_id"])["status"] == "succeeded"
+
+
 @pytest.mark.parametrize("name", ["waiting_threads", "busy_threads"])
 def test_exits_do_not_crash_now_and_then(tmp_path: Path, provider: ScriptedProvider, name: str) -> None:
     for _ in range(10):

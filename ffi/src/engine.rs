@@ -1,17 +1,19 @@
 //! The engine handle: opening, closing, and the questions that are answered at once.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle as RuntimeHandle, Runtime};
-use turnkeep::{EngineOptions, Result};
+use turnkeep::tool::Mailbox;
+use turnkeep::{EngineOptions, Result, ToolOffer};
 
 use crate::boundary;
 use crate::bytes::Bytes;
 use crate::error::Error;
 use crate::handle::{Handle, Out, text};
 use crate::status::{Status, TURNKEEP_OK};
+use crate::tool_call::{Callback, Delivery, ToolCallback};
 use crate::wait::{limit, wait};
 
 /// Threads of an engine that drive its turns. They wait most of the time; the store has threads of its own.
@@ -46,6 +48,17 @@ impl Engine {
     /// The runtime's handle; absent only while the engine is being dropped.
     pub(crate) fn runtime(&self) -> Result<&RuntimeHandle> {
         self.runtime.as_ref().map(Runtime::handle).ok_or_else(|| turnkeep::Error::internal("the engine has no runtime"))
+    }
+
+    fn offer(&self, offer: ToolOffer, callback: Option<Callback>) -> Result<()> {
+        let callback = callback
+            .ok_or_else(|| turnkeep::Error::invalid("toolCallback", "must not be NULL where tools are offered"))?;
+        let (mailbox, tools) = Mailbox::new(offer.tools);
+        self.engine.offer_tools(tools)?;
+        // Whoever frees the engine waits for its threads, and so for callbacks that are in progress.
+        let (delivery, _) = Delivery::new(mailbox, callback);
+        self.runtime()?.spawn(delivery.run());
+        Ok(())
     }
 
     pub(crate) fn wait<F: Future>(&self, future: impl FnOnce(turnkeep::Engine) -> F) -> Result<F::Output> {
@@ -114,8 +127,47 @@ pub unsafe extern "C" fn turnkeep_engine_open(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Offers tools, besides those that the engine offers already: from now on it drives turns that name their tools
+/// ("offeredTools" of turnkeep_turn_start()) if it offers all of them. It begins those that are left to it within moments,
+/// and goes on with those whose engine was closed or has died, after their last finished step; of a call whose outcome is
+/// not known the model is told so. At most "maxOfferedRuns" of the engine's "runs" (64) at a time. A tool takes the place
+/// of one of the same name. It ends when the engine is closed.
+///
+/// `offer` is a JSON object: {"tools"}, each of which is as for turnkeep_turn_start(). Their calls go to `tool_callback`,
+/// which must not be NULL and is passed `user_data`. Both must remain valid until turnkeep_engine_free() has returned. The
+/// first callback may come before this function returns.
+///
+/// Errors: INVALID_INPUT naming the field ("toolCallback" for one that is missing), ENGINE_CLOSED. Nothing is offered
+/// then that was not before.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `offer` is NULL or holds `offer_len` bytes; `tool_callback` and
+/// `user_data` may be used on any thread; `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_offer_tools(
+    engine: *const Engine,
+    offer: *const c_char,
+    offer_len: usize,
+    tool_callback: ToolCallback,
+    user_data: *mut c_void,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (engine, offer, callback) = unsafe {
+            let engine = Engine::borrow(engine)?;
+            (engine, text(offer, offer_len, "offer")?, Callback::new(tool_callback, user_data))
+        };
+        engine.offer(ToolOffer::from_json(offer)?, callback)?;
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Refuses new turns, lets those that run go on for `grace_ms` (5 seconds when negative), settles the rest as aborted
-/// with the reason "shutdown", and closes the store. Later calls answer ENGINE_CLOSED; closing again does nothing. The
+/// with the reason "shutdown", and closes the store. Runs that name their tools ("offeredTools") are not settled but left
+/// for other engines. Later calls answer ENGINE_CLOSED; closing again does nothing. The
 /// handle remains to be freed.
 ///
 /// Errors: STORE_UNAVAILABLE when the store could not be closed in order; it is closed all the same.

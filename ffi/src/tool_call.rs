@@ -1,16 +1,17 @@
 //! Tool calls: how they come to C, and how C answers them.
 
 use std::cell::Cell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
-use turnkeep::Result;
+use tokio::task::{self, JoinSet};
 use turnkeep::model::Json;
 use turnkeep::tool::{CallTicket, Mailbox, MailboxMessage, ToolInvocation};
+use turnkeep::{Result, RunId};
 
 use crate::boundary;
 use crate::bytes::Bytes;
@@ -30,7 +31,8 @@ const NO_ANSWER: &str = "The tool did not answer.";
 ///
 /// `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
 /// turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
-/// were called inside a callback, which they cannot wait for.
+/// were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() was given must remain
+/// valid until turnkeep_engine_free() has returned: other turns may come at any time.
 ///
 /// A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
 pub type ToolCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, call: *mut ToolCall)>;
@@ -96,7 +98,7 @@ unsafe impl Send for Callback {}
 
 impl Callback {
     /// # Safety
-    /// `function` can be called with `user_data` on any thread until the turn's calls are over.
+    /// `function` can be called with `user_data` on any thread until the calls of the turn, or of the engine, are over.
     pub(crate) unsafe fn new(function: ToolCallback, user_data: *mut c_void) -> Option<Self> {
         function.map(|function| Self { function, user_data })
     }
@@ -109,11 +111,15 @@ impl Callback {
     }
 }
 
-/// The calls of one turn on their way to C.
+/// The calls of a mailbox on their way to C: one at a time for each run, those of several runs at once.
 pub(crate) struct Delivery {
     mailbox: Arc<Mailbox>,
     callback: Callback,
-    waiting: VecDeque<ToolCall>,
+    /// The calls behind the one that is in progress, of each run that has one in progress.
+    waiting: HashMap<RunId, VecDeque<ToolCall>>,
+    /// The callbacks in progress, and the run of each by its task.
+    in_progress: JoinSet<()>,
+    runs: HashMap<task::Id, RunId>,
     /// Tells the holders of calls that nobody waits for them any more.
     flags: HashMap<CallTicket, Arc<AtomicBool>>,
     /// Dropped with the last callback, which is how [`Delivery::over`] learns of it.
@@ -125,7 +131,16 @@ impl Delivery {
     pub(crate) fn new(mailbox: Mailbox, callback: Callback) -> (Self, watch::Receiver<()>) {
         let (alive, over) = watch::channel(());
         let mailbox = Arc::new(mailbox);
-        (Self { mailbox, callback, waiting: VecDeque::new(), flags: HashMap::new(), alive }, over)
+        let delivery = Self {
+            mailbox,
+            callback,
+            waiting: HashMap::new(),
+            in_progress: JoinSet::new(),
+            runs: HashMap::new(),
+            flags: HashMap::new(),
+            alive,
+        };
+        (delivery, over)
     }
 
     /// Waits until no callback is in progress or to come.
@@ -133,19 +148,15 @@ impl Delivery {
         while over.changed().await.is_ok() {}
     }
 
-    /// Delivers until the turn is over. A callback in progress does not keep cancellations from being seen.
+    /// Delivers until there can be no more calls. A callback in progress does not keep cancellations from being seen.
     pub(crate) async fn run(mut self) {
         let mut listening = true;
-        let mut in_progress: Option<JoinHandle<()>> = None;
-        loop {
-            if in_progress.is_none() {
-                in_progress = self.begin_next();
-            }
-            if in_progress.is_none() && !listening {
-                return;
-            }
+        while listening || !self.in_progress.is_empty() {
             tokio::select! {
-                () = ended(in_progress.as_mut()) => in_progress = None,
+                Some(ended) = self.in_progress.join_next_with_id() => {
+                    // However it ended: a callback that the closing engine has cancelled will not run.
+                    self.begin_next(ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
                 message = self.mailbox.next(), if listening => match message {
                     Some(MailboxMessage::Call { ticket, call }) => self.enqueue(ticket, call),
                     Some(MailboxMessage::Cancelled { ticket }) => self.cancel(ticket),
@@ -156,26 +167,44 @@ impl Delivery {
     }
 
     fn enqueue(&mut self, ticket: CallTicket, invocation: ToolInvocation) {
+        // Those of calls that are answered are of no use, and what an engine offers may go on for ever.
+        self.flags.retain(|_, cancelled| Arc::strong_count(cancelled) > 1);
         let cancelled = Arc::new(AtomicBool::new(false));
         self.flags.insert(ticket, Arc::clone(&cancelled));
-        let mailbox = Arc::clone(&self.mailbox);
-        self.waiting.push_back(ToolCall { mailbox, ticket, invocation, cancelled, answered: false });
+        let (mailbox, run_id) = (Arc::clone(&self.mailbox), invocation.run_id);
+        let call = ToolCall { mailbox, ticket, invocation, cancelled, answered: false };
+        match self.waiting.entry(run_id) {
+            Entry::Occupied(mut behind) => behind.get_mut().push_back(call),
+            Entry::Vacant(none) => {
+                none.insert(VecDeque::new());
+                self.begin(run_id, call);
+            }
+        }
     }
 
     fn cancel(&mut self, ticket: CallTicket) {
         if let Some(cancelled) = self.flags.remove(&ticket) {
             cancelled.store(true, Ordering::Release);
         }
-        self.waiting.retain(|call| call.ticket != ticket);
+        self.waiting.values_mut().for_each(|calls| calls.retain(|call| call.ticket != ticket));
     }
 
-    fn begin_next(&mut self) -> Option<JoinHandle<()>> {
-        let call = self.waiting.pop_front()?;
+    /// After a callback of a run, the next of the same run.
+    fn begin_next(&mut self, ended: task::Id) {
+        let Some(run_id) = self.runs.remove(&ended) else { return };
+        match self.waiting.get_mut(&run_id).and_then(VecDeque::pop_front) {
+            Some(call) => self.begin(run_id, call),
+            None => drop(self.waiting.remove(&run_id)),
+        }
+    }
+
+    fn begin(&mut self, run_id: RunId, call: ToolCall) {
         let (callback, alive) = (self.callback, self.alive.clone());
-        Some(spawn_blocking(move || {
+        let begun = self.in_progress.spawn_blocking(move || {
             callback.hand_over(call);
             drop(alive);
-        }))
+        });
+        self.runs.insert(begun.id(), run_id);
     }
 }
 
@@ -183,14 +212,6 @@ impl Drop for Delivery {
     /// Also when the engine's end cuts the delivery short.
     fn drop(&mut self) {
         self.flags.values().for_each(|cancelled| cancelled.store(true, Ordering::Release));
-    }
-}
-
-async fn ended(in_progress: Option<&mut JoinHandle<()>>) {
-    match in_progress {
-        // However it ended: a callback that the closing engine has cancelled will not run.
-        Some(callback) => drop(callback.await),
-        None => std::future::pending().await,
     }
 }
 

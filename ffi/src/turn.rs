@@ -113,11 +113,16 @@ impl Turn {
 /// Begins a turn: the user's message is stored, the run holds the chat, the model is called.
 ///
 /// `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
-/// "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name", "description"?,
-/// "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a turn without
-/// tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
+/// "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
+/// "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?}; their calls go to `tool_callback`, which may be NULL in a
+/// turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
 /// turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
 /// function returns.
+///
+/// "offeredTools" are names of tools that engines offer by turnkeep_engine_offer_tools(), in place of "tools" and
+/// "provider". The run is driven by any engine on the store that offers all of them: this one if it does, else the first
+/// that takes it, and another one when that engine is closed or its process dies; until then it is "pending". Chunks and
+/// outcome of a turn that is driven elsewhere are read from the store while this engine is open.
 ///
 /// "busy" says what to do when the chat has an active run: "reject" (the default), "enqueue" (the turn waits until the
 /// chat is free), or {"supersede": runId} (that run is stopped, and the turn takes its place). A second turn of the same
@@ -256,8 +261,8 @@ pub unsafe extern "C" fn turnkeep_turn_stop(turn: *const Turn, stopped: *mut i32
 /// "stepCount"}, all of it on disk, and freed by turnkeep_bytes_free(). A failed turn is an outcome, not an error.
 /// TURNKEEP_TIMEOUT: it goes on. May be called any number of times. Inside a tool callback it waits for the turn only.
 ///
-/// Errors: INVALID_INPUT; LEASE_LOST when another process owns the run now; STORE_UNAVAILABLE when the end could not be
-/// written.
+/// Errors: INVALID_INPUT; LEASE_LOST when another engine drives the run now; STORE_UNAVAILABLE when the end could not be
+/// written; ENGINE_CLOSED when the run is driven elsewhere, or was begun before.
 ///
 /// # Safety
 /// `turn` is NULL or a turn that has not been freed; `outcome` and `error` are NULL or may be written to.

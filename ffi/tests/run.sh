@@ -63,13 +63,13 @@ sed -n '/^```c$/,/^```$/{/^```/d;p;}' "$ffi/README.md" >"$work/example.c"
 check "the README's example builds" gcc -std=c11 -Wall -Wextra -Werror -I "$root/include" "$work/example.c" \
     -L "$work/lib" -lturnkeep -o "$work/example"
 
-for suite in boundary functions turns tools runs; do
+for suite in boundary functions turns tools offered runs; do
     gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -g -O1 -I "$root/include" \
         "$ffi/tests/c/$suite.c" "$ffi/tests/c/harness.c" \
         -L "$work/lib" -Wl,-rpath,"$work/lib" -lturnkeep -pthread -o "$work/$suite"
 done
 
-for suite in boundary functions turns tools runs; do
+for suite in boundary functions turns tools offered runs; do
     suite "$suite" "$work/$suite"
 done
 
@@ -77,7 +77,7 @@ gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -g -O1 -I "$root/in
     -L "$work/lib" -Wl,-rpath,"$work/lib" -lturnkeep -o "$work/vectors"
 suite "recorded vectors" python3 "$root/tests/vectors_c.py" "$work/vectors"
 
-for suite in boundary functions turns tools runs; do
+for suite in boundary functions turns tools offered runs; do
     if [ "${VALGRIND:-1}" = 0 ]; then
         echo "-- $suite under valgrind: left out"
         skipped=$((skipped + 1))

@@ -41,6 +41,41 @@ const tailing = async (engine, runId) => {
 };
 
 const scripts = {
+  async offered() {
+    const engine = await open();
+    engine.offerTools();
+    await (await engine.startTurn({ ...user, message: 'go', offeredTools: ['tool'] })).done();
+    // Nothing but the offer keeps the process alive until then.
+    setTimeout(async () => {
+      await engine.close();
+      ready();
+    }, 200).unref();
+  },
+  async leftToOthers() {
+    await (await open()).startTurn({ ...user, message: 'go', offeredTools: ['tool'] });
+    ready();
+  },
+  async exitWhileOffering() {
+    const engine = await open();
+    engine.offerTools();
+    await engine.startTurn({ ...user, message: 'go', offeredTools: ['hang'] });
+    await toolRuns;
+    ready();
+    process.exit(0);
+  },
+  async terminatedWhileOffering() {
+    if (!isMainThread) {
+      const engine = await open();
+      engine.offerTools();
+      await engine.startTurn({ ...user, message: 'go', offeredTools: ['hang'] });
+      await toolRuns;
+      return parentPort.postMessage('in a tool');
+    }
+    const worker = new Worker(new URL(import.meta.url), { workerData: [name, database, baseUrl] });
+    await new Promise((resolve) => worker.once('message', resolve));
+    await worker.terminate();
+    ready();
+  },
   async finished() {
     await (await begin()).done();
     ready();

@@ -61,6 +61,9 @@ const end: TailEnd | null = tail.end;
 tail.close();
 const queued = await engine.startTurn({ ...user, message: 'hi', busy: 'enqueue', idempotencyKey: 'k' });
 await engine.startTurn({ ...user, message: 'hi', busy: { supersede: queued.runId }, signal: AbortSignal.timeout(5) });
+await engine.startTurn({ ...user, message: 'hi', offeredTools: ['weather'] });
+engine.offerTools();
+const offered: void = engine.offerTools([{ name: 't', execute: () => 1 }]);
 const listed: Run[] = await engine.runs.list({ ...user, chatId: queued.chatId, limit: 5 });
 const swept: number = await engine.runs.sweep();
 const additions: string[] = (await Engine.pendingMigrations('postgres://x')).flatMap((pending) => pending.additions);
@@ -72,8 +75,12 @@ await hosted.finish({ status: 'aborted', step: { text: 'x', toolErrors: [{ toolC
 await engine.runs.recordStep({ ...user, runId: hosted.runId, step: { text: 'x' } });
 await engine.runs.finish({ ...user, runId: hosted.runId, status: 'failed', reason: 'budget', error: 'e' });
 const why: RunSignal = await engine.runs.signal({ ...user, runId: hosted.runId });
-void [end, queued.repeated, listed, swept, live, additions, number, why];
+void [offered, end, queued.repeated, listed, swept, live, additions, number, why];
 
+// @ts-expect-error tools are named
+await engine.startTurn({ ...user, message: 'hi', offeredTools: [{ name: 't', execute: () => 1 }] });
+// @ts-expect-error what is offered has code
+engine.offerTools(['weather']);
 // @ts-expect-error a run is needed
 engine.runs.tail({ ...user });
 // @ts-expect-error a place is a cursor or a beginning

@@ -57,7 +57,7 @@ class Engine:
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
-            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``
+            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``, ``maxOfferedRuns``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
@@ -106,6 +106,7 @@ class Engine:
         role_id: str | None = None,
         open_page: Mapping[str, Any] | None = None,
         tools: Sequence[Tool] | None = None,
+        offered_tools: Sequence[str] | None = None,
         provider: str | Mapping[str, Any] | None = None,
         detached: bool | None = None,
         trigger: str | None = None,
@@ -119,6 +120,10 @@ class Engine:
         :param role_id: the role of a chat that is created
         :param open_page: ``{id?, title?}`` of the page that the user has open
         :param tools: tools of this turn, besides those of the engine
+        :param offered_tools: names of tools that engines offer (:meth:`offer_tools`), instead of ``tools`` and of those
+            of the engine. The run is driven by any engine on the store that offers all of them: this one if it does,
+            else the first that takes it, and another one when that engine is closed or its process dies. Until then it
+            is ``pending``. Not together with ``provider``
         :param provider: the name of a configured one, or settings for this turn only
         :param detached: ``False``: the run stops when its last reader goes away
         :param trigger: ``user``, ``autostart``, ``schedule``, ``api`` or ``continue``
@@ -130,11 +135,12 @@ class Engine:
             ``activeRunId``, ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``;
             nothing is left behind and no provider has been called
         """
+        engines = self._tools if offered_tools is None else ()
         own = {tool.name: tool for tool in tools or ()}
         # The engine's come first in every turn, and a turn's own takes the place of one: what the model is told begins
         # the same each time, which provider caches depend on.
-        replaced = [own.get(tool.name, tool) for tool in self._tools]
-        names = {tool.name for tool in self._tools}
+        replaced = [own.get(tool.name, tool) for tool in engines]
+        names = {tool.name for tool in engines}
         tools = replaced + [tool for tool in tools or () if tool.name not in names]
         request = {
             "workspaceId": workspace_id,
@@ -144,6 +150,8 @@ class Engine:
             "roleId": role_id,
             "openPage": open_page,
             "tools": [tool._definition() for tool in tools] or None,
+            # A text is a sequence of texts, too; the engine says what is wrong with it.
+            "offeredTools": list(offered_tools) if not isinstance(offered_tools, str | None) else offered_tools,
             "provider": provider,
             "detached": detached,
             "trigger": trigger,
@@ -152,6 +160,24 @@ class Engine:
         }
         native = self._native.start_turn(encode_fields(request))
         return Turn(self, native, self._pump(native, tools) if tools else None)
+
+    def offer_tools(self, tools: Sequence[Tool] | None = None) -> None:
+        """Offers these tools, besides what is offered already: from now on the engine drives turns that name their
+        tools (``offered_tools`` of :meth:`start_turn`) if it offers all of them.
+
+        It begins those that are left to it within moments, and goes on with those whose engine was closed or has died,
+        after their last finished step; of a call whose outcome is not known the model is told so. A tool takes the
+        place of one of the same name. It ends when the engine is closed, which the end of the program does too, so a
+        program that does nothing else has to wait for something.
+
+        :param tools: those that the engine was opened with unless given
+        :raises TurnkeepError: ``INVALID_INPUT`` naming the field, ``ENGINE_CLOSED``
+        """
+        tools = self._tools if tools is None else tools
+        offer = self._native.offer_tools(encode_fields({"tools": [tool._definition() for tool in tools]}))
+        # Should no thread be had for the calls, the offer is withdrawn as it is dropped.
+        if tools:
+            self._pumps.add(ToolPump(offer, tools, owner=self))
 
     @property
     def runs(self) -> Runs:

@@ -90,13 +90,13 @@ def _accepts_two(handler: Callable[..., Any]) -> bool:
 
 
 class ToolPump:
-    """Takes a turn's tool calls out of the engine and runs each on a thread of its own.
+    """Takes the tool calls of a turn, or of an offer, out of the engine and runs each on a thread of its own.
 
     All threads are daemons: a tool that never returns must not keep the process from exiting.
     """
 
-    def __init__(self, turn: _native.Turn, tools: Iterable[Tool], owner: object) -> None:
-        self._turn = turn
+    def __init__(self, calls: _native.Turn | _native.Offer, tools: Iterable[Tool], owner: object) -> None:
+        self._calls = calls
         self._tools = {tool.name: tool for tool in tools}
         # The engine must not be collected while it has calls to make.
         self._owner: object | None = owner
@@ -112,7 +112,7 @@ class ToolPump:
 
     def _pump(self) -> None:
         try:
-            while (text := self._turn.next_tool_message()) is not None:
+            while (text := self._calls.next_tool_message()) is not None:
                 message = decode(text)
                 if message["type"] == "call":
                     self._begin(message)
@@ -142,13 +142,13 @@ class ToolPump:
             thread.start()
         except RuntimeError as error:
             self._forget(ticket)
-            self._turn.fail(ticket, f"The tool {context.tool_name} could not be started: {error}")
+            self._calls.fail(ticket, f"The tool {context.tool_name} could not be started: {error}")
 
     def _call(self, ticket: int, tool_input: Any, context: ToolContext) -> None:
         try:
             output = self._tools[context.tool_name]._run(tool_input, context)
             self._forget(ticket)
-            self._turn.respond(ticket, output)
+            self._calls.respond(ticket, output)
         except BaseException as error:  # Also SystemExit: a tool ends its call and nothing else.
             self._forget(ticket)
             self._fail(ticket, _describe(error))
@@ -156,7 +156,7 @@ class ToolPump:
     def _fail(self, ticket: int, text: str) -> None:
         # In a child that the tool has forked there is nobody to tell.
         with contextlib.suppress(TurnkeepError):
-            self._turn.fail(ticket, text)
+            self._calls.fail(ticket, text)
 
     def _cancel(self, ticket: int) -> None:
         with self._lock:

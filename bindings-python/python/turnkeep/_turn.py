@@ -70,7 +70,11 @@ class Stream(Iterator[_Item]):
 
 
 class Turn:
-    """A turn that this process drives. Dropping it stops nothing."""
+    """A turn that was begun here. Dropping it stops nothing.
+
+    One whose tools are offered elsewhere is driven there; its chunks and its end are read from the store, for as long
+    as the engine is open.
+    """
 
     run_id: str
     """The run's id."""
@@ -114,6 +118,9 @@ class Turn:
         """Waits for the end of the turn and says how it ended, once that is on disk.
 
         A run that failed or was stopped is an outcome, not an exception: see ``status``, ``reason`` and ``error``.
+
+        :raises TurnkeepError: ``LEASE_LOST`` when another engine drives the run now, also one that has taken it over
+            from this one; ``ENGINE_CLOSED`` when the run is driven elsewhere
         """
         outcome: dict[str, Any] = decode(self._native.done())
         return outcome
