@@ -333,7 +333,8 @@ impl Prepared {
     ) -> Result<Offered> {
         let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
         let tools = inner.worker.offered(&plan.tools, timeout);
-        let tools = tools.ok_or_else(|| Error::internal("the run's tools are not offered any more"))??;
+        let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
+        let tools = tools.ok_or_else(gone)??;
         let chat = inner.store.chat(ids.chat).await?;
         let role = match chat.and_then(|chat| chat.role_id) {
             Some(role_id) => inner.store.role(workspace_id, role_id).await?,

@@ -250,9 +250,12 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
         Ok(prepared) => queue::wait(Arc::clone(&inner), Box::new(begin), prepared).await,
         Err(error) => {
             tracing::warn!(%error, "a run that waits could not be prepared");
-            let settled = queue::settle(&*inner.store, &begin, RunReason::Internal).await;
-            if let Err(error) = settled {
-                tracing::warn!(%error, "a run that waits could not be settled; a sweep will");
+            let ended = match error.code() {
+                ErrorCode::EngineClosed | ErrorCode::StoreUnavailable => queue::release(&*inner.store, &begin).await,
+                _ => queue::settle(&*inner.store, &begin, RunReason::Internal).await,
+            };
+            if let Err(error) = ended {
+                tracing::warn!(%error, "it could not be settled or given up either; its lease will run out");
             }
             inner.changed(ids.run);
         }
@@ -299,6 +302,13 @@ async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) {
         return;
     }
     tracing::warn!(%error, run_id = %fence.run_id, "a run of others could not be driven");
+    if error.code() == ErrorCode::EngineClosed {
+        // Others still offer its tools, or may.
+        if let Err(error) = inner.store.release_run(&fence).await {
+            tracing::warn!(%error, "it could not be given up either; its lease will run out");
+        }
+        return inner.changed(fence.run_id);
+    }
     let message = error.message().to_owned();
     let run_id = fence.run_id;
     let settled = match sweep::what_is_left(&*inner.store, run_id).await {
