@@ -11,6 +11,9 @@ use turnkeep::tool::{Tool, ToolHandler, ToolInvocation};
 use turnkeep::{Engine, EngineOptions, Turn, TurnRequest, Who};
 use turnkeep_test_postgres::Cluster;
 
+use crate::chunks::{finish, text, tool_call};
+use crate::{Response, Script};
+
 /// A tool made of a function.
 pub struct FnTool<F>(pub F);
 
@@ -61,6 +64,40 @@ pub fn weather_definition() -> Value {
             "required": ["city"],
             "additionalProperties": false,
         },
+    })
+}
+
+/// How many steps [`six_steps`] takes.
+pub const STEPS: usize = 6;
+
+/// Five steps with a call of `weather` or `time` each and a last one with the answer, with a pause after each chunk; for
+/// any number of turns.
+pub fn six_steps(chunk_delay_ms: u64) -> Script {
+    let answer = |number: usize| {
+        let mut chunks = vec![text(&format!("step {number} ")), text("and on ")];
+        if number + 1 < STEPS {
+            // One of the two tools only reads, the other has its calls put on disk first.
+            let (name, arguments) =
+                if number.is_multiple_of(2) { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
+            chunks.push(tool_call(0, &format!("call_{number}"), name, arguments));
+            chunks.extend(finish("tool_calls", 10, 5));
+        } else {
+            chunks.extend(finish("stop", 10, 5));
+        }
+        Response { chunk_delay_ms, ..Response::stream(chunks) }
+    };
+    Script { responses: (0..STEPS).map(answer).collect(), repeat: false, by_step: true }
+}
+
+/// Whether every call of a request's messages is answered by the tool messages right after it.
+pub fn is_paired(messages: &Value) -> bool {
+    let messages = messages.as_array().expect("messages");
+    messages.iter().enumerate().all(|(place, message)| {
+        let calls = message["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let answers = &messages[place + 1..];
+        calls.iter().enumerate().all(|(index, call)| {
+            answers.get(index).is_some_and(|answer| answer["role"] == "tool" && answer["tool_call_id"] == call["id"])
+        })
     })
 }
 

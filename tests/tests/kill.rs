@@ -8,29 +8,10 @@ use serde_json::{Value, json};
 use turnkeep::model::{Run, RunReason, RunStatus};
 use turnkeep::{ChatId, Engine, RunId, TailFrom};
 use turnkeep_tests::chunks::{finish, text, tool_call};
-use turnkeep_tests::scenario::{on_postgres, open, request, sql, store_in, who};
+use turnkeep_tests::scenario::{STEPS, is_paired, on_postgres, open, request, six_steps, sql, store_in, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider};
 
 const ROUNDS: usize = 100;
-const STEPS: usize = 6;
-
-/// Five steps with a tool call each and a last one with the answer.
-fn six_steps() -> Script {
-    let answer = |number: usize| {
-        let mut chunks = vec![text(&format!("step {number} ")), text("and on ")];
-        if number + 1 < STEPS {
-            // One of the two tools only reads, the other has its calls put on disk first.
-            let (name, arguments) =
-                if number.is_multiple_of(2) { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
-            chunks.push(tool_call(0, &format!("call_{number}"), name, arguments));
-            chunks.extend(finish("tool_calls", 10, 5));
-        } else {
-            chunks.extend(finish("stop", 10, 5));
-        }
-        Response { chunk_delay_ms: 3, ..Response::stream(chunks) }
-    };
-    Script { responses: (0..STEPS).map(answer).collect(), repeat: false, by_step: true }
-}
 
 struct Killed {
     run_id: Option<RunId>,
@@ -74,7 +55,7 @@ async fn left_behind(engine: &Engine, run_id: RunId) -> Run {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
     let folder = tempfile::tempdir().unwrap();
-    let provider = ScriptedProvider::start(six_steps()).await;
+    let provider = ScriptedProvider::start(six_steps(3)).await;
     let quick = ScriptedProvider::start(Script {
         responses: vec![Response::stream([vec![text("ok")], finish("stop", 1, 1)].concat())],
         repeat: true,
@@ -121,7 +102,7 @@ async fn a_hundred_kills_lose_no_reported_step_and_block_no_chat() {
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_begin_at_once_share_a_new_file() {
     let folder = tempfile::tempdir().unwrap();
-    let provider = ScriptedProvider::start(six_steps()).await;
+    let provider = ScriptedProvider::start(six_steps(3)).await;
     let database = store_in(folder.path());
     let children: Vec<_> = (0..12)
         .map(|_| {
@@ -202,16 +183,4 @@ fn check_message(message: &turnkeep::model::Message, reported: usize, round: usi
         }
     }
     assert!(parts.iter().all(|part| part["state"] != "input-available"), "round {round}: a call without an outcome");
-}
-
-/// Every call is answered by the tool messages right after it.
-fn is_paired(messages: &Value) -> bool {
-    let messages = messages.as_array().unwrap();
-    messages.iter().enumerate().all(|(place, message)| {
-        let calls = message["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let answers = &messages[place + 1..];
-        calls.iter().enumerate().all(|(index, call)| {
-            answers.get(index).is_some_and(|answer| answer["role"] == "tool" && answer["tool_call_id"] == call["id"])
-        })
-    })
 }

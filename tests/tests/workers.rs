@@ -14,7 +14,8 @@ use turnkeep::{Engine, ErrorCode, RunId, RunTail, TailFrom, TailItem, Turn};
 use turnkeep_tests::chunks::{finish, text, tool_call};
 use turnkeep_tests::processes::Process;
 use turnkeep_tests::scenario::{
-    FnTool, Hang, all_chunks, on_postgres, open, request, sql, store_in, tool, weather_definition, who,
+    FnTool, Hang, STEPS, all_chunks, is_paired, on_postgres, open, request, six_steps, sql, store_in, tool,
+    weather_definition, who,
 };
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
@@ -379,33 +380,15 @@ async fn what_cannot_be_driven_anywhere_fails_with_its_reason() {
     assert_eq!(outcome.error.as_deref(), Some(error.message()));
 }
 
-const STEPS: usize = 6;
 const RUNS: usize = 12;
 const KILLS: usize = 12;
 const WORKERS: usize = 3;
-
-/// Five steps with a tool call each and a last one with the answer.
-fn six_steps() -> Script {
-    let answer = |number: usize| {
-        let mut chunks = vec![text(&format!("step {number} ")), text("and on ")];
-        if number + 1 < STEPS {
-            let (name, arguments) =
-                if number.is_multiple_of(2) { ("weather", r#"{"city":"Oslo"}"#) } else { ("time", "{}") };
-            chunks.push(tool_call(0, &format!("call_{number}"), name, arguments));
-            chunks.extend(finish("tool_calls", 10, 5));
-        } else {
-            chunks.extend(finish("stop", 10, 5));
-        }
-        Response { chunk_delay_ms: 20, ..Response::stream(chunks) }
-    };
-    Script { responses: (0..STEPS).map(answer).collect(), repeat: false, by_step: true }
-}
 
 /// Workers are killed at any moment, and others started in their places: every run gets to its end, and whoever follows
 /// it notices nothing of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_lose_no_run() {
-    let world = World::of(six_steps()).await;
+    let world = World::of(six_steps(20)).await;
     let (store, base_url) = (store_in(world.folder.path()), world.provider.base_url());
     let start = || {
         let arguments = [store.as_str(), base_url.as_str(), &LEASE_MS.to_string()].map(str::to_owned);
@@ -460,7 +443,9 @@ async fn killed_workers_lose_no_run() {
     let epochs = sql(world.folder.path(), "SELECT SUM(epoch) FROM ai_chat_runs");
     let taken_over = epochs.parse::<usize>().unwrap() - RUNS;
     let kills = kills.load(Ordering::SeqCst);
-    let requests = world.provider.requests().len();
+    let sent = world.provider.requests();
+    assert!(sent.iter().all(|request| is_paired(&request["messages"])), "a history with an unanswered call was sent");
+    let requests = sent.len();
     eprintln!(
         "workers: store={} runs={RUNS} kills={kills} taken_over={taken_over} requests={requests} (at least {})",
         if on_postgres() { "postgres" } else { "sqlite" },

@@ -1,5 +1,6 @@
 //! What the owner of a run writes, and when the larger writes are due: pure, so that simulations use it too.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,8 +131,12 @@ impl Journal {
     /// What a model that is asked for the next step is told of the steps before it. One without calls that is not the
     /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
     /// not every provider goes on with an answer that it had begun.
-    pub(crate) fn steps_for_the_model(&self) -> Vec<StepRecord> {
-        self.steps.iter().filter(|step| step.tools().next().is_some()).cloned().collect()
+    pub(crate) fn steps_for_the_model(&self) -> Cow<'_, [StepRecord]> {
+        let has_calls = |step: &&StepRecord| step.tools().next().is_some();
+        if self.steps.iter().all(|step| has_calls(&step)) {
+            return Cow::Borrowed(&self.steps);
+        }
+        Cow::Owned(self.steps.iter().filter(has_calls).cloned().collect())
     }
 
     pub(crate) fn fence(&self) -> &Fence {
