@@ -129,13 +129,13 @@ fn prepare(connection: &mut Connection) -> Result<()> {
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -{WRITER_CACHE_KIB}"
         ))
         .map_err(cannot_open)?;
-    embedded::migrations::runner().set_migration_table_name("turnkeep_migrations").run(connection).map(|_| ()).map_err(
-        |error| {
-            Error::new(ErrorCode::StoreUnavailable, "the store's tables could not be created or brought up to date")
-                .with_detail("field", "store")
-                .with_source(error)
-        },
-    )
+    // A newer version may have been here: what it adds is additional, and two versions may share a file.
+    let mut migrations = embedded::migrations::runner().set_abort_missing(false);
+    migrations.set_migration_table_name("turnkeep_migrations").run(connection).map(|_| ()).map_err(|error| {
+        Error::new(ErrorCode::StoreUnavailable, "the store's tables could not be created or brought up to date")
+            .with_detail("field", "store")
+            .with_source(error)
+    })
 }
 
 fn cannot_open(error: rusqlite::Error) -> Error {
