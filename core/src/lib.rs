@@ -51,6 +51,7 @@ pub mod settings;
     reason = "a test bed: whatever goes wrong in it is to be loud"
 )]
 pub mod simulation;
+mod spelling;
 pub mod store;
 pub mod stream;
 pub mod text;
@@ -58,8 +59,8 @@ pub mod tool;
 
 pub use engine::{
     Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, Health, HostedFinish, HostedRequest,
-    HostedRun, HostedStep, RunLimits, RunSignal, RunTail, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom,
-    TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, Who,
+    HostedRun, HostedStep, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth,
+    TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, MessageId, RunId};

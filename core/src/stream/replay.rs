@@ -359,7 +359,7 @@ impl RunEnd {
                 let reason = self.reason.map_or("aborted", RunReason::as_str).to_owned();
                 chunks.push(UiChunk::Abort { reason });
             }
-            RunStatus::Succeeded | RunStatus::Pending | RunStatus::Running => {
+            RunStatus::Succeeded | RunStatus::Pending | RunStatus::Running | RunStatus::Other(_) => {
                 chunks.extend(view.closing());
                 chunks.push(UiChunk::Finish { finish_reason: last.unwrap_or(FinishReason::Other), message_metadata });
             }
