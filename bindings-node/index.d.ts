@@ -91,6 +91,8 @@ export interface ToolSpec<Input = any> {
   readOnly?: boolean;
   /** How long a call may take. */
   timeoutMs?: number;
+  /** What becomes of members that the schema does not allow; `runs.unknownMembers` unless given. */
+  unknownMembers?: 'strip' | 'refuse';
   /** The code. What it returns (or its promise) is the output; `undefined` is null; what it throws, the model is told. */
   execute(input: Input, context: ToolContext): unknown;
 }
@@ -125,6 +127,8 @@ export interface EngineOptions {
     degenerationGuard?: boolean;
     /** How long a tool may take that does not say so itself. Default 900000. */
     toolTimeoutMs?: number;
+    /** What becomes of members of a tool's input that its schema does not allow. Default `strip`. */
+    unknownMembers?: 'strip' | 'refuse';
     /** How often stops from other processes are looked for. Default 250. */
     stopPollMs?: number;
     /** How often the log of a run of another process is looked at while somebody follows it. Default 100. */

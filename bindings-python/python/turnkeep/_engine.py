@@ -57,7 +57,8 @@ class Engine:
         :param store: ``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
-            ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
+            ``runTimeoutMs``, ``toolTimeoutMs``, ``unknownMembers``, ``degenerationGuard``, ``stopPollMs``,
+            ``tailPollMs``,
             ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``, ``maxOfferedRuns``, ``storePatienceMs``,
             ``stopDeadlineMs``, ``hostedSilenceMs``, ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver

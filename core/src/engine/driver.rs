@@ -277,7 +277,17 @@ impl Driver {
             message_id: self.ids.message,
         };
         // In a task of its own: a tool that panics ends its call and nothing else.
-        let task = self.inner.runtime.spawn(async move { handler.call(invocation).await });
+        let validates = self.tools.validates_input(&invocation.name);
+        let task = self.inner.runtime.spawn(async move {
+            let mut invocation = invocation;
+            if validates {
+                invocation.input = match handler.validate(&invocation).await {
+                    Ok(input) => input,
+                    Err(problem) => return Err(format!("Invalid input for tool {}: {problem}", invocation.name)),
+                };
+            }
+            handler.call(invocation).await
+        });
         self.call_handles.insert(call_id.clone(), task.abort_handle());
         self.calls.push(Box::pin(async move {
             let outcome: Result<Json, String> = match task.await {

@@ -12,7 +12,7 @@ use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
 use crate::secret::{SecretBox, SecretForm};
-use crate::tool::ToolDefinition;
+use crate::tool::{Tool, ToolDefinition, ToolSet, UnknownMembers};
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -142,6 +142,8 @@ pub struct RunLimits {
     pub degeneration_guard: bool,
     /// How long a tool may take that does not say so itself.
     pub tool_timeout_ms: u64,
+    /// What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
+    pub unknown_members: UnknownMembers,
     /// How often stops from other processes are looked for.
     pub stop_poll_ms: u64,
     /// How often the log of a run of another process is looked at while somebody follows it.
@@ -180,6 +182,7 @@ impl Default for RunLimits {
             run_timeout_ms: None,
             degeneration_guard: true,
             tool_timeout_ms: 900_000,
+            unknown_members: UnknownMembers::Strip,
             stop_poll_ms: 250,
             tail_poll_ms: 100,
             chunk_retention_ms: 600_000,
@@ -206,6 +209,12 @@ impl RunLimits {
 
     pub(super) fn stop_deadline(&self) -> Duration {
         self.stop_deadline_ms.map_or(2 * self.lease(), Duration::from_millis)
+    }
+
+    /// The tools of a turn, within these limits.
+    pub(super) fn tool_set(&self, tools: Vec<Tool>) -> Result<ToolSet> {
+        let timeout = Duration::from_millis(self.tool_timeout_ms);
+        Ok(ToolSet::new(tools, timeout)?.with_unknown_members(self.unknown_members))
     }
 }
 

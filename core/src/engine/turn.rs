@@ -165,9 +165,9 @@ pub(super) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.message.parts()?;
-    let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
+    let runs = &inner.options.runs;
     let (tools, plan) = match &request.offered_tools {
-        None => (Some(Arc::new(ToolSet::new(tools, timeout)?)), None),
+        None => (Some(Arc::new(runs.tool_set(tools)?)), None),
         Some(_) if !tools.is_empty() => {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }
@@ -176,7 +176,7 @@ pub(super) async fn start(
         }
         Some(names) => {
             let plan = RunPlan { tools: names.clone(), open_page: request.open_page.clone() };
-            (inner.worker.offered(names, timeout).transpose()?, Some(plan))
+            (inner.worker.offered(names, runs).transpose()?, Some(plan))
         }
     };
     let beginning = Beginning {
@@ -330,8 +330,7 @@ impl Prepared {
         workspace_id: &str,
         plan: &RunPlan,
     ) -> Result<Offered> {
-        let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
-        let tools = inner.worker.offered(&plan.tools, timeout);
+        let tools = inner.worker.offered(&plan.tools, &inner.options.runs);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
         let chat = inner.store.chat(ids.chat).await?;

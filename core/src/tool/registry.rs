@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::machine::ToolCatalog;
 use crate::model::Json;
 
-use super::{ToolDefinition, ToolHandler};
+use super::input::InputCheck;
+use super::{ToolDefinition, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub struct Tool {
 
 struct Entry {
     tool: Tool,
-    schema: jsonschema::Validator,
+    input: InputCheck,
 }
 
 /// The tools of a turn with their compiled schemas, in the order given.
@@ -29,6 +30,7 @@ pub struct ToolSet {
     entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
     default_timeout: Duration,
+    unknown_members: UnknownMembers,
 }
 
 impl ToolSet {
@@ -38,7 +40,12 @@ impl ToolSet {
     /// # Errors
     /// `INVALID_INPUT` naming the tool's field.
     pub fn new(tools: Vec<Tool>, default_timeout: Duration) -> Result<Self> {
-        let mut set = Self { entries: Vec::new(), by_name: HashMap::new(), default_timeout };
+        let mut set = Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            default_timeout,
+            unknown_members: UnknownMembers::default(),
+        };
         for (index, tool) in tools.into_iter().enumerate() {
             let field = |name: &str| format!("tools[{index}].{name}");
             let name = tool.definition.name.clone();
@@ -46,16 +53,9 @@ impl ToolSet {
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
                 return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
             }
-            let schema = tool
-                .definition
-                .input_schema
-                .read::<serde_json::Value>()
-                .ok()
-                .filter(serde_json::Value::is_object)
-                .ok_or_else(|| Error::invalid(field("inputSchema"), "must be a JSON Schema object"))?;
-            let schema = jsonschema::validator_for(&schema)
-                .map_err(|_| Error::invalid(field("inputSchema"), "is not a valid JSON Schema"))?;
-            let entry = Entry { tool, schema };
+            let input = InputCheck::new(&tool.definition.input_schema);
+            let input = input.map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
+            let entry = Entry { tool, input };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
             } else {
@@ -64,6 +64,17 @@ impl ToolSet {
             }
         }
         Ok(set)
+    }
+
+    /// The same, for which this becomes of members that a schema does not allow, unless a tool says otherwise.
+    #[must_use]
+    pub fn with_unknown_members(self, unknown_members: UnknownMembers) -> Self {
+        Self { unknown_members, ..self }
+    }
+
+    /// Whether the tool checks its input itself.
+    pub fn validates_input(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.tool.definition.validates_input)
     }
 
     /// What the model is told, in order.
@@ -95,17 +106,11 @@ impl ToolCatalog for ToolSet {
         let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
         let invalid = |problem: String| format!("Invalid input for tool {name}: {problem}");
         let input = Json::parse(arguments).map_err(|error| invalid(format!("not valid JSON ({error}).")))?;
-        let value = input.read().map_err(|error| invalid(format!("not readable ({error}).")))?;
-        let problems: Vec<String> = entry
-            .schema
-            .iter_errors(&value)
-            .take(5)
-            .map(|error| match error.instance_path().as_str() {
-                "" => error.to_string(),
-                path => format!("{path}: {error}"),
-            })
-            .collect();
-        if problems.is_empty() { Ok(input) } else { Err(invalid(problems.join("; "))) }
+        if entry.tool.definition.validates_input {
+            return Ok(input);
+        }
+        let unknown = entry.tool.definition.unknown_members.unwrap_or(self.unknown_members);
+        entry.input.cleaned(&input, unknown).map_err(invalid)
     }
 
     fn is_read_only(&self, name: &str) -> bool {
@@ -160,5 +165,28 @@ mod tests {
             let error = ToolSet::new(vec![tool(json)], Duration::MAX).err().unwrap();
             assert_eq!(error.details()["field"], field);
         }
+    }
+
+    #[test]
+    fn a_tool_that_checks_its_input_itself_gets_any_json() {
+        let definition = r#"{"name":"get","validatesInput":true,"inputSchema":{"type":"object","required":["a"]}}"#;
+        let set = ToolSet::new(vec![tool(definition)], Duration::MAX).unwrap();
+        assert_eq!(set.check("get", "[1]").unwrap().get(), "[1]");
+        assert!(set.check("get", "{").is_err());
+        assert!(set.validates_input("get") && !set.validates_input("put"));
+    }
+
+    #[test]
+    fn what_a_tool_says_of_unknown_members_comes_before_what_all_do() {
+        let closed = r#""inputSchema":{"type":"object","additionalProperties":false}"#;
+        let set = |more: &str| {
+            let tools = vec![tool(&format!(r#"{{"name":"get"{more},{closed}}}"#))];
+            ToolSet::new(tools, Duration::MAX).unwrap()
+        };
+        assert_eq!(set("").check("get", r#"{"x":1}"#).unwrap().get(), "{}");
+        let strict = set("").with_unknown_members(UnknownMembers::Refuse);
+        assert!(strict.check("get", r#"{"x":1}"#).is_err());
+        let own = set(r#","unknownMembers":"refuse""#);
+        assert!(own.check("get", r#"{"x":1}"#).is_err());
     }
 }

@@ -156,7 +156,7 @@ mod tests {
                 description: String::new(),
                 input_schema: Json::empty_object(),
                 read_only: true,
-                timeout_ms: None,
+                ..ToolDefinition::new("get")
             }],
             tool_choice,
             options: serde_json::from_str(

@@ -124,7 +124,7 @@ mod tests {
                 description: "Gets".into(),
                 input_schema: Json::parse(r#"{"type":"object"}"#).unwrap(),
                 read_only: false,
-                timeout_ms: None,
+                ..ToolDefinition::new("get")
             }],
             tool_choice: ToolChoice::None,
             ..ChatRequest::default()
