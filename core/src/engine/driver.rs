@@ -319,6 +319,7 @@ impl Driver {
             status: settlement.status,
             reason: settlement.reason,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             finish_reason: settlement.finish_reason,
             usage: settlement.usage,
             step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),

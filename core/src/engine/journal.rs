@@ -132,11 +132,11 @@ impl Journal {
     /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
     /// not every provider goes on with an answer that it had begun.
     pub(crate) fn steps_for_the_model(&self) -> Cow<'_, [StepRecord]> {
-        let has_calls = |step: &&StepRecord| step.tools().next().is_some();
-        if self.steps.iter().all(|step| has_calls(&step)) {
+        let is_told = |step: &&StepRecord| step.finish_reason.is_some() || step.tools().next().is_some();
+        if self.steps.iter().all(|step| is_told(&step)) {
             return Cow::Borrowed(&self.steps);
         }
-        Cow::Owned(self.steps.iter().filter(has_calls).cloned().collect())
+        Cow::Owned(self.steps.iter().filter(is_told).cloned().collect())
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -252,6 +252,7 @@ impl Journal {
             usage: settlement.usage,
             context_tokens: settlement.context_tokens,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             ..self.extra()
         };
         SettleRun {
@@ -259,6 +260,7 @@ impl Journal {
             status: settlement.status,
             reason: settlement.reason,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             step,
             assistant: flush_run(&self.steps, message_status(settlement.status), &extra),
         }
@@ -320,7 +322,7 @@ mod tests {
 
     fn settlement(step: Option<StepRecord>) -> Settlement {
         let status = RunStatus::Succeeded;
-        Settlement { status, reason: None, error: None, finish_reason: None, step, usage: None, context_tokens: None }
+        Settlement { step, ..Settlement::of(status) }
     }
 
     #[test]

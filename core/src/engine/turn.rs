@@ -136,6 +136,7 @@ impl Turn {
             status: run.status,
             reason: run.reason,
             error: run.error,
+            failure: run.failure,
             finish_reason: steps.last().and_then(|logged| logged.step.finish_reason),
             usage: steps.iter().fold(None, |sum, logged| Usage::accumulate(sum, logged.step.usage)),
             step_count: run.step_count,

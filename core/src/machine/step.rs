@@ -2,7 +2,7 @@
 
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
 use crate::project::is_degenerate_output;
-use crate::provider::{BlockKind, RunBy};
+use crate::provider::{BlockKind, ProviderFailure, RunBy};
 use crate::stream::CallDetails;
 
 /// Gathers one model call. Blocks and calls keep the order in which they began.
@@ -11,7 +11,9 @@ pub(super) struct StepBuilder {
     pub(super) started: bool,
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) usage: Option<Usage>,
-    pub(super) failure: Option<String>,
+    /// The provider wants to go on with this answer.
+    pub(super) paused: bool,
+    pub(super) failure: Option<ProviderFailure>,
     items: Vec<Item>,
 }
 
@@ -181,6 +183,15 @@ impl StepBuilder {
     /// Whether the host has anything to do before the model can go on.
     pub(super) fn calls_the_host(&self) -> bool {
         self.calls().any(|call| call.run_by == RunBy::Host)
+    }
+
+    /// Whether there is anything in the step that people can see: text, a call, a source or a file.
+    pub(super) fn shows_something(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
+            Item::Call(_) => false,
+            Item::Part(_) => true,
+        })
     }
 
     /// Whether nothing has come of the step yet.

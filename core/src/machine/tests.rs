@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::stream::UiChunk;
 
@@ -233,13 +233,15 @@ impl World {
                 metadata: signed(choice),
             })),
             9 => {
-                let failure = ProviderFailure { status: None, message: "bad".into(), answered: true };
+                let failure = ProviderFailure::new(FailureKind::BadResponse, "bad");
                 self.feed(Event::Part(StreamPart::Error(failure)));
             }
             10 => {
                 self.calling = false;
-                let failure =
-                    ProviderFailure { status: None, message: "gone".into(), answered: choice.is_multiple_of(2) };
+                let failure = ProviderFailure {
+                    answered: choice.is_multiple_of(2),
+                    ..ProviderFailure::new(FailureKind::ConnectionLost, "gone")
+                };
                 self.feed(Event::StreamFailed(failure));
             }
             _ => {

@@ -14,6 +14,7 @@ mod rows;
 mod split;
 mod steps;
 mod title;
+mod tool_content;
 mod trim;
 mod usage;
 
@@ -36,5 +37,6 @@ pub use steps::{
     flush_assistant, serialize_steps,
 };
 pub use title::{TITLE_UNITS, clean_chat_title, clean_generated_title};
+pub use tool_content::{ContentPart, MAX_OUTCOME_BYTES, content_text};
 pub use trim::{HistoryTrim, TrimOptions, trim_history};
 pub use usage::TokenUsage;

@@ -1,5 +1,9 @@
 //! From bytes to the pieces that a provider meant: events, lines, or one whole body.
 
+use serde_json::{Value, json};
+
+use crate::model::FailureKind;
+
 use super::ProviderFailure;
 use super::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 
@@ -18,6 +22,7 @@ pub(super) struct Pieces {
     /// The white space that the bytes began with.
     blank: Vec<u8>,
     events: SseDecoder,
+    odd: OddLines,
     whole: WholeBody,
 }
 
@@ -47,12 +52,17 @@ impl Pieces {
                     self.start = Start::Events;
                     let blank = std::mem::take(&mut self.blank);
                     self.events.push(&blank, |data| on_piece(Piece::Event(data)))?;
+                    self.odd.push(b"\n", |_| {});
                 }
             }
         }
         match self.start {
             Start::Blank => Ok(()),
-            Start::Events => self.events.push(bytes, |data| on_piece(Piece::Event(data))),
+            Start::Events => {
+                self.events.push(bytes, |data| on_piece(Piece::Event(data)))?;
+                self.odd.push(bytes, |error| on_piece(Piece::Event(error)));
+                Ok(())
+            }
             Start::Whole => match self.whole.push(bytes)? {
                 Some(text) => {
                     on_piece(Piece::Whole(text));
@@ -61,6 +71,75 @@ impl Pieces {
                 None => Ok(()),
             },
         }
+    }
+}
+
+impl Pieces {
+    /// The bytes are over.
+    pub(super) fn finish(&mut self, mut on_piece: impl FnMut(Piece)) {
+        if matches!(self.start, Start::Events) {
+            self.odd.push(b"\n", |error| on_piece(Piece::Event(error)));
+        }
+    }
+}
+
+/// Lines of an event stream that are no fields of events and yet say something: some servers end a stream that they have
+/// begun with a bare JSON body, or name a field `error`.
+#[derive(Default)]
+struct OddLines {
+    /// The line so far, when it may be one.
+    line: Vec<u8>,
+    within: Within,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Start,
+    Odd,
+    Other,
+}
+
+/// How long such a line may be.
+const MAX_ODD_BYTES: usize = 64 * 1024;
+
+impl OddLines {
+    fn push(&mut self, bytes: &[u8], mut on_error: impl FnMut(String)) {
+        let mut rest = bytes;
+        loop {
+            let end = memchr::memchr2(b'\n', b'\r', rest);
+            let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if self.within == Within::Start
+                && let Some(first) = piece.first()
+            {
+                self.within = if matches!(first, b'{' | b'e') { Within::Odd } else { Within::Other };
+            }
+            if self.within == Within::Odd && self.line.len() + piece.len() <= MAX_ODD_BYTES {
+                self.line.extend_from_slice(piece);
+            }
+            let Some(end) = end else { return };
+            if self.within == Within::Odd {
+                on_odd(&self.line, &mut on_error);
+                self.line.clear();
+            }
+            self.within = Within::Start;
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+    }
+}
+
+/// The error in a line, if it is one.
+fn on_odd(line: &[u8], on_error: &mut impl FnMut(String)) {
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let (text, is_named) = match line.strip_prefix("error:") {
+        Some(text) => (text.trim(), true),
+        None => (line.trim(), false),
+    };
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(map)) if map.contains_key("error") => on_error(text.to_owned()),
+        Ok(value) if is_named => on_error(json!({ "error": value }).to_string()),
+        Err(_) if is_named && !text.is_empty() => on_error(json!({ "error": text }).to_string()),
+        _ => {}
     }
 }
 
@@ -159,7 +238,7 @@ pub(super) fn unreadable(error: SseError) -> ProviderFailure {
 
 /// A failure in an answer. `begun` says whether anything of the answer came before it.
 pub(super) fn reported(message: String, status: Option<u16>, begun: bool) -> ProviderFailure {
-    ProviderFailure { status, message, answered: begun }
+    ProviderFailure { status, answered: begun, ..ProviderFailure::new(FailureKind::BadResponse, message) }
 }
 
 #[cfg(test)]

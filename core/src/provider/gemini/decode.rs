@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{FinishReason, Json, Usage};
 use crate::provider::framing::{Piece, Pieces, reported, unreadable};
+use crate::provider::lenient::{lenient, lenient_list, whole};
 use crate::provider::wire::metadata_of;
 use crate::provider::{BlockKind, Decoder, ProviderFailure, RunBy, Source, StreamPart, reported as errors};
+use crate::text::one_line;
 
 use super::partial_args::{PartialArg, PartialArgs};
 
@@ -60,7 +62,9 @@ struct Event<'a> {
     response_id: Option<String>,
     model_version: Option<String>,
     candidates: Option<Vec<Candidate>>,
+    #[serde(default, deserialize_with = "lenient")]
     usage_metadata: Option<UsageMetadata>,
+    #[serde(default, deserialize_with = "lenient")]
     prompt_feedback: Option<PromptFeedback>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -70,7 +74,12 @@ struct Event<'a> {
 #[serde(rename_all = "camelCase")]
 struct Candidate {
     content: Option<Content>,
+    #[serde(default, deserialize_with = "lenient")]
     finish_reason: Option<String>,
+    /// Google's own sentence about the end.
+    #[serde(default, deserialize_with = "lenient")]
+    finish_message: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     grounding_metadata: Option<Grounding>,
 }
 
@@ -141,14 +150,18 @@ struct PromptFeedback {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UsageMetadata {
+    #[serde(default, deserialize_with = "whole")]
     prompt_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     candidates_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     thoughts_token_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Grounding {
+    #[serde(default, deserialize_with = "lenient_list")]
     grounding_chunks: Option<Vec<GroundingChunk>>,
 }
 
@@ -193,6 +206,12 @@ impl Decoder for GeminiDecoder {
     }
 
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
+        let answer = &mut self.answer;
+        self.pieces.finish(|piece| {
+            if let Piece::Event(data) = piece {
+                answer.data(&data, parts);
+            }
+        });
         self.answer.finish(parts);
     }
 
@@ -277,8 +296,14 @@ impl Answer {
                 self.function_call(call, metadata, parts);
             }
         }
-        if let Some(reason) = candidate.finish_reason {
+        if let Some(reason) = candidate.finish_reason.filter(|reason| !reason.trim().is_empty()) {
             self.finish_reason = Some(finish_reason(&reason));
+            if self.finish_reason == Some(FinishReason::Error) {
+                let sentence = candidate.finish_message.as_deref().map(one_line).filter(|text| !text.is_empty());
+                let message = sentence
+                    .unwrap_or_else(|| format!("The provider ended its answer with an error ({}).", one_line(&reason)));
+                self.error(reported(message, None, true), parts);
+            }
         }
     }
 
@@ -525,10 +550,24 @@ fn finish_reason(reason: &str) -> FinishReason {
         // The second is what some imitations say when there is a call.
         "STOP" | "FUNCTION_CALL" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
-        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => {
-            FinishReason::ContentFilter
-        }
-        "MALFORMED_FUNCTION_CALL" => FinishReason::Error,
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "MODEL_ARMOR" => FinishReason::ContentFilter,
+        // Calls that the service itself refused: they are not in the answer, and it is none without them.
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "MALFORMED_RESPONSE"
+        | "LANGUAGE"
+        | "IMAGE_OTHER"
+        | "NO_IMAGE" => FinishReason::Error,
         _ => FinishReason::Other,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, content_text};
 use crate::provider::chat_completions::tools;
 use crate::provider::wire::{Node, Object, ProviderOptions, data_url, unsupported};
 use crate::provider::{ChatRequest, ProviderFailure, ToolChoice};
@@ -113,6 +113,7 @@ fn assistant(parts: &[AssistantPart]) -> Option<Object<'_>> {
 fn tool_result(result: &ToolResult) -> Object<'_> {
     let content = match &result.output {
         ToolOutput::Error(text) => Node::from(text.as_str()),
+        ToolOutput::Content(parts) => Node::from(content_text(parts)),
         ToolOutput::Json(json) => json.as_string().map_or_else(|| Node::from(json.get()), Node::from),
     };
     Object::new().with("role", "tool").with("content", content).with("tool_name", result.name.as_str())
