@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::Settlement;
 use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
-use crate::project::{AssistantFlush, FlushExtra, flush_run};
+use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
 use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
@@ -44,6 +44,8 @@ pub(crate) struct Journal {
     settling: bool,
     /// The settlement on its way brings this step with it.
     settling_step: bool,
+    /// The model was not told of earlier messages of the chat.
+    left_out: bool,
 }
 
 /// Whether the message row is brought up to date.
@@ -113,6 +115,7 @@ impl Journal {
             unpacked_bytes: 0,
             settling: false,
             settling_step: false,
+            left_out: false,
         }
     }
 
@@ -137,6 +140,11 @@ impl Journal {
             return Cow::Borrowed(&self.steps);
         }
         Cow::Owned(self.steps.iter().filter(is_told).cloned().collect())
+    }
+
+    /// Notes how much of the chat the model was told, for the message's row.
+    pub(crate) fn note_history(&mut self, conversation: &Conversation) {
+        self.left_out |= conversation.has_left_out();
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -272,7 +280,12 @@ impl Journal {
     }
 
     fn extra(&self) -> FlushExtra {
-        FlushExtra { usage: self.usage, max_context_tokens: self.max_context_tokens, ..FlushExtra::default() }
+        FlushExtra {
+            usage: self.usage,
+            max_context_tokens: self.max_context_tokens,
+            history_left_out: self.left_out,
+            ..FlushExtra::default()
+        }
     }
 }
 

@@ -142,6 +142,16 @@ pub struct RunLimits {
     pub degeneration_guard: bool,
     /// How long a tool may take that does not say so itself.
     pub tool_timeout_ms: u64,
+    /// How many bytes one answer may have: its text, reasoning, files and the inputs of its calls.
+    pub max_answer_bytes: u64,
+    /// How many tool calls one answer may have.
+    pub max_calls_per_step: u32,
+    /// How many of a step's calls run at once.
+    pub max_parallel_calls: u32,
+    /// How long the input of a call may be checked against its schema.
+    pub input_check_ms: u64,
+    /// How many of a chat's newest messages a model is told, at most; at least 1.
+    pub history_messages: u32,
     /// What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
     pub unknown_members: UnknownMembers,
     /// How often stops from other processes are looked for.
@@ -182,6 +192,11 @@ impl Default for RunLimits {
             run_timeout_ms: None,
             degeneration_guard: true,
             tool_timeout_ms: 900_000,
+            max_answer_bytes: 32 * 1024 * 1024,
+            max_calls_per_step: 256,
+            max_parallel_calls: 32,
+            input_check_ms: 2_000,
+            history_messages: 100,
             unknown_members: UnknownMembers::Strip,
             stop_poll_ms: 250,
             tail_poll_ms: 100,
@@ -214,7 +229,9 @@ impl RunLimits {
     /// The tools of a turn, within these limits.
     pub(super) fn tool_set(&self, tools: Vec<Tool>) -> Result<ToolSet> {
         let timeout = Duration::from_millis(self.tool_timeout_ms);
-        Ok(ToolSet::new(tools, timeout)?.with_unknown_members(self.unknown_members))
+        Ok(ToolSet::new(tools, timeout)?
+            .with_unknown_members(self.unknown_members)
+            .with_check_time(Duration::from_millis(self.input_check_ms)))
     }
 }
 
@@ -404,6 +421,11 @@ impl EngineOptions {
         }
         let positive = [
             ("runs.maxSteps", u64::from(self.runs.max_steps)),
+            ("runs.historyMessages", u64::from(self.runs.history_messages)),
+            ("runs.inputCheckMs", self.runs.input_check_ms),
+            ("runs.maxAnswerBytes", self.runs.max_answer_bytes),
+            ("runs.maxCallsPerStep", u64::from(self.runs.max_calls_per_step)),
+            ("runs.maxParallelCalls", u64::from(self.runs.max_parallel_calls)),
             ("runs.providerSilenceMs", self.runs.provider_silence_ms),
             ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
             ("runs.stopPollMs", self.runs.stop_poll_ms),

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
-use crate::project::{OpenPage, PromptLayers, build_system_prompt, messages_from_rows};
+use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::stream::ChunkLog;
@@ -26,7 +26,7 @@ use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
 use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
-use super::{Inner, queue, stops};
+use super::{Inner, history, queue, stops};
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -347,12 +347,8 @@ impl Prepared {
 
     /// The driver of the run that is ours.
     pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
-        let history = match inner.store.messages(self.ids.chat, usize::MAX).await {
-            // What the run itself has said so far is in its steps.
-            Ok(mut rows) => {
-                rows.retain(|row| row.id != self.ids.message);
-                messages_from_rows(&rows)
-            }
+        let conversation = match history::read(inner, self.ids.chat, self.ids.message).await {
+            Ok(conversation) => conversation,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
             Err(error) => return Err(give_up(inner, fence, error).await),
@@ -366,6 +362,9 @@ impl Prepared {
             step: runs.step_timeout_ms.map(millis),
             run: runs.run_timeout_ms.map(|limit| millis(limit).saturating_sub(done.taken)),
             degeneration_guard: runs.degeneration_guard,
+            answer_bytes: runs.max_answer_bytes,
+            calls: runs.max_calls_per_step,
+            calls_at_once: runs.max_parallel_calls,
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
         let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);
@@ -382,7 +381,7 @@ impl Prepared {
             machine,
             self.ids,
             journal,
-            (self.system, history),
+            (self.system, conversation),
             self.provider,
             self.tools,
             self.log,

@@ -58,13 +58,29 @@ pub struct Limits {
     pub run: Option<Duration>,
     /// End a run whose model's output has fallen into a loop.
     pub degeneration_guard: bool,
+    /// How many bytes one answer may have: its text, reasoning, files and the inputs of its calls.
+    pub answer_bytes: u64,
+    /// How many calls one answer may have.
+    pub calls: u32,
+    /// How many of them run at once.
+    pub calls_at_once: u32,
 }
 
 impl Limits {
     /// These limits of steps and silence, and no others.
     pub fn new(max_steps: u32, provider_silence: Duration) -> Self {
         let first_chunk = provider_silence;
-        Self { max_steps, provider_silence, first_chunk, step: None, run: None, degeneration_guard: true }
+        Self {
+            max_steps,
+            provider_silence,
+            first_chunk,
+            step: None,
+            run: None,
+            degeneration_guard: true,
+            answer_bytes: u64::MAX,
+            calls: u32::MAX,
+            calls_at_once: u32::MAX,
+        }
     }
 }
 
@@ -101,7 +117,7 @@ pub struct RunMachine {
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
     /// A recorded step has text or a file in it.
-    has_shown_something: bool,
+    has_said_something: bool,
     call_ids: HashSet<String>,
     stop: Option<RunReason>,
     close: Option<Close>,
@@ -123,7 +139,7 @@ impl RunMachine {
             usage: None,
             context_tokens: None,
             last_finish: None,
-            has_shown_something: false,
+            has_said_something: false,
             call_ids: HashSet::new(),
             stop: None,
             close: None,
@@ -145,7 +161,7 @@ impl RunMachine {
             self.usage = Usage::accumulate(self.usage, step.usage);
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
-            self.has_shown_something |= !step.text().trim().is_empty();
+            self.has_said_something |= !step.text().trim().is_empty();
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
                 _ => None,
@@ -220,6 +236,17 @@ impl RunMachine {
             // An error that is all there is of an answer is a refusal; there is no step then.
             StreamPart::Error(failure) if !failure.answered => {}
             _ => self.start_step(effects),
+        }
+        self.step.bytes = self.step.bytes.saturating_add(bytes_of(&part));
+        if self.step.bytes > self.limits.answer_bytes {
+            let most = self.limits.answer_bytes;
+            let failure = format!("The provider's answer is larger than {most} bytes (runs.maxAnswerBytes).");
+            return self.fail(ProviderFailure::new(FailureKind::Limit, failure), RunReason::ProviderError, effects);
+        }
+        if self.step.call_count() > self.limits.calls {
+            let most = self.limits.calls;
+            let failure = format!("The provider's answer has more than {most} tool calls (runs.maxCallsPerStep).");
+            return self.fail(ProviderFailure::new(FailureKind::Limit, failure), RunReason::ProviderError, effects);
         }
         match part {
             StreamPart::ResponseMetadata { .. } => {}
@@ -471,7 +498,7 @@ impl RunMachine {
         let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other)
             && !self.is_last_step();
         if !self.step.calls_the_host() || !may_run {
-            if !self.has_shown_something && !self.step.shows_something() {
+            if !self.has_said_something && !self.step.shows_something() {
                 return self.fail(nothing_said(reason), RunReason::ProviderError, effects);
             }
             return self.finish(reason, effects);
@@ -496,17 +523,22 @@ impl RunMachine {
         if self.stop.is_some() {
             return self.abort(effects);
         }
-        for call in self.step.calls() {
-            if let CallPhase::Ready(input) = &call.phase {
-                let call_id = call.call_id.clone();
-                effects.push(Effect::ArmTimer {
-                    timer: Timer::Tool { call_id: call_id.clone() },
-                    after: self.tools.timeout(&call.name),
-                });
-                effects.push(Effect::RunTool(ToolCall { call_id, name: call.name.clone(), input: input.clone() }));
-            }
-        }
+        self.start_tools(effects);
         self.persist_when_tools_are_done(effects);
+    }
+
+    /// Starts as many of the calls that wait as may run beside those that do.
+    fn start_tools(&mut self, effects: &mut Vec<Effect>) {
+        let most = usize::try_from(self.limits.calls_at_once.max(1)).unwrap_or(usize::MAX);
+        while self.step.running < most
+            && let Some(call) = self.step.next_to_run()
+        {
+            let CallPhase::Ready(input) = &call.phase else { continue };
+            let (call_id, name, input) = (call.call_id.clone(), call.name.clone(), input.clone());
+            let after = self.tools.timeout(&name);
+            effects.push(Effect::ArmTimer { timer: Timer::Tool { call_id: call_id.clone() }, after });
+            effects.push(Effect::RunTool(ToolCall { call_id, name, input }));
+        }
     }
 
     fn tool_finished(&mut self, call_id: &str, outcome: Result<Json, String>, effects: &mut Vec<Effect>) {
@@ -530,6 +562,8 @@ impl RunMachine {
             }
         };
         effects.push(Effect::EmitChunk(chunk));
+        self.step.running = self.step.running.saturating_sub(1);
+        self.start_tools(effects);
         self.persist_when_tools_are_done(effects);
     }
 
@@ -544,7 +578,7 @@ impl RunMachine {
     fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
         self.count_usage();
         self.finish_step(effects);
-        self.has_shown_something |= self.step.shows_something();
+        self.has_said_something |= self.step.says_something();
         self.number += 1;
         self.step = StepBuilder::default();
         if self.stop.is_some() {
@@ -810,6 +844,17 @@ fn nothing_said(reason: FinishReason) -> ProviderFailure {
         _ => (FailureKind::BadResponse, "The provider ended its answer without having said anything."),
     };
     ProviderFailure::new(kind, message)
+}
+
+/// How much of an answer's limit a piece takes.
+fn bytes_of(part: &StreamPart) -> u64 {
+    let bytes = match part {
+        StreamPart::BlockDelta { delta, .. } | StreamPart::ToolInputDelta { delta, .. } => delta.len(),
+        StreamPart::File { base64, .. } => base64.len(),
+        StreamPart::ToolResult { output, .. } => output.get().len(),
+        _ => 0,
+    };
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {

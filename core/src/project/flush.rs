@@ -14,7 +14,7 @@ pub struct AssistantFlush {
     pub content: String,
     /// The flat trace, `None` when there is nothing.
     pub tool_calls: Option<Json>,
-    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, stepsPersisted?}`.
+    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, stepsPersisted?}`.
     pub metadata: Json,
     /// The message's status.
     pub status: MessageStatus,
@@ -35,6 +35,8 @@ pub struct FlushExtra {
     pub error: Option<String>,
     /// What kind of failure it was.
     pub failure: Option<RunFailure>,
+    /// The model was not told of earlier messages of the chat.
+    pub history_left_out: bool,
     /// How many steps of the log the row shows; written by the engine only.
     pub steps_persisted: Option<u32>,
 }
@@ -55,6 +57,8 @@ struct Metadata<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a RunFailure>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    history_left_out: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_persisted: Option<u32>,
 }
@@ -122,6 +126,7 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
         max_context_tokens: extra.max_context_tokens.filter(|tokens| *tokens > 0),
         error: extra.error.as_deref().filter(|error| !error.is_empty()),
         failure: extra.failure.as_ref(),
+        history_left_out: extra.history_left_out,
         steps_persisted: extra.steps_persisted,
     };
     Json::from_value(&metadata).unwrap_or_else(|_| Json::null())

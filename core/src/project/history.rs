@@ -161,11 +161,11 @@ pub fn append_steps(messages: &mut Vec<ModelMessage>, steps: &[StepRecord]) {
 }
 
 /// The call ids of a conversation so far.
-#[derive(Default)]
-struct CallIds(HashSet<String>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallIds(HashSet<String>);
 
 impl CallIds {
-    fn of(messages: &[ModelMessage]) -> Self {
+    pub(super) fn of(messages: &[ModelMessage]) -> Self {
         let calls = messages.iter().flat_map(|message| match message {
             ModelMessage::Assistant(parts) => parts.as_slice(),
             _ => &[],
@@ -229,7 +229,7 @@ impl FilePart {
 
 /// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
 /// reasoning after a tool call begins the next step.
-fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
+pub(super) fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
     let has_boundaries = parts.contains(&Part::StepStart);
     let mut block: Vec<AssistantPart> = Vec::new();
     let mut results: Vec<ToolResult> = Vec::new();

@@ -2,6 +2,7 @@
 
 pub mod by_reference;
 mod compact;
+mod conversation;
 mod degenerate;
 pub mod export;
 mod flush;
@@ -21,6 +22,7 @@ mod usage;
 pub use compact::{
     CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small, is_storable,
 };
+pub use conversation::{Conversation, LEFT_OUT, text_tokens};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};

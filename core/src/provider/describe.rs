@@ -178,6 +178,8 @@ fn label(status: Option<f64>, message: &str, body: &str) -> Option<&'static str>
     // Between 100 and 600, so it fits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of three digits")]
     let status = whole.map(|status| status as u16);
+    // What is too large need not be the conversation; its status says as much.
+    let status = status.filter(|status| *status != 413);
     sort::label(sort::kind(status, &[message, body]))
 }
 

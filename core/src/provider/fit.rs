@@ -19,6 +19,10 @@ pub(super) struct Rules {
     pub(super) ids: Ids,
     /// Texts without anything to be seen are refused.
     pub(super) visible_text: bool,
+    /// But for such as carry what the provider wants to see again.
+    pub(super) signed: bool,
+    /// Of what the model said, text, reasoning and calls of the host's tools are all that is sent.
+    pub(super) plain: bool,
     /// The conversation must begin with what a user said.
     pub(super) user_first: bool,
     /// A user's message may not follow the outcomes of calls, or another one of the user's.
@@ -61,6 +65,21 @@ impl Ids {
         match self {
             Ids::Exactly(length) => digits.chars().cycle().take(length).collect(),
             Ids::Any | Ids::Ascii(_) | Ids::Words(_) | Ids::Gateway(_) => format!("call_{digits}"),
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a part of the model's is sent.
+    fn takes(&self, part: &AssistantPart) -> bool {
+        match part {
+            AssistantPart::Text { text, metadata } => {
+                !self.visible_text || (self.signed && metadata.is_some()) || !text.trim().is_empty()
+            }
+            AssistantPart::Reasoning { .. } | AssistantPart::ToolCall { provider_executed: false, .. } => true,
+            AssistantPart::File { .. } | AssistantPart::ToolCall { .. } | AssistantPart::ToolResult { .. } => {
+                !self.plain
+            }
         }
     }
 }
@@ -161,10 +180,7 @@ fn fits(messages: &[ModelMessage], rules: &Rules) -> bool {
                         AssistantPart::ToolCall { call_id, name, .. } => {
                             rules.ids.takes(call_id) && matches!(tool_name(name), Cow::Borrowed(_))
                         }
-                        AssistantPart::Text { text, metadata } => {
-                            !rules.visible_text || metadata.is_some() || !text.trim().is_empty()
-                        }
-                        _ => true,
+                        part => rules.takes(part),
                     })
             }
             ModelMessage::Tool(results) => {
@@ -262,7 +278,7 @@ impl Fitting<'_> {
         let mut outcomes: Vec<ToolResult> = Vec::new();
         for part in parts {
             match part {
-                AssistantPart::Text { text, metadata: None } if self.rules.visible_text && text.trim().is_empty() => {}
+                part if !self.rules.takes(part) => {}
                 AssistantPart::ToolCall { call_id, name, input, provider_executed: false, metadata } => {
                     let (id, name) = (self.id(call_id), tool_name(name).into_owned());
                     let outcome = following.iter().find_map(|message| match message {

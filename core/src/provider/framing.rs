@@ -13,6 +13,8 @@ pub(super) enum Piece {
     Event(String),
     /// The answer is no stream but one JSON value.
     Whole(String),
+    /// An error that stands in a stream without being an event of it. It counts also behind the end.
+    Error(String),
 }
 
 /// Server-sent events, or the one JSON value that some servers answer with although a stream was asked for.
@@ -60,7 +62,7 @@ impl Pieces {
             Start::Blank => Ok(()),
             Start::Events => {
                 self.events.push(bytes, |data| on_piece(Piece::Event(data)))?;
-                self.odd.push(bytes, |error| on_piece(Piece::Event(error)));
+                self.odd.push(bytes, |error| on_piece(Piece::Error(error)));
                 Ok(())
             }
             Start::Whole => match self.whole.push(bytes)? {
@@ -78,7 +80,7 @@ impl Pieces {
     /// The bytes are over.
     pub(super) fn finish(&mut self, mut on_piece: impl FnMut(Piece)) {
         if matches!(self.start, Start::Events) {
-            self.odd.push(b"\n", |error| on_piece(Piece::Event(error)));
+            self.odd.push(b"\n", |error| on_piece(Piece::Error(error)));
         }
     }
 }
@@ -253,6 +255,7 @@ mod tests {
                 found.push(match piece {
                     Piece::Event(data) => format!("event {data}"),
                     Piece::Whole(text) => format!("whole {text}"),
+                    Piece::Error(error) => format!("error {error}"),
                 });
             })?;
         }
@@ -267,6 +270,19 @@ mod tests {
         assert_eq!(pieces(&single).unwrap(), ["whole {\"a\":[\"}\\\"]\",{}]}"]);
         assert_eq!(pieces(&[b"\n\ndata: {}\n\n"]).unwrap(), ["event {}"]);
         assert!(pieces(&[b"{\"a\":"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_error_in_an_odd_frame_is_found_however_it_is_cut() {
+        let bytes = b"data: {}\n\n{\"error\":{\"message\":\"no\"}}\nerror: {\"code\":1}\r\nerror: busy\n{\"other\":1}\nevent: x\n\n";
+        let expected =
+            ["error {\"error\":{\"message\":\"no\"}}", "error {\"error\":{\"code\":1}}", "error {\"error\":\"busy\"}"];
+        let of = |parts: Vec<&[u8]>| {
+            let found = pieces(&parts).unwrap();
+            found.into_iter().filter(|piece| piece.starts_with("error")).collect::<Vec<_>>()
+        };
+        assert_eq!(of(vec![bytes]), expected);
+        assert_eq!(of(bytes.chunks(1).collect()), expected);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod openai_compatible;
 mod part;
 mod reported;
 mod request;
+mod schema;
 mod sort;
 mod sse;
 pub(crate) mod transcribe;

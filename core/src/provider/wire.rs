@@ -140,6 +140,12 @@ impl<'a> From<&'a Json> for Node<'a> {
     }
 }
 
+impl<'a> From<Cow<'a, Json>> for Node<'a> {
+    fn from(json: Cow<'a, Json>) -> Self {
+        Node::Raw(json)
+    }
+}
+
 impl From<Json> for Node<'_> {
     fn from(json: Json) -> Self {
         Node::Raw(Cow::Owned(json))

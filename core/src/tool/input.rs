@@ -1,5 +1,7 @@
 //! What a model wrote as a tool's input, made into what the tool is called with.
 
+use std::time::{Duration, Instant};
+
 use jsonschema::PatternOptions;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
@@ -12,6 +14,8 @@ use super::UnknownMembers;
 pub(super) const MAX_SCHEMA_BYTES: usize = 256 * 1024;
 /// How often a pattern may go back in one text. Patterns without look-around and back references never do.
 const MAX_BACKTRACKS: usize = 20_000;
+/// How long a check may take whose problems are told one by one: they take as much room as the check took time.
+const TELLING: Duration = Duration::from_millis(250);
 /// How many problems the model is told of at once.
 const SHOWN_PROBLEMS: usize = 5;
 /// How much of a problem the model is told: a message quotes the value.
@@ -49,6 +53,14 @@ impl InputCheck {
         Ok(Self { schema, validator, has_defaults })
     }
 
+    /// The same of what a model wrote.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn of_text(&self, arguments: &str, unknown: UnknownMembers) -> Result<Json, String> {
+        self.cleaned(&read(arguments)?, unknown)
+    }
+
     /// The input with its default values, and without members that are not allowed if those are to be taken out.
     ///
     /// # Errors
@@ -57,7 +69,12 @@ impl InputCheck {
         let mut value: Value = input.read().map_err(|error| format!("not readable ({error})."))?;
         let mut changed = self.has_defaults && Defaults { root: &self.schema }.fill(&self.schema, &mut value, 0);
         for _ in 0..MAX_STRIPS {
-            if self.validator.is_valid(&value) {
+            let begun = Instant::now();
+            let fits = self.validator.is_valid(&value);
+            if !fits && begun.elapsed() > TELLING {
+                return Err("it does not fit the tool's schema.".to_owned());
+            }
+            if fits {
                 return Ok(if changed {
                     Json::from_value(&value).unwrap_or_else(|_| input.clone())
                 } else {
@@ -84,6 +101,12 @@ impl InputCheck {
             .collect();
         Err(problems.join("; "))
     }
+}
+
+/// The arguments as JSON. A model that has nothing to say sends nothing instead of an empty object.
+pub(super) fn read(arguments: &str) -> Result<Json, String> {
+    let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
+    Json::parse(arguments).map_err(|error| format!("not valid JSON ({error})."))
 }
 
 /// Takes out what nothing but a ban on unknown members objects to; whether there was any.

@@ -175,6 +175,7 @@ impl Decoder for AnthropicDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.data(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
@@ -182,8 +183,8 @@ impl Decoder for AnthropicDecoder {
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
         let answer = &mut self.answer;
         self.pieces.finish(|piece| {
-            if let Piece::Event(data) = piece {
-                answer.data(&data, parts);
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
             }
         });
         self.answer.finish(parts);
@@ -199,6 +200,13 @@ impl Decoder for AnthropicDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.data(data, parts);
+        self.done |= done;
+    }
+
     fn data(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if self.done || self.spliced || data.trim().is_empty() || data.trim() == "[DONE]" {

@@ -27,6 +27,8 @@ const NAME: &str = "anthropic";
 const RULES: Rules = Rules {
     ids: Ids::Words(64),
     visible_text: true,
+    signed: false,
+    plain: false,
     user_first: true,
     alternates: false,
     outcomes_say_something: true,

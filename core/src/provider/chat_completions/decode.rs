@@ -74,6 +74,7 @@ impl Decoder for ChatCompletionsDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.event(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
@@ -81,8 +82,8 @@ impl Decoder for ChatCompletionsDecoder {
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
         let answer = &mut self.answer;
         self.pieces.finish(|piece| {
-            if let Piece::Event(data) = piece {
-                answer.event(&data, parts);
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
             }
         });
         self.answer.finish(parts);
@@ -98,6 +99,13 @@ impl Decoder for ChatCompletionsDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.event(data, parts);
+        self.done |= done;
+    }
+
     fn event(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if self.done || data.is_empty() {

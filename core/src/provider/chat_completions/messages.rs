@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::model::Json;
 use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, content_text};
 use crate::provider::wire::{Node, Object, ProviderOptions, base64_text, data_url, text_in, unsupported};
-use crate::provider::{CallOptions, ChatRequest, ProviderFailure, ResponseFormat, ToolChoice};
+use crate::provider::{CallOptions, ChatRequest, ProviderFailure, ResponseFormat, ToolChoice, schema};
 use crate::tool::ToolDefinition;
 
 use super::kept::{KEPT, OWN, REASONING_NAME};
@@ -261,7 +261,7 @@ pub(in crate::provider) fn tools(tools: &[ToolDefinition]) -> Option<Vec<Node<'_
             let function = Object::new()
                 .with("name", tool.name.as_str())
                 .with_some("description", description)
-                .with("parameters", &tool.input_schema);
+                .with("parameters", schema::of_input(&tool.input_schema));
             Object::new().with("type", "function").with("function", function).into()
         })
         .collect();

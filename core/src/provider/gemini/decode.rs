@@ -1,6 +1,6 @@
 //! The answer's stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,8 +25,16 @@ pub struct GeminiDecoder {
     answer: Answer,
 }
 
+impl GeminiDecoder {
+    /// A decoder for an answer whose tools have been sent under other names: by those names, their own.
+    pub fn new(renamed: HashMap<String, String>) -> Self {
+        Self { answer: Answer { renamed, ..Answer::default() }, ..Self::default() }
+    }
+}
+
 #[derive(Default)]
 struct Answer {
+    renamed: HashMap<String, String>,
     saw_event: bool,
     done: bool,
     finished: bool,
@@ -201,6 +209,7 @@ impl Decoder for GeminiDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.data(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
@@ -208,8 +217,8 @@ impl Decoder for GeminiDecoder {
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
         let answer = &mut self.answer;
         self.pieces.finish(|piece| {
-            if let Piece::Event(data) = piece {
-                answer.data(&data, parts);
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
             }
         });
         self.answer.finish(parts);
@@ -225,6 +234,13 @@ impl Decoder for GeminiDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.data(data, parts);
+        self.done |= done;
+    }
+
     fn data(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if data.trim().is_empty() || data.trim() == "[DONE]" {
@@ -398,6 +414,7 @@ impl Answer {
     fn function_call(&mut self, call: FunctionCall, metadata: Option<Json>, parts: &mut Vec<StreamPart>) {
         let continues = call.will_continue == Some(true);
         if let Some(name) = call.name.filter(|name| !name.is_empty()) {
+            let name = self.renamed.get(&name).cloned().unwrap_or(name);
             self.end_streaming(parts);
             self.called = true;
             let id = self.next_call_id(call.id);

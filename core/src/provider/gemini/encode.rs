@@ -101,6 +101,14 @@ fn converted(schema: &Json) -> Option<Value> {
     schema::convert(&schema.read::<Value>().ok()?)
 }
 
+/// A tool's name as Gemini takes it: it must begin with a letter or `_`.
+pub(super) fn name_for_google(name: &str) -> Cow<'_, str> {
+    match name.bytes().next() {
+        Some(first) if first.is_ascii_alphabetic() || first == b'_' => Cow::Borrowed(name),
+        _ => Cow::Owned(format!("_{name}").chars().take(64).collect()),
+    }
+}
+
 /// Puts the tools into the body and returns how they may be called.
 fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
     let mut config = Object::new();
@@ -112,7 +120,7 @@ fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
         .iter()
         .map(|tool| {
             Object::new()
-                .with("name", tool.name.as_str())
+                .with("name", name_for_google(&tool.name))
                 .with("description", tool.description.as_str())
                 .with_some("parameters", converted(&tool.input_schema))
                 .into()
@@ -123,7 +131,7 @@ fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
         ToolChoice::Auto => json!({"mode": "AUTO"}),
         ToolChoice::None => json!({"mode": "NONE"}),
         ToolChoice::Required => json!({"mode": "ANY"}),
-        ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
+        ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name_for_google(name)]}),
     };
     config.put("functionCallingConfig", calling);
     config
@@ -206,7 +214,8 @@ fn model_parts<'a>(parts: &'a [AssistantPart], is_gemini_3: bool, warnings: &mut
                     NO_SIGNATURE.to_owned()
                 };
                 let signature = known.or_else(|| (is_gemini_3 && !has_signed_call).then(missing));
-                let call = Object::new().with("id", call_id.as_str()).with("name", name.as_str()).with("args", input);
+                let call =
+                    Object::new().with("id", call_id.as_str()).with("name", name_for_google(name)).with("args", input);
                 Some(Object::new().with("functionCall", call).with_some("thoughtSignature", signature))
             }
             AssistantPart::ToolCall { name, input, metadata, .. } => server_call(name, input, metadata.as_ref())
@@ -264,9 +273,10 @@ fn function_response(result: &ToolResult, is_gemini_3: bool) -> Vec<Node<'_>> {
             texts.join("\n\n").into()
         }
     };
-    let response = Object::new().with("name", result.name.as_str()).with("content", content);
+    let name = || name_for_google(&result.name);
+    let response = Object::new().with("name", name()).with("content", content);
     let mut function =
-        Object::new().with("id", result.call_id.as_str()).with("name", result.name.as_str()).with("response", response);
+        Object::new().with("id", result.call_id.as_str()).with("name", name()).with("response", response);
     if is_gemini_3 && !pictures.is_empty() {
         function.put("parts", std::mem::take(&mut pictures));
     }

@@ -17,8 +17,15 @@ pub use decode::GeminiDecoder;
 pub const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";
 
 /// What the API takes of a conversation.
-const RULES: Rules =
-    Rules { ids: Ids::Any, visible_text: true, user_first: true, alternates: false, outcomes_say_something: false };
+const RULES: Rules = Rules {
+    ids: Ids::Any,
+    visible_text: true,
+    signed: true,
+    plain: false,
+    user_first: true,
+    alternates: false,
+    outcomes_say_something: false,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]
@@ -57,5 +64,13 @@ impl Driver for Gemini {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(GeminiDecoder::default())
+    }
+
+    fn decoder_for(&self, request: &ChatRequest) -> Box<dyn Decoder> {
+        let renamed = request.tools.iter().filter_map(|tool| match encode::name_for_google(&tool.name) {
+            Cow::Owned(sent) => Some((sent, tool.name.clone())),
+            Cow::Borrowed(_) => None,
+        });
+        Box::new(GeminiDecoder::new(renamed.collect()))
     }
 }

@@ -176,7 +176,7 @@ mod tests {
                 r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"a\nb","images":["AA=="]},"#,
                 r#"{"role":"assistant","content":"","thinking":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"get","arguments":{"n":1.0}}}]},"#,
                 r#"{"role":"tool","content":"no","tool_name":"get"}],"options":{"num_predict":5,"num_ctx":9},"#,
-                r#""tools":[{"type":"function","function":{"name":"get","parameters":{}}}],"stream":true,"think":true}"#
+                r#""tools":[{"type":"function","function":{"name":"get","parameters":{"type":"object","properties":{}}}}],"stream":true,"think":true}"#
             )
         );
     }

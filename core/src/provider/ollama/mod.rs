@@ -15,8 +15,15 @@ pub use decode::OllamaDecoder;
 pub const BASE_URL: &str = "http://127.0.0.1:11434";
 
 /// The templates of many models know no other order than question, calls, outcomes, answer.
-const RULES: Rules =
-    Rules { ids: Ids::Any, visible_text: true, user_first: true, alternates: true, outcomes_say_something: true };
+const RULES: Rules = Rules {
+    ids: Ids::Any,
+    visible_text: true,
+    signed: false,
+    plain: true,
+    user_first: true,
+    alternates: true,
+    outcomes_say_something: true,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]

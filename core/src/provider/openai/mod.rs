@@ -13,10 +13,12 @@ use super::{ChatRequest, Decoder, Driver, ProviderFailure, WireRequest};
 /// Where OpenAI's API is, as <https://platform.openai.com/docs/api-reference> says.
 pub const BASE_URL: &str = "https://api.openai.com/v1";
 
-/// Ids may have 40 characters; of the rest of a conversation OpenAI takes anything that belongs together.
+/// Ids may have 40 characters; of the rest of a conversation OpenAI takes anything that says something and belongs together.
 const RULES: Rules = Rules {
     ids: Ids::Ascii(40),
-    visible_text: false,
+    visible_text: true,
+    signed: false,
+    plain: true,
     user_first: false,
     alternates: false,
     outcomes_say_something: false,

@@ -142,7 +142,7 @@ mod tests {
                 r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"hi"},"#,
                 r#"{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"get","arguments":"{\"a\":1.0}"}}]},"#,
                 r#"{"role":"tool","tool_call_id":"c","content":"plain"}],"#,
-                r#""tools":[{"type":"function","function":{"name":"get","description":"Gets","parameters":{"type":"object"}}}],"tool_choice":"none","stream":true,"stream_options":{"include_usage":true}}"#
+                r#""tools":[{"type":"function","function":{"name":"get","description":"Gets","parameters":{"type":"object","properties":{}}}}],"tool_choice":"none","stream":true,"stream_options":{"include_usage":true}}"#
             )
         );
     }

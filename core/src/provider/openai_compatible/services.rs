@@ -105,7 +105,15 @@ impl Behind {
             Self { is_kimi: true, .. } => Ids::Ascii(64),
             _ => Ids::Gateway(40),
         };
-        Rules { ids, visible_text: true, user_first: true, alternates: true, outcomes_say_something: true }
+        Rules {
+            ids,
+            visible_text: true,
+            signed: false,
+            plain: true,
+            user_first: true,
+            alternates: true,
+            outcomes_say_something: true,
+        }
     }
 
     /// What becomes of the model's reasoning. DeepSeek's models are told of it only within a turn; from version 4 on the
