@@ -91,6 +91,8 @@ export interface ToolSpec<Input = any> {
   readOnly?: boolean;
   /** How long a call may take. */
   timeoutMs?: number;
+  /** What becomes of members that the schema does not allow; `runs.unknownMembers` unless given. */
+  unknownMembers?: 'strip' | 'refuse';
   /** The code. What it returns (or its promise) is the output; `undefined` is null; what it throws, the model is told. */
   execute(input: Input, context: ToolContext): unknown;
 }
@@ -125,6 +127,18 @@ export interface EngineOptions {
     degenerationGuard?: boolean;
     /** How long a tool may take that does not say so itself. Default 900000. */
     toolTimeoutMs?: number;
+    /** How many of a chat's newest messages a model is told, at most. Default 100. */
+    historyMessages?: number;
+    /** How long the input of a call may be checked against its schema. Default 2000. */
+    inputCheckMs?: number;
+    /** How many bytes one answer may have. Default 32 MiB. */
+    maxAnswerBytes?: number;
+    /** How many tool calls one answer may have. Default 256. */
+    maxCallsPerStep?: number;
+    /** How many of a step's calls run at once. Default 32. */
+    maxParallelCalls?: number;
+    /** What becomes of members of a tool's input that its schema does not allow. Default `strip`. */
+    unknownMembers?: 'strip' | 'refuse';
     /** How often stops from other processes are looked for. Default 250. */
     stopPollMs?: number;
     /** How often the log of a run of another process is looked at while somebody follows it. Default 100. */
@@ -302,6 +316,34 @@ export type RunReason =
   | 'internal';
 export type FinishReason = 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other';
 
+/** What kind of failure ended a run, in terms of what can be done about it. */
+export type FailureKind =
+  | 'authentication'
+  | 'billing'
+  | 'rate_limit'
+  | 'context_overflow'
+  | 'model_not_found'
+  | 'overloaded'
+  | 'unreachable'
+  | 'connection_lost'
+  | 'silence'
+  | 'bad_response'
+  | 'content_filter'
+  | 'refused'
+  | 'invalid_request'
+  | 'limit'
+  | 'internal';
+
+export interface RunFailure {
+  kind: FailureKind;
+  /** The HTTP status, or the one that an error inside of an answer stands for. */
+  statusCode?: number;
+  /** Whether the same turn may well succeed a little later. */
+  retryable: boolean;
+  /** One line for people. */
+  message: string;
+}
+
 export interface RunOutcome {
   runId: string;
   chatId: string;
@@ -310,6 +352,8 @@ export interface RunOutcome {
   reason: RunReason | null;
   /** One line, when it failed. */
   error: string | null;
+  /** What kind of failure it was, when it failed. */
+  failure: RunFailure | null;
   finishReason: FinishReason | null;
   usage: Usage | null;
   stepCount: number;
@@ -324,6 +368,8 @@ export interface Run {
   status: RunStatus;
   reason: RunReason | null;
   error: string | null;
+  /** What kind of failure it was, when that is known. */
+  failure: RunFailure | null;
   /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
   stepCount: number;
   stopRequestedAt: string | null;
@@ -352,6 +398,9 @@ export interface Message {
     contextTokens?: number;
     maxContextTokens?: number;
     error?: string;
+    failure?: RunFailure;
+    /** The model was not told of earlier messages of the chat. */
+    historyLeftOut?: boolean;
     /** How many steps of the log the row shows. */
     stepsPersisted?: number;
   } | null;
@@ -365,6 +414,8 @@ export interface StreamMetadata {
   chatId?: string;
   runId?: string;
   usage?: Usage;
+  /** What ended the run; comes right before the error. */
+  failure?: RunFailure;
 }
 
 /** A chunk of the AI SDK's UI message stream, as turnkeep sends it. */

@@ -21,12 +21,13 @@ function byName(tools, field = 'tools') {
 
 /** What the engine is told of the tools: everything but the code. */
 function definitions(named) {
-  return [...named].map(([name, { description, inputSchema, readOnly, timeoutMs }]) => ({
+  return [...named].map(([name, { description, inputSchema, readOnly, timeoutMs, unknownMembers }]) => ({
     name,
     description,
     inputSchema,
     readOnly,
     timeoutMs,
+    unknownMembers,
   }));
 }
 

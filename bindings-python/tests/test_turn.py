@@ -60,6 +60,7 @@ def test_a_turn_with_two_tools(engine: turnkeep.Engine, provider: ScriptedProvid
         "status": "succeeded",
         "reason": None,
         "error": None,
+        "failure": None,
         "finishReason": "stop",
         "usage": {"inputTokens": 20, "outputTokens": 10, "totalTokens": 30, "reasoningTokens": 0},
         "stepCount": 2,

@@ -202,6 +202,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_secret_of_three_characters_garbles_no_text() {
+        assert_eq!(mask_secrets("an error in the answer", &["e", "err", "ans"]), "an error in the answer");
+        assert_eq!(mask_secrets("the word hunter2 came back", &["hunter2"]), "the word *** came back");
+    }
+
+    #[test]
     fn what_looks_like_a_key_is_masked() {
         for text in [
             "Incorrect API key provided: sk-SECRET12345678.",

@@ -118,7 +118,9 @@ fn check(parts: &[StreamPart], length: usize) {
     for (place, part) in parts.iter().enumerate() {
         match part {
             StreamPart::ResponseMetadata { .. } | StreamPart::Error(_) | StreamPart::Source(_) => {}
-            StreamPart::ToolResult { .. } | StreamPart::File { .. } => panic!("chat completions have neither"),
+            StreamPart::ToolResult { .. } | StreamPart::File { .. } | StreamPart::Pause => {
+                panic!("chat completions have none of it")
+            }
             StreamPart::BlockStart { kind, .. } => {
                 assert_eq!(open, None, "one block at a time");
                 open = Some(*kind);

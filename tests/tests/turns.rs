@@ -271,7 +271,7 @@ async fn a_provider_that_cannot_be_reached_fails_the_run() {
     let world = World::new(vec![]).await;
     let nowhere = json!({"driver": "openai-compatible", "model": "m", "baseUrl": "http://127.0.0.1:1/v1"});
     let turn = world.turn("go", json!({"provider": nowhere})).await;
-    assert_eq!(types(&all_chunks(&turn).await), ["start", "error"]);
+    assert_eq!(types(&all_chunks(&turn).await), ["start", "message-metadata", "error"]);
     let outcome = turn.done().await.unwrap();
     assert!(outcome.error.unwrap().starts_with("The provider could not be reached"));
 }

@@ -57,9 +57,10 @@ class Engine:
         :param store: ``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
-            ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
-            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``, ``maxOfferedRuns``, ``storePatienceMs``,
-            ``stopDeadlineMs``, ``hostedSilenceMs``, ``maxWaitingPerChat``, ``maxWaitingPerUser``
+            ``runTimeoutMs``, ``toolTimeoutMs``, ``unknownMembers``, ``historyMessages``,
+            ``inputCheckMs``, ``maxAnswerBytes``, ``maxCallsPerStep``, ``maxParallelCalls``, ``degenerationGuard``,
+            ``stopPollMs``, ``tailPollMs``, ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``,
+            ``maxOfferedRuns``, ``storePatienceMs``, ``stopDeadlineMs``, ``hostedSilenceMs``, ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``

@@ -53,6 +53,9 @@ class Tool:
     """It changes nothing. The calls of other tools are put on disk before they run."""
     timeout_ms: int | None = None
     """How long a call may take; the engine's ``runs.toolTimeoutMs`` unless given."""
+    unknown_members: str | None = None
+    """What becomes of members that the schema does not allow: ``strip`` or ``refuse``; the engine's
+    ``runs.unknownMembers`` unless given."""
     _takes_context: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +72,7 @@ class Tool:
             "inputSchema": self.input_schema,
             "readOnly": self.read_only,
             "timeoutMs": self.timeout_ms,
+            "unknownMembers": self.unknown_members,
         }
         return {key: value for key, value in definition.items() if value is not None}
 

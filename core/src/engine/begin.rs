@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::machine::TurnIds;
-use crate::model::{Json, MessageStatus, Part, RunReason, RunStatus, Trigger};
+use crate::model::{FailureKind, Json, MessageStatus, Part, RunFailure, RunReason, RunStatus, Trigger};
 use crate::project::{FlushExtra, OpenPage, flush_run};
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
 
@@ -255,12 +255,14 @@ pub(super) fn begin_failed(error: Error) -> Error {
 /// Ends a run that was begun but cannot be driven, so that the chat is free again.
 pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
-    let extra = FlushExtra { error: Some(message.to_owned()), ..FlushExtra::default() };
+    let failure = Some(RunFailure::new(FailureKind::Internal, message));
+    let extra = FlushExtra { error: Some(message.to_owned()), failure: failure.clone(), ..FlushExtra::default() };
     let settle = SettleRun {
         fence,
         status: RunStatus::Failed,
         reason: Some(RunReason::Internal),
         error: Some(message.to_owned()),
+        failure,
         step: None,
         assistant: flush_run(&[], MessageStatus::Error, &extra),
     };

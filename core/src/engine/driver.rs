@@ -15,15 +15,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
-use crate::model::{Json, RunOutcome, RunReason, RunStatus, StepRecord};
-use crate::project::{ModelMessage, append_steps, prepare_agent_step};
-use crate::provider::{ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice};
+use crate::model::{FailureKind, Json, RunFailure, RunOutcome, RunReason, RunStatus, StepRecord};
+use crate::project::{Conversation, prepare_agent_step};
+use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
 use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
 use super::tail::FOLLOWING_AGAIN;
-use super::{Inner, sweep};
+use super::{Inner, history, sweep};
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
@@ -44,7 +44,12 @@ pub(super) struct Driver {
     ids: TurnIds,
     journal: Journal,
     system: String,
-    history: Vec<ModelMessage>,
+    conversation: Conversation,
+    /// How many of the run's steps the conversation has.
+    told_steps: usize,
+    /// The call that is on its way, and whether the provider has found its conversation too long before.
+    call: (u32, bool),
+    found_too_long: bool,
     provider: Arc<dyn Provider>,
     tools: Arc<ToolSet>,
     log: Arc<ChunkLog>,
@@ -72,7 +77,7 @@ impl Driver {
         machine: RunMachine,
         ids: TurnIds,
         journal: Journal,
-        (system, history): (String, Vec<ModelMessage>),
+        (system, conversation): (String, Conversation),
         provider: Arc<dyn Provider>,
         tools: Arc<ToolSet>,
         log: Arc<ChunkLog>,
@@ -85,7 +90,10 @@ impl Driver {
             ids,
             journal,
             system,
-            history,
+            conversation,
+            told_steps: 0,
+            call: (0, false),
+            found_too_long: false,
             provider,
             tools,
             log,
@@ -149,6 +157,7 @@ impl Driver {
                 }
                 () = until(pack_due) => self.pack(),
                 item = next_part(self.stream.as_mut()) => return match item {
+                    Some(Ok(StreamPart::Error(failure)) | Err(failure)) if self.goes_on_with_less(&failure) => continue,
                     Some(Ok(part)) => Event::Part(part),
                     Some(Err(failure)) => Event::StreamFailed(failure),
                     None => {
@@ -249,18 +258,55 @@ impl Driver {
     }
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
-        let mut messages = self.history.clone();
-        append_steps(&mut messages, &self.journal.steps_for_the_model());
+        self.call = (step, text_only);
+        let steps = self.journal.steps_for_the_model();
+        for step in steps.iter().skip(self.told_steps) {
+            self.conversation.add_step(step);
+        }
+        self.told_steps = steps.len();
         let max_steps = self.inner.options.runs.max_steps;
         let system = prepare_agent_step(step, &self.system, max_steps)
             .map_or_else(|| self.system.clone(), |prepared| prepared.system);
-        self.stream = Some(self.provider.stream(&ChatRequest {
+        let tools = self.tools.definitions();
+        if let Some(budget) = history::budget(self.provider.as_ref(), &system, &tools) {
+            self.conversation.trim(budget);
+        }
+        self.journal.note_history(&self.conversation);
+        let request = ChatRequest {
             system,
-            messages,
-            tools: self.tools.definitions(),
+            messages: std::mem::take(self.conversation.messages_mut()),
+            tools,
             tool_choice: if text_only { ToolChoice::None } else { ToolChoice::Auto },
             options: self.provider.options(),
-        }));
+        };
+        let tools = Arc::clone(&self.tools);
+        let checked = self.provider.stream(&request).then(move |item| {
+            let tools = Arc::clone(&tools);
+            async move {
+                if let Ok(StreamPart::ToolCall { name, arguments, run_by: RunBy::Host, .. }) = &item {
+                    tools.check_ahead(name, arguments).await;
+                }
+                item
+            }
+        });
+        self.stream = Some(checked.boxed());
+        *self.conversation.messages_mut() = request.messages;
+    }
+
+    /// Whether the provider finds the conversation too long and is asked again with half of it: once, and before anything
+    /// of an answer was shown.
+    fn goes_on_with_less(&mut self, failure: &ProviderFailure) -> bool {
+        if failure.kind != FailureKind::ContextOverflow || failure.answered || self.found_too_long {
+            return false;
+        }
+        self.found_too_long = true;
+        if !self.conversation.trim(self.conversation.tokens() / 2) {
+            return false;
+        }
+        tracing::debug!("the provider found the conversation too long; it is asked again with less of it");
+        let (step, text_only) = self.call;
+        self.call_provider(step, text_only);
+        true
     }
 
     fn run_tool(&mut self, call: ToolCall) {
@@ -277,7 +323,17 @@ impl Driver {
             message_id: self.ids.message,
         };
         // In a task of its own: a tool that panics ends its call and nothing else.
-        let task = self.inner.runtime.spawn(async move { handler.call(invocation).await });
+        let validates = self.tools.validates_input(&invocation.name);
+        let task = self.inner.runtime.spawn(async move {
+            let mut invocation = invocation;
+            if validates {
+                invocation.input = match handler.validate(&invocation).await {
+                    Ok(input) => input,
+                    Err(problem) => return Err(format!("Invalid input for tool {}: {problem}", invocation.name)),
+                };
+            }
+            handler.call(invocation).await
+        });
         self.call_handles.insert(call_id.clone(), task.abort_handle());
         self.calls.push(Box::pin(async move {
             let outcome: Result<Json, String> = match task.await {
@@ -309,6 +365,7 @@ impl Driver {
             status: settlement.status,
             reason: settlement.reason,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             finish_reason: settlement.finish_reason,
             usage: settlement.usage,
             step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),
@@ -354,7 +411,8 @@ impl Driver {
                 return outcome;
             }
             let (reason, error) = (Some(RunReason::Internal), Some(NOT_WRITTEN.to_owned()));
-            RunOutcome { status: RunStatus::Failed, reason, error, ..outcome }
+            let failure = Some(RunFailure::new(FailureKind::Internal, NOT_WRITTEN));
+            RunOutcome { status: RunStatus::Failed, reason, error, failure, ..outcome }
         });
         self.finished.send_replace(Some(match (ending, outcome) {
             (Ending::Settled, Some(outcome)) => Finished::Settled(Box::new(outcome)),

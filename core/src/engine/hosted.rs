@@ -363,7 +363,8 @@ impl Inner {
             _ => finish_reason.or_else(|| last.and_then(|step| step.finish_reason)),
         };
         let context_tokens = last.and_then(|step| step.usage?.context_tokens());
-        let settlement = Settlement { status, reason, error, finish_reason, step, usage, context_tokens };
+        let settlement =
+            Settlement { status, reason, error, failure: None, finish_reason, step, usage, context_tokens };
         let settle = writing.journal.settle(&settlement);
         let settled = self.store.settle_run(settle).await;
         if settled.is_err() {

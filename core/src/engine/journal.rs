@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::Settlement;
 use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
-use crate::project::{AssistantFlush, FlushExtra, flush_run};
+use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
 use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
@@ -44,6 +44,8 @@ pub(crate) struct Journal {
     settling: bool,
     /// The settlement on its way brings this step with it.
     settling_step: bool,
+    /// The model was not told of earlier messages of the chat.
+    left_out: bool,
 }
 
 /// Whether the message row is brought up to date.
@@ -113,6 +115,7 @@ impl Journal {
             unpacked_bytes: 0,
             settling: false,
             settling_step: false,
+            left_out: false,
         }
     }
 
@@ -132,11 +135,16 @@ impl Journal {
     /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
     /// not every provider goes on with an answer that it had begun.
     pub(crate) fn steps_for_the_model(&self) -> Cow<'_, [StepRecord]> {
-        let has_calls = |step: &&StepRecord| step.tools().next().is_some();
-        if self.steps.iter().all(|step| has_calls(&step)) {
+        let is_told = |step: &&StepRecord| step.finish_reason.is_some() || step.tools().next().is_some();
+        if self.steps.iter().all(|step| is_told(&step)) {
             return Cow::Borrowed(&self.steps);
         }
-        Cow::Owned(self.steps.iter().filter(has_calls).cloned().collect())
+        Cow::Owned(self.steps.iter().filter(is_told).cloned().collect())
+    }
+
+    /// Notes how much of the chat the model was told, for the message's row.
+    pub(crate) fn note_history(&mut self, conversation: &Conversation) {
+        self.left_out |= conversation.has_left_out();
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -252,6 +260,7 @@ impl Journal {
             usage: settlement.usage,
             context_tokens: settlement.context_tokens,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             ..self.extra()
         };
         SettleRun {
@@ -259,6 +268,7 @@ impl Journal {
             status: settlement.status,
             reason: settlement.reason,
             error: settlement.error.clone(),
+            failure: settlement.failure.clone(),
             step,
             assistant: flush_run(&self.steps, message_status(settlement.status), &extra),
         }
@@ -270,7 +280,12 @@ impl Journal {
     }
 
     fn extra(&self) -> FlushExtra {
-        FlushExtra { usage: self.usage, max_context_tokens: self.max_context_tokens, ..FlushExtra::default() }
+        FlushExtra {
+            usage: self.usage,
+            max_context_tokens: self.max_context_tokens,
+            history_left_out: self.left_out,
+            ..FlushExtra::default()
+        }
     }
 }
 
@@ -320,7 +335,7 @@ mod tests {
 
     fn settlement(step: Option<StepRecord>) -> Settlement {
         let status = RunStatus::Succeeded;
-        Settlement { status, reason: None, error: None, finish_reason: None, step, usage: None, context_tokens: None }
+        Settlement { step, ..Settlement::of(status) }
     }
 
     #[test]

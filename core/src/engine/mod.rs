@@ -5,6 +5,7 @@ mod calls;
 mod driver;
 mod export;
 mod health;
+mod history;
 mod hosted;
 mod housekeeping;
 pub(crate) mod journal;

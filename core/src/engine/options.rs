@@ -12,7 +12,7 @@ use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
 use crate::secret::{SecretBox, SecretForm};
-use crate::tool::ToolDefinition;
+use crate::tool::{Tool, ToolDefinition, ToolSet, UnknownMembers};
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -142,6 +142,18 @@ pub struct RunLimits {
     pub degeneration_guard: bool,
     /// How long a tool may take that does not say so itself.
     pub tool_timeout_ms: u64,
+    /// How many bytes one answer may have: its text, reasoning, files and the inputs of its calls.
+    pub max_answer_bytes: u64,
+    /// How many tool calls one answer may have.
+    pub max_calls_per_step: u32,
+    /// How many of a step's calls run at once.
+    pub max_parallel_calls: u32,
+    /// How long the input of a call may be checked against its schema.
+    pub input_check_ms: u64,
+    /// How many of a chat's newest messages a model is told, at most; at least 1.
+    pub history_messages: u32,
+    /// What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
+    pub unknown_members: UnknownMembers,
     /// How often stops from other processes are looked for.
     pub stop_poll_ms: u64,
     /// How often the log of a run of another process is looked at while somebody follows it.
@@ -180,6 +192,12 @@ impl Default for RunLimits {
             run_timeout_ms: None,
             degeneration_guard: true,
             tool_timeout_ms: 900_000,
+            max_answer_bytes: 32 * 1024 * 1024,
+            max_calls_per_step: 256,
+            max_parallel_calls: 32,
+            input_check_ms: 2_000,
+            history_messages: 100,
+            unknown_members: UnknownMembers::Strip,
             stop_poll_ms: 250,
             tail_poll_ms: 100,
             chunk_retention_ms: 600_000,
@@ -206,6 +224,14 @@ impl RunLimits {
 
     pub(super) fn stop_deadline(&self) -> Duration {
         self.stop_deadline_ms.map_or(2 * self.lease(), Duration::from_millis)
+    }
+
+    /// The tools of a turn, within these limits.
+    pub(super) fn tool_set(&self, tools: Vec<Tool>) -> Result<ToolSet> {
+        let timeout = Duration::from_millis(self.tool_timeout_ms);
+        Ok(ToolSet::new(tools, timeout)?
+            .with_unknown_members(self.unknown_members)
+            .with_check_time(Duration::from_millis(self.input_check_ms)))
     }
 }
 
@@ -395,6 +421,11 @@ impl EngineOptions {
         }
         let positive = [
             ("runs.maxSteps", u64::from(self.runs.max_steps)),
+            ("runs.historyMessages", u64::from(self.runs.history_messages)),
+            ("runs.inputCheckMs", self.runs.input_check_ms),
+            ("runs.maxAnswerBytes", self.runs.max_answer_bytes),
+            ("runs.maxCallsPerStep", u64::from(self.runs.max_calls_per_step)),
+            ("runs.maxParallelCalls", u64::from(self.runs.max_parallel_calls)),
             ("runs.providerSilenceMs", self.runs.provider_silence_ms),
             ("runs.toolTimeoutMs", self.runs.tool_timeout_ms),
             ("runs.stopPollMs", self.runs.stop_poll_ms),

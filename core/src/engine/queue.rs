@@ -164,6 +164,7 @@ fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {
         status: RunStatus::Aborted,
         reason: Some(reason),
         error: None,
+        failure: None,
         finish_reason: None,
         usage: None,
         step_count: 0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
     ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers, Store,
@@ -148,12 +148,14 @@ impl Left {
 
 /// The end of a run that nobody can go on with.
 pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error: String) -> SettleRun {
-    let extra = FlushExtra { error: Some(error.clone()), ..extra_of(&steps) };
+    let failure = Some(RunFailure::new(FailureKind::Internal, error.as_str()));
+    let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps) };
     SettleRun {
         fence,
         status: RunStatus::Failed,
         reason: Some(RunReason::Internal),
         error: Some(error),
+        failure,
         step: steps.last().cloned().zip(unfinished),
         assistant: flush_run(&steps, MessageStatus::Error, &extra),
     }
@@ -215,6 +217,7 @@ fn settlement(claimed: ClaimedRun, Left { steps, unfinished, .. }: Left) -> Sett
         // A stop holds even if the owner died before it heard of it.
         reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
         error: None,
+        failure: None,
         step: steps.last().cloned().zip(unfinished),
         assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps)),
     }

@@ -250,7 +250,12 @@ impl LogReader {
             return if self.wanted > self.next { self.resynchronize() } else { Reached::Present };
         }
         let run = page.run;
-        let end = replay::RunEnd { status: run.status, reason: run.reason, error: run.error.clone() };
+        let end = replay::RunEnd {
+            status: run.status,
+            reason: run.reason,
+            error: run.error.clone(),
+            failure: run.failure.clone(),
+        };
         for chunk in end.chunks(&self.view, self.finish_reason, self.usage) {
             self.exact(chunk.encode().into(), items);
         }

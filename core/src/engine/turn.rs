@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
-use crate::project::{OpenPage, PromptLayers, build_system_prompt, messages_from_rows};
+use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::stream::ChunkLog;
@@ -26,7 +26,7 @@ use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
 use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
-use super::{Inner, queue, stops};
+use super::{Inner, history, queue, stops};
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -136,6 +136,7 @@ impl Turn {
             status: run.status,
             reason: run.reason,
             error: run.error,
+            failure: run.failure,
             finish_reason: steps.last().and_then(|logged| logged.step.finish_reason),
             usage: steps.iter().fold(None, |sum, logged| Usage::accumulate(sum, logged.step.usage)),
             step_count: run.step_count,
@@ -165,9 +166,9 @@ pub(super) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.message.parts()?;
-    let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
+    let runs = &inner.options.runs;
     let (tools, plan) = match &request.offered_tools {
-        None => (Some(Arc::new(ToolSet::new(tools, timeout)?)), None),
+        None => (Some(Arc::new(runs.tool_set(tools)?)), None),
         Some(_) if !tools.is_empty() => {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }
@@ -176,7 +177,7 @@ pub(super) async fn start(
         }
         Some(names) => {
             let plan = RunPlan { tools: names.clone(), open_page: request.open_page.clone() };
-            (inner.worker.offered(names, timeout).transpose()?, Some(plan))
+            (inner.worker.offered(names, runs).transpose()?, Some(plan))
         }
     };
     let beginning = Beginning {
@@ -330,8 +331,7 @@ impl Prepared {
         workspace_id: &str,
         plan: &RunPlan,
     ) -> Result<Offered> {
-        let timeout = Duration::from_millis(inner.options.runs.tool_timeout_ms);
-        let tools = inner.worker.offered(&plan.tools, timeout);
+        let tools = inner.worker.offered(&plan.tools, &inner.options.runs);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
         let chat = inner.store.chat(ids.chat).await?;
@@ -347,12 +347,8 @@ impl Prepared {
 
     /// The driver of the run that is ours.
     pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
-        let history = match inner.store.messages(self.ids.chat, usize::MAX).await {
-            // What the run itself has said so far is in its steps.
-            Ok(mut rows) => {
-                rows.retain(|row| row.id != self.ids.message);
-                messages_from_rows(&rows)
-            }
+        let conversation = match history::read(inner, self.ids.chat, self.ids.message).await {
+            Ok(conversation) => conversation,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
             Err(error) => return Err(give_up(inner, fence, error).await),
@@ -366,6 +362,9 @@ impl Prepared {
             step: runs.step_timeout_ms.map(millis),
             run: runs.run_timeout_ms.map(|limit| millis(limit).saturating_sub(done.taken)),
             degeneration_guard: runs.degeneration_guard,
+            answer_bytes: runs.max_answer_bytes,
+            calls: runs.max_calls_per_step,
+            calls_at_once: runs.max_parallel_calls,
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
         let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);
@@ -382,7 +381,7 @@ impl Prepared {
             machine,
             self.ids,
             journal,
-            (self.system, history),
+            (self.system, conversation),
             self.provider,
             self.tools,
             self.log,

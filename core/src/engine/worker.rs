@@ -16,6 +16,7 @@ use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
 use crate::tool::{Tool, ToolSet};
 
 use super::driver::{Finished, MAX_RETRY_WAIT, RETRY_WAIT, persist};
+use super::options::RunLimits;
 use super::registry::EntryId;
 use super::requests::name_chat;
 use super::turn::{Done, Prepared};
@@ -62,14 +63,14 @@ impl Worker {
     }
 
     /// The tools of these names, if all of them are offered here.
-    pub(super) fn offered(&self, names: &[String], timeout: Duration) -> Option<Result<Arc<ToolSet>>> {
+    pub(super) fn offered(&self, names: &[String], runs: &RunLimits) -> Option<Result<Arc<ToolSet>>> {
         if !self.is_working.load(Ordering::SeqCst) {
             return None;
         }
         let offered = self.lock();
         let find = |name: &String| offered.tools.iter().find(|tool| tool.definition.name == *name).cloned();
         let chosen: Vec<Tool> = names.iter().map(find).collect::<Option<_>>()?;
-        Some(ToolSet::new(chosen, timeout).map(Arc::new))
+        Some(runs.tool_set(chosen).map(Arc::new))
     }
 
     /// Offers nothing any more; whoever runs the tools is told so.
@@ -363,7 +364,7 @@ mod tests {
     }
 
     fn offers(engine: &Engine, name: &str) -> bool {
-        engine.inner.worker.offered(&[name.to_owned()], Duration::MAX).is_some()
+        engine.inner.worker.offered(&[name.to_owned()], &engine.inner.options.runs).is_some()
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, Usage};
+use crate::model::{FinishReason, Json, RunFailure, RunReason, RunStatus, StepRecord, Usage};
 use crate::stream::UiChunk;
 
 /// An order to the engine. Orders of one transition are carried out in their order.
@@ -83,6 +83,8 @@ pub struct Settlement {
     pub reason: Option<RunReason>,
     /// One line for people.
     pub error: Option<String>,
+    /// What kind of failure it was.
+    pub failure: Option<RunFailure>,
     /// The last step's finish reason.
     pub finish_reason: Option<FinishReason>,
     /// The step that is not in the log yet: the last one, or what there was of it.
@@ -91,6 +93,22 @@ pub struct Settlement {
     pub usage: Option<Usage>,
     /// How full the context was after the last step.
     pub context_tokens: Option<u64>,
+}
+
+impl Settlement {
+    /// An end of this status, of which nothing more is known.
+    pub fn of(status: RunStatus) -> Self {
+        Self {
+            status,
+            reason: None,
+            error: None,
+            failure: None,
+            finish_reason: None,
+            step: None,
+            usage: None,
+            context_tokens: None,
+        }
+    }
 }
 
 /// How a turn is over for this process.

@@ -14,6 +14,7 @@
 
 mod effect;
 mod event;
+mod loop_guard;
 mod shown;
 mod step;
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
 use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
-use crate::project::is_degenerate_output;
-use crate::provider::{BlockKind, RunBy};
+use crate::provider::{BlockKind, ProviderFailure, RunBy};
 use crate::stream::CallDetails;
+
+use super::loop_guard::LoopGuard;
 
 /// Gathers one model call. Blocks and calls keep the order in which they began.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +12,15 @@ pub(super) struct StepBuilder {
     pub(super) started: bool,
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) usage: Option<Usage>,
-    pub(super) failure: Option<String>,
+    /// The provider wants to go on with this answer.
+    pub(super) paused: bool,
+    pub(super) failure: Option<ProviderFailure>,
+    /// How much of an answer there is, in bytes.
+    pub(super) bytes: u64,
+    /// How many tools run, and how many items have been looked at for calls to run.
+    pub(super) running: usize,
+    started_until: usize,
+    calls: u32,
     items: Vec<Item>,
 }
 
@@ -34,30 +43,6 @@ pub(super) struct Block {
     metadata: Option<Json>,
     open: bool,
     guard: LoopGuard,
-}
-
-/// Notices text that goes round in circles. A loop is not enough, since people ask for such things too: it has to go on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LoopGuard {
-    checked: usize,
-    in_a_row: u32,
-}
-
-/// How much text comes between two looks at it, in bytes.
-const GUARD_INTERVAL: usize = 1024;
-/// How many looks in a row have to find a loop.
-const GUARD_LIMIT: u32 = 4;
-
-impl LoopGuard {
-    /// Whether the text has been in a loop for too long by now.
-    fn is_stuck(&mut self, text: &str) -> bool {
-        if text.len() < self.checked + GUARD_INTERVAL {
-            return false;
-        }
-        self.checked = text.len();
-        self.in_a_row = if is_degenerate_output(text) { self.in_a_row + 1 } else { 0 };
-        self.in_a_row >= GUARD_LIMIT
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +117,7 @@ impl StepBuilder {
     }
 
     pub(super) fn open_call(&mut self, driver_id: String, call_id: String, name: String, run_by: RunBy) {
+        self.calls = self.calls.saturating_add(1);
         self.items.push(Item::Call(Call {
             driver_id,
             call_id,
@@ -183,6 +169,45 @@ impl StepBuilder {
         self.calls().any(|call| call.run_by == RunBy::Host)
     }
 
+    /// Whether there is text in the step, or a file.
+    pub(super) fn says_something(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
+            Item::Call(_) => false,
+            Item::Part(_) => true,
+        })
+    }
+
+    /// The same, or a call.
+    pub(super) fn shows_something(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
+            Item::Call(_) | Item::Part(_) => true,
+        })
+    }
+
+    /// How many calls there are.
+    pub(super) fn call_count(&self) -> u32 {
+        self.calls
+    }
+
+    /// The next call that is ready to run, counted as running from now on.
+    pub(super) fn next_to_run(&mut self) -> Option<&Call> {
+        loop {
+            let place = self.started_until;
+            self.started_until += 1;
+            match self.items.get(place)? {
+                Item::Call(call) if matches!(call.phase, CallPhase::Ready(_)) => {}
+                _ => continue,
+            }
+            self.running += 1;
+            return match self.items.get(place) {
+                Some(Item::Call(call)) => Some(call),
+                _ => None,
+            };
+        }
+    }
+
     /// Whether nothing has come of the step yet.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -212,7 +237,7 @@ impl Block {
     }
 
     pub(super) fn is_stuck(&mut self) -> bool {
-        self.guard.is_stuck(&self.text)
+        self.guard.is_stuck(&self.text, false)
     }
 
     /// Of several metadata the last one counts.
@@ -229,7 +254,7 @@ impl Block {
 
 impl Call {
     pub(super) fn is_stuck(&mut self) -> bool {
-        self.guard.is_stuck(&self.arguments)
+        self.guard.is_stuck(&self.arguments, true)
     }
 
     pub(super) fn set_metadata(&mut self, metadata: Option<Json>) {

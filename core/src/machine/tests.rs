@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::stream::UiChunk;
 
@@ -233,13 +233,15 @@ impl World {
                 metadata: signed(choice),
             })),
             9 => {
-                let failure = ProviderFailure { status: None, message: "bad".into(), answered: true };
+                let failure = ProviderFailure::new(FailureKind::BadResponse, "bad");
                 self.feed(Event::Part(StreamPart::Error(failure)));
             }
             10 => {
                 self.calling = false;
-                let failure =
-                    ProviderFailure { status: None, message: "gone".into(), answered: choice.is_multiple_of(2) };
+                let failure = ProviderFailure {
+                    answered: choice.is_multiple_of(2),
+                    ..ProviderFailure::new(FailureKind::ConnectionLost, "gone")
+                };
                 self.feed(Event::StreamFailed(failure));
             }
             _ => {
@@ -466,12 +468,9 @@ fn text_that_goes_round_in_circles_is_ended() {
     world.feed(text(&"ha ".repeat(700)));
     world.feed(text("and that was it. "));
     assert!(world.settlement.is_none());
-    for _ in 0..200 {
-        world.feed(text("the same again and "));
-    }
     for _ in 0..1000 {
         if world.settlement.is_none() {
-            world.feed(text("the same again and "));
+            world.feed(text("And now the same thing again. "));
         }
     }
     assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Degenerate)));

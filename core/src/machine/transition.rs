@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, Usage};
+use crate::model::{
+    FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus, StepRecord,
+    Usage,
+};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
@@ -55,13 +58,29 @@ pub struct Limits {
     pub run: Option<Duration>,
     /// End a run whose model's output has fallen into a loop.
     pub degeneration_guard: bool,
+    /// How many bytes one answer may have: its text, reasoning, files and the inputs of its calls.
+    pub answer_bytes: u64,
+    /// How many calls one answer may have.
+    pub calls: u32,
+    /// How many of them run at once.
+    pub calls_at_once: u32,
 }
 
 impl Limits {
     /// These limits of steps and silence, and no others.
     pub fn new(max_steps: u32, provider_silence: Duration) -> Self {
         let first_chunk = provider_silence;
-        Self { max_steps, provider_silence, first_chunk, step: None, run: None, degeneration_guard: true }
+        Self {
+            max_steps,
+            provider_silence,
+            first_chunk,
+            step: None,
+            run: None,
+            degeneration_guard: true,
+            answer_bytes: u64::MAX,
+            calls: u32::MAX,
+            calls_at_once: u32::MAX,
+        }
     }
 }
 
@@ -81,7 +100,7 @@ enum Phase {
 #[derive(Clone, Debug)]
 enum Close {
     Finished(FinishReason),
-    Failed { error: String, in_step: bool },
+    Failed { failure: RunFailure, in_step: bool },
     Aborted(RunReason),
 }
 
@@ -97,6 +116,8 @@ pub struct RunMachine {
     usage: Option<Usage>,
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
+    /// A recorded step has text or a file in it.
+    has_said_something: bool,
     call_ids: HashSet<String>,
     stop: Option<RunReason>,
     close: Option<Close>,
@@ -118,6 +139,7 @@ impl RunMachine {
             usage: None,
             context_tokens: None,
             last_finish: None,
+            has_said_something: false,
             call_ids: HashSet::new(),
             stop: None,
             close: None,
@@ -139,6 +161,7 @@ impl RunMachine {
             self.usage = Usage::accumulate(self.usage, step.usage);
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
+            self.has_said_something |= !step.text().trim().is_empty();
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
                 _ => None,
@@ -214,6 +237,17 @@ impl RunMachine {
             StreamPart::Error(failure) if !failure.answered => {}
             _ => self.start_step(effects),
         }
+        self.step.bytes = self.step.bytes.saturating_add(bytes_of(&part));
+        if self.step.bytes > self.limits.answer_bytes {
+            let most = self.limits.answer_bytes;
+            let failure = format!("The provider's answer is larger than {most} bytes (runs.maxAnswerBytes).");
+            return self.fail(ProviderFailure::new(FailureKind::Limit, failure), RunReason::ProviderError, effects);
+        }
+        if self.step.call_count() > self.limits.calls {
+            let most = self.limits.calls;
+            let failure = format!("The provider's answer has more than {most} tool calls (runs.maxCallsPerStep).");
+            return self.fail(ProviderFailure::new(FailureKind::Limit, failure), RunReason::ProviderError, effects);
+        }
         match part {
             StreamPart::ResponseMetadata { .. } => {}
             StreamPart::BlockStart { kind, id, metadata } => self.open_block(kind, id, metadata, effects),
@@ -261,8 +295,9 @@ impl RunMachine {
             }
             StreamPart::Error(failure) => {
                 // The stream may still bring its usage; the first error is the one that counts.
-                self.step.failure.get_or_insert(failure.message);
+                self.step.failure.get_or_insert(failure);
             }
+            StreamPart::Pause => self.step.paused = true,
             StreamPart::Finish { reason, usage } => {
                 self.step.finish_reason = Some(reason);
                 self.step.usage = usage;
@@ -439,28 +474,38 @@ impl RunMachine {
 
     fn stream_ended(&mut self, effects: &mut Vec<Effect>) {
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
-        if let Some(error) = self.step.failure.clone() {
-            return self.close_failed(error, RunReason::ProviderError, effects);
+        if let Some(failure) = &self.step.failure {
+            let failure = failure.to_run_failure();
+            return self.close_failed(failure, RunReason::ProviderError, effects);
         }
         let Some(reason) = self.step.finish_reason else {
-            let message = "The provider's answer ended without a finish reason.".to_owned();
-            let failure = ProviderFailure { status: None, message, answered: true };
+            let message = "The provider's answer ended without a finish reason.";
+            let failure = ProviderFailure::new(FailureKind::BadResponse, message);
             return self.fail(failure, RunReason::ProviderError, effects);
         };
         if reason == FinishReason::Error {
-            let message = "The provider ended its answer with an error.".to_owned();
-            let failure = ProviderFailure { status: None, message, answered: true };
+            let message = "The provider ended its answer with an error.";
+            let failure = ProviderFailure::new(FailureKind::BadResponse, message);
             return self.fail(failure, RunReason::ProviderError, effects);
         }
         self.start_step(effects);
         self.close_blocks(effects);
-        let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls) && !self.is_last_step();
+        if self.step.paused && !self.is_last_step() && !self.step.calls_the_host() {
+            // What the provider had begun itself goes on in its next answer, and is shown there.
+            self.abandon_calls(|_| true, PAUSED_CALL, effects);
+            return self.persist_when_tools_are_done(effects);
+        }
+        let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other)
+            && !self.is_last_step();
         if !self.step.calls_the_host() || !may_run {
+            if !self.has_said_something && !self.step.shows_something() {
+                return self.fail(nothing_said(reason), RunReason::ProviderError, effects);
+            }
             return self.finish(reason, effects);
         }
         // A call that was announced and never made, or that the provider has not answered, has nobody who would answer
         // it: the step would wait for ever.
-        self.abandon_calls(|call| !matches!(call.phase, CallPhase::Ready(_)), effects);
+        self.abandon_calls(|call| !matches!(call.phase, CallPhase::Ready(_)), INCOMPLETE_CALL, effects);
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
         if changes_something {
@@ -478,17 +523,22 @@ impl RunMachine {
         if self.stop.is_some() {
             return self.abort(effects);
         }
-        for call in self.step.calls() {
-            if let CallPhase::Ready(input) = &call.phase {
-                let call_id = call.call_id.clone();
-                effects.push(Effect::ArmTimer {
-                    timer: Timer::Tool { call_id: call_id.clone() },
-                    after: self.tools.timeout(&call.name),
-                });
-                effects.push(Effect::RunTool(ToolCall { call_id, name: call.name.clone(), input: input.clone() }));
-            }
-        }
+        self.start_tools(effects);
         self.persist_when_tools_are_done(effects);
+    }
+
+    /// Starts as many of the calls that wait as may run beside those that do.
+    fn start_tools(&mut self, effects: &mut Vec<Effect>) {
+        let most = usize::try_from(self.limits.calls_at_once.max(1)).unwrap_or(usize::MAX);
+        while self.step.running < most
+            && let Some(call) = self.step.next_to_run()
+        {
+            let CallPhase::Ready(input) = &call.phase else { continue };
+            let (call_id, name, input) = (call.call_id.clone(), call.name.clone(), input.clone());
+            let after = self.tools.timeout(&name);
+            effects.push(Effect::ArmTimer { timer: Timer::Tool { call_id: call_id.clone() }, after });
+            effects.push(Effect::RunTool(ToolCall { call_id, name, input }));
+        }
     }
 
     fn tool_finished(&mut self, call_id: &str, outcome: Result<Json, String>, effects: &mut Vec<Effect>) {
@@ -512,6 +562,8 @@ impl RunMachine {
             }
         };
         effects.push(Effect::EmitChunk(chunk));
+        self.step.running = self.step.running.saturating_sub(1);
+        self.start_tools(effects);
         self.persist_when_tools_are_done(effects);
     }
 
@@ -526,6 +578,7 @@ impl RunMachine {
     fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
         self.count_usage();
         self.finish_step(effects);
+        self.has_said_something |= self.step.says_something();
         self.number += 1;
         self.step = StepBuilder::default();
         if self.stop.is_some() {
@@ -558,7 +611,7 @@ impl RunMachine {
     // ---- endings ---------------------------------------------------------------------------------------------
 
     fn finish(&mut self, reason: FinishReason, effects: &mut Vec<Effect>) {
-        self.abandon_calls(|_| true, effects);
+        self.abandon_calls(|_| true, INCOMPLETE_CALL, effects);
         self.settle(RunStatus::Succeeded, None, None, Close::Finished(reason), effects);
     }
 
@@ -568,13 +621,14 @@ impl RunMachine {
         if failure.answered {
             self.start_step(effects);
         }
-        self.close_failed(failure.message, reason, effects);
+        self.close_failed(failure.to_run_failure(), reason, effects);
     }
 
-    fn close_failed(&mut self, error: String, reason: RunReason, effects: &mut Vec<Effect>) {
+    fn close_failed(&mut self, failure: RunFailure, reason: RunReason, effects: &mut Vec<Effect>) {
         self.step.finish_reason = Some(FinishReason::Error);
         let in_step = self.step.started;
-        self.settle(RunStatus::Failed, Some(reason), Some(error.clone()), Close::Failed { error, in_step }, effects);
+        let close = Close::Failed { failure: failure.clone(), in_step };
+        self.settle(RunStatus::Failed, Some(reason), Some(failure), close, effects);
     }
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
@@ -612,7 +666,7 @@ impl RunMachine {
         &mut self,
         status: RunStatus,
         reason: Option<RunReason>,
-        error: Option<String>,
+        failure: Option<RunFailure>,
         close: Close,
         effects: &mut Vec<Effect>,
     ) {
@@ -631,7 +685,8 @@ impl RunMachine {
         effects.push(Effect::Settle(Settlement {
             status,
             reason,
-            error,
+            error: failure.as_ref().map(|failure| failure.message.clone()),
+            failure,
             finish_reason: match status {
                 RunStatus::Succeeded => self.last_finish,
                 RunStatus::Failed => Some(FinishReason::Error),
@@ -651,8 +706,10 @@ impl RunMachine {
                 let message_metadata = self.usage_metadata();
                 effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
             }
-            Some(Close::Failed { error, in_step }) => {
-                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
+            Some(Close::Failed { failure, in_step }) => {
+                let message_metadata = StreamMetadata::of_failure(&failure);
+                effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
+                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: failure.message }));
                 if in_step {
                     self.close_step(effects);
                     let message_metadata = self.usage_metadata();
@@ -674,7 +731,7 @@ impl RunMachine {
     /// Ends, for the readers, whatever the step had open.
     fn close_step(&mut self, effects: &mut Vec<Effect>) {
         self.close_blocks(effects);
-        self.abandon_calls(|_| true, effects);
+        self.abandon_calls(|_| true, INCOMPLETE_CALL, effects);
         self.finish_step(effects);
     }
 
@@ -684,9 +741,9 @@ impl RunMachine {
         }
     }
 
-    fn abandon_calls(&mut self, which: impl Fn(&Call) -> bool, effects: &mut Vec<Effect>) {
+    fn abandon_calls(&mut self, which: impl Fn(&Call) -> bool, why: &str, effects: &mut Vec<Effect>) {
         for call in self.step.calls_mut().filter(|call| which(call)) {
-            let Some(abandoned) = call.abandon(INCOMPLETE_CALL) else {
+            let Some(abandoned) = call.abandon(why) else {
                 continue;
             };
             if !abandoned.announced {
@@ -695,12 +752,12 @@ impl RunMachine {
                     tool_name: abandoned.name,
                     input: abandoned.input,
                     more: abandoned.more.clone(),
-                    error_text: INCOMPLETE_CALL.to_owned(),
+                    error_text: why.to_owned(),
                 }));
             }
             effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
                 tool_call_id: abandoned.call_id,
-                error_text: INCOMPLETE_CALL.to_owned(),
+                error_text: why.to_owned(),
                 more: CallDetails { provider_metadata: None, ..abandoned.more },
             }));
         }
@@ -733,14 +790,15 @@ impl RunMachine {
 
     fn persist_failed(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
         let error = "The run could not be written to the store.".to_owned();
+        let failure = RunFailure::new(FailureKind::Internal, error.as_str());
         match phase {
-            Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(error, RunReason::Internal, effects),
+            Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(failure, RunReason::Internal, effects),
             // What streams could not be put on disk.
             Phase::Streaming | Phase::RunningTools => {
                 effects.push(Effect::CancelProvider);
                 effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
                 self.cancel_tools(effects);
-                self.close_failed(error, RunReason::Internal, effects);
+                self.close_failed(failure, RunReason::Internal, effects);
             }
             Phase::Settling | Phase::Releasing => {
                 self.phase = Phase::Over;
@@ -758,9 +816,9 @@ impl RunMachine {
                 let begun = self.step.started;
                 let limit = if begun { self.limits.provider_silence } else { self.limits.first_chunk };
                 let seconds = limit.as_secs_f64();
-                let message = format!("The provider sent nothing for {seconds} s.");
-                let answered = self.step.started;
-                self.fail(ProviderFailure { status: None, message, answered }, RunReason::Timeout, effects);
+                let message = format!("The provider timed out: it sent nothing for {seconds} s.");
+                let failure = ProviderFailure::new(FailureKind::Silence, message);
+                self.fail(ProviderFailure { answered: begun, ..failure }, RunReason::Timeout, effects);
             }
             (Timer::Tool { call_id }, Phase::RunningTools) => {
                 let Some(name) = self.step.call(&call_id).map(|call| call.name.clone()) else {
@@ -773,6 +831,30 @@ impl RunMachine {
             _ => {}
         }
     }
+}
+
+/// An answer that came to its end and in which nobody can see anything.
+fn nothing_said(reason: FinishReason) -> ProviderFailure {
+    let (kind, message) = match reason {
+        FinishReason::ContentFilter => (FailureKind::ContentFilter, "The provider withheld the whole answer."),
+        FinishReason::Length => (
+            FailureKind::BadResponse,
+            "The answer reached its limit of tokens before there was anything of it to show.",
+        ),
+        _ => (FailureKind::BadResponse, "The provider ended its answer without having said anything."),
+    };
+    ProviderFailure::new(kind, message)
+}
+
+/// How much of an answer's limit a piece takes.
+fn bytes_of(part: &StreamPart) -> u64 {
+    let bytes = match part {
+        StreamPart::BlockDelta { delta, .. } | StreamPart::ToolInputDelta { delta, .. } => delta.len(),
+        StreamPart::File { base64, .. } => base64.len(),
+        StreamPart::ToolResult { output, .. } => output.get().len(),
+        _ => 0,
+    };
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {

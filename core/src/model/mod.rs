@@ -1,5 +1,6 @@
 //! Plain data that every layer shares. Nothing here reads a clock, a socket or a store.
 
+mod failure;
 mod json;
 mod message;
 mod part;
@@ -8,10 +9,11 @@ mod step;
 mod usage;
 mod word;
 
+pub use failure::{FailureKind, RunFailure};
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, Message, MessageRole, MessageStatus};
-pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};
+pub use part::{INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};
 pub use step::{FinishReason, StepRecord};
 pub use usage::Usage;

@@ -8,6 +8,9 @@ use super::json::{Json, present};
 /// The text of a tool call that has no outcome of its own.
 pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
 
+/// The text of a call that its provider runs and was not done with when it paused; what came of it is told later.
+pub const PAUSED_CALL: &str = "The provider paused in this call and goes on with it.";
+
 /// One part of a message. Serialized, it is what `useChat` keeps in `message.parts`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {

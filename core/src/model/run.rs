@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::failure::RunFailure;
 use super::step::FinishReason;
 use super::usage::Usage;
 use super::word::words;
@@ -87,6 +88,8 @@ pub struct Run {
     pub reason: Option<RunReason>,
     /// The error in one line, when it failed.
     pub error: Option<String>,
+    /// What kind of failure it was, when that is known.
+    pub failure: Option<RunFailure>,
     /// Steps in the log. The last one of a run that failed or was aborted may have been cut off.
     pub step_count: u32,
     /// When a stop was asked for.
@@ -119,6 +122,8 @@ pub struct RunOutcome {
     pub reason: Option<RunReason>,
     /// The error in one line, when it failed.
     pub error: Option<String>,
+    /// What kind of failure it was, when it failed.
+    pub failure: Option<RunFailure>,
     /// The last step's finish reason.
     pub finish_reason: Option<FinishReason>,
     /// Tokens of all steps.

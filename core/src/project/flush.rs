@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Json, MessageStatus, Part, StepRecord, ToolPart, ToolState, Usage};
+use crate::model::{Json, MessageStatus, Part, RunFailure, StepRecord, ToolPart, ToolState, Usage};
 
 use super::compact::compact_tool_output;
 
@@ -14,7 +14,7 @@ pub struct AssistantFlush {
     pub content: String,
     /// The flat trace, `None` when there is nothing.
     pub tool_calls: Option<Json>,
-    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, stepsPersisted?}`.
+    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, stepsPersisted?}`.
     pub metadata: Json,
     /// The message's status.
     pub status: MessageStatus,
@@ -33,6 +33,10 @@ pub struct FlushExtra {
     pub max_context_tokens: Option<u64>,
     /// The error in one line.
     pub error: Option<String>,
+    /// What kind of failure it was.
+    pub failure: Option<RunFailure>,
+    /// The model was not told of earlier messages of the chat.
+    pub history_left_out: bool,
     /// How many steps of the log the row shows; written by the engine only.
     pub steps_persisted: Option<u32>,
 }
@@ -51,6 +55,10 @@ struct Metadata<'a> {
     max_context_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a RunFailure>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    history_left_out: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_persisted: Option<u32>,
 }
@@ -117,6 +125,8 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
         context_tokens: extra.context_tokens.filter(|tokens| *tokens > 0),
         max_context_tokens: extra.max_context_tokens.filter(|tokens| *tokens > 0),
         error: extra.error.as_deref().filter(|error| !error.is_empty()),
+        failure: extra.failure.as_ref(),
+        history_left_out: extra.history_left_out,
         steps_persisted: extra.steps_persisted,
     };
     Json::from_value(&metadata).unwrap_or_else(|_| Json::null())

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::tool_content::{ContentPart, shortened, told};
 use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolPart, ToolState};
 
 /// A message of the conversation, independent of any provider's format.
@@ -123,6 +124,8 @@ pub struct ToolResult {
 pub enum ToolOutput {
     /// It returned this value.
     Json(Json),
+    /// It returned pictures, maybe with texts, in one of the forms of [`super::tool_content`].
+    Content(Vec<ContentPart>),
     /// It failed with this text.
     Error(String),
 }
@@ -158,11 +161,11 @@ pub fn append_steps(messages: &mut Vec<ModelMessage>, steps: &[StepRecord]) {
 }
 
 /// The call ids of a conversation so far.
-#[derive(Default)]
-struct CallIds(HashSet<String>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallIds(HashSet<String>);
 
 impl CallIds {
-    fn of(messages: &[ModelMessage]) -> Self {
+    pub(super) fn of(messages: &[ModelMessage]) -> Self {
         let calls = messages.iter().flat_map(|message| match message {
             ModelMessage::Assistant(parts) => parts.as_slice(),
             _ => &[],
@@ -226,7 +229,7 @@ impl FilePart {
 
 /// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
 /// reasoning after a tool call begins the next step.
-fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
+pub(super) fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
     let has_boundaries = parts.contains(&Part::StepStart);
     let mut block: Vec<AssistantPart> = Vec::new();
     let mut results: Vec<ToolResult> = Vec::new();
@@ -289,8 +292,12 @@ fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolRe
         metadata: tool.provider_metadata.clone(),
     };
     let output = match &tool.state {
-        ToolState::OutputAvailable(output) => ToolOutput::Json(output.clone().unwrap_or_else(Json::null)),
-        ToolState::OutputError(text) => ToolOutput::Error(text.clone()),
+        // What a provider returned goes back to it as it came.
+        ToolState::OutputAvailable(output) if tool.provider_executed => {
+            ToolOutput::Json(output.clone().unwrap_or_else(Json::null))
+        }
+        ToolState::OutputAvailable(output) => told(output.clone().unwrap_or_else(Json::null)),
+        ToolState::OutputError(text) => ToolOutput::Error(shortened(text.clone())),
         ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
     };
     (call, ToolResult { call_id, name: tool.name.clone(), output })

@@ -2,6 +2,7 @@
 
 pub mod by_reference;
 mod compact;
+mod conversation;
 mod degenerate;
 pub mod export;
 mod flush;
@@ -14,12 +15,14 @@ mod rows;
 mod split;
 mod steps;
 mod title;
+mod tool_content;
 mod trim;
 mod usage;
 
 pub use compact::{
     CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small, is_storable,
 };
+pub use conversation::{Conversation, LEFT_OUT, text_tokens};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
@@ -36,5 +39,6 @@ pub use steps::{
     flush_assistant, serialize_steps,
 };
 pub use title::{TITLE_UNITS, clean_chat_title, clean_generated_title};
+pub use tool_content::{ContentPart, MAX_OUTCOME_BYTES, content_text};
 pub use trim::{HistoryTrim, TrimOptions, trim_history};
 pub use usage::TokenUsage;

@@ -82,7 +82,7 @@ pub fn trim_history<M: Borrow<RawValue>>(messages: &[M], options: TrimOptions) -
 }
 
 /// Which turn is the first to be kept of those that may cost `available` together.
-fn first_turn(turns: &[u64], available: u64, keep_turns: usize) -> usize {
+pub(super) fn first_turn(turns: &[u64], available: u64, keep_turns: usize) -> usize {
     let mut first = 0;
     let mut tokens: u64 = 0;
     let mut oldest = turns.iter();

@@ -8,6 +8,8 @@ use crate::mask::mask_secrets;
 use crate::model::{lossy_string, members};
 use crate::text::{js_trim, one_line, utf16_prefix};
 
+use super::sort;
+
 /// How much of an error body is shown, in UTF-16 units.
 pub const BODY_SNIPPET_UNITS: usize = 300;
 
@@ -170,42 +172,15 @@ impl ErrorField {
     }
 }
 
-/// What to do about a refusal with this status.
-pub(super) fn label_for_status(status: u16) -> Option<&'static str> {
-    label(Some(f64::from(status)), "", "")
-}
-
+/// The label of a failure with this status and these texts.
 fn label(status: Option<f64>, message: &str, body: &str) -> Option<&'static str> {
-    let known = [
-        (401.0, "Authentication failed; check the provider's API key and its permissions"),
-        (403.0, "Authentication failed; check the provider's API key and its permissions"),
-        (402.0, "The provider account has no credits left; check its billing"),
-        (429.0, "Rate limit reached; try again later"),
-    ];
-    let by_status = known.iter().find(|(known, _)| Some(*known) == status).map(|(_, label)| *label);
-    by_status.or_else(|| (is_context_overflow(message) || is_context_overflow(body)).then_some(CONTEXT_LABEL))
-}
-
-const CONTEXT_LABEL: &str =
-    "Context length exceeded; shorten the conversation or choose a model with a larger context window";
-
-/// How much of a text is searched: error bodies may be whole pages.
-const OVERFLOW_SEARCH_BYTES: usize = 16 * 1024;
-
-/// Whether this is how a provider says that the conversation is too long for its model.
-fn is_context_overflow(text: &str) -> bool {
-    let text = text.get(..text.floor_char_boundary(OVERFLOW_SEARCH_BYTES)).unwrap_or(text).to_ascii_lowercase();
-    let has = |needle: &str| text.contains(needle);
-    let window = has("context window") || has("context length") || has("context size") || has("context limit");
-    has("context_length_exceeded")
-        || has("context_window_exceeded")
-        || has("exceed_context_size")
-        || has("maximum context length")
-        || has("prompt is too long")
-        || has("input is too long")
-        || has("exceeds the maximum number of tokens")
-        || (has("input token count") && has("exceeds the maximum"))
-        || (window && (has("exceed") || has("too long") || has("too large") || has("larger than") || has("overflow")))
+    let whole = status.filter(|status| status.fract() == 0.0 && (100.0..600.0).contains(status));
+    // Between 100 and 600, so it fits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of three digits")]
+    let status = whole.map(|status| status as u16);
+    // What is too large need not be the conversation; its status says as much.
+    let status = status.filter(|status| *status != 413);
+    sort::label(sort::kind(status, &[message, body]))
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! From bytes to the pieces that a provider meant: events, lines, or one whole body.
 
+use serde_json::{Value, json};
+
+use crate::model::FailureKind;
+
 use super::ProviderFailure;
 use super::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 
@@ -9,6 +13,8 @@ pub(super) enum Piece {
     Event(String),
     /// The answer is no stream but one JSON value.
     Whole(String),
+    /// An error that stands in a stream without being an event of it. It counts also behind the end.
+    Error(String),
 }
 
 /// Server-sent events, or the one JSON value that some servers answer with although a stream was asked for.
@@ -18,6 +24,7 @@ pub(super) struct Pieces {
     /// The white space that the bytes began with.
     blank: Vec<u8>,
     events: SseDecoder,
+    odd: OddLines,
     whole: WholeBody,
 }
 
@@ -47,12 +54,17 @@ impl Pieces {
                     self.start = Start::Events;
                     let blank = std::mem::take(&mut self.blank);
                     self.events.push(&blank, |data| on_piece(Piece::Event(data)))?;
+                    self.odd.push(b"\n", |_| {});
                 }
             }
         }
         match self.start {
             Start::Blank => Ok(()),
-            Start::Events => self.events.push(bytes, |data| on_piece(Piece::Event(data))),
+            Start::Events => {
+                self.events.push(bytes, |data| on_piece(Piece::Event(data)))?;
+                self.odd.push(bytes, |error| on_piece(Piece::Error(error)));
+                Ok(())
+            }
             Start::Whole => match self.whole.push(bytes)? {
                 Some(text) => {
                     on_piece(Piece::Whole(text));
@@ -61,6 +73,75 @@ impl Pieces {
                 None => Ok(()),
             },
         }
+    }
+}
+
+impl Pieces {
+    /// The bytes are over.
+    pub(super) fn finish(&mut self, mut on_piece: impl FnMut(Piece)) {
+        if matches!(self.start, Start::Events) {
+            self.odd.push(b"\n", |error| on_piece(Piece::Error(error)));
+        }
+    }
+}
+
+/// Lines of an event stream that are no fields of events and yet say something: some servers end a stream that they have
+/// begun with a bare JSON body, or name a field `error`.
+#[derive(Default)]
+struct OddLines {
+    /// The line so far, when it may be one.
+    line: Vec<u8>,
+    within: Within,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Start,
+    Odd,
+    Other,
+}
+
+/// How long such a line may be.
+const MAX_ODD_BYTES: usize = 64 * 1024;
+
+impl OddLines {
+    fn push(&mut self, bytes: &[u8], mut on_error: impl FnMut(String)) {
+        let mut rest = bytes;
+        loop {
+            let end = memchr::memchr2(b'\n', b'\r', rest);
+            let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if self.within == Within::Start
+                && let Some(first) = piece.first()
+            {
+                self.within = if matches!(first, b'{' | b'e') { Within::Odd } else { Within::Other };
+            }
+            if self.within == Within::Odd && self.line.len() + piece.len() <= MAX_ODD_BYTES {
+                self.line.extend_from_slice(piece);
+            }
+            let Some(end) = end else { return };
+            if self.within == Within::Odd {
+                on_odd(&self.line, &mut on_error);
+                self.line.clear();
+            }
+            self.within = Within::Start;
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+    }
+}
+
+/// The error in a line, if it is one.
+fn on_odd(line: &[u8], on_error: &mut impl FnMut(String)) {
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let (text, is_named) = match line.strip_prefix("error:") {
+        Some(text) => (text.trim(), true),
+        None => (line.trim(), false),
+    };
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(map)) if map.contains_key("error") => on_error(text.to_owned()),
+        Ok(value) if is_named => on_error(json!({ "error": value }).to_string()),
+        Err(_) if is_named && !text.is_empty() => on_error(json!({ "error": text }).to_string()),
+        _ => {}
     }
 }
 
@@ -159,7 +240,7 @@ pub(super) fn unreadable(error: SseError) -> ProviderFailure {
 
 /// A failure in an answer. `begun` says whether anything of the answer came before it.
 pub(super) fn reported(message: String, status: Option<u16>, begun: bool) -> ProviderFailure {
-    ProviderFailure { status, message, answered: begun }
+    ProviderFailure { status, answered: begun, ..ProviderFailure::new(FailureKind::BadResponse, message) }
 }
 
 #[cfg(test)]
@@ -174,6 +255,7 @@ mod tests {
                 found.push(match piece {
                     Piece::Event(data) => format!("event {data}"),
                     Piece::Whole(text) => format!("whole {text}"),
+                    Piece::Error(error) => format!("error {error}"),
                 });
             })?;
         }
@@ -188,6 +270,19 @@ mod tests {
         assert_eq!(pieces(&single).unwrap(), ["whole {\"a\":[\"}\\\"]\",{}]}"]);
         assert_eq!(pieces(&[b"\n\ndata: {}\n\n"]).unwrap(), ["event {}"]);
         assert!(pieces(&[b"{\"a\":"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_error_in_an_odd_frame_is_found_however_it_is_cut() {
+        let bytes = b"data: {}\n\n{\"error\":{\"message\":\"no\"}}\nerror: {\"code\":1}\r\nerror: busy\n{\"other\":1}\nevent: x\n\n";
+        let expected =
+            ["error {\"error\":{\"message\":\"no\"}}", "error {\"error\":{\"code\":1}}", "error {\"error\":\"busy\"}"];
+        let of = |parts: Vec<&[u8]>| {
+            let found = pieces(&parts).unwrap();
+            found.into_iter().filter(|piece| piece.starts_with("error")).collect::<Vec<_>>()
+        };
+        assert_eq!(of(vec![bytes]), expected);
+        assert_eq!(of(bytes.chunks(1).collect()), expected);
     }
 
     #[test]

@@ -9,18 +9,24 @@ mod chat_completions;
 mod config;
 mod describe;
 pub(crate) mod embed;
+mod fit;
 mod framing;
 pub mod gemini;
 mod http;
+mod lenient;
 pub mod ollama;
 pub mod openai;
 pub mod openai_compatible;
 mod part;
 mod reported;
 mod request;
+mod schema;
+mod sort;
 mod sse;
 pub(crate) mod transcribe;
 mod wire;
+
+use std::borrow::Cow;
 
 use futures_util::stream::BoxStream;
 
@@ -55,6 +61,11 @@ pub trait Provider: Send + Sync {
 
 /// The pure half of a provider: bytes out, bytes in.
 pub trait Driver: Send + Sync {
+    /// The call with its conversation in the form that this provider takes: the names and ids of calls, pairs of calls
+    /// and outcomes, the order of roles, texts without anything in them. To be encoded in the place of the call.
+    fn fitted<'r>(&self, request: &'r ChatRequest) -> Cow<'r, ChatRequest> {
+        Cow::Borrowed(request)
+    }
     /// The request for this call.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What every driver makes of its provider's bytes.
 
 use crate::error::{Error, ErrorCode};
-use crate::model::{FinishReason, Json, Usage};
+use crate::model::{FailureKind, FinishReason, Json, RunFailure, Usage};
 
 /// One piece of a model's answer. Ids are the driver's and unique only within one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,9 @@ pub enum StreamPart {
     },
     /// The provider reported an error inside its answer.
     Error(ProviderFailure),
+    /// The provider has not come to an end and wants to see the answer so far again, to go on with it. Comes before the
+    /// finish.
+    Pause,
     /// The answer is complete.
     Finish {
         /// Why it ended.
@@ -117,6 +120,7 @@ impl StreamPart {
             | StreamPart::Source(_)
             | StreamPart::File { .. }
             | StreamPart::Error(_)
+            | StreamPart::Pause
             | StreamPart::Finish { .. } => true,
             StreamPart::ResponseMetadata { .. } | StreamPart::BlockStart { .. } | StreamPart::BlockEnd { .. } => false,
         }
@@ -177,6 +181,8 @@ pub enum BlockKind {
 /// A provider that refused, broke off or sent nonsense.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProviderFailure {
+    /// What kind it is.
+    pub kind: FailureKind,
     /// The HTTP status when there was an answer, or the one that an error inside of an answer stands for.
     pub status: Option<u16>,
     /// One line that people can read: status, the provider's own message, what to do. Never a key.
@@ -187,9 +193,26 @@ pub struct ProviderFailure {
 }
 
 impl ProviderFailure {
+    /// A failure of this kind in the middle of an answer.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, status: None, message: message.into(), answered: true }
+    }
+
+    /// The same before anything of an answer had come.
+    #[must_use]
+    pub fn unanswered(self) -> Self {
+        Self { answered: false, ..self }
+    }
+
+    /// The failure as outcomes carry it.
+    pub fn to_run_failure(&self) -> RunFailure {
+        let message = self.message.clone();
+        RunFailure { kind: self.kind, status_code: self.status, retryable: self.kind.is_retryable(), message }
+    }
+
     /// The same as an error for callers, with `details.status`.
     pub(crate) fn into_error(self) -> Error {
-        let error = Error::new(ErrorCode::ProviderError, self.message);
+        let error = Error::new(ErrorCode::ProviderError, self.message).with_detail("kind", self.kind.as_str());
         match self.status {
             Some(status) => error.with_detail("status", status),
             None => error,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::model::Json;
 use crate::text::one_line;
 
-use super::ProviderFailure;
+use super::{ProviderFailure, sort};
 
 /// The words in an error's code or type, and the status that they stand for; the first that fits counts. Codes and types
 /// of OpenAI, Anthropic and Google, as their API references list them.
@@ -63,7 +63,16 @@ pub(super) fn failure(error: &RawValue, begun: bool) -> ProviderFailure {
         Some(word) => format!("The provider reported an error ({}).", one_line(word)),
         None => "The provider reported an error.".to_owned(),
     });
-    ProviderFailure { status: status(&fields), message, answered: begun }
+    let status = status(&fields);
+    let kind = sort::kind(status, &[&message, error.get()]);
+    ProviderFailure { kind, status, message, answered: begun }
+}
+
+/// The same of an object whose members say it, without a member for errors; `sentence` is its message.
+pub(super) fn of_members(data: &str, sentence: &str, begun: bool) -> ProviderFailure {
+    let fields: Fields = serde_json::from_str(data).unwrap_or_default();
+    let (status, message) = (status(&fields), one_line(sentence));
+    ProviderFailure { kind: sort::kind(status, &[&message, data]), status, message, answered: begun }
 }
 
 fn cleaned(error: &RawValue) -> Result<Value, serde_json::Error> {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use serde_json::{Value, json};
 use sse_stream::SseByteStream;
 
 /// The most bytes that may pass without completing an event.
@@ -71,13 +72,22 @@ impl SseDecoder {
                 Poll::Ready(Some(Ok(event))) => {
                     self.since_last_event = 0;
                     if let Some(data) = event.data {
-                        on_data(data);
+                        on_data(if event.event.as_deref() == Some("error") { as_error(data) } else { data });
                     }
                 }
                 Poll::Ready(Some(Err(_)) | None) => return Err(SseError::NotUtf8),
             }
         }
         if self.since_last_event > MAX_EVENT_BYTES { Err(SseError::TooLarge) } else { Ok(()) }
+    }
+}
+
+/// The data of an event that is named `error`: it is one, whether it says so itself or not.
+fn as_error(data: String) -> String {
+    match serde_json::from_str::<Value>(&data) {
+        Ok(Value::Object(map)) if map.contains_key("error") => data,
+        Ok(value) => json!({ "error": value }).to_string(),
+        Err(_) => json!({ "error": data }).to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use crate::model::Json;
+use crate::model::{FailureKind, Json};
 
 use super::{CallOptions, ProviderFailure};
 
@@ -137,6 +137,12 @@ impl<'a> From<Cow<'a, str>> for Node<'a> {
 impl<'a> From<&'a Json> for Node<'a> {
     fn from(json: &'a Json) -> Self {
         Node::Raw(Cow::Borrowed(json))
+    }
+}
+
+impl<'a> From<Cow<'a, Json>> for Node<'a> {
+    fn from(json: Cow<'a, Json>) -> Self {
+        Node::Raw(json)
     }
 }
 
@@ -273,7 +279,7 @@ pub(super) fn base64_text(content: &str) -> Option<String> {
 
 /// A call that cannot be sent, because this provider has no form for something in it.
 pub(super) fn unsupported(what: &str) -> ProviderFailure {
-    ProviderFailure { status: None, message: format!("The provider does not take {what}."), answered: false }
+    ProviderFailure::new(FailureKind::InvalidRequest, format!("The provider does not take {what}.")).unanswered()
 }
 
 /// `base_url` without one trailing slash, or `default` when it is blank.

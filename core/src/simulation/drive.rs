@@ -443,5 +443,5 @@ fn done(write: &Write) -> Event {
 }
 
 fn failure(message: &str, answered: bool) -> ProviderFailure {
-    ProviderFailure { status: None, message: message.to_owned(), answered }
+    ProviderFailure { answered, ..ProviderFailure::new(crate::model::FailureKind::ConnectionLost, message) }
 }

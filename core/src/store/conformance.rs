@@ -129,6 +129,7 @@ fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> Sett
         status: RunStatus::Succeeded,
         reason: None,
         error: None,
+        failure: None,
         step: last.map(|step| (step.clone(), numbers(step.number))),
         assistant: flush_run(steps, MessageStatus::Completed, &FlushExtra::default()),
     }

@@ -106,6 +106,7 @@ impl Waits {
             status: RunStatus::Pending,
             reason: None,
             error: None,
+            failure: None,
             step_count: 0,
             stop_requested_at: self.stop_requested_at,
             assistant_message_id: Some(self.begin.assistant_message_id),
@@ -254,6 +255,7 @@ impl Tables {
             },
             reason: aborted,
             error: None,
+            failure: None,
             step_count: 0,
             stop_requested_at,
             assistant_message_id: Some(begin.assistant_message_id),
@@ -499,6 +501,7 @@ impl Store for MemoryStore {
         row.run.status = settle.status;
         row.run.reason = settle.reason;
         row.run.error = settle.error;
+        row.run.failure = settle.failure;
         row.run.finished_at = Some(now);
         row.run.updated_at = now;
         row.lease_expires_at = None;

@@ -21,7 +21,9 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus, StepRecord, Trigger, Usage};
+use crate::model::{
+    Chat, FinishReason, Json, Message, Run, RunFailure, RunReason, RunStatus, StepRecord, Trigger, Usage,
+};
 use crate::project::AssistantFlush;
 
 pub use memory::MemoryStore;
@@ -255,6 +257,8 @@ pub struct SettleRun {
     pub reason: Option<RunReason>,
     /// One line for people.
     pub error: Option<String>,
+    /// What kind of failure it was.
+    pub failure: Option<RunFailure>,
     /// A last step that is not in the log yet, and its chunks in the log.
     pub step: Option<(StepRecord, StepNumbers)>,
     /// The assistant's row as it stays.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, ToolPart, Usage};
+use crate::model::{FinishReason, Json, RunFailure, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -21,8 +21,9 @@ pub fn sse_event(chunk: &str) -> String {
     format!("data: {chunk}\n\n")
 }
 
-/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, and before an error what
+/// kind of failure it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamMetadata {
     /// The chat, which may have been created by this turn.
@@ -34,6 +35,16 @@ pub struct StreamMetadata {
     /// Tokens of all steps so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What ended the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<RunFailure>,
+}
+
+impl StreamMetadata {
+    /// What comes before an error: clients read nothing that comes after it.
+    pub(crate) fn of_failure(failure: &RunFailure) -> Self {
+        Self { failure: Some(failure.clone()), ..Self::default() }
+    }
 }
 
 /// One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::model::{
+    FinishReason, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState, Usage,
+};
 use crate::model::{INCOMPLETE_CALL, Json};
 use crate::provider::BlockKind;
 
@@ -338,6 +340,7 @@ pub(crate) struct RunEnd {
     pub(crate) status: RunStatus,
     pub(crate) reason: Option<RunReason>,
     pub(crate) error: Option<String>,
+    pub(crate) failure: Option<RunFailure>,
 }
 
 impl RunEnd {
@@ -348,6 +351,10 @@ impl RunEnd {
         match self.status {
             RunStatus::Failed => {
                 let error_text = self.error.clone().unwrap_or_else(|| "The run failed.".to_owned());
+                if let Some(failure) = &self.failure {
+                    let message_metadata = StreamMetadata::of_failure(failure);
+                    chunks.push(UiChunk::MessageMetadata { message_metadata });
+                }
                 chunks.push(UiChunk::Error { error_text });
                 chunks.extend(view.closing());
                 if view.is_started() || last == Some(FinishReason::Error) {

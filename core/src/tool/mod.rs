@@ -1,6 +1,7 @@
 //! The host's tools: what the model is told of them, how their input is checked, and how they are called.
 
 mod address;
+mod input;
 mod mailbox;
 pub mod mcp;
 mod registry;
@@ -33,6 +34,39 @@ pub struct ToolDefinition {
     /// How long a call may take, in milliseconds; the engine's `runs.toolTimeoutMs` unless given.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// The tool checks its input itself ([`ToolHandler::validate`], or whoever answers its calls). Its schema is for the
+    /// model only then, and any JSON gets as far as the tool.
+    #[serde(default)]
+    pub validates_input: bool,
+    /// What becomes of members that the schema does not allow; the engine's `runs.unknownMembers` unless given.
+    #[serde(default)]
+    pub unknown_members: Option<UnknownMembers>,
+}
+
+impl ToolDefinition {
+    /// A tool of this name that takes no input and may change something.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            input_schema: Json::empty_schema(),
+            read_only: false,
+            timeout_ms: None,
+            validates_input: false,
+            unknown_members: None,
+        }
+    }
+}
+
+/// What becomes of members of an input that its schema forbids by `additionalProperties: false`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnknownMembers {
+    /// They are taken out before the tool sees the input.
+    #[default]
+    Strip,
+    /// The call is refused, and the model is told.
+    Refuse,
 }
 
 impl Json {
@@ -66,6 +100,15 @@ pub struct ToolInvocation {
 pub trait ToolHandler: Send + Sync {
     /// Runs the tool. An error's text is what the model and the reader are told.
     async fn call(&self, invocation: ToolInvocation) -> Result<Json, String>;
+
+    /// Checks the input of a tool whose definition says `validates_input`, and gives what the tool is called with: the
+    /// same, or a cleaned form of it. Asked right before the call, in the same task and within its time.
+    ///
+    /// # Errors
+    /// What is wrong with the input. The model is told, and nothing is run.
+    async fn validate(&self, invocation: &ToolInvocation) -> Result<Json, String> {
+        Ok(invocation.input.clone())
+    }
 
     /// Whether whoever runs the tool has gone away for good: an engine does not offer such a tool any more.
     fn is_gone(&self) -> bool {

@@ -1,14 +1,17 @@
 //! The tools of one turn.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 use crate::machine::ToolCatalog;
 use crate::model::Json;
 
-use super::{ToolDefinition, ToolHandler};
+use super::input::{InputCheck, read};
+use super::{ToolDefinition, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]
@@ -21,14 +24,23 @@ pub struct Tool {
 
 struct Entry {
     tool: Tool,
-    schema: jsonschema::Validator,
+    input: Arc<InputCheck>,
 }
+
+/// How many checks of inputs may run at the same time in a process, whether or not anybody still waits for them.
+static CHECKS: Semaphore = Semaphore::const_new(8);
+/// How long an input may be checked, unless it is said otherwise.
+const CHECK_TIME: Duration = Duration::from_secs(2);
 
 /// The tools of a turn with their compiled schemas, in the order given.
 pub struct ToolSet {
     entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
     default_timeout: Duration,
+    unknown_members: UnknownMembers,
+    check_time: Duration,
+    /// Outcomes of checks that were made ahead, by tool and arguments.
+    checked: Mutex<HashMap<(String, String), Result<Json, String>>>,
 }
 
 impl ToolSet {
@@ -38,7 +50,14 @@ impl ToolSet {
     /// # Errors
     /// `INVALID_INPUT` naming the tool's field.
     pub fn new(tools: Vec<Tool>, default_timeout: Duration) -> Result<Self> {
-        let mut set = Self { entries: Vec::new(), by_name: HashMap::new(), default_timeout };
+        let mut set = Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            default_timeout,
+            unknown_members: UnknownMembers::default(),
+            check_time: CHECK_TIME,
+            checked: Mutex::default(),
+        };
         for (index, tool) in tools.into_iter().enumerate() {
             let field = |name: &str| format!("tools[{index}].{name}");
             let name = tool.definition.name.clone();
@@ -46,16 +65,9 @@ impl ToolSet {
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
                 return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
             }
-            let schema = tool
-                .definition
-                .input_schema
-                .read::<serde_json::Value>()
-                .ok()
-                .filter(serde_json::Value::is_object)
-                .ok_or_else(|| Error::invalid(field("inputSchema"), "must be a JSON Schema object"))?;
-            let schema = jsonschema::validator_for(&schema)
-                .map_err(|_| Error::invalid(field("inputSchema"), "is not a valid JSON Schema"))?;
-            let entry = Entry { tool, schema };
+            let input = InputCheck::new(&tool.definition.input_schema);
+            let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
+            let entry = Entry { tool, input };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
             } else {
@@ -64,6 +76,55 @@ impl ToolSet {
             }
         }
         Ok(set)
+    }
+
+    /// The same, for which this becomes of members that a schema does not allow, unless a tool says otherwise.
+    #[must_use]
+    pub fn with_unknown_members(self, unknown_members: UnknownMembers) -> Self {
+        Self { unknown_members, ..self }
+    }
+
+    /// The same, whose inputs may be checked for so long.
+    #[must_use]
+    pub fn with_check_time(self, check_time: Duration) -> Self {
+        Self { check_time, ..self }
+    }
+
+    /// Checks an input on a thread of its own, so that a schema which takes long keeps nobody else waiting; the next
+    /// [`ToolCatalog::check`] of the same input knows what came of it. A check that takes too long is given up, and the
+    /// input does not fit.
+    pub async fn check_ahead(&self, name: &str, arguments: &str) {
+        let Some(entry) = self.entry(name).filter(|entry| !entry.tool.definition.validates_input) else { return };
+        let unknown = self.unknown_members(entry);
+        let (input, text) = (Arc::clone(&entry.input), arguments.to_owned());
+        let check = async {
+            let permit = CHECKS.acquire().await.ok()?;
+            let check = move || {
+                let _permit = permit;
+                input.of_text(&text, unknown)
+            };
+            tokio::task::spawn_blocking(check).await.ok()
+        };
+        let outcome = match tokio::time::timeout(self.check_time, check).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return,
+            Err(_) => Err(format!("the check took longer than {} ms.", self.check_time.as_millis())),
+        };
+        let outcome = outcome.map_err(|problem| invalid(name, &problem));
+        self.checked().insert((name.to_owned(), arguments.to_owned()), outcome);
+    }
+
+    fn checked(&self) -> MutexGuard<'_, HashMap<(String, String), Result<Json, String>>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unknown_members(&self, entry: &Entry) -> UnknownMembers {
+        entry.tool.definition.unknown_members.unwrap_or(self.unknown_members)
+    }
+
+    /// Whether the tool checks its input itself.
+    pub fn validates_input(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.tool.definition.validates_input)
     }
 
     /// What the model is told, in order.
@@ -91,21 +152,13 @@ impl ToolCatalog for ToolSet {
                 format!("There is no tool named '{name}'. Available tools: {}.", names.join(", "))
             });
         };
-        // A model that has nothing to say sends nothing instead of an empty object.
-        let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
-        let invalid = |problem: String| format!("Invalid input for tool {name}: {problem}");
-        let input = Json::parse(arguments).map_err(|error| invalid(format!("not valid JSON ({error}).")))?;
-        let value = input.read().map_err(|error| invalid(format!("not readable ({error}).")))?;
-        let problems: Vec<String> = entry
-            .schema
-            .iter_errors(&value)
-            .take(5)
-            .map(|error| match error.instance_path().as_str() {
-                "" => error.to_string(),
-                path => format!("{path}: {error}"),
-            })
-            .collect();
-        if problems.is_empty() { Ok(input) } else { Err(invalid(problems.join("; "))) }
+        if let Some(outcome) = self.checked().remove(&(name.to_owned(), arguments.to_owned())) {
+            return outcome;
+        }
+        if entry.tool.definition.validates_input {
+            return read(arguments).map_err(|problem| invalid(name, &problem));
+        }
+        entry.input.of_text(arguments, self.unknown_members(entry)).map_err(|problem| invalid(name, &problem))
     }
 
     fn is_read_only(&self, name: &str) -> bool {
@@ -117,6 +170,10 @@ impl ToolCatalog for ToolSet {
             .and_then(|entry| entry.tool.definition.timeout_ms)
             .map_or(self.default_timeout, Duration::from_millis)
     }
+}
+
+fn invalid(name: &str, problem: &str) -> String {
+    format!("Invalid input for tool {name}: {problem}")
 }
 
 #[cfg(test)]
@@ -150,6 +207,26 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_check_that_takes_too_long_keeps_nobody_waiting() {
+        // Each level asks the one below it twice.
+        let levels: Vec<String> = (1..60)
+            .map(|n| format!(r##""a{n}":{{"anyOf":[{{"$ref":"#/$defs/a{0}"}},{{"$ref":"#/$defs/a{0}"}}]}}"##, n - 1))
+            .collect();
+        let definition = format!(
+            r##"{{"name":"get","inputSchema":{{"type":"object","properties":{{"a":{{"$ref":"#/$defs/a14"}}}},
+                "$defs":{{"a0":{{"type":"string"}},{}}}}}}}"##,
+            levels.join(",")
+        );
+        let set = ToolSet::new(vec![tool(&definition)], Duration::MAX).unwrap();
+        let set = set.with_check_time(Duration::from_millis(1));
+        set.check_ahead("get", r#"{"a":1}"#).await;
+        let problem = set.check("get", r#"{"a":1}"#).unwrap_err();
+        assert!(problem.starts_with("Invalid input for tool get:") && problem.len() < 4000, "{problem}");
+        set.check_ahead("get", r#"{"b":1}"#).await;
+        assert!(set.check("get", r#"{"b":1}"#).is_ok() || set.check("get", r#"{"b":1}"#).is_ok());
+    }
+
     #[test]
     fn bad_definitions_name_their_field() {
         for (json, field) in [
@@ -160,5 +237,28 @@ mod tests {
             let error = ToolSet::new(vec![tool(json)], Duration::MAX).err().unwrap();
             assert_eq!(error.details()["field"], field);
         }
+    }
+
+    #[test]
+    fn a_tool_that_checks_its_input_itself_gets_any_json() {
+        let definition = r#"{"name":"get","validatesInput":true,"inputSchema":{"type":"object","required":["a"]}}"#;
+        let set = ToolSet::new(vec![tool(definition)], Duration::MAX).unwrap();
+        assert_eq!(set.check("get", "[1]").unwrap().get(), "[1]");
+        assert!(set.check("get", "{").is_err());
+        assert!(set.validates_input("get") && !set.validates_input("put"));
+    }
+
+    #[test]
+    fn what_a_tool_says_of_unknown_members_comes_before_what_all_do() {
+        let closed = r#""inputSchema":{"type":"object","additionalProperties":false}"#;
+        let set = |more: &str| {
+            let tools = vec![tool(&format!(r#"{{"name":"get"{more},{closed}}}"#))];
+            ToolSet::new(tools, Duration::MAX).unwrap()
+        };
+        assert_eq!(set("").check("get", r#"{"x":1}"#).unwrap().get(), "{}");
+        let strict = set("").with_unknown_members(UnknownMembers::Refuse);
+        assert!(strict.check("get", r#"{"x":1}"#).is_err());
+        let own = set(r#","unknownMembers":"refuse""#);
+        assert!(own.check("get", r#"{"x":1}"#).is_err());
     }
 }

@@ -54,11 +54,10 @@ pub(crate) fn run(decoded: Decoded, tools: Vec<String>) -> Ran {
     events.extend(decoded.parts.into_iter().map(Event::Part));
     events.push(match decoded.failure {
         Some(failure) => Event::StreamFailed(failure),
-        None if refused => Event::StreamFailed(turnkeep::provider::ProviderFailure {
-            status: None,
-            message: "not a stream".to_owned(),
-            answered: false,
-        }),
+        None if refused => Event::StreamFailed(
+            turnkeep::provider::ProviderFailure::new(turnkeep::model::FailureKind::BadResponse, "not a stream")
+                .unanswered(),
+        ),
         None => Event::StreamEnded,
     });
     let mut ran = Ran { chunks: Vec::new(), usage: None, step: None };

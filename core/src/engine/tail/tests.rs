@@ -116,15 +116,7 @@ impl World {
 
     async fn settle(&mut self, status: RunStatus) {
         let partial = (!self.emitted.is_empty()).then(|| step(self.step).1);
-        let settlement = Settlement {
-            status,
-            reason: None,
-            error: None,
-            finish_reason: None,
-            step: partial,
-            usage: None,
-            context_tokens: None,
-        };
+        let settlement = Settlement { step: partial, ..Settlement::of(status) };
         let settle = self.journal.settle(&settlement);
         self.store.settle_run(settle).await.unwrap();
     }

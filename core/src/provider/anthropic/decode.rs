@@ -6,12 +6,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::model::{FinishReason, Json, Usage};
+use crate::model::{FailureKind, FinishReason, Json, Usage};
 use crate::provider::framing::{Piece, Pieces, reported, unreadable};
+use crate::provider::lenient::{lenient, lenient_list, whole};
 use crate::provider::wire::metadata_of;
 use crate::provider::{BlockKind, Decoder, ProviderFailure, RunBy, Source, StreamPart, reported as errors};
 
 use super::encode::JSON_TOOL;
+use super::messages::CALLED_BEFORE;
 use super::messages::CitedDocument;
 use super::{NAME, camel_case, renamed, results};
 
@@ -83,12 +85,15 @@ struct Call {
 
 #[derive(Deserialize)]
 struct Event<'a> {
+    #[serde(default)]
     r#type: String,
+    #[serde(default, deserialize_with = "whole")]
     index: Option<u64>,
     message: Option<Message>,
     #[serde(borrow)]
     content_block: Option<&'a RawValue>,
     delta: Option<Delta>,
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<WireUsage>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -98,6 +103,7 @@ struct Event<'a> {
 struct Message {
     id: Option<String>,
     model: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<WireUsage>,
     content: Option<Vec<Json>>,
     stop_reason: Option<String>,
@@ -129,17 +135,25 @@ struct ContentBlock {
     server_name: Option<String>,
     tool_use_id: Option<String>,
     content: Option<Json>,
+    #[serde(default, deserialize_with = "lenient")]
     is_error: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
     citations: Option<Vec<Json>>,
 }
 
 #[derive(Default, Deserialize)]
 struct WireUsage {
+    #[serde(default, deserialize_with = "whole")]
     input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     cache_creation_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     cache_read_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     output_tokens_details: Option<OutputDetails>,
+    #[serde(default, deserialize_with = "lenient_list")]
     iterations: Option<Vec<Iteration>>,
 }
 
@@ -161,11 +175,18 @@ impl Decoder for AnthropicDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.data(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
 
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
+        let answer = &mut self.answer;
+        self.pieces.finish(|piece| {
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
+            }
+        });
         self.answer.finish(parts);
     }
 
@@ -179,6 +200,13 @@ impl Decoder for AnthropicDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.data(data, parts);
+        self.done |= done;
+    }
+
     fn data(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if self.done || self.spliced || data.trim().is_empty() || data.trim() == "[DONE]" {
@@ -220,6 +248,10 @@ impl Answer {
 
     fn event(&mut self, event: Event<'_>, parts: &mut Vec<StreamPart>) {
         let index = event.index.unwrap_or_default();
+        if let Some(error) = event.error {
+            let failure = failure(error, self.begun);
+            return self.error(failure, parts);
+        }
         match event.r#type.as_str() {
             "message_start" => {
                 if let Some(message) = event.message {
@@ -242,14 +274,14 @@ impl Answer {
                 if let Some(usage) = event.usage {
                     self.usage.update(usage);
                 }
-                let reason = event.delta.and_then(|delta| delta.stop_reason);
+                let reason = event.delta.and_then(|delta| delta.stop_reason).filter(|reason| !reason.trim().is_empty());
                 self.stop_reason = reason.or(self.stop_reason.take());
             }
-            "message_stop" => self.done = true,
-            "error" => {
-                if let Some(error) = event.error {
-                    let failure = failure(error, self.begun);
-                    self.error(failure, parts);
+            "message_stop" => {
+                self.done = true;
+                // The end is said, in no word: what has come is all that was to come.
+                if self.begun {
+                    self.stop_reason.get_or_insert_default();
                 }
             }
             // Pings, and what may come to be.
@@ -423,7 +455,9 @@ impl Answer {
         let is_mcp = kind == "mcp_tool_result";
         let metadata = match known {
             Some((_, metadata)) if is_mcp => metadata.clone(),
-            _ => caller_metadata(block.caller),
+            Some(_) => caller_metadata(block.caller),
+            // The call came in the answer before, which had paused.
+            None => metadata_of(NAME, &json!({CALLED_BEFORE: id})),
         };
         let is_error = failed || block.is_error == Some(true);
         let output = Json::from_value(&output).unwrap_or_else(|_| Json::null());
@@ -495,6 +529,9 @@ impl Answer {
             let open: Vec<u64> = self.blocks.keys().copied().collect();
             for index in open {
                 self.block_stop(index, parts);
+            }
+            if reason.trim() == "pause_turn" {
+                parts.push(StreamPart::Pause);
             }
             let reason = match finish_reason(&reason) {
                 _ if self.failed => FinishReason::Error,
@@ -579,7 +616,7 @@ fn failure(error: &RawValue, begun: bool) -> ProviderFailure {
     let kind = serde_json::from_str::<Type>(error.get()).ok().and_then(|error| error.r#type);
     let failure = errors::failure(error, begun);
     match kind.as_deref() {
-        Some("overloaded_error") => ProviderFailure { status: Some(529), ..failure },
+        Some("overloaded_error") => ProviderFailure { kind: FailureKind::Overloaded, status: Some(529), ..failure },
         _ => ProviderFailure { status: failure.status.or(Some(500)), ..failure },
     }
 }
@@ -600,10 +637,12 @@ fn caller_metadata(caller: Option<Json>) -> Option<Json> {
 }
 
 fn finish_reason(reason: &str) -> FinishReason {
-    match reason {
+    match reason.trim() {
         "end_turn" | "stop_sequence" | "pause_turn" => FinishReason::Stop,
         "tool_use" => FinishReason::ToolCalls,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        "stop" => FinishReason::Stop,
+        "max_tokens" | "model_context_window_exceeded" | "length" => FinishReason::Length,
         "refusal" => FinishReason::ContentFilter,
         _ => FinishReason::Other,
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::provider::wire::{Node, Object, ProviderOptions};
-use crate::provider::{ChatRequest, ProviderFailure, ToolChoice};
+use crate::provider::{ChatRequest, ProviderFailure, ToolChoice, schema as schemas};
 
 use super::capabilities::Capabilities;
 use super::messages::{Betas, messages};
@@ -242,7 +242,7 @@ fn tools<'a>(
             let tool = Object::new()
                 .with("name", tool.name.as_str())
                 .with_some("description", description)
-                .with("input_schema", &tool.input_schema)
+                .with("input_schema", schemas::of_input(&tool.input_schema))
                 .with_some("eager_input_streaming", streams.then_some(true));
             sent.push(tool.into());
         }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Json;
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+use crate::model::{INCOMPLETE_CALL, Json, PAUSED_CALL};
+use crate::project::{AssistantPart, ContentPart, ModelMessage, ToolOutput, ToolResult, UserPart};
 use crate::provider::wire::{Node, Object, ProviderOptions, base64_text, data_url, text_in, unsupported};
 use crate::provider::{ChatRequest, ProviderFailure};
 
@@ -12,6 +12,9 @@ use super::{NAME, results};
 /// How many places of a request may be marked for caching.
 /// <https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching>
 const MAX_CACHE_MARKS: usize = 4;
+
+/// Where a result says which call of an earlier answer it belongs to.
+pub(super) const CALLED_BEFORE: &str = "calledBefore";
 
 /// The beta features that a request makes use of, each once, in the order of their use.
 #[derive(Default)]
@@ -69,6 +72,8 @@ struct Writer<'w> {
     send_reasoning: bool,
     cache_marks: usize,
     betas: &'w mut Betas,
+    /// Calls at Anthropic whose results came in a later answer.
+    answered_later: Vec<String>,
     warnings: &'w mut Vec<String>,
 }
 
@@ -86,7 +91,8 @@ pub(super) fn messages<'a>(
         let text: Node<'_> = Object::new().with("type", "text").with("text", request.system.as_str()).into();
         Node::from(vec![text])
     });
-    let mut writer = Writer { send_reasoning, cache_marks: 0, betas, warnings };
+    let mut writer =
+        Writer { send_reasoning, cache_marks: 0, betas, warnings, answered_later: answered_later(request) };
     let mut sides: Vec<(&'static str, Vec<Node<'a>>)> = Vec::new();
     let count = request.messages.len();
     for (place, message) in request.messages.iter().enumerate() {
@@ -115,7 +121,26 @@ fn tool_result(result: &ToolResult) -> Node<'_> {
             let content = json.as_string().map_or_else(|| Node::from(json.get()), Node::from);
             object.with("content", content).into()
         }
+        ToolOutput::Content(parts) => {
+            let blocks: Vec<Node<'_>> = parts.iter().filter_map(content_block).map(Node::from).collect();
+            object.with("content", blocks).into()
+        }
         ToolOutput::Error(text) => object.with("content", text.as_str()).with("is_error", true).into(),
+    }
+}
+
+/// Nothing for a text in which nothing is to be seen: the API refuses it.
+fn content_block(part: &ContentPart) -> Option<Object<'_>> {
+    match part {
+        ContentPart::Text(text) if text.trim().is_empty() => None,
+        ContentPart::Text(text) => Some(Object::new().with("type", "text").with("text", text.as_str())),
+        ContentPart::Image { media_type, base64 } => {
+            let source = Object::new()
+                .with("type", "base64")
+                .with("media_type", media_type.as_str())
+                .with("data", base64.as_str());
+            Some(Object::new().with("type", "image").with("source", source))
+        }
     }
 }
 
@@ -218,6 +243,21 @@ impl Writer<'_> {
                     calls.push(call.into());
                 }
                 AssistantPart::ToolCall { call_id, name, input, metadata, .. } => {
+                    let outcome = parts.iter().find_map(|part| match part {
+                        AssistantPart::ToolResult { result, metadata } if result.call_id == *call_id => {
+                            Some((result, metadata))
+                        }
+                        _ => None,
+                    });
+                    let came_before = |(_, metadata): &(_, &Option<Json>)| {
+                        text_in(metadata.as_ref(), &[NAME], CALLED_BEFORE).is_some()
+                    };
+                    // A call without a result is refused, unless it is where the answer paused.
+                    let is_open = outcome.is_none_or(|(result, _)| is_unanswered(result));
+                    let goes_on = is_last || self.answered_later.contains(call_id);
+                    if outcome.as_ref().is_some_and(came_before) || (is_open && !goes_on) {
+                        continue;
+                    }
                     if let Some(call) = results::server_call(call_id, name, input, metadata.as_ref()) {
                         let is_mcp = text_in(metadata.as_ref(), &[NAME], "type").as_deref() == Some("mcp-tool-use");
                         servers.push((call_id, is_mcp));
@@ -225,7 +265,16 @@ impl Writer<'_> {
                         content.push(call.with_some("cache_control", mark).into());
                     }
                 }
-                AssistantPart::ToolResult { result, .. } => {
+                AssistantPart::ToolResult { result, .. } if is_unanswered(result) => {}
+                AssistantPart::ToolResult { result, metadata } => {
+                    if let Some(id) = text_in(metadata.as_ref(), &[NAME], CALLED_BEFORE) {
+                        let mut sent = results::server_result(result, result.name == "mcp");
+                        if let Some(sent) = &mut sent {
+                            sent.put("tool_use_id", id);
+                        }
+                        content.extend(sent.map(Node::from));
+                        continue;
+                    }
                     let known = servers.iter().find(|(id, _)| *id == result.call_id);
                     let sent = known.and_then(|(_, is_mcp)| results::server_result(result, *is_mcp));
                     content.extend(sent.map(Node::from));
@@ -264,6 +313,25 @@ impl Writer<'_> {
         self.warnings.push("reasoning without a signature is not sent".to_owned());
         None
     }
+}
+
+/// The calls whose results came in a later answer than they did.
+fn answered_later(request: &ChatRequest) -> Vec<String> {
+    let parts = request.messages.iter().flat_map(|message| match message {
+        ModelMessage::Assistant(parts) => parts.as_slice(),
+        _ => &[],
+    });
+    parts
+        .filter_map(|part| match part {
+            AssistantPart::ToolResult { metadata, .. } => text_in(metadata.as_ref(), &[NAME], CALLED_BEFORE),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether the engine had to give the call an outcome, for want of one from the provider.
+fn is_unanswered(result: &ToolResult) -> bool {
+    matches!(&result.output, ToolOutput::Error(text) if text == INCOMPLETE_CALL || text == PAUSED_CALL)
 }
 
 /// Which tool called this one, for calls out of running code.

@@ -7,6 +7,9 @@ mod messages;
 mod results;
 mod schema;
 
+use std::borrow::Cow;
+
+use super::fit::{self, Ids, Rules};
 use super::wire::{ProviderOptions, base_or, camel_case, renamed, snake_case};
 use super::{ChatRequest, Decoder, Driver, KeyHeader, ProviderFailure, WireRequest};
 
@@ -19,6 +22,17 @@ pub const VERSION: &str = "2023-06-01";
 
 /// The name under which calls and parts carry what is Anthropic's own.
 const NAME: &str = "anthropic";
+
+/// What the API takes of a conversation; neighbours of one side become one message anyway.
+const RULES: Rules = Rules {
+    ids: Ids::Words(64),
+    visible_text: true,
+    signed: false,
+    plain: false,
+    user_first: true,
+    alternates: false,
+    outcomes_say_something: true,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]
@@ -35,6 +49,10 @@ impl Anthropic {
 }
 
 impl Driver for Anthropic {
+    fn fitted<'r>(&self, request: &'r ChatRequest) -> Cow<'r, ChatRequest> {
+        fit::conversation(request, &RULES)
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let encoded = encode::body(&self.model, request)?;
         let mut headers = vec![("anthropic-version", VERSION.to_owned())];

@@ -113,6 +113,8 @@ fn without_type(input: &Json) -> Value {
 pub(super) fn server_result(result: &ToolResult, is_mcp: bool) -> Option<Object<'_>> {
     let (output, failed) = match &result.output {
         ToolOutput::Json(output) => (output.read::<Value>().ok()?, false),
+        // Made of the host's outcomes only.
+        ToolOutput::Content(_) => return None,
         ToolOutput::Error(text) => (serde_json::from_str::<Value>(text).unwrap_or_default(), true),
     };
     let sent = |kind: &'static str, content: Value| {

@@ -4,6 +4,7 @@ use crate::model::Json;
 use crate::provider::{RunBy, StreamPart};
 
 use super::chunk::CallDelta;
+use super::kept::Kept;
 
 /// The calls of one answer.
 #[derive(Default)]
@@ -15,6 +16,8 @@ struct Call {
     name: String,
     arguments: String,
     announced: bool,
+    /// The empty object that the arguments began with, as long as nothing else has come.
+    placeholder: Option<String>,
     metadata: Option<Json>,
 }
 
@@ -31,6 +34,7 @@ impl Calls {
                 name: String::new(),
                 arguments: String::new(),
                 announced: false,
+                placeholder: None,
                 metadata: None,
             });
             number
@@ -48,6 +52,13 @@ impl Calls {
             call.metadata = Json::from_value(&serde_json::json!({"google": {"thoughtSignature": signature}})).ok();
         }
         let arguments = function.arguments.0;
+        // An empty object is what some announce a call with whose arguments are still to come.
+        if call.placeholder.is_some() && !arguments.trim().is_empty() {
+            call.placeholder = None;
+        } else if call.arguments.is_empty() && call.placeholder.is_none() && is_empty_object(&arguments) {
+            call.placeholder = Some(arguments.clone());
+        }
+        let arguments = if call.placeholder.is_some() { String::new() } else { arguments };
         call.arguments.push_str(&arguments);
         if call.announced {
             if !arguments.is_empty() {
@@ -87,15 +98,25 @@ impl Calls {
         // Gateways that number every call 0: another id that comes with a name is another call, and so is a name
         // that comes after complete arguments.
         let other_id = id.is_some_and(|id| id != call.id) && name.is_some() && !call.name.is_empty();
-        let after_complete = id.is_none() && name.is_some() && call.announced && is_complete(&call.arguments);
+        let after_complete = id.is_none() && name.is_some() && call.announced && is_complete(call.written());
         if other_id || after_complete { None } else { Some(place) }
     }
 
-    /// Completes the calls; returns how many of them never had a name.
-    pub(super) fn finish(&mut self, parts: &mut Vec<StreamPart>) -> usize {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Completes the calls; the first one carries what a gateway wants to see again. Returns how many of them never had a
+    /// name.
+    pub(super) fn finish(&mut self, kept: &mut Kept, parts: &mut Vec<StreamPart>) -> usize {
         let mut nameless = 0;
-        for call in self.0.drain(..) {
+        for mut call in self.0.drain(..) {
             if call.announced {
+                if let Some(placeholder) = call.placeholder {
+                    parts.push(StreamPart::ToolInputDelta { id: call.id.clone(), delta: placeholder.clone() });
+                    call.arguments = placeholder;
+                }
+                call.metadata = kept.take(call.metadata);
                 parts.push(StreamPart::ToolCall {
                     id: call.id,
                     name: call.name,
@@ -109,6 +130,21 @@ impl Calls {
         }
         nameless
     }
+}
+
+impl Call {
+    /// The arguments so far.
+    fn written(&self) -> &str {
+        self.placeholder.as_deref().unwrap_or(&self.arguments)
+    }
+}
+
+fn is_empty_object(arguments: &str) -> bool {
+    arguments
+        .trim()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inside| inside.trim().is_empty())
 }
 
 fn is_complete(arguments: &str) -> bool {

@@ -5,9 +5,11 @@ use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::model::Usage;
+use crate::provider::lenient::{lenient, lenient_list, whole};
 
 #[derive(Deserialize)]
 pub(super) struct Chunk<'a> {
@@ -16,21 +18,46 @@ pub(super) struct Chunk<'a> {
     #[serde(default, deserialize_with = "text")]
     pub(super) model: Option<String>,
     pub(super) choices: Option<Vec<Choice>>,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) usage: Option<WireUsage>,
     /// Where Groq reports usage and errors.
-    #[serde(borrow)]
-    pub(super) x_groq: Option<XGroq<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) x_groq: Option<XGroq>,
     /// Pages that Perplexity and xAI refer to.
+    #[serde(default, deserialize_with = "lenient_list")]
     pub(super) citations: Option<Vec<Citation>>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
+    /// What some servers send in the place of choices when they fail.
+    #[serde(default, deserialize_with = "text")]
+    pub(super) object: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) message: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) error_message: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) detail: Option<String>,
+}
+
+impl Chunk<'_> {
+    /// The sentence of a chunk that is an error without saying so in the common place.
+    pub(super) fn odd_error(&self) -> Option<&str> {
+        if self.choices.as_ref().is_some_and(|choices| !choices.is_empty()) {
+            return None;
+        }
+        let named = self.error_message.as_ref().or(self.detail.as_ref().filter(|_| self.choices.is_none()));
+        let is_error = self.choices.is_none() && self.object.as_deref().is_none_or(|object| object == "error");
+        let sentence = named.or(self.message.as_ref().filter(|_| is_error));
+        sentence.map(String::as_str).filter(|sentence| !sentence.trim().is_empty())
+    }
 }
 
 #[derive(Deserialize)]
-pub(super) struct XGroq<'a> {
+pub(super) struct XGroq {
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) usage: Option<WireUsage>,
-    #[serde(borrow)]
-    pub(super) error: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) error: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +75,9 @@ pub(super) struct Choice {
     pub(super) message: Option<Delta>,
     #[serde(default, deserialize_with = "text")]
     pub(super) finish_reason: Option<String>,
+    /// Where OpenRouter says why an answer ended with an error.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) error: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -58,20 +88,32 @@ pub(super) struct Delta {
     pub(super) reasoning_content: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub(super) reasoning: Option<String>,
+    /// What Copilot calls it.
+    #[serde(default, deserialize_with = "text")]
+    pub(super) reasoning_text: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) reasoning_opaque: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) reasoning_details: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) thinking_blocks: Option<Vec<Value>>,
     #[serde(default, deserialize_with = "text")]
     pub(super) refusal: Option<String>,
     pub(super) tool_calls: Option<Vec<CallDelta>>,
     /// The form of calls before there were several.
     pub(super) function_call: Option<FunctionDelta>,
+    #[serde(default, deserialize_with = "lenient_list")]
     pub(super) annotations: Option<Vec<Annotation>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct CallDelta {
+    #[serde(default, deserialize_with = "whole")]
     pub(super) index: Option<u64>,
     #[serde(default, deserialize_with = "text")]
     pub(super) id: Option<String>,
     pub(super) function: Option<FunctionDelta>,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) extra_content: Option<ExtraContent>,
 }
 
@@ -108,16 +150,22 @@ pub(super) struct UrlCitation {
 
 #[derive(Deserialize)]
 pub(super) struct WireUsage {
+    #[serde(default, deserialize_with = "whole")]
     prompt_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     completion_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     total_tokens: Option<u64>,
     /// Where Perplexity counts them.
+    #[serde(default, deserialize_with = "whole")]
     reasoning_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     completion_tokens_details: Option<CompletionDetails>,
 }
 
 #[derive(Deserialize)]
 struct CompletionDetails {
+    #[serde(default, deserialize_with = "whole")]
     reasoning_tokens: Option<u64>,
 }
 

@@ -2,12 +2,18 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
+use serde_json::value::RawValue;
+
 use crate::model::{FinishReason, Json, Usage};
 use crate::provider::framing::{Piece, Pieces, reported, unreadable};
+use crate::provider::wire::metadata_of;
 use crate::provider::{BlockKind, Decoder, ProviderFailure, Source, StreamPart, reported as errors};
 
 use super::calls::Calls;
 use super::chunk::{CallDelta, Chunk, Citation, Content, Delta};
+use super::ending::{self, Word};
+use super::kept::{Kept, OWN, REASONING_NAME};
 
 /// The block ids within one answer; there is at most one open block of each kind.
 const TEXT_ID: &str = "txt-0";
@@ -49,6 +55,8 @@ struct Answer {
     failed: bool,
     refused: bool,
     open_block: Option<BlockKind>,
+    open_metadata: Option<Json>,
+    kept: Kept,
     calls: Calls,
     sources: HashSet<String>,
     finish_reason: Option<FinishReason>,
@@ -66,11 +74,18 @@ impl Decoder for ChatCompletionsDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.event(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
 
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
+        let answer = &mut self.answer;
+        self.pieces.finish(|piece| {
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
+            }
+        });
         self.answer.finish(parts);
     }
 
@@ -84,6 +99,13 @@ impl Decoder for ChatCompletionsDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.event(data, parts);
+        self.done |= done;
+    }
+
     fn event(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if self.done || data.is_empty() {
@@ -91,12 +113,18 @@ impl Answer {
         }
         if data.trim() == "[DONE]" {
             self.done = true;
+            // The end is said, in no word: what has come is all that was to come.
+            if self.begun {
+                self.finish_reason.get_or_insert(FinishReason::Other);
+            }
             return;
         }
-        let understood = serde_json::from_str(data).map(|chunk| self.chunk(chunk, parts)).is_ok() || {
+        let understood = serde_json::from_str(data).map(|chunk| self.chunk(data, chunk, parts)).is_ok() || {
             // Half a surrogate pair in an escape is all that may be wrong with it.
             let cleaned = Json::parse(data).ok();
-            cleaned.is_some_and(|json| serde_json::from_str(json.get()).map(|chunk| self.chunk(chunk, parts)).is_ok())
+            cleaned.is_some_and(|json| {
+                serde_json::from_str(json.get()).map(|chunk| self.chunk(json.get(), chunk, parts)).is_ok()
+            })
         };
         if !understood {
             let message = "The provider sent an event that is not valid JSON for a chat completion.".to_owned();
@@ -115,8 +143,9 @@ impl Answer {
         }
         choice.delta = choice.message.take().or(choice.delta.take());
         self.saw_event = true;
-        self.chunk(chunk, parts);
+        self.chunk(json.get(), chunk, parts);
         self.done = true;
+        self.finish_reason.get_or_insert(FinishReason::Other);
     }
 
     fn error(&mut self, failure: ProviderFailure, parts: &mut Vec<StreamPart>) {
@@ -124,7 +153,8 @@ impl Answer {
         parts.push(StreamPart::Error(failure));
     }
 
-    fn chunk(&mut self, chunk: Chunk<'_>, parts: &mut Vec<StreamPart>) {
+    fn chunk(&mut self, data: &str, chunk: Chunk<'_>, parts: &mut Vec<StreamPart>) {
+        let odd_error = chunk.odd_error().map(str::to_owned);
         if !self.announced && (chunk.id.is_some() || chunk.model.is_some()) {
             self.announced = true;
             parts.push(StreamPart::ResponseMetadata { id: chunk.id, model: chunk.model });
@@ -139,8 +169,12 @@ impl Answer {
             }
             groq.error
         });
-        if let Some(error) = chunk.error.or(groq_error) {
+        if let Some(error) = chunk.error.filter(|error| says_something(error)).or(groq_error.as_deref()) {
             let failure = errors::failure(error, self.begun);
+            return self.error(failure, parts);
+        }
+        if let Some(sentence) = odd_error {
+            let failure = errors::of_members(data, &sentence, self.begun);
             return self.error(failure, parts);
         }
         for citation in chunk.citations.into_iter().flatten() {
@@ -157,9 +191,20 @@ impl Answer {
         if let Some(delta) = choice.delta {
             self.delta(delta, parts);
         }
-        if let Some(reason) = choice.finish_reason {
+        let reason = choice.finish_reason.unwrap_or_default();
+        let word = ending::word(&reason);
+        if let Some(error) = choice.error.as_deref().filter(|error| says_something(error)) {
+            let failure = errors::failure(error, self.begun);
+            self.error(failure, parts);
+        } else if let Some(Word::Fails(kind)) = word {
+            self.error(ending::failure(kind, &reason), parts);
+        }
+        if let Some(word) = word {
             self.begun = true;
-            self.finish_reason = Some(finish_reason(&reason));
+            self.finish_reason = Some(match word {
+                Word::Ends(reason) => reason,
+                Word::Fails(_) => FinishReason::Error,
+            });
         }
     }
 
@@ -173,8 +218,25 @@ impl Answer {
 
     fn delta(&mut self, delta: Delta, parts: &mut Vec<StreamPart>) {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-        if let Some(text) = filled(delta.reasoning_content).or(filled(delta.reasoning)) {
-            self.reasoning(text, parts);
+        if let Some(details) = delta.reasoning_details.filter(|details| !details.is_empty()) {
+            self.begun = true;
+            self.kept.list("reasoning_details", details);
+        }
+        if let Some(blocks) = delta.thinking_blocks.filter(|blocks| !blocks.is_empty()) {
+            self.begun = true;
+            self.kept.list("thinking_blocks", blocks);
+        }
+        if let Some(sealed) = filled(delta.reasoning_opaque) {
+            self.begun = true;
+            self.kept.text("reasoning_opaque", &sealed);
+        }
+        if let Some(text) = filled(delta.reasoning_content) {
+            self.reasoning(text, None, parts);
+        } else if let Some(text) = filled(delta.reasoning) {
+            self.reasoning(text, Some("reasoning"), parts);
+        } else if let Some(text) = filled(delta.reasoning_text) {
+            self.kept.text("reasoning_text", &text);
+            self.reasoning(text, Some("reasoning_text"), parts);
         }
         match delta.content {
             Content::None => {}
@@ -182,7 +244,7 @@ impl Answer {
             Content::Pieces(pieces) => {
                 for piece in pieces {
                     if !piece.thinking.0.is_empty() {
-                        self.reasoning(piece.thinking.0, parts);
+                        self.reasoning(piece.thinking.0, None, parts);
                     }
                     self.text(piece.text.unwrap_or_default(), parts);
                 }
@@ -210,12 +272,18 @@ impl Answer {
         }
     }
 
-    fn reasoning(&mut self, text: String, parts: &mut Vec<StreamPart>) {
+    /// `named` is the name that it came under, where that is not the usual one.
+    fn reasoning(&mut self, text: String, named: Option<&str>, parts: &mut Vec<StreamPart>) {
         if self.repeats_reasoning {
             if self.last_reasoning == text {
                 return;
             }
             self.last_reasoning.clone_from(&text);
+        }
+        if self.open_block != Some(BlockKind::Reasoning)
+            && let Some(name) = named
+        {
+            self.begin_block(BlockKind::Reasoning, metadata_of(OWN, &json!({ REASONING_NAME: name })), parts);
         }
         self.block(BlockKind::Reasoning, text, parts);
     }
@@ -248,16 +316,28 @@ impl Answer {
     fn block(&mut self, kind: BlockKind, delta: String, parts: &mut Vec<StreamPart>) {
         self.begun = true;
         if self.open_block != Some(kind) {
-            self.close_block(parts);
-            self.open_block = Some(kind);
-            parts.push(StreamPart::BlockStart { kind, id: block_id(kind), metadata: None });
+            self.begin_block(kind, None, parts);
         }
         parts.push(StreamPart::BlockDelta { kind, id: block_id(kind), delta, metadata: None });
     }
 
+    fn begin_block(&mut self, kind: BlockKind, metadata: Option<Json>, parts: &mut Vec<StreamPart>) {
+        self.close_block(parts);
+        self.open_block = Some(kind);
+        self.open_metadata.clone_from(&metadata);
+        parts.push(StreamPart::BlockStart { kind, id: block_id(kind), metadata });
+    }
+
     fn close_block(&mut self, parts: &mut Vec<StreamPart>) {
+        self.end_block(false, parts);
+    }
+
+    /// Ends the open block. The last part of an answer carries what a gateway wants to see again.
+    fn end_block(&mut self, carries: bool, parts: &mut Vec<StreamPart>) {
         if let Some(kind) = self.open_block.take() {
-            parts.push(StreamPart::BlockEnd { kind, id: block_id(kind), metadata: None });
+            let metadata = self.open_metadata.take();
+            let metadata = if carries { self.kept.take(metadata) } else { None };
+            parts.push(StreamPart::BlockEnd { kind, id: block_id(kind), metadata });
         }
     }
 
@@ -266,8 +346,8 @@ impl Answer {
             return;
         }
         self.end_echo(parts);
-        self.close_block(parts);
-        for _ in 0..self.calls.finish(parts) {
+        self.end_block(self.calls.is_empty(), parts);
+        for _ in 0..self.calls.finish(&mut self.kept, parts) {
             let message = "The provider sent a tool call without a tool's name.".to_owned();
             self.error(reported(message, None, true), parts);
         }
@@ -289,16 +369,9 @@ fn block_id(kind: BlockKind) -> String {
     }
 }
 
-/// `insufficient_system_resource` is DeepSeek's, `model_length` Mistral's.
-fn finish_reason(reason: &str) -> FinishReason {
-    match reason {
-        "stop" => FinishReason::Stop,
-        "length" | "model_length" => FinishReason::Length,
-        "content_filter" => FinishReason::ContentFilter,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        "error" | "insufficient_system_resource" => FinishReason::Error,
-        _ => FinishReason::Other,
-    }
+/// Some servers have an empty member for errors in every chunk.
+fn says_something(error: &RawValue) -> bool {
+    !matches!(error.get(), "null" | "\"\"" | "{}" | "[]" | "false" | "0")
 }
 
 #[cfg(test)]

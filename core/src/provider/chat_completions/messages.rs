@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::model::Json;
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, content_text};
 use crate::provider::wire::{Node, Object, ProviderOptions, base64_text, data_url, text_in, unsupported};
-use crate::provider::{CallOptions, ChatRequest, ProviderFailure, ResponseFormat, ToolChoice};
+use crate::provider::{CallOptions, ChatRequest, ProviderFailure, ResponseFormat, ToolChoice, schema};
 use crate::tool::ToolDefinition;
+
+use super::kept::{KEPT, OWN, REASONING_NAME};
 
 /// What differs between the services.
 pub(in crate::provider) struct MessageStyle<'s> {
@@ -16,6 +18,10 @@ pub(in crate::provider) struct MessageStyle<'s> {
     pub(in crate::provider) system_role: Option<&'static str>,
     /// What becomes of the model's reasoning.
     pub(in crate::provider) reasoning: Reasoning,
+    /// Whether what a gateway wants to see again goes back to it.
+    pub(in crate::provider) kept_members: bool,
+    /// Whether a user's message may be a list of texts.
+    pub(in crate::provider) lists: bool,
     /// The names under which parts carry what this service is to be told.
     pub(in crate::provider) names: &'s [&'s str],
     /// Whether members of that metadata which are not known go into the request as they are.
@@ -74,6 +80,17 @@ fn user<'a>(parts: &'a [UserPart], style: &MessageStyle<'_>) -> Result<Object<'a
         if own.get("promptCacheBreakpoint").is_none() {
             return Ok(message.with("content", text.as_str()));
         }
+    }
+    let texts = || {
+        parts.iter().map(|part| match part {
+            UserPart::Text { text, .. } => Some(text.as_str()),
+            UserPart::File { .. } => None,
+        })
+    };
+    if !style.lists
+        && let Some(texts) = texts().collect::<Option<Vec<&str>>>()
+    {
+        return Ok(message.with("content", texts.join("\n\n")));
     }
     let mut content = Vec::with_capacity(parts.len());
     for (place, part) in parts.iter().enumerate() {
@@ -161,6 +178,8 @@ fn assistant<'a>(parts: &'a [AssistantPart], style: &MessageStyle<'_>, of_this_t
                 has_text = true;
                 text.push_str(more);
             }
+            // Services that call it by another name refuse this one.
+            AssistantPart::Reasoning { metadata, .. } if is_named_otherwise(metadata.as_ref()) => {}
             AssistantPart::Reasoning { text: more, .. } => reasoning.push_str(more),
             AssistantPart::ToolCall { call_id, name, input, provider_executed: false, metadata } => {
                 calls.push(call(call_id, name, input, metadata.as_ref(), style).into());
@@ -183,10 +202,25 @@ fn assistant<'a>(parts: &'a [AssistantPart], style: &MessageStyle<'_>, of_this_t
         Reasoning::Sent => Some(reasoning).filter(|reasoning| !reasoning.is_empty()),
     };
     message.put_some("reasoning_content", reasoning);
+    if style.kept_members {
+        for part in parts {
+            let (AssistantPart::Text { metadata, .. }
+            | AssistantPart::Reasoning { metadata, .. }
+            | AssistantPart::ToolCall { metadata, .. }) = part
+            else {
+                continue;
+            };
+            message.spread(ProviderOptions::in_json(metadata.as_ref(), &[KEPT]).into_rest());
+        }
+    }
     if !calls.is_empty() {
         message.put("tool_calls", calls);
     }
     Some(message)
+}
+
+fn is_named_otherwise(metadata: Option<&Json>) -> bool {
+    text_in(metadata, &[OWN], REASONING_NAME).is_some_and(|name| name != "reasoning_content")
 }
 
 fn call<'a>(
@@ -212,6 +246,7 @@ fn call<'a>(
 fn tool_result(result: &ToolResult) -> Object<'_> {
     let content = match &result.output {
         ToolOutput::Error(text) => Node::from(text.as_str()),
+        ToolOutput::Content(parts) => Node::from(content_text(parts)),
         ToolOutput::Json(json) => json.as_string().map_or_else(|| Node::from(json.get()), Node::from),
     };
     Object::new().with("role", "tool").with("tool_call_id", result.call_id.as_str()).with("content", content)
@@ -226,7 +261,7 @@ pub(in crate::provider) fn tools(tools: &[ToolDefinition]) -> Option<Vec<Node<'_
             let function = Object::new()
                 .with("name", tool.name.as_str())
                 .with_some("description", description)
-                .with("parameters", &tool.input_schema);
+                .with("parameters", schema::of_input(&tool.input_schema));
             Object::new().with("type", "function").with("function", function).into()
         })
         .collect();

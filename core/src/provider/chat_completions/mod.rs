@@ -3,6 +3,8 @@
 mod calls;
 mod chunk;
 mod decode;
+mod ending;
+mod kept;
 mod messages;
 
 pub use decode::{ChatCompletionsDecoder, Habits};

@@ -1,6 +1,6 @@
 //! The answer's stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{FinishReason, Json, Usage};
 use crate::provider::framing::{Piece, Pieces, reported, unreadable};
+use crate::provider::lenient::{lenient, lenient_list, whole};
 use crate::provider::wire::metadata_of;
 use crate::provider::{BlockKind, Decoder, ProviderFailure, RunBy, Source, StreamPart, reported as errors};
+use crate::text::one_line;
 
 use super::partial_args::{PartialArg, PartialArgs};
 
@@ -23,8 +25,16 @@ pub struct GeminiDecoder {
     answer: Answer,
 }
 
+impl GeminiDecoder {
+    /// A decoder for an answer whose tools have been sent under other names: by those names, their own.
+    pub fn new(renamed: HashMap<String, String>) -> Self {
+        Self { answer: Answer { renamed, ..Answer::default() }, ..Self::default() }
+    }
+}
+
 #[derive(Default)]
 struct Answer {
+    renamed: HashMap<String, String>,
     saw_event: bool,
     done: bool,
     finished: bool,
@@ -60,7 +70,9 @@ struct Event<'a> {
     response_id: Option<String>,
     model_version: Option<String>,
     candidates: Option<Vec<Candidate>>,
+    #[serde(default, deserialize_with = "lenient")]
     usage_metadata: Option<UsageMetadata>,
+    #[serde(default, deserialize_with = "lenient")]
     prompt_feedback: Option<PromptFeedback>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -70,7 +82,12 @@ struct Event<'a> {
 #[serde(rename_all = "camelCase")]
 struct Candidate {
     content: Option<Content>,
+    #[serde(default, deserialize_with = "lenient")]
     finish_reason: Option<String>,
+    /// Google's own sentence about the end.
+    #[serde(default, deserialize_with = "lenient")]
+    finish_message: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     grounding_metadata: Option<Grounding>,
 }
 
@@ -141,14 +158,18 @@ struct PromptFeedback {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UsageMetadata {
+    #[serde(default, deserialize_with = "whole")]
     prompt_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     candidates_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     thoughts_token_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Grounding {
+    #[serde(default, deserialize_with = "lenient_list")]
     grounding_chunks: Option<Vec<GroundingChunk>>,
 }
 
@@ -188,11 +209,18 @@ impl Decoder for GeminiDecoder {
         let pushed = self.pieces.push(bytes, |piece| match piece {
             Piece::Event(data) => answer.data(&data, parts),
             Piece::Whole(text) => answer.whole(&text, parts),
+            Piece::Error(data) => answer.odd(&data, parts),
         });
         pushed.map_err(unreadable)
     }
 
     fn finish(&mut self, parts: &mut Vec<StreamPart>) {
+        let answer = &mut self.answer;
+        self.pieces.finish(|piece| {
+            if let Piece::Error(data) = piece {
+                answer.odd(&data, parts);
+            }
+        });
         self.answer.finish(parts);
     }
 
@@ -206,6 +234,13 @@ impl Decoder for GeminiDecoder {
 }
 
 impl Answer {
+    /// An error in no event of the stream.
+    fn odd(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
+        let done = std::mem::take(&mut self.done);
+        self.data(data, parts);
+        self.done |= done;
+    }
+
     fn data(&mut self, data: &str, parts: &mut Vec<StreamPart>) {
         self.saw_event = true;
         if data.trim().is_empty() || data.trim() == "[DONE]" {
@@ -277,8 +312,14 @@ impl Answer {
                 self.function_call(call, metadata, parts);
             }
         }
-        if let Some(reason) = candidate.finish_reason {
+        if let Some(reason) = candidate.finish_reason.filter(|reason| !reason.trim().is_empty()) {
             self.finish_reason = Some(finish_reason(&reason));
+            if self.finish_reason == Some(FinishReason::Error) {
+                let sentence = candidate.finish_message.as_deref().map(one_line).filter(|text| !text.is_empty());
+                let message = sentence
+                    .unwrap_or_else(|| format!("The provider ended its answer with an error ({}).", one_line(&reason)));
+                self.error(reported(message, None, true), parts);
+            }
         }
     }
 
@@ -373,6 +414,7 @@ impl Answer {
     fn function_call(&mut self, call: FunctionCall, metadata: Option<Json>, parts: &mut Vec<StreamPart>) {
         let continues = call.will_continue == Some(true);
         if let Some(name) = call.name.filter(|name| !name.is_empty()) {
+            let name = self.renamed.get(&name).cloned().unwrap_or(name);
             self.end_streaming(parts);
             self.called = true;
             let id = self.next_call_id(call.id);
@@ -525,10 +567,24 @@ fn finish_reason(reason: &str) -> FinishReason {
         // The second is what some imitations say when there is a call.
         "STOP" | "FUNCTION_CALL" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
-        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => {
-            FinishReason::ContentFilter
-        }
-        "MALFORMED_FUNCTION_CALL" => FinishReason::Error,
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "MODEL_ARMOR" => FinishReason::ContentFilter,
+        // Calls that the service itself refused: they are not in the answer, and it is none without them.
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "MALFORMED_RESPONSE"
+        | "LANGUAGE"
+        | "IMAGE_OTHER"
+        | "NO_IMAGE" => FinishReason::Error,
         _ => FinishReason::Other,
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::model::Json;
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+use crate::project::{AssistantPart, ContentPart, ModelMessage, ToolOutput, ToolResult, UserPart};
 use crate::provider::wire::{Node, Object, ProviderOptions, data_url, text_in};
 use crate::provider::{ChatRequest, ProviderFailure, ToolChoice};
 
@@ -101,6 +101,14 @@ fn converted(schema: &Json) -> Option<Value> {
     schema::convert(&schema.read::<Value>().ok()?)
 }
 
+/// A tool's name as Gemini takes it: it must begin with a letter or `_`.
+pub(super) fn name_for_google(name: &str) -> Cow<'_, str> {
+    match name.bytes().next() {
+        Some(first) if first.is_ascii_alphabetic() || first == b'_' => Cow::Borrowed(name),
+        _ => Cow::Owned(format!("_{name}").chars().take(64).collect()),
+    }
+}
+
 /// Puts the tools into the body and returns how they may be called.
 fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
     let mut config = Object::new();
@@ -112,7 +120,7 @@ fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
         .iter()
         .map(|tool| {
             Object::new()
-                .with("name", tool.name.as_str())
+                .with("name", name_for_google(&tool.name))
                 .with("description", tool.description.as_str())
                 .with_some("parameters", converted(&tool.input_schema))
                 .into()
@@ -123,7 +131,7 @@ fn tools<'a>(request: &'a ChatRequest, body: &mut Object<'a>) -> Object<'a> {
         ToolChoice::Auto => json!({"mode": "AUTO"}),
         ToolChoice::None => json!({"mode": "NONE"}),
         ToolChoice::Required => json!({"mode": "ANY"}),
-        ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
+        ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name_for_google(name)]}),
     };
     config.put("functionCallingConfig", calling);
     config
@@ -147,7 +155,7 @@ fn contents<'a>(
             }
             ModelMessage::Assistant(parts) => ("model", model_parts(parts, is_gemini_3, warnings)),
             ModelMessage::Tool(results) => {
-                ("user", results.iter().map(|result| function_response(result).into()).collect())
+                ("user", results.iter().flat_map(|result| function_response(result, is_gemini_3)).collect())
             }
         };
         if !parts.is_empty() {
@@ -206,7 +214,8 @@ fn model_parts<'a>(parts: &'a [AssistantPart], is_gemini_3: bool, warnings: &mut
                     NO_SIGNATURE.to_owned()
                 };
                 let signature = known.or_else(|| (is_gemini_3 && !has_signed_call).then(missing));
-                let call = Object::new().with("id", call_id.as_str()).with("name", name.as_str()).with("args", input);
+                let call =
+                    Object::new().with("id", call_id.as_str()).with("name", name_for_google(name)).with("args", input);
                 Some(Object::new().with("functionCall", call).with_some("thoughtSignature", signature))
             }
             AssistantPart::ToolCall { name, input, metadata, .. } => server_call(name, input, metadata.as_ref())
@@ -233,7 +242,7 @@ fn server_call<'a>(name: &str, input: &'a Json, metadata: Option<&Json>) -> Opti
 fn server_result<'a>(result: &'a ToolResult, metadata: Option<&Json>) -> Option<Object<'a>> {
     let output = match &result.output {
         ToolOutput::Json(output) => output,
-        ToolOutput::Error(_) => return None,
+        ToolOutput::Content(_) | ToolOutput::Error(_) => return None,
     };
     if let Some(id) = text_in(metadata, SIGNERS, "serverToolCallId") {
         let kind = text_in(metadata, SIGNERS, "serverToolType");
@@ -244,15 +253,36 @@ fn server_result<'a>(result: &'a ToolResult, metadata: Option<&Json>) -> Option<
     is_code.then(|| Object::new().with("codeExecutionResult", output))
 }
 
-fn function_response(result: &ToolResult) -> Object<'_> {
+/// The outcome of a call. Gemini 3 takes pictures within it; older models are shown them beside it.
+fn function_response(result: &ToolResult, is_gemini_3: bool) -> Vec<Node<'_>> {
+    let mut pictures: Vec<Node<'_>> = Vec::new();
     let content: Node<'_> = match &result.output {
         ToolOutput::Json(output) => output.into(),
         ToolOutput::Error(text) => Cow::Borrowed(text.as_str()).into(),
+        ToolOutput::Content(parts) => {
+            let mut texts: Vec<&str> = Vec::new();
+            for part in parts {
+                match part {
+                    ContentPart::Text(text) => texts.push(text),
+                    ContentPart::Image { media_type, base64 } => {
+                        let data = Object::new().with("mimeType", media_type.as_str()).with("data", base64.as_str());
+                        pictures.push(Object::new().with("inlineData", data).into());
+                    }
+                }
+            }
+            texts.join("\n\n").into()
+        }
     };
-    let response = Object::new().with("name", result.name.as_str()).with("content", content);
-    let function =
-        Object::new().with("id", result.call_id.as_str()).with("name", result.name.as_str()).with("response", response);
-    Object::new().with("functionResponse", function)
+    let name = || name_for_google(&result.name);
+    let response = Object::new().with("name", name()).with("content", content);
+    let mut function =
+        Object::new().with("id", result.call_id.as_str()).with("name", name()).with("response", response);
+    if is_gemini_3 && !pictures.is_empty() {
+        function.put("parts", std::mem::take(&mut pictures));
+    }
+    let mut parts = vec![Object::new().with("functionResponse", function).into()];
+    parts.append(&mut pictures);
+    parts
 }
 
 #[cfg(test)]

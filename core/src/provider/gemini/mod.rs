@@ -5,6 +5,9 @@ mod encode;
 mod partial_args;
 mod schema;
 
+use std::borrow::Cow;
+
+use super::fit::{self, Ids, Rules};
 use super::wire::base_or;
 use super::{ChatRequest, Decoder, Driver, KeyHeader, ProviderFailure, WireRequest};
 
@@ -12,6 +15,17 @@ pub use decode::GeminiDecoder;
 
 /// Where the API is, as <https://ai.google.dev/api> says.
 pub const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";
+
+/// What the API takes of a conversation.
+const RULES: Rules = Rules {
+    ids: Ids::Any,
+    visible_text: true,
+    signed: true,
+    plain: false,
+    user_first: true,
+    alternates: false,
+    outcomes_say_something: false,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]
@@ -29,6 +43,10 @@ impl Gemini {
 }
 
 impl Driver for Gemini {
+    fn fitted<'r>(&self, request: &'r ChatRequest) -> Cow<'r, ChatRequest> {
+        fit::conversation(request, &RULES)
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         let folder = if self.model.contains('/') { "" } else { "models/" };
@@ -46,5 +64,13 @@ impl Driver for Gemini {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(GeminiDecoder::default())
+    }
+
+    fn decoder_for(&self, request: &ChatRequest) -> Box<dyn Decoder> {
+        let renamed = request.tools.iter().filter_map(|tool| match encode::name_for_google(&tool.name) {
+            Cow::Owned(sent) => Some((sent, tool.name.clone())),
+            Cow::Borrowed(_) => None,
+        });
+        Box::new(GeminiDecoder::new(renamed.collect()))
     }
 }

@@ -41,6 +41,7 @@ impl<'s> Definitions<'s> {
         if let Some(values) = map.get("enum") {
             converted.insert("enum".to_owned(), values.clone());
         }
+        only_texts(&mut converted);
         if let Some(Value::Object(properties)) = map.get("properties") {
             let properties: Map<String, Value> = properties
                 .iter()
@@ -107,6 +108,24 @@ impl<'s> Definitions<'s> {
     }
 }
 
+/// An `enum` may have texts only; other values are told in words.
+fn only_texts(converted: &mut Map<String, Value>) {
+    let Some(Value::Array(values)) = converted.get("enum") else { return };
+    if values.iter().all(Value::is_string) && !values.is_empty() {
+        return;
+    }
+    let words: Vec<String> = values.iter().map(Value::to_string).collect();
+    converted.shift_remove("enum");
+    if !words.is_empty() {
+        let remark = format!("One of: {}.", words.join(", "));
+        let description = match converted.get("description").and_then(Value::as_str) {
+            Some(known) => format!("{known} {remark}"),
+            None => remark,
+        };
+        converted.insert("description".to_owned(), description.into());
+    }
+}
+
 fn is_empty_object(map: &Map<String, Value>) -> bool {
     let is_object = map.get("type").and_then(Value::as_str) == Some("object");
     let has_properties = map.get("properties").and_then(Value::as_object).is_some_and(|map| !map.is_empty());
@@ -160,7 +179,7 @@ mod tests {
                 "properties": {
                     "a": {
                         "type": "object",
-                        "properties": {"next": {"type": "object"}, "n": {"enum": [1]}},
+                        "properties": {"next": {"type": "object"}, "n": {"description": "One of: 1."}},
                         "description": "first",
                     },
                     "b": {"type": "object"},

@@ -12,14 +12,15 @@ use secrecy::SecretString;
 
 use crate::error::Result;
 use crate::mask::mask_secrets;
+use crate::model::FailureKind;
 
-use super::describe::{describe_http_failure, label_for_status};
-use super::{CallOptions, ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart};
+use super::describe::describe_http_failure;
+use super::{CallOptions, ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, sort};
 
 pub use client::HttpOptions;
 pub(crate) use send::{Outgoing, OutgoingBody};
 
-use send::{MAX_ERROR_BODY_BYTES, send, transport_failure};
+use send::{MAX_ERROR_BODY_BYTES, Tries, send, transport_failure};
 
 /// What all providers of an engine send their requests with. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl HttpClient {
             match response.chunk().await {
                 Ok(Some(bytes)) if body.len() + bytes.len() > max_bytes => {
                     let message = format!("The provider's answer is larger than {} MiB", max_bytes / 1024 / 1024);
-                    return Err(ProviderFailure { status: None, message, answered: true });
+                    return Err(ProviderFailure::new(FailureKind::Limit, message));
                 }
                 Ok(Some(bytes)) => body.extend_from_slice(&bytes),
                 Ok(None) => return Ok(body),
@@ -96,6 +97,7 @@ impl HttpProvider {
 
 impl Provider for HttpProvider {
     fn stream(&self, request: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
+        let request = &*self.driver.fitted(request);
         let encoded = match self.driver.encode(request) {
             Ok(encoded) => encoded,
             Err(failure) => return failed(failure),
@@ -111,7 +113,10 @@ impl Provider for HttpProvider {
             key: self.api_key.clone(),
             key_header: self.driver.key_header(),
         };
-        let call = open(self.client.clone(), outgoing, self.driver.decoder_for(request));
+        // A call that is made again needs a new one.
+        let tries = self.client.options.max_tries.clamp(1, MOST_DECODERS);
+        let decoders = (0..tries).map(|_| self.driver.decoder_for(request)).collect();
+        let call = open(self.client.clone(), outgoing, decoders);
         stream::once(call)
             .flat_map(|answer| match answer {
                 Ok(streaming) => streaming.into_stream(),
@@ -133,15 +138,34 @@ fn failed(failure: ProviderFailure) -> BoxStream<'static, Result<StreamPart, Pro
     stream::once(async { Err(failure) }).boxed()
 }
 
+/// How often an answer can be begun anew at most.
+const MOST_DECODERS: u32 = 16;
+
 async fn open(
     client: HttpClient,
     mut outgoing: Outgoing,
-    decoder: Box<dyn Decoder>,
+    mut decoders: Vec<Box<dyn Decoder>>,
 ) -> Result<Streaming, ProviderFailure> {
-    let response = send(&client, &outgoing).await?;
-    // The conversation is not needed any more, and may be large.
-    outgoing.body = OutgoingBody::Json(bytes::Bytes::new());
-    Ok(Streaming { response, decoder, outgoing, ready: VecDeque::new(), head: Vec::new(), over: false, broken: None })
+    let mut tries = Tries::new(&client);
+    loop {
+        let response = tries.send(&outgoing).await?;
+        let Some(decoder) = decoders.pop() else {
+            return Err(ProviderFailure::new(FailureKind::Internal, "The call has no decoder."));
+        };
+        let mut streaming = Streaming::new(response, decoder, outgoing.clone());
+        let refusal = streaming.begin().await;
+        // A provider that has only said that it is too busy has not begun to answer.
+        if let Some(refusal) = refusal
+            && !decoders.is_empty()
+            && tries.again_after(&refusal).await
+        {
+            continue;
+        }
+        // The conversation is not needed any more, and may be large.
+        outgoing.body = OutgoingBody::Json(bytes::Bytes::new());
+        streaming.outgoing = outgoing;
+        return Ok(streaming);
+    }
 }
 
 /// An answer that arrives.
@@ -153,12 +177,32 @@ struct Streaming {
     ready: VecDeque<StreamPart>,
     /// The beginning of the body, to describe an answer that turns out not to be a stream.
     head: Vec<u8>,
+    /// Something in it was understood.
+    understood: bool,
     over: bool,
     /// Why it is over, if not in order.
     broken: Option<ProviderFailure>,
 }
 
 impl Streaming {
+    fn new(response: reqwest::Response, decoder: Box<dyn Decoder>, outgoing: Outgoing) -> Self {
+        let (ready, head) = (VecDeque::new(), Vec::new());
+        Self { response, decoder, outgoing, ready, head, understood: false, over: false, broken: None }
+    }
+
+    /// Reads until something of the answer is there. If the first thing is a refusal, gives that.
+    async fn begin(&mut self) -> Option<ProviderFailure> {
+        loop {
+            let first = self.ready.iter().find(|part| part.is_content());
+            match first {
+                Some(StreamPart::Error(failure)) if !failure.answered => return Some(failure.clone()),
+                Some(_) => return None,
+                None if self.over => return None,
+                None => self.read().await,
+            }
+        }
+    }
+
     fn into_stream(self) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
         stream::unfold(self, |mut streaming| async { streaming.next().await.map(|item| (item, streaming)) }).boxed()
     }
@@ -171,17 +215,21 @@ impl Streaming {
             if self.over {
                 return self.broken.take().map(Err);
             }
-            let mut parts = Vec::new();
-            let read = self.read_on(&mut parts).await;
-            // What arrived before a break counts: whoever reads gets it first, then the failure.
-            for part in parts {
-                let part = self.without_secrets(part);
-                self.ready.push_back(part);
-            }
-            if let Err(failure) = read {
-                self.over = true;
-                self.broken = Some(failure);
-            }
+            self.read().await;
+        }
+    }
+
+    async fn read(&mut self) {
+        let mut parts = Vec::new();
+        let read = self.read_on(&mut parts).await;
+        // What arrived before a break counts: whoever reads gets it first, then the failure.
+        for part in parts {
+            let part = self.without_secrets(part);
+            self.ready.push_back(part);
+        }
+        if let Err(failure) = read {
+            self.over = true;
+            self.broken = Some(failure);
         }
     }
 
@@ -189,10 +237,11 @@ impl Streaming {
         match self.response.chunk().await {
             Ok(Some(bytes)) => {
                 let room = MAX_ERROR_BODY_BYTES.saturating_sub(self.head.len());
-                if !self.decoder.saw_stream() {
+                if !self.understood {
                     self.head.extend(bytes.iter().take(room));
                 }
                 self.decoder.push(&bytes, parts)?;
+                self.note(parts);
                 self.over = self.decoder.is_done();
             }
             Ok(None) => self.over = true,
@@ -200,8 +249,9 @@ impl Streaming {
         }
         if self.over {
             self.decoder.finish(parts);
-            if !self.decoder.saw_stream() && !self.head.trim_ascii().is_empty() {
-                return Err(self.not_a_stream());
+            self.note(parts);
+            if !self.understood && !self.head.trim_ascii().is_empty() {
+                return Err(self.not_understood());
             }
         }
         Ok(())
@@ -211,17 +261,33 @@ impl Streaming {
     fn without_secrets(&self, part: StreamPart) -> StreamPart {
         let StreamPart::Error(failure) = part else { return part };
         let masked = mask_secrets(&crate::text::one_line(&failure.message), &self.outgoing.secrets());
-        let message = match failure.status.and_then(label_for_status) {
+        let message = match sort::label(failure.kind) {
             Some(label) => format!("{label} — {masked}"),
             None => masked,
         };
         StreamPart::Error(ProviderFailure { message, ..failure })
     }
 
-    fn not_a_stream(&self) -> ProviderFailure {
+    fn note(&mut self, parts: &[StreamPart]) {
+        if !self.understood && parts.iter().any(StreamPart::is_content) {
+            self.understood = true;
+            self.head = Vec::new();
+        }
+    }
+
+    /// What came, quoted: there was nothing in it that belongs to an answer.
+    fn not_understood(&self) -> ProviderFailure {
         let status = self.response.status().as_u16();
         let body = String::from_utf8_lossy(&self.head);
-        let line = describe_http_failure(status, "not an event stream", &body, &self.outgoing.secrets());
-        ProviderFailure { status: Some(status), message: line, answered: true }
+        let what = match self.decoder.saw_stream() {
+            true => "an answer with nothing in it",
+            false => "not an event stream",
+        };
+        let line = describe_http_failure(status, what, &body, &self.outgoing.secrets());
+        let kind = match sort::kind(None, &[&body]) {
+            FailureKind::Overloaded => FailureKind::BadResponse,
+            kind => kind,
+        };
+        ProviderFailure { status: Some(status), ..ProviderFailure::new(kind, line) }
     }
 }

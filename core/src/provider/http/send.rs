@@ -11,8 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::mask::mask_secrets;
+use crate::model::FailureKind;
 use crate::provider::describe::describe_http_failure;
-use crate::provider::{KeyHeader, ProviderFailure};
+use crate::provider::{KeyHeader, ProviderFailure, sort};
 
 use super::HttpClient;
 use super::client::HttpOptions;
@@ -117,26 +118,55 @@ enum Again {
 /// # Errors
 /// What the last try came to.
 pub(super) async fn send(client: &HttpClient, outgoing: &Outgoing) -> Result<reqwest::Response, ProviderFailure> {
-    let HttpClient { client, options, patience } = client;
-    let (mut tries, first) = (0, Instant::now());
-    loop {
-        tries += 1;
-        let begun = Instant::now();
-        let failed = match attempt(client, outgoing).await {
-            Ok(response) => {
-                log(outgoing, tries, begun, Some(response.status().as_u16()));
-                return Ok(response);
+    Tries::new(client).send(outgoing).await
+}
+
+/// The tries of one request.
+pub(super) struct Tries<'c> {
+    client: &'c HttpClient,
+    made: u32,
+    first: Instant,
+}
+
+impl<'c> Tries<'c> {
+    pub(super) fn new(client: &'c HttpClient) -> Self {
+        Self { client, made: 0, first: Instant::now() }
+    }
+
+    /// As [`send`], with the tries that are left.
+    pub(super) async fn send(&mut self, outgoing: &Outgoing) -> Result<reqwest::Response, ProviderFailure> {
+        loop {
+            self.made += 1;
+            let begun = Instant::now();
+            let failed = match attempt(&self.client.client, outgoing).await {
+                Ok(response) => {
+                    log(outgoing, self.made, begun, Some(response.status().as_u16()));
+                    return Ok(response);
+                }
+                Err(failed) => failed,
+            };
+            log(outgoing, self.made, begun, failed.failure.status);
+            match failed.again {
+                Some(again) if self.wait(&again).await => {}
+                _ => return Err(failed.failure),
             }
-            Err(failed) => failed,
-        };
-        log(outgoing, tries, begun, failed.failure.status);
-        let wait = failed.again.filter(|_| tries < options.max_tries).map(|again| wait(&again, tries, options));
-        match wait {
-            Some(wait) if wait <= LONGEST_RETRY_AFTER && first.elapsed().saturating_add(wait) < *patience => {
-                tokio::time::sleep(wait).await;
-            }
-            _ => return Err(failed.failure),
         }
+    }
+
+    /// Whether the request is to be sent again after the answer began with this refusal; then the time for it has come.
+    pub(super) async fn again_after(&mut self, refusal: &ProviderFailure) -> bool {
+        may_pass_soon(refusal) && self.wait(&Again::Refused { after: None }).await
+    }
+
+    /// Waits for the next try, if there is one.
+    async fn wait(&self, again: &Again) -> bool {
+        let wait = wait(again, self.made, &self.client.options);
+        let is_in_time = self.first.elapsed().saturating_add(wait) < self.client.patience;
+        if self.made >= self.client.options.max_tries || wait > LONGEST_RETRY_AFTER || !is_in_time {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
     }
 }
 
@@ -194,6 +224,12 @@ fn was_lost(error: &reqwest::Error) -> bool {
     false
 }
 
+/// Whether the same request may be taken a little later. Credits do not come back by waiting.
+pub(super) fn may_pass_soon(failure: &ProviderFailure) -> bool {
+    let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
+    failure.kind != FailureKind::Billing && status.is_some_and(may_pass)
+}
+
 /// Statuses that say "not now".
 fn may_pass(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
@@ -223,8 +259,12 @@ async fn refusal(mut response: reqwest::Response, secrets: &[&str]) -> Failed {
     if let Some(after) = after.filter(|_| may_pass(status)) {
         message.push_str(&format!(" | asks to wait {} s", after.as_secs_f64().ceil()));
     }
-    let failure = ProviderFailure { status: Some(status.as_u16()), message, answered: false };
-    Failed { failure, again: may_pass(status).then_some(Again::Refused { after }) }
+    let kind = match status.is_redirection() {
+        true => FailureKind::BadResponse,
+        false => sort::kind(Some(status.as_u16()), &[&body]),
+    };
+    let failure = ProviderFailure { kind, status: Some(status.as_u16()), message, answered: false };
+    Failed { again: may_pass_soon(&failure).then_some(Again::Refused { after }), failure }
 }
 
 /// How long a provider asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date.
@@ -248,17 +288,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// A failure of the connection as one line, without the URL, which may carry what must not be shown.
 pub(super) fn transport_failure(error: reqwest::Error, answered: bool, secrets: &[&str]) -> ProviderFailure {
     let error = error.without_url();
-    let what = match (answered, error.is_connect()) {
-        (true, _) => "The connection to the provider broke off",
-        (false, true) => "The provider could not be reached",
-        (false, false) => "The request to the provider failed",
+    let (kind, what) = match (answered, error.is_connect()) {
+        (true, _) => (FailureKind::ConnectionLost, "The connection to the provider broke off"),
+        (false, true) => (FailureKind::Unreachable, "The provider could not be reached"),
+        (false, false) => (FailureKind::ConnectionLost, "The request to the provider failed"),
     };
     let mut cause: &dyn std::error::Error = &error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
     let message = mask_secrets(&format!("{what}: {cause}"), secrets);
-    ProviderFailure { status: error.status().map(|status| status.as_u16()), message, answered }
+    ProviderFailure { kind, status: error.status().map(|status| status.as_u16()), message, answered }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::model::{FinishReason, Json, Usage};
 use crate::provider::framing::{Lines, reported, unreadable};
+use crate::provider::lenient::{lenient, whole};
 use crate::provider::{BlockKind, Decoder, ProviderFailure, RunBy, StreamPart, reported as errors};
 
 /// The block ids within one answer; there is at most one open block of each kind.
@@ -38,8 +39,11 @@ struct Line<'a> {
     model: Option<String>,
     message: Option<Message>,
     done: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
     done_reason: Option<String>,
+    #[serde(default, deserialize_with = "whole")]
     prompt_eval_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     eval_count: Option<u64>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -139,7 +143,7 @@ impl Answer {
             self.done = true;
             self.finish_reason = Some(match line.done_reason.as_deref() {
                 _ if self.calls > 0 => FinishReason::ToolCalls,
-                None | Some("stop") => FinishReason::Stop,
+                None | Some("stop" | "") => FinishReason::Stop,
                 Some("length") => FinishReason::Length,
                 Some(_) => FinishReason::Other,
             });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart};
+use crate::project::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, content_text};
 use crate::provider::chat_completions::tools;
 use crate::provider::wire::{Node, Object, ProviderOptions, data_url, unsupported};
 use crate::provider::{ChatRequest, ProviderFailure, ToolChoice};
@@ -113,6 +113,7 @@ fn assistant(parts: &[AssistantPart]) -> Option<Object<'_>> {
 fn tool_result(result: &ToolResult) -> Object<'_> {
     let content = match &result.output {
         ToolOutput::Error(text) => Node::from(text.as_str()),
+        ToolOutput::Content(parts) => Node::from(content_text(parts)),
         ToolOutput::Json(json) => json.as_string().map_or_else(|| Node::from(json.get()), Node::from),
     };
     Object::new().with("role", "tool").with("content", content).with("tool_name", result.name.as_str())
@@ -156,7 +157,7 @@ mod tests {
                 description: String::new(),
                 input_schema: Json::empty_object(),
                 read_only: true,
-                timeout_ms: None,
+                ..ToolDefinition::new("get")
             }],
             tool_choice,
             options: serde_json::from_str(
@@ -175,7 +176,7 @@ mod tests {
                 r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"a\nb","images":["AA=="]},"#,
                 r#"{"role":"assistant","content":"","thinking":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"get","arguments":{"n":1.0}}}]},"#,
                 r#"{"role":"tool","content":"no","tool_name":"get"}],"options":{"num_predict":5,"num_ctx":9},"#,
-                r#""tools":[{"type":"function","function":{"name":"get","parameters":{}}}],"stream":true,"think":true}"#
+                r#""tools":[{"type":"function","function":{"name":"get","parameters":{"type":"object","properties":{}}}}],"stream":true,"think":true}"#
             )
         );
     }

@@ -3,6 +3,9 @@
 mod decode;
 mod encode;
 
+use std::borrow::Cow;
+
+use super::fit::{self, Ids, Rules};
 use super::wire::base_or;
 use super::{ChatRequest, Decoder, Driver, ProviderFailure, WireRequest};
 
@@ -10,6 +13,17 @@ pub use decode::OllamaDecoder;
 
 /// Where Ollama listens, as <https://docs.ollama.com/api> says.
 pub const BASE_URL: &str = "http://127.0.0.1:11434";
+
+/// The templates of many models know no other order than question, calls, outcomes, answer.
+const RULES: Rules = Rules {
+    ids: Ids::Any,
+    visible_text: true,
+    signed: false,
+    plain: true,
+    user_first: true,
+    alternates: true,
+    outcomes_say_something: true,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]
@@ -29,6 +43,10 @@ impl Ollama {
 }
 
 impl Driver for Ollama {
+    fn fitted<'r>(&self, request: &'r ChatRequest) -> Cow<'r, ChatRequest> {
+        fit::conversation(request, &RULES)
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         Ok(WireRequest {

@@ -133,6 +133,8 @@ pub(super) fn body<'a>(model: &'a str, request: &'a ChatRequest) -> Result<(Obje
     let style = MessageStyle {
         system_role,
         reasoning: Reasoning::Dropped,
+        kept_members: false,
+        lists: true,
         names: NAMES,
         spread: false,
         text_files: false,

@@ -4,11 +4,25 @@
 mod decode;
 mod encode;
 
+use std::borrow::Cow;
+
+use super::fit::{self, Ids, Rules};
 use super::wire::base_or;
 use super::{ChatRequest, Decoder, Driver, ProviderFailure, WireRequest};
 
 /// Where OpenAI's API is, as <https://platform.openai.com/docs/api-reference> says.
 pub const BASE_URL: &str = "https://api.openai.com/v1";
+
+/// Ids may have 40 characters; of the rest of a conversation OpenAI takes anything that says something and belongs together.
+const RULES: Rules = Rules {
+    ids: Ids::Ascii(40),
+    visible_text: true,
+    signed: false,
+    plain: true,
+    user_first: false,
+    alternates: false,
+    outcomes_say_something: false,
+};
 
 /// The driver for one model.
 #[derive(Clone, Debug)]
@@ -25,6 +39,10 @@ impl OpenAi {
 }
 
 impl Driver for OpenAi {
+    fn fitted<'r>(&self, request: &'r ChatRequest) -> Cow<'r, ChatRequest> {
+        fit::conversation(request, &RULES)
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         Ok(WireRequest {

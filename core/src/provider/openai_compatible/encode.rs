@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::provider::chat_completions::{
-    MessageStyle, Reasoning, messages, response_format, sampling, tool_choice, tools,
-};
+use crate::provider::chat_completions::{MessageStyle, messages, response_format, sampling, tool_choice, tools};
 use crate::provider::wire::{Object, ProviderOptions, renamed, snake_case};
 use crate::provider::{ChatRequest, ProviderFailure};
+
+use super::services::Behind;
 
 /// Under these names any service of this kind is told something.
 const NAMES: &[&str] = &["openai-compatible", "openaiCompatible"];
@@ -16,6 +16,7 @@ const SNAKE_CASED: &[&str] = &["alibaba", "deepseek", "groq", "mistral", "moonsh
 pub(super) fn body<'a>(
     model: &'a str,
     name: Option<&str>,
+    behind: Behind,
     request: &'a ChatRequest,
 ) -> Result<(Object<'a>, Vec<String>), ProviderFailure> {
     let options = &request.options;
@@ -28,6 +29,9 @@ pub(super) fn body<'a>(
     let mut body = Object::new().with("model", model);
     body.put_some("user", own.take("user"));
     sampling(options, &mut body);
+    if behind.takes().seed != "seed" && body.remove("seed") {
+        body.put_some(behind.takes().seed, options.seed.as_ref());
+    }
     if options.top_k.is_some() {
         warnings.push("topK is not a setting of this provider".to_owned());
     }
@@ -54,7 +58,9 @@ pub(super) fn body<'a>(
     }
     let style = MessageStyle {
         system_role: Some("system"),
-        reasoning: reasoning(model),
+        reasoning: behind.reasoning(),
+        kept_members: behind.takes_kept_members(),
+        lists: behind.takes_lists(),
         names: &names,
         spread: true,
         text_files: true,
@@ -64,18 +70,10 @@ pub(super) fn body<'a>(
     body.put_some("tools", tools(&request.tools));
     body.put_some("tool_choice", tool_choice(request));
     body.put("stream", true);
-    body.put("stream_options", json!({"include_usage": true}));
-    Ok((body, warnings))
-}
-
-/// DeepSeek's models are told of reasoning only within a turn; from version 4 on the field must be there.
-/// <https://api-docs.deepseek.com/guides/thinking_mode>
-fn reasoning(model: &str) -> Reasoning {
-    let model = model.to_ascii_lowercase();
-    match model.contains("deepseek") {
-        true => Reasoning::OfThisTurn { empty_before: model.contains("deepseek-v4") },
-        false => Reasoning::Sent,
+    if behind.takes().stream_options {
+        body.put("stream_options", json!({"include_usage": true}));
     }
+    Ok((body, warnings))
 }
 
 /// `my-service` is `myService`.
@@ -124,7 +122,7 @@ mod tests {
                 description: "Gets".into(),
                 input_schema: Json::parse(r#"{"type":"object"}"#).unwrap(),
                 read_only: false,
-                timeout_ms: None,
+                ..ToolDefinition::new("get")
             }],
             tool_choice: ToolChoice::None,
             ..ChatRequest::default()
@@ -132,7 +130,8 @@ mod tests {
     }
 
     fn encoded(model: &str, request: &ChatRequest) -> String {
-        String::from_utf8(body(model, Some("my-service"), request).unwrap().0.into_bytes()).unwrap()
+        let behind = Behind::of(None, model);
+        String::from_utf8(body(model, Some("my-service"), behind, request).unwrap().0.into_bytes()).unwrap()
     }
 
     #[test]
@@ -143,7 +142,7 @@ mod tests {
                 r#"{"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","content":"hi"},"#,
                 r#"{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"get","arguments":"{\"a\":1.0}"}}]},"#,
                 r#"{"role":"tool","tool_call_id":"c","content":"plain"}],"#,
-                r#""tools":[{"type":"function","function":{"name":"get","description":"Gets","parameters":{"type":"object"}}}],"tool_choice":"none","stream":true,"stream_options":{"include_usage":true}}"#
+                r#""tools":[{"type":"function","function":{"name":"get","description":"Gets","parameters":{"type":"object","properties":{}}}}],"tool_choice":"none","stream":true,"stream_options":{"include_usage":true}}"#
             )
         );
     }

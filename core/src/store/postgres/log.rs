@@ -104,15 +104,15 @@ impl Statements {
             settle: format!(
                 "WITH {at}, \
                  owned AS (UPDATE ai_chat_runs SET status = $4::text, reason = $5::text, error = $6::text, \
-                 step_count = GREATEST(step_count, $7::integer + 1, (SELECT MAX(step_number) + 1 \
+                 failure = $7::text, step_count = GREATEST(step_count, $8::integer + 1, (SELECT MAX(step_number) + 1 \
                  FROM ai_chat_run_steps WHERE run_id = $1::uuid AND state = 'finished')), \
                  lease_expires_at = NULL, finished_at = now, updated_at = now FROM at WHERE {OWNED} \
                  RETURNING id, assistant_message_id), \
                  step AS ({}), message AS ({}) \
                  SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
                  AND epoch = $3::bigint AND status = $4::text) AS settled_before FROM owned",
-                step_insert(7, "WHERE $7::integer IS NOT NULL"),
-                message_update(14, ""),
+                step_insert(8, "WHERE $8::integer IS NOT NULL"),
+                message_update(15, ""),
             ),
             read: read_statement(),
             steps: format!("SELECT {STEP_COLUMNS} FROM ai_chat_run_steps WHERE run_id = $1::uuid ORDER BY 1"),
@@ -265,7 +265,8 @@ impl PostgresStore {
     pub(super) async fn settle(&self, settle: &SettleRun) -> Result<()> {
         let mut values = fence_values(&settle.fence).to_vec();
         let error = settle.error.clone().map(storable);
-        values.extend(values![settle.status.as_str(), settle.reason.map(RunReason::as_str), error]);
+        let failure = settle.failure.as_ref().map(|failure| storable(failure.to_json()));
+        values.extend(values![settle.status.as_str(), settle.reason.map(RunReason::as_str), error, failure]);
         match &settle.step {
             Some((step, numbers)) => values.extend(step_values(step, Some(*numbers))?),
             None => values.extend(std::array::from_fn::<_, 7, _>(|_| Value::default())),

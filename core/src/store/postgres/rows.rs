@@ -23,7 +23,7 @@ use crate::store::{ChunkPack, LoggedStep, StepNumbers};
 /// run's row alone most of the time.
 pub(super) const RUN_COLUMNS: &str = "run.id::text AS id, run.chat_id::text AS chat_id, \
      run.workspace_id::text AS workspace_id, COALESCE(run.created_by::text, '') AS created_by, \
-     run.trigger::text AS trigger, run.status::text AS status, run.reason::text AS reason, run.error::text AS error, \
+     run.trigger::text AS trigger, run.status::text AS status, run.reason::text AS reason, run.error::text AS error, run.failure::text AS failure, \
      GREATEST(run.step_count, (SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
          WHERE run_id = run.id AND state = 'finished'))::bigint AS step_count, run.stop_requested_at, \
      run.assistant_message_id::text AS assistant_message_id, run.created_at, run.started_at, run.finished_at, \
@@ -31,7 +31,7 @@ pub(super) const RUN_COLUMNS: &str = "run.id::text AS id, run.chat_id::text AS c
 /// A run that waits, in the columns of one that has begun.
 pub(super) const WAITING_COLUMNS: &str = "run.id::text AS id, run.chat_id::text AS chat_id, \
      run.workspace_id::text AS workspace_id, run.created_by::text AS created_by, run.trigger::text AS trigger, \
-     'pending'::text AS status, NULL::text AS reason, NULL::text AS error, 0::bigint AS step_count, \
+     'pending'::text AS status, NULL::text AS reason, NULL::text AS error, NULL::text AS failure, 0::bigint AS step_count, \
      run.stop_requested_at, run.assistant_message_id::text AS assistant_message_id, run.created_at, \
      NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at, run.created_at AS updated_at";
 pub(super) const MESSAGE_COLUMNS: &str = "id::text AS id, chat_id::text AS chat_id, \
@@ -145,6 +145,8 @@ pub(super) fn run(row: &Row) -> Result<Run> {
         status: RunStatus::read(get(row, "status")?),
         reason: get::<Option<&str>>(row, "reason")?.map(RunReason::read),
         error: get(row, "error")?,
+        // What cannot be read is known by its sentence.
+        failure: get::<Option<String>>(row, "failure")?.and_then(|text| serde_json::from_str(&text).ok()),
         step_count: small(row, "step_count")?,
         stop_requested_at: optional_time(row, "stop_requested_at")?,
         assistant_message_id: parsed_optional(row, "assistant_message_id", from_text)?,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::RunId;
-use crate::model::{StepRecord, Usage};
+use crate::model::{RunFailure, StepRecord, Usage};
 use crate::project::AssistantFlush;
 use crate::store::{
     ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, RecordStep, SettleRun, StepNumbers, lease_lost,
@@ -288,13 +288,14 @@ pub(super) fn settle_run(connection: &Connection, now: Timestamp, settle: &Settl
         connection,
         &settle.fence,
         // Steps are counted here for good: their own writes leave the run's row alone most of the time.
-        "status = :status, reason = :reason, error = :error, step_count = MAX(step_count, :count, \
+        "status = :status, reason = :reason, error = :error, failure = :failure, step_count = MAX(step_count, :count, \
          COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps WHERE run_id = :id AND state = 'finished'), 0)), \
          lease_expires_at = NULL, finished_at = :now, updated_at = :now",
         &[
             (":status", &settle.status.as_str()),
             (":reason", &settle.reason.map(|reason| reason.as_str())),
             (":error", &settle.error),
+            (":failure", &settle.failure.as_ref().map(RunFailure::to_json)),
             (":count", &count),
             (":now", &now),
         ],

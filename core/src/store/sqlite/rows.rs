@@ -23,7 +23,7 @@ use crate::text::one_line;
 /// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
 pub(super) const ACTIVE: &str = "status IN ('pending', 'running')";
 
-pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, \
+pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, failure, \
      MAX(step_count, COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
          WHERE run_id = ai_chat_runs.id AND state = 'finished'), 0)) AS step_count, stop_requested_at, assistant_message_id, created_at, started_at, finished_at, updated_at";
 pub(super) const MESSAGE_COLUMNS: &str =
@@ -32,7 +32,7 @@ pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role
 pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, packed_until, next_sequence";
 /// A run that waits, in the columns of one that has begun.
 pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, 'pending' AS status, NULL AS reason, \
-     NULL AS error, 0 AS step_count, stop_requested_at, assistant_message_id, created_at, NULL AS started_at, \
+     NULL AS error, NULL AS failure, 0 AS step_count, stop_requested_at, assistant_message_id, created_at, NULL AS started_at, \
      NULL AS finished_at, created_at AS updated_at";
 
 type SqlResult<T> = rusqlite::Result<T>;
@@ -101,6 +101,8 @@ pub(super) fn run(row: &Row<'_>) -> SqlResult<Run> {
         status: RunStatus::read(&row.get::<_, String>("status")?),
         reason: row.get::<_, Option<String>>("reason")?.as_deref().map(RunReason::read),
         error: row.get("error")?,
+        // What cannot be read is known by its sentence.
+        failure: row.get::<_, Option<String>>("failure")?.as_deref().and_then(from_json),
         step_count: row.get("step_count")?,
         // Whatever stands there, somebody has asked.
         stop_requested_at: row.get::<_, Option<String>>("stop_requested_at")?.map(|_| time(row, "stop_requested_at")),

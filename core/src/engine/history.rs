@@ -1,0 +1,34 @@
+//! How much of a chat a turn's calls are told.
+
+use crate::error::Result;
+use crate::id::{ChatId, MessageId};
+use crate::project::{Conversation, text_tokens};
+use crate::provider::Provider;
+use crate::tool::ToolDefinition;
+
+use super::Inner;
+
+/// How many tokens of a context are kept for an answer of unknown length, at most.
+const MOST_RESERVED: u64 = 16_000;
+/// What remains for the conversation whatever the prompt and the tools take.
+const LEAST: u64 = 500;
+
+/// The newest rows of a chat, without the message of the run itself: what that has said so far is in its steps.
+pub(super) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Result<Conversation> {
+    let wanted = usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX);
+    // One more shows that there are more, and one may be the run's own.
+    let mut rows = inner.store.messages(chat_id, wanted.saturating_add(2)).await?;
+    rows.retain(|row| row.id != own);
+    let beyond = rows.len().saturating_sub(wanted.saturating_add(1));
+    rows.drain(..beyond);
+    Ok(Conversation::of_rows(&rows, wanted))
+}
+
+/// How many tokens the conversation may have, where the model's context is known.
+pub(super) fn budget(provider: &dyn Provider, system: &str, tools: &[ToolDefinition]) -> Option<u64> {
+    let window = provider.context_window().filter(|window| *window > 0)?;
+    let answer = provider.options().max_output_tokens.unwrap_or(MOST_RESERVED).min(window / 4);
+    let size = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.get().len();
+    let frame = text_tokens(system.len() + tools.iter().map(size).sum::<usize>());
+    Some(window.saturating_sub(answer).saturating_sub(frame).max(LEAST))
+}
