@@ -12,9 +12,7 @@ use turnkeep::model::{FinishReason, Json, Message, RunReason, RunStatus};
 use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, RunBy, StreamPart};
 use turnkeep::{ChatId, Engine, ErrorCode, TailFrom, Turn, Who};
 use turnkeep_tests::chunks::{finish, reasoning, text, tool_call};
-use turnkeep_tests::scenario::{
-    self, FnTool, Hang, on_postgres, open, request, tool, weather_and_time, weather_definition, who,
-};
+use turnkeep_tests::scenario::{self, FnTool, Hang, open, request, tool, weather_and_time, weather_definition, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
 struct World {
