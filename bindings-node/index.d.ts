@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 
 /** Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else. */
 export interface Who {
@@ -29,16 +30,28 @@ export type ErrorCode =
   | 'BUDGET_EXHAUSTED'
   | 'INTERNAL';
 
-/** A failure of turnkeep. */
-export declare class TurnkeepError extends Error {
+interface ErrorOf<Code extends ErrorCode, Details> extends Error {
   readonly name: 'TurnkeepError';
   /** Stable; decide on this. */
-  readonly code: ErrorCode;
+  readonly code: Code;
   /** The HTTP status that suits the code, as a hint. */
   readonly httpStatus: number;
-  /** What else is known: `field` for INVALID_INPUT, `activeRunId` where another run is in the way. */
-  readonly details: Record<string, unknown>;
+  /** What else is known. */
+  readonly details: Details & Readonly<Record<string, unknown>>;
 }
+
+/** A failure of turnkeep. Some codes come with details of their own. */
+export type TurnkeepError =
+  | ErrorOf<'INVALID_INPUT' | 'UNSUPPORTED_MEDIA', { readonly field: string }>
+  /** The run that is in the way. */
+  | ErrorOf<'A_RUN_ALREADY_ACTIVE', { readonly activeRunId: string }>
+  | ErrorOf<Exclude<ErrorCode, 'INVALID_INPUT' | 'UNSUPPORTED_MEDIA' | 'A_RUN_ALREADY_ACTIVE'>, {}>;
+
+export declare const TurnkeepError: {
+  /** For `instanceof`; turnkeep makes them. */
+  readonly prototype: TurnkeepError;
+  [Symbol.hasInstance](value: unknown): value is TurnkeepError;
+};
 
 /** Where a model is called. */
 export interface ProviderConfig {
@@ -226,9 +239,19 @@ export interface SettingsPatch extends WorkspaceSettingsFields {
 }
 
 export type UserMessagePart =
-  | { type: 'text'; text: string }
+  | { type: 'text'; text: string; state?: 'streaming' | 'done' }
   | { type: 'file'; mediaType: string; url: string; filename?: string }
-  | { type: `data-${string}`; id?: string; data: unknown };
+  | { type: `data-${string}`; id?: string; data: unknown }
+  | { type: 'step-start' };
+
+/** A user's message as clients of the AI SDK have it. */
+export interface UserMessage {
+  id?: string;
+  /** Only a user's message begins a turn; a client's type may allow others. */
+  role?: 'system' | 'user' | 'assistant';
+  metadata?: unknown;
+  parts: readonly UserMessagePart[];
+}
 
 export type Trigger = 'user' | 'autostart' | 'schedule' | 'api' | 'continue';
 
@@ -236,7 +259,7 @@ export interface TurnRequest extends Who {
   /** A UUID. The chat is created when there is none of this id, and when none is given. */
   chatId?: string;
   /** Text, or an AI SDK UIMessage. */
-  message: string | { id?: string; role?: 'user'; parts: readonly UserMessagePart[] };
+  message: string | UserMessage;
   /** The role of a chat that is created. */
   roleId?: string;
   /** The page that the user has open. Resolve it yourself: it goes into the prompt. */
@@ -348,22 +371,54 @@ export interface StreamMetadata {
   usage?: Usage;
 }
 
+/** What a provider says of a part, by provider. */
+export type ProviderMetadata = Record<string, any>;
+
+/** What the chunks of a tool call may say besides the call. */
+export interface CallDetails {
+  /** The provider runs the tool itself. */
+  providerExecuted?: boolean;
+  /** The tool is not one of those that the client knows. */
+  dynamic?: boolean;
+  providerMetadata?: ProviderMetadata;
+}
+
 /** A chunk of the AI SDK's UI message stream, as turnkeep sends it. */
 export type UIMessageChunk =
   | { type: 'start'; messageId: string; messageMetadata: StreamMetadata }
   | { type: 'start-step' | 'finish-step' }
-  | { type: 'text-start' | 'text-end' | 'reasoning-start' | 'reasoning-end'; id: string }
-  | { type: 'text-delta' | 'reasoning-delta'; id: string; delta: string }
-  | { type: 'tool-input-start'; toolCallId: string; toolName: string }
+  | {
+      type: 'text-start' | 'text-end' | 'reasoning-start' | 'reasoning-end';
+      id: string;
+      providerMetadata?: ProviderMetadata;
+    }
+  | { type: 'text-delta' | 'reasoning-delta'; id: string; delta: string; providerMetadata?: ProviderMetadata }
+  | ({ type: 'tool-input-start'; toolCallId: string; toolName: string } & CallDetails)
   | { type: 'tool-input-delta'; toolCallId: string; inputTextDelta: string }
-  | { type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown }
-  | { type: 'tool-input-error'; toolCallId: string; toolName: string; input: unknown; errorText: string }
-  | { type: 'tool-output-available'; toolCallId: string; output: unknown }
-  | { type: 'tool-output-error'; toolCallId: string; errorText: string }
+  | ({ type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown } & CallDetails)
+  | ({
+      type: 'tool-input-error';
+      toolCallId: string;
+      toolName: string;
+      input: unknown;
+      errorText: string;
+    } & CallDetails)
+  | ({ type: 'tool-output-available'; toolCallId: string; output: unknown } & CallDetails)
+  | ({ type: 'tool-output-error'; toolCallId: string; errorText: string } & CallDetails)
   | { type: 'message-metadata'; messageMetadata: StreamMetadata }
   | { type: 'finish'; finishReason: FinishReason; messageMetadata?: StreamMetadata }
   | { type: 'abort'; reason: RunReason }
-  | { type: 'error'; errorText: string };
+  | { type: 'error'; errorText: string }
+  | { type: 'source-url'; sourceId: string; url: string; title?: string; providerMetadata?: ProviderMetadata }
+  | {
+      type: 'source-document';
+      sourceId: string;
+      mediaType: string;
+      title: string;
+      filename?: string;
+      providerMetadata?: ProviderMetadata;
+    }
+  | { type: 'file'; url: string; mediaType: string; providerMetadata?: ProviderMetadata };
 
 /** Words of an export. What is left out stays in the export's language. */
 export interface ExportLabels {
@@ -398,10 +453,21 @@ export interface Chat {
   updatedAt: string;
 }
 
+/** A Fastify reply, as far as it is used: it is hijacked, and the headers that plugins have set are sent. */
+export interface FastifyReply {
+  readonly raw: ServerResponse | Http2ServerResponse;
+  hijack(): unknown;
+  getHeaders(): Record<string, number | string | string[] | undefined>;
+}
+
+/** What a stream is sent to: a response of Node's or of a framework that extends it (Express), or a Fastify reply. */
+export type PipeTarget = ServerResponse | Http2ServerResponse | FastifyReply;
+
 export interface PipeOptions {
   /** 200 unless given. */
   status?: number;
-  headers?: Record<string, string>;
+  /** As an object, as `Headers`, as pairs or as a raw list. They replace those of the same name, whatever its case. */
+  headers?: OutgoingHttpHeaders | Headers | readonly (readonly [string, string | number])[] | readonly string[];
   /** A comment is sent after so much silence. Default 15000. */
   heartbeatMs?: number;
 }
@@ -424,7 +490,7 @@ export declare class Turn {
   /** The same as bytes of a UI message stream over HTTP, with its terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. A client that leaves ends this, not the run (unless `detached: false`). */
-  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
   /**
@@ -472,7 +538,7 @@ export declare class RunTail implements AsyncIterableIterator<TailItem> {
   /** The chunks as bytes of a UI message stream over HTTP: cursors as ids, `resync` as an event's name, the terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. It rejects before anything is sent when the run cannot be followed. */
-  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
   /** Goes away. Whoever waits for chunks is at the end. */
   close(): void;
 }
@@ -637,8 +703,12 @@ export declare class Engine {
   generateTitle(params: { workspaceId: string; content: string }): Promise<string>;
   /** Seals stored secrets anew under `appSecret`. Runs by itself after opening; this waits and tells what it came to. */
   rotateSecrets(): Promise<{ resealed: number; unreadable: number }>;
-  /** Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. */
+  /**
+   * Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. Resolves when what
+   * `pipe` sends has been handed over, too, or when the grace (a second at least) is over.
+   */
   close(options?: { graceMs?: number }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 // ---- Pure functions ------------------------------------------------------------------------------------------------
@@ -755,7 +825,11 @@ export interface ChatRow {
   [key: string]: unknown;
 }
 
-export declare function rowToUiMessage(row: ChatRow): { id: string; role: 'user' | 'assistant'; parts: MessagePart[] };
+export declare function rowToUiMessage(row: ChatRow | Message): {
+  id: string;
+  role: 'user' | 'assistant';
+  parts: MessagePart[];
+};
 
 /** How the end of a turn is to be written: an update of the row of this id, or a new row. */
 export declare function planFinalizeAssistant(

@@ -8,7 +8,7 @@ use crate::model::{FinishReason, Json, ToolPart, Usage};
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
     ("content-type", "text/event-stream"),
-    ("cache-control", "no-cache"),
+    ("cache-control", "no-cache, no-transform"),
     ("x-vercel-ai-ui-message-stream", "v1"),
     ("x-accel-buffering", "no"),
 ];
