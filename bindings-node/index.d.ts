@@ -92,19 +92,36 @@ export interface ToolContext {
   messageId: string;
   /** Aborted when the run is stopped or the call's time is up. */
   signal: AbortSignal;
+  /** The same, under the AI SDK's name. */
+  readonly abortSignal: AbortSignal;
 }
 
-/** A tool without its name. */
+/** JSON Schema, a Standard Schema, or a schema of the AI SDK. */
+export type InputSchema = object;
+
+/**
+ * A tool without its name. Those of the AI SDK are taken; what turnkeep does not do of what they ask for
+ * (`needsApproval`, `toModelOutput`, `onInputAvailable`, …) is refused by name.
+ */
 export interface ToolSpec<Input = any> {
   /** What it does and when to use it, for the model. */
   description?: string;
-  /** JSON Schema of the input. The code is called only with input that fits it. */
-  inputSchema?: object;
+  /**
+   * What the input is, as JSON Schema, as a Standard Schema that says its JSON Schema (Zod 3 and 4, ArkType, …), or as the
+   * AI SDK's `jsonSchema()` makes it. The code is called only with input that fits; a schema that checks values itself does
+   * so, and the code is given what it makes of them.
+   */
+  inputSchema?: InputSchema | (() => InputSchema);
+  /** What the output has to fit. Only a schema that checks values itself. */
+  outputSchema?: object;
   /** It changes nothing. The calls of other tools are put on disk before they run. */
   readOnly?: boolean;
   /** How long a call may take. */
   timeoutMs?: number;
-  /** The code. What it returns (or its promise) is the output; `undefined` is null; what it throws, the model is told. */
+  /**
+   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value;
+   * `undefined` is null; what it throws, the model is told.
+   */
   execute(input: Input, context: ToolContext): unknown;
 }
 

@@ -4,7 +4,7 @@ const binding = require('./native.js');
 const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
 const { Pipes } = require('./pipe.js');
 const { runsOf } = require('./runs.js');
-const { byName, definitions, serve } = require('./tools.js');
+const { byName, complete, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
 
 /** The longest grace that crosses the border, some 49 days. */
@@ -70,7 +70,7 @@ class Engine {
 
   static async open(given = {}) {
     const { tools, ...options } = object(given, 'options');
-    const named = byName(tools);
+    const named = await complete(byName(tools));
     return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
   }
 
@@ -82,7 +82,7 @@ class Engine {
     const { tools, offeredTools, signal, ...request } = object(given, 'turn');
     if (signal && !(signal instanceof AbortSignal)) throw TurnkeepError.invalid('signal', 'must be an AbortSignal');
     // A turn that names its tools takes them from whoever offers them.
-    const named = new Map([...(offeredTools ? [] : this.#tools), ...byName(tools)]);
+    const named = new Map([...(offeredTools ? [] : this.#tools), ...(await complete(byName(tools)))]);
     signal?.throwIfAborted();
     const json = toJson({ ...request, offeredTools, tools: definitions(named) }, 'turn');
     const nativeTurn = await native(this.#native.startTurn(json));

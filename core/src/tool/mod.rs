@@ -27,6 +27,9 @@ pub struct ToolDefinition {
     /// The JSON Schema of its arguments; an object without properties unless given.
     #[serde(default = "Json::empty_schema")]
     pub input_schema: Json,
+    /// The tool checks its input itself, and may clean it: the schema is only what the model is told.
+    #[serde(default)]
+    pub validates_input: bool,
     /// It changes nothing. The calls of other tools are put on disk before they run.
     #[serde(default)]
     pub read_only: bool,

@@ -21,7 +21,8 @@ pub struct Tool {
 
 struct Entry {
     tool: Tool,
-    schema: jsonschema::Validator,
+    /// `None` for a tool that checks its input itself.
+    schema: Option<jsonschema::Validator>,
 }
 
 /// The tools of a turn with their compiled schemas, in the order given.
@@ -53,8 +54,12 @@ impl ToolSet {
                 .ok()
                 .filter(serde_json::Value::is_object)
                 .ok_or_else(|| Error::invalid(field("inputSchema"), "must be a JSON Schema object"))?;
-            let schema = jsonschema::validator_for(&schema)
-                .map_err(|_| Error::invalid(field("inputSchema"), "is not a valid JSON Schema"))?;
+            let schema = if tool.definition.validates_input {
+                None
+            } else {
+                let compiled = jsonschema::validator_for(&schema);
+                Some(compiled.map_err(|_| Error::invalid(field("inputSchema"), "is not a valid JSON Schema"))?)
+            };
             let entry = Entry { tool, schema };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
@@ -95,9 +100,9 @@ impl ToolCatalog for ToolSet {
         let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
         let invalid = |problem: String| format!("Invalid input for tool {name}: {problem}");
         let input = Json::parse(arguments).map_err(|error| invalid(format!("not valid JSON ({error}).")))?;
+        let Some(schema) = &entry.schema else { return Ok(input) };
         let value = input.read().map_err(|error| invalid(format!("not readable ({error}).")))?;
-        let problems: Vec<String> = entry
-            .schema
+        let problems: Vec<String> = schema
             .iter_errors(&value)
             .take(5)
             .map(|error| match error.instance_path().as_str() {
@@ -148,6 +153,16 @@ mod tests {
             let error = set.check(name, arguments).unwrap_err();
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_tool_that_checks_its_input_itself_is_given_all_that_is_json() {
+        let schema = r#"{"type":"object","properties":{"city":{"type":"string","pattern":"(?<=a)b"}}}"#;
+        let given = format!(r#"{{"name":"get","validatesInput":true,"inputSchema":{schema}}}"#);
+        let set = ToolSet::new(vec![tool(&given)], Duration::MAX).unwrap();
+        assert_eq!(set.check("get", r#"{"city":5}"#).unwrap().get(), r#"{"city":5}"#);
+        assert!(set.check("get", "{").is_err());
+        assert_eq!(set.definitions()[0].input_schema.get(), schema);
     }
 
     #[test]

@@ -157,6 +157,7 @@ mod tests {
                 input_schema: Json::empty_object(),
                 read_only: true,
                 timeout_ms: None,
+                validates_input: false,
             }],
             tool_choice,
             options: serde_json::from_str(

@@ -125,6 +125,7 @@ mod tests {
                 input_schema: Json::parse(r#"{"type":"object"}"#).unwrap(),
                 read_only: false,
                 timeout_ms: None,
+                validates_input: false,
             }],
             tool_choice: ToolChoice::None,
             ..ChatRequest::default()
