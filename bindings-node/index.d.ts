@@ -13,12 +13,14 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA'
+  | 'NOT_SUPPORTED'
   | 'A_RUN_ALREADY_ACTIVE'
   | 'A_RUN_BEGIN_FAILED'
   | 'LEASE_LOST'
   | 'SUPERSEDE_TARGET_MISMATCH'
   | 'SUPERSEDE_TIMEOUT'
   | 'SUPERSEDE_INVALID'
+  | 'MESSAGE_EXISTS'
   | 'STORE_UNAVAILABLE'
   | 'ENGINE_CLOSED'
   | 'SECRET_UNREADABLE'
@@ -217,6 +219,13 @@ export interface EngineOptions {
   };
   /** Name chats that a turn has created, by a second request after its success. Default false. */
   generateChatTitles?: boolean;
+  chats?: {
+    /**
+     * Which ids chats may be called by: UUIDs (the default), or whatever a client has made up, too (`any`), which then
+     * stands for one chat of this user in this workspace. `turn.chatId` says its own id.
+     */
+    ids?: 'uuid' | 'any';
+  };
 }
 
 /** A workspace's settings as they are stored. */
@@ -263,9 +272,14 @@ export type UserMessagePart =
 
 /** A user's message as clients of the AI SDK have it. */
 export interface UserMessage {
+  /**
+   * The client's own id for it: kept where it is a UUID, else the message gets one that is made of it. A message that is
+   * in the chat already is MESSAGE_EXISTS.
+   */
   id?: string;
   /** Only a user's message begins a turn; a client's type may allow others. */
   role?: 'system' | 'user' | 'assistant';
+  /** Kept, and given back by `rowToUiMessage`. */
   metadata?: unknown;
   parts: readonly UserMessagePart[];
 }
@@ -293,7 +307,10 @@ export interface TurnRequest extends Who {
   provider?: string | ProviderConfig;
   /** `false`: the run stops when its last reader goes away. Default true. */
   detached?: boolean;
-  trigger?: Trigger;
+  /** A client's `submit-message` is `user`; its `regenerate-message` is NOT_SUPPORTED yet. */
+  trigger?: Trigger | 'submit-message' | 'regenerate-message';
+  /** A message that the client has edited, or wants to have anew: NOT_SUPPORTED yet. */
+  messageId?: string;
   /** What to do when the chat is busy: refuse (the default), wait until it is free, or stop that run and take its place. */
   busy?: 'reject' | 'enqueue' | { supersede: string };
   /** A second turn of the same user with the same key begins nothing and follows the first. At most 255 bytes. */
@@ -373,6 +390,10 @@ export interface Message {
     contextTokens?: number;
     maxContextTokens?: number;
     error?: string;
+    /** Why its run did not succeed. */
+    reason?: RunReason;
+    /** The client's own, of a user's message. */
+    metadata?: unknown;
     /** How many steps of the log the row shows. */
     stepsPersisted?: number;
   } | null;
@@ -386,6 +407,10 @@ export interface StreamMetadata {
   chatId?: string;
   runId?: string;
   usage?: Usage;
+  /** How it ended; before that nothing of these three. */
+  status?: 'completed' | 'error' | 'aborted';
+  reason?: RunReason;
+  error?: string;
 }
 
 /** What a provider says of a part, by provider. */
@@ -436,6 +461,17 @@ export type UIMessageChunk =
       providerMetadata?: ProviderMetadata;
     }
   | { type: 'file'; url: string; mediaType: string; providerMetadata?: ProviderMetadata };
+
+/** A chat as it was at one moment. */
+export interface OpenChat {
+  /** Oldest first. */
+  messages: Message[];
+  /**
+   * The run that brings what the messages lack: `runs.tail({runId, after: cursor})`, or without `after` where the cursor
+   * is null. It does so also when it has ended by then. null when the chat is free.
+   */
+  follow: { runId: string; messageId: string | null; cursor: string | null } | null;
+}
 
 /** Words of an export. What is left out stays in the export's language. */
 export interface ExportLabels {
@@ -674,9 +710,9 @@ export declare class Engine {
   health(): Promise<Health>;
   readonly runs: {
     get(params: Who & { runId: string }): Promise<Run>;
-    /** null in a chat that never had a run. */
+    /** null in a chat that never had a run, or that is not there (yet). */
     latestForChat(params: Who & { chatId: string }): Promise<Run | null>;
-    /** The run that holds the chat; null when it is free. */
+    /** The run that holds the chat; null when it is free, or not there (yet). */
     activeForChat(params: Who & { chatId: string }): Promise<Run | null>;
     /** The newest (50 unless told otherwise), newest first; those that wait come before all others. */
     list(params: Who & { chatId: string; limit?: number }): Promise<Run[]>;
@@ -695,8 +731,14 @@ export declare class Engine {
     signal(params: Who & { runId: string }): Promise<RunSignal>;
   };
   readonly chats: {
-    /** Oldest first. A message in progress has every finished step. */
+    /** Oldest first; none of a chat that is not there (yet). A message in progress has every finished step. */
     messages(params: Who & { chatId: string }): Promise<Message[]>;
+    /**
+     * What a page needs to show a chat and to go on with it; the two fit together. The message that a run is writing is
+     * left out (`omit`, the default), and following the run brings all of it; or it is there with its finished steps
+     * (`include`), and the cursor is behind them.
+     */
+    open(params: Who & { chatId: string; inProgress?: 'omit' | 'include' }): Promise<OpenChat>;
     export(params: ExportOptions): Promise<string>;
     /** The same document as UTF-8 in pieces, so that memory does not grow with the chat. */
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
@@ -842,9 +884,11 @@ export interface ChatRow {
   [key: string]: unknown;
 }
 
+/** Of a row that the engine wrote also how it ended, as the stream tells it; of a user's its client's own metadata. */
 export declare function rowToUiMessage(row: ChatRow | Message): {
   id: string;
   role: 'user' | 'assistant';
+  metadata?: StreamMetadata & { finishReason?: string; [key: string]: unknown };
   parts: MessagePart[];
 };
 

@@ -51,6 +51,7 @@ class Engine {
     this.runs = runsOf(nativeEngine, call, this.#pipes);
     this.chats = Object.freeze({
       messages: (params) => call('chats.messages', params),
+      open: (params) => call('chats.open', params),
       export: (params) => call('chats.export', params),
       exportStream: (params) => pieces(nativeEngine, params),
       import: (params) => call('chats.import', params),

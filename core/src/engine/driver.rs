@@ -189,6 +189,24 @@ impl Driver {
         }));
     }
 
+    /// Puts on disk what streams just as it streamed, when somebody has been told the numbers.
+    fn pack_as_numbered(&mut self) {
+        if !self.log.is_numbered() {
+            return;
+        }
+        let earlier = self.pack_write.take();
+        self.pack();
+        self.pack_write = match (earlier, self.pack_write.take()) {
+            (Some(earlier), Some(pack)) => Some(Box::pin(async move {
+                match earlier.await {
+                    None => pack.await,
+                    failure => failure,
+                }
+            })),
+            (earlier, pack) => earlier.or(pack),
+        };
+    }
+
     /// Begins a write, after the pack that is on its way.
     fn write<F>(&mut self, done: Event, attempt: impl FnMut() -> F + Send + 'static)
     where
@@ -244,6 +262,9 @@ impl Driver {
     }
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
+        if step > 0 {
+            self.log.step_begins(self.journal.next_sequence());
+        }
         let mut messages = self.history.clone();
         append_steps(&mut messages, &self.journal.steps_for_the_model());
         let max_steps = self.inner.options.runs.max_steps;
@@ -286,6 +307,7 @@ impl Driver {
 
     fn persist_step(&mut self, step: StepRecord) {
         self.call_handles.clear();
+        self.pack_as_numbered();
         let due = self.rows.due(std::time::Instant::now(), &self.inner.options.runs);
         let record = self.journal.record_step(step, due);
         let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
@@ -303,6 +325,7 @@ impl Driver {
     }
 
     fn settle(&mut self, settlement: &Settlement) {
+        self.pack_as_numbered();
         let settle = self.journal.settle(settlement);
         self.outcome = Some(RunOutcome {
             run_id: self.ids.run,

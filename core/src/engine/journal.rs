@@ -162,6 +162,11 @@ impl Journal {
         }
     }
 
+    /// The number of the chunk after the last one on disk, or on its way there.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
     /// The size of the chunks that wait.
     pub(crate) fn unpacked_bytes(&self) -> usize {
         self.unpacked_bytes
@@ -252,6 +257,7 @@ impl Journal {
             usage: settlement.usage,
             context_tokens: settlement.context_tokens,
             error: settlement.error.clone(),
+            reason: settlement.reason,
             ..self.extra()
         };
         SettleRun {

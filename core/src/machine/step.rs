@@ -113,6 +113,18 @@ impl StepBuilder {
         })
     }
 
+    /// Ends whatever is open, in the order of the step, and returns what that was.
+    pub(super) fn close_all(&mut self, error: &str) -> Vec<Closed> {
+        let close = |item: &mut Item| match item {
+            Item::Block(block) => {
+                std::mem::take(&mut block.open).then(|| Closed::Block(block.kind, block.ui_id.clone()))
+            }
+            Item::Call(call) => call.abandon(error).map(Closed::Call),
+            Item::Part(_) => None,
+        };
+        self.items.iter_mut().filter_map(close).collect()
+    }
+
     /// Closes every open block; returns the closed ones' kinds and ids.
     pub(super) fn close_blocks(&mut self) -> Vec<(BlockKind, String)> {
         let mut closed = Vec::new();
@@ -181,11 +193,6 @@ impl StepBuilder {
     /// Whether the host has anything to do before the model can go on.
     pub(super) fn calls_the_host(&self) -> bool {
         self.calls().any(|call| call.run_by == RunBy::Host)
-    }
-
-    /// Whether nothing has come of the step yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 
     /// The step as it stands, for the log. Calls without outcome are only announced.
@@ -281,6 +288,12 @@ impl Call {
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state)
         }
     }
+}
+
+/// What was open and is closed.
+pub(super) enum Closed {
+    Block(BlockKind, String),
+    Call(Abandoned),
 }
 
 /// A call that was ended without an outcome.

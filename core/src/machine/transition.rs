@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::stream::replay::{block_id, start_chunk};
+use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
 use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
-use super::step::{Call, CallPhase, StepBuilder};
+use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
 pub trait ToolCatalog: Send + Sync {
@@ -79,10 +79,9 @@ enum Phase {
 
 /// How the run will end once its settlement is on disk.
 #[derive(Clone, Debug)]
-enum Close {
-    Finished(FinishReason),
-    Failed { error: String, in_step: bool },
-    Aborted(RunReason),
+struct Close {
+    end: RunEnd,
+    finish_reason: Option<FinishReason>,
 }
 
 /// One run of the agent loop. See the module's documentation for its rules.
@@ -546,35 +545,27 @@ impl RunMachine {
 
     fn finish_step(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(UiChunk::FinishStep));
-        if let Some(message_metadata) = self.usage_metadata() {
+        if let Some(message_metadata) = StreamMetadata::usage(self.usage) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
         }
-    }
-
-    fn usage_metadata(&self) -> Option<StreamMetadata> {
-        self.usage.map(|usage| StreamMetadata { usage: Some(usage), ..StreamMetadata::default() })
     }
 
     // ---- endings ---------------------------------------------------------------------------------------------
 
     fn finish(&mut self, reason: FinishReason, effects: &mut Vec<Effect>) {
         self.abandon_calls(|_| true, effects);
-        self.settle(RunStatus::Succeeded, None, None, Close::Finished(reason), effects);
+        self.settle(RunStatus::Succeeded, None, None, Some(reason), effects);
     }
 
     fn fail(&mut self, failure: ProviderFailure, reason: RunReason, effects: &mut Vec<Effect>) {
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
-        if failure.answered {
-            self.start_step(effects);
-        }
         self.close_failed(failure.message, reason, effects);
     }
 
     fn close_failed(&mut self, error: String, reason: RunReason, effects: &mut Vec<Effect>) {
         self.step.finish_reason = Some(FinishReason::Error);
-        let in_step = self.step.started;
-        self.settle(RunStatus::Failed, Some(reason), Some(error.clone()), Close::Failed { error, in_step }, effects);
+        self.settle(RunStatus::Failed, Some(reason), Some(error), None, effects);
     }
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
@@ -585,7 +576,7 @@ impl RunMachine {
         if reason == RunReason::Shutdown && self.handing_over {
             return self.release(effects);
         }
-        self.settle(RunStatus::Aborted, Some(reason), None, Close::Aborted(reason), effects);
+        self.settle(RunStatus::Aborted, Some(reason), None, None, effects);
     }
 
     /// Gives the run up for others to go on with.
@@ -613,21 +604,21 @@ impl RunMachine {
         status: RunStatus,
         reason: Option<RunReason>,
         error: Option<String>,
-        close: Close,
+        finish_reason: Option<FinishReason>,
         effects: &mut Vec<Effect>,
     ) {
         self.phase = Phase::Settling;
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
-        self.close = Some(close);
+        self.close = Some(Close { end: RunEnd { status, reason, error: error.clone() }, finish_reason });
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();
         for call in recorded.calls_mut() {
             call.abandon(INCOMPLETE_CALL);
         }
         self.count_usage();
-        // A step that failed before anything came of it is none; one in which the model had nothing to say is.
-        let worth_keeping = !recorded.is_empty() || (recorded.started && status == RunStatus::Succeeded);
+        // What readers were shown is kept, also when nothing came of it; a step that never began is none.
+        let worth_keeping = recorded.started;
         effects.push(Effect::Settle(Settlement {
             status,
             reason,
@@ -645,37 +636,36 @@ impl RunMachine {
 
     fn settled(&mut self, effects: &mut Vec<Effect>) {
         self.phase = Phase::Over;
-        match self.close.take() {
-            Some(Close::Finished(finish_reason)) => {
-                self.finish_step(effects);
-                let message_metadata = self.usage_metadata();
-                effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
+        if let Some(Close { end, finish_reason }) = self.close.take() {
+            if self.step.started {
+                self.close_step(effects);
             }
-            Some(Close::Failed { error, in_step }) => {
-                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
-                if in_step {
-                    self.close_step(effects);
-                    let message_metadata = self.usage_metadata();
-                    let finish_reason = FinishReason::Error;
-                    effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
-                }
-            }
-            Some(Close::Aborted(reason)) => {
-                if self.step.started {
-                    self.close_step(effects);
-                }
-                effects.push(Effect::EmitChunk(UiChunk::Abort { reason: reason.as_str().to_owned() }));
-            }
-            None => {}
+            let told = end.told(finish_reason, self.step.started, self.usage);
+            effects.extend(told.into_iter().map(Effect::EmitChunk));
         }
         effects.push(Effect::End(Ending::Settled));
     }
 
-    /// Ends, for the readers, whatever the step had open.
+    /// Ends, for the readers, whatever the step had open, in its order: so it is in the log.
     fn close_step(&mut self, effects: &mut Vec<Effect>) {
-        self.close_blocks(effects);
-        self.abandon_calls(|_| true, effects);
+        self.close_all(effects);
         self.finish_step(effects);
+    }
+
+    /// Tells readers that there will be no more here, after whatever was open. The step does not end: it is not ours to
+    /// say what is on disk of it.
+    fn break_off(&mut self, error: &str, effects: &mut Vec<Effect>) {
+        self.close_all(effects);
+        effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error.to_owned() }));
+    }
+
+    fn close_all(&mut self, effects: &mut Vec<Effect>) {
+        for closed in self.step.close_all(INCOMPLETE_CALL) {
+            match closed {
+                Closed::Block(kind, id) => effects.push(Effect::EmitChunk(block_end(kind, id, None))),
+                Closed::Call(abandoned) => tell_abandoned(abandoned, effects),
+            }
+        }
     }
 
     fn close_blocks(&mut self, effects: &mut Vec<Effect>) {
@@ -686,23 +676,9 @@ impl RunMachine {
 
     fn abandon_calls(&mut self, which: impl Fn(&Call) -> bool, effects: &mut Vec<Effect>) {
         for call in self.step.calls_mut().filter(|call| which(call)) {
-            let Some(abandoned) = call.abandon(INCOMPLETE_CALL) else {
-                continue;
-            };
-            if !abandoned.announced {
-                effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
-                    tool_call_id: abandoned.call_id.clone(),
-                    tool_name: abandoned.name,
-                    input: abandoned.input,
-                    more: abandoned.more.clone(),
-                    error_text: INCOMPLETE_CALL.to_owned(),
-                }));
+            if let Some(abandoned) = call.abandon(INCOMPLETE_CALL) {
+                tell_abandoned(abandoned, effects);
             }
-            effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
-                tool_call_id: abandoned.call_id,
-                error_text: INCOMPLETE_CALL.to_owned(),
-                more: CallDetails { provider_metadata: None, ..abandoned.more },
-            }));
         }
     }
 
@@ -725,9 +701,7 @@ impl RunMachine {
         effects.push(Effect::CancelProvider);
         self.cancel_tools(effects);
         self.phase = Phase::Over;
-        effects.push(Effect::EmitChunk(UiChunk::Error {
-            error_text: "This run is owned by another process now.".to_owned(),
-        }));
+        self.break_off("This run is owned by another process now.", effects);
         effects.push(Effect::End(Ending::LeaseLost));
     }
 
@@ -744,7 +718,7 @@ impl RunMachine {
             }
             Phase::Settling | Phase::Releasing => {
                 self.phase = Phase::Over;
-                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
+                self.break_off(&error, effects);
                 effects.push(Effect::End(Ending::Unsettled));
             }
             _ => {}
@@ -773,6 +747,23 @@ impl RunMachine {
             _ => {}
         }
     }
+}
+
+fn tell_abandoned(abandoned: Abandoned, effects: &mut Vec<Effect>) {
+    if !abandoned.announced {
+        effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
+            tool_call_id: abandoned.call_id.clone(),
+            tool_name: abandoned.name,
+            input: abandoned.input,
+            more: abandoned.more.clone(),
+            error_text: INCOMPLETE_CALL.to_owned(),
+        }));
+    }
+    effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
+        tool_call_id: abandoned.call_id,
+        error_text: INCOMPLETE_CALL.to_owned(),
+        more: CallDetails { provider_metadata: None, ..abandoned.more },
+    }));
 }
 
 fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Json, MessageStatus, Part, StepRecord, ToolPart, ToolState, Usage};
+use crate::model::{Json, MessageStatus, Part, RunReason, StepRecord, ToolPart, ToolState, Usage};
 
 use super::compact::compact_tool_output;
 
@@ -14,7 +14,7 @@ pub struct AssistantFlush {
     pub content: String,
     /// The flat trace, `None` when there is nothing.
     pub tool_calls: Option<Json>,
-    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, stepsPersisted?}`.
+    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, reason?, stepsPersisted?}`.
     pub metadata: Json,
     /// The message's status.
     pub status: MessageStatus,
@@ -33,6 +33,8 @@ pub struct FlushExtra {
     pub max_context_tokens: Option<u64>,
     /// The error in one line.
     pub error: Option<String>,
+    /// Why the run did not succeed; written by the engine only.
+    pub reason: Option<RunReason>,
     /// How many steps of the log the row shows; written by the engine only.
     pub steps_persisted: Option<u32>,
 }
@@ -51,6 +53,8 @@ struct Metadata<'a> {
     max_context_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<RunReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_persisted: Option<u32>,
 }
@@ -117,6 +121,7 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
         context_tokens: extra.context_tokens.filter(|tokens| *tokens > 0),
         max_context_tokens: extra.max_context_tokens.filter(|tokens| *tokens > 0),
         error: extra.error.as_deref().filter(|error| !error.is_empty()),
+        reason: extra.reason,
         steps_persisted: extra.steps_persisted,
     };
     Json::from_value(&metadata).unwrap_or_else(|_| Json::null())

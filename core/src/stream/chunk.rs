@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, ToolPart, Usage};
+use crate::model::{FinishReason, Json, MessageStatus, RunReason, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -21,8 +21,8 @@ pub fn sse_event(chunk: &str) -> String {
     format!("data: {chunk}\n\n")
 }
 
-/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, how it ended at the end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamMetadata {
     /// The chat, which may have been created by this turn.
@@ -34,6 +34,22 @@ pub struct StreamMetadata {
     /// Tokens of all steps so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// The message's status, once that is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<MessageStatus>,
+    /// Why the run did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<RunReason>,
+    /// The error in one line, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl StreamMetadata {
+    /// How much was used so far, if that is known.
+    pub(crate) fn usage(usage: Option<Usage>) -> Option<Self> {
+        usage.map(|usage| Self { usage: Some(usage), ..Self::default() })
+    }
 }
 
 /// One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.

@@ -95,6 +95,10 @@ impl HttpProvider {
 }
 
 impl Provider for HttpProvider {
+    fn takes(&self) -> Option<&'static [&'static str]> {
+        Some(self.driver.takes())
+    }
+
     fn stream(&self, request: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
         let encoded = match self.driver.encode(request) {
             Ok(encoded) => encoded,

@@ -29,6 +29,10 @@ impl Ollama {
 }
 
 impl Driver for Ollama {
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         Ok(WireRequest {

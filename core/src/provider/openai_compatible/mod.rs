@@ -51,6 +51,10 @@ fn service_of(base_url: &str) -> Option<&'static str> {
 }
 
 impl Driver for OpenAiCompatible {
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*", "audio/wav", "audio/x-wav", "audio/mp3", "audio/mpeg", "application/pdf", "text/*"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, self.name.as_deref(), request)?;
         Ok(WireRequest {

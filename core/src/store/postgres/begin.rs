@@ -72,7 +72,8 @@ fn begin_statement() -> String {
              WHERE NOT $6::boolean OR EXISTS (SELECT FROM waited)), \
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
-             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, now, now FROM go WHERE $9::uuid IS NOT NULL), \
+             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, now, now FROM go WHERE $9::uuid IS NOT NULL \
+             ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
              SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, now, now FROM go), \
@@ -270,7 +271,7 @@ fn settle_waiting_statement(which: &str) -> String {
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
              SELECT user_message_id, chat_id, workspace_id, created_by, '{user}', user_content, user_metadata, now, now \
-             FROM due, at), \
+             FROM due, at ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
              SELECT assistant_message_id, chat_id, workspace_id, '{assistant}', $3::text, $4, $5::text, now, now \
