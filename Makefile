@@ -80,10 +80,15 @@ simulate: ## SEEDS (100000) random schedules with faults; SEED=n replays one, MU
 	@SEEDS=$(SEEDS) SEED=$(SEED) FROM=$(FROM) MUTATION=$(MUTATION) target/release/simulate
 
 # A debug build: it is there sooner, and most of a storm is waiting.
-storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one STORE; RESTARTS of a server; SEED draws other moments
+storm: ## KILLS (2000) kills and FREEZES (300) freezes of processes on one STORE; RESTARTS of a server; or FREEZE_ALL / CLOCK rounds
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
-	$(CARGO) build --locked -p turnkeep-tests --bin storm
+	$(CARGO) build --locked -p turnkeep-tests --bin storm --bin sleepers --bin turn-child
+ifneq ($(FREEZE_ALL)$(CLOCK),)
+	@$(if $(FREEZE_ALL),target/debug/sleepers rounds=$(FREEZE_ALL) store=$(STORE) seed=$(SEED))
+	@$(if $(CLOCK),target/debug/sleepers rounds=$(CLOCK) clock=1 store=$(STORE) seed=$(SEED))
+else
 	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED) slots=$(SLOTS) store=$(STORE) restarts=$(RESTARTS)
+endif
 
 contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))

@@ -169,6 +169,16 @@ export interface EngineOptions {
     refreshEveryStep?: boolean;
     /** How many runs of others an engine that offers tools drives at a time. Default 64. */
     maxOfferedRuns?: number;
+    /** For how long a write is attempted again while the store cannot be reached. @default 600000 */
+    storePatienceMs?: number;
+    /** How long a host's own loop may take to finish a run that was asked to stop. @default two leases */
+    stopDeadlineMs?: number;
+    /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. @default unlimited */
+    hostedSilenceMs?: number;
+    /** How many turns of one chat may wait for it. @default 20 */
+    maxWaitingPerChat?: number;
+    /** How many turns of one user may wait, in all chats. @default 200 */
+    maxWaitingPerUser?: number;
   };
   /** Providers by name. A turn that names none uses `default`, or the only one. */
   providers?: Record<string, ProviderConfig>;
@@ -185,8 +195,17 @@ export interface EngineOptions {
   tools?: Tools;
   /** The secret that stored keys are sealed with. Without it no keys can be stored. */
   appSecret?: string;
-  /** Application secrets of before: what is sealed with them is read, and sealed anew in the background. */
+  /**
+   * Previous application secrets: what is sealed with them is read; on a database of turnkeep's own it is sealed anew in
+   * the background.
+   */
   previousAppSecrets?: readonly string[];
+  secrets?: {
+    /** The form in which keys are written. @default 'legacy' on an adopted database, whose system reads it, else 'current' */
+    write?: 'legacy' | 'current';
+    /** Send a stored key only to the address that was set when it was entered. @default true */
+    bindToAddress?: boolean;
+  };
   /** How providers are reached. */
   http?: {
     /** A proxy's URL, or `environment` for what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. None unless given. */
@@ -760,8 +779,12 @@ export declare class Engine {
   transcribe(params: { workspaceId: string; audio: NodeJS.ArrayBufferView; mime: string }): Promise<string>;
   /** A title for a page with this content. Nothing is stored. */
   generateTitle(params: { workspaceId: string; content: string }): Promise<string>;
-  /** Seals stored secrets anew under `appSecret`. Runs by itself after opening; this waits and tells what it came to. */
-  rotateSecrets(): Promise<{ resealed: number; unreadable: number }>;
+  /**
+   * Seals stored keys anew under `appSecret`, in the form of `secrets.write`. On a database of turnkeep's own that also
+   * happens by itself after opening; on an adopted one nothing is rewritten but by this call. A dry run tells how many
+   * keys it would touch, and touches none.
+   */
+  rotateSecrets(options?: { dryRun?: boolean }): Promise<{ resealed: number; unreadable: number }>;
   /**
    * Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. Resolves when what
    * `pipe` sends has been handed over, too, or when the grace (a second at least) is over.

@@ -66,7 +66,7 @@ class Engine {
     this.transcribe = async (params) =>
       call('transcribe', { ...object(params, 'params'), audio: base64(params.audio) });
     this.generateTitle = (params) => call('generateTitle', params);
-    this.rotateSecrets = () => call('secrets.rotate', {});
+    this.rotateSecrets = (options = {}) => call('secrets.rotate', options);
   }
 
   static async open(given = {}) {

@@ -104,13 +104,14 @@ pub struct Error {
     code: ErrorCode,
     message: String,
     details: Map<String, Value>,
+    lasting: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error with this code and one-line message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Map::new(), source: None }
+        Self { code, message: message.into(), details: Map::new(), lasting: false, source: None }
     }
 
     /// [`ErrorCode::InvalidInput`] for `field`, given as a path such as `message.parts[0].type`.
@@ -150,6 +151,25 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Says that trying again is of no use.
+    #[must_use]
+    pub(crate) fn for_good(mut self) -> Self {
+        self.lasting = true;
+        self
+    }
+
+    /// Whether a failure of the store is one that does not pass: a corrupt file, a table that is gone, a value beyond
+    /// the store's limits.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
+    }
+
+    /// The same failure for somebody else who waits for it, without what is beneath it.
+    pub(crate) fn copied(&self) -> Self {
+        let Self { code, message, details, lasting, .. } = self;
+        Self { code: *code, message: message.clone(), details: details.clone(), lasting: *lasting, source: None }
     }
 
     /// The stable code.

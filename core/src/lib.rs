@@ -51,6 +51,7 @@ pub mod settings;
     reason = "a test bed: whatever goes wrong in it is to be loud"
 )]
 pub mod simulation;
+mod spelling;
 pub mod store;
 pub mod stream;
 pub mod text;
@@ -59,8 +60,8 @@ pub mod tool;
 pub use engine::{
     Busy, Capability, ChatIds, ChatOptions, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow, Health,
     HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress, OpenChat, RunLimits, RunSignal, RunTail,
-    SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
-    TurnRequest, Who,
+    SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn,
+    TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

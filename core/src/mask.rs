@@ -1,5 +1,7 @@
 //! What must not be shown: keys, tokens and passwords in text that people or logs get to see.
 
+use crate::spelling::places_of;
+
 /// What keys begin with, and how many characters must follow.
 const KEY_PREFIXES: &[(&str, usize)] = &[
     ("sk-", 8),
@@ -36,32 +38,35 @@ const KEY_PREFIXES: &[(&str, usize)] = &[
 /// What stands where a secret was.
 pub const MASK: &str = "***";
 
-/// Replaces the given secrets, and everything that looks like a key, a token or a password, by `***`.
+/// A secret of fewer characters is not searched for: it stands in half of all words, and is none that protects anything.
+pub const SHORTEST_SECRET: usize = 4;
+
+/// Replaces the given secrets, in whatever spelling servers give them back, and everything that looks like a key, a token
+/// or a password, by `***`. Secrets of fewer than [`SHORTEST_SECRET`] characters are not searched for.
 pub fn mask_secrets(text: &str, secrets: &[&str]) -> String {
-    let mut masked = text.to_owned();
-    // The longest first: one that another begins with would leave the other's end.
-    let mut secrets: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    for secret in secrets {
-        masked = masked.replace(secret, MASK);
-    }
+    let searched = secrets.iter().filter(|secret| secret.chars().count() >= SHORTEST_SECRET);
+    let masked = without(text, searched.flat_map(|secret| places_of(secret, text)).collect());
     let mut spans = named_values(&masked);
     prefixed(&masked, &mut spans);
+    without(&masked, spans)
+}
+
+/// The text with a mask for each of these spans; of those that overlap, one stands for all.
+fn without(text: &str, mut spans: Vec<(usize, usize)>) -> String {
     spans.sort_unstable();
-    let mut out = String::with_capacity(masked.len());
+    let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for (start, end) in spans {
         if end <= done {
             continue;
         }
-        // Of two that overlap, the first one's mask stands for both.
         if start >= done {
-            out.push_str(masked.get(done..start).unwrap_or_default());
+            out.push_str(text.get(done..start).unwrap_or_default());
             out.push_str(MASK);
         }
         done = end;
     }
-    out.push_str(masked.get(done..).unwrap_or_default());
+    out.push_str(text.get(done..).unwrap_or_default());
     out
 }
 

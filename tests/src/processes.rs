@@ -33,7 +33,21 @@ impl Process {
         program: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = S>,
     ) -> std::io::Result<Self> {
-        let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        Self::start_with(program, arguments, [])
+    }
+
+    /// As [`Process::start`], with more in its environment.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_with<S: AsRef<OsStr>>(
+        program: impl AsRef<OsStr>,
+        arguments: impl IntoIterator<Item = S>,
+        environment: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> std::io::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(environment).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or_else(|| std::io::Error::other("the child has no output"))?;
         let (sender, lines) = channel();

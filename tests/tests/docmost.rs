@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use turnkeep::model::{MessageStatus, RunStatus};
+use turnkeep::secret::Rotation;
 use turnkeep::settings::SettingsPatch;
 use turnkeep::store::pending_migrations;
 use turnkeep::{ChatId, Engine, ErrorCode, Who};
@@ -238,8 +239,19 @@ async fn settings_and_keys_of_the_server_before_are_used() {
     }
     let models: Vec<Value> = provider.requests().iter().map(|request| request["model"].clone()).collect();
     assert_eq!(models, ["theirs", "the role's"]);
-    assert_eq!(engine.rotate_secrets().await.unwrap().unreadable, 0);
-    assert_eq!(query(&store, "SELECT left(api_key_enc, 4) FROM ai_provider_credentials"), "tk1.");
+    // Nothing of theirs is rewritten unasked: their own system reads the same key, with their own secret.
+    let stored = || query(&store, "SELECT api_key_enc FROM ai_provider_credentials");
+    assert_eq!(stored(), LEGACY_KEY);
+    assert_eq!(engine.rotate_secrets(true).await.unwrap(), Rotation { resealed: 1, unreadable: 0 });
+    assert_eq!(stored(), LEGACY_KEY);
+    assert_eq!(engine.rotate_secrets(false).await.unwrap(), Rotation { resealed: 1, unreadable: 0 });
+    assert!(stored() != LEGACY_KEY && !stored().starts_with("tk1."), "in their form");
+    let ours = json!({"appSecret": "new", "secrets": {"write": "current"}, "providers": {}});
+    let current = Engine::open(options(&store, "", ours)).await.unwrap();
+    assert!(!stored().starts_with("tk1."), "opening rewrites nothing either");
+    assert_eq!(current.rotate_secrets(false).await.unwrap(), Rotation { resealed: 1, unreadable: 0 });
+    assert!(stored().starts_with("tk1."));
+    current.close(None).await.unwrap();
     // What is changed is ours from then on; theirs stays as it was.
     let patch = SettingsPatch::from_json(r#"{"chatModel":"ours"}"#).unwrap();
     assert_eq!(engine.update_settings(WORKSPACE, &patch).await.unwrap()["chatModel"], "ours");

@@ -214,7 +214,7 @@ async fn a_new_application_secret_needs_the_old_one_once() {
     let alone = open(folder, json!({"appSecret": "another"})).await;
     let error = alone.start_turn(request("hi", json!({})), Vec::new()).await.err().unwrap();
     assert_eq!((error.code(), &error.details()["driver"]), (ErrorCode::SecretUnreadable, &json!("openai")));
-    assert_eq!(alone.rotate_secrets().await.unwrap().unreadable, 1);
+    assert_eq!(alone.rotate_secrets(false).await.unwrap().unreadable, 1);
     let tested = alone.test_settings("w1", Capability::Chat).await.unwrap();
     assert!(!tested.ok && tested.error.unwrap().contains("enter the key again"));
     alone.close(None).await.unwrap();
@@ -222,7 +222,7 @@ async fn a_new_application_secret_needs_the_old_one_once() {
     let both = open(folder, json!({"appSecret": "another", "previousAppSecrets": [SECRET]})).await;
     let turn = both.start_turn(request("hi", json!({})), Vec::new()).await.unwrap();
     assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
-    both.rotate_secrets().await.unwrap();
+    both.rotate_secrets(false).await.unwrap();
     both.close(None).await.unwrap();
 
     let dropped = open(folder, json!({"appSecret": "another"})).await;

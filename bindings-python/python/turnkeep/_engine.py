@@ -46,6 +46,7 @@ class Engine:
         prompt: Mapping[str, Any] | None = None,
         app_secret: str | None = None,
         previous_app_secrets: Sequence[str] | None = None,
+        secrets: Mapping[str, Any] | None = None,
         http: Mapping[str, Any] | None = None,
         requests: Mapping[str, Any] | None = None,
         generate_chat_titles: bool | None = None,
@@ -57,13 +58,16 @@ class Engine:
         :param instance_id: what this process is called in leases
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``degenerationGuard``, ``stopPollMs``, ``tailPollMs``,
-            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``, ``maxOfferedRuns``
+            ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``, ``maxOfferedRuns``, ``storePatienceMs``,
+            ``stopDeadlineMs``, ``hostedSilenceMs``, ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
         :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
-        :param previous_app_secrets: application secrets of before: what is sealed with them is read, and sealed anew
-            with ``app_secret`` in the background
+        :param previous_app_secrets: previous application secrets: what is sealed with them is read; on a database of
+            turnkeep's own it is sealed anew with ``app_secret`` in the background
+        :param secrets: ``write``: ``legacy`` (the default on an adopted database, whose system reads it) or ``current``;
+            ``bindToAddress``: a stored key is sent only to the address that was set when it was entered (default true)
         :param http: how providers are reached: ``proxy``, ``caFile``, ``caPem``, ``bundledRoots``,
             ``connectTimeoutMs``, ``keepAliveMs``, ``maxTries``, ``retryWaitMs``
         :param requests: limits of requests outside of runs: ``embeddingTimeoutMs``, ``transcriptionTimeoutMs``,
@@ -80,6 +84,7 @@ class Engine:
             "prompt": prompt,
             "appSecret": app_secret,
             "previousAppSecrets": previous_app_secrets,
+            "secrets": secrets,
             "http": http,
             "requests": requests,
             "generateChatTitles": generate_chat_titles,
@@ -210,12 +215,13 @@ class Engine:
         title: str = self._call("generateTitle", workspaceId=workspace_id, content=content)
         return title
 
-    def rotate_secrets(self) -> dict[str, int]:
-        """Seals stored secrets anew under ``app_secret`` and returns ``{resealed, unreadable}``.
+    def rotate_secrets(self, *, dry_run: bool = False) -> dict[str, int]:
+        """Seals stored keys anew under ``app_secret``, in the form of ``secrets.write``; ``{resealed, unreadable}``.
 
-        The engine does so by itself after it is opened.
+        On a database of turnkeep's own the engine does so by itself after it is opened; on an adopted one nothing is
+        rewritten but by this call. A dry run tells how many keys it would touch, and touches none.
         """
-        rotation: dict[str, int] = self._call("secrets.rotate")
+        rotation: dict[str, int] = self._call("secrets.rotate", dryRun=dry_run)
         return rotation
 
     def health(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, 
 
 use super::journal::empty_row;
 use super::options::{Busy, Envelope};
-use super::{Inner, queries, sweep};
+use super::{Inner, stops, sweep};
 
 /// The first wait for a run that is to be superseded; it doubles up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(2);
@@ -117,7 +117,7 @@ impl Beginning<'_> {
         match inner.store.role(self.workspace_id, role_id).await? {
             Some(role) => Ok(Found { role: Some(role), new_chat, message_id }),
             // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if self.chat_id.is_some() => Ok(Found { role: None, new_chat, message_id }),
+            None if !new_chat => Ok(Found { role: None, new_chat, message_id }),
             None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
         }
     }
@@ -144,8 +144,10 @@ impl Beginning<'_> {
 
     /// Takes the chat, or what its policy says when it is busy.
     pub(super) async fn begin(&self, inner: &Arc<Inner>, ids: TurnIds, user: MessageId) -> Result<Outcome> {
-        if let Busy::Supersede(target) = self.busy {
-            self.supersede(inner, target).await?;
+        match self.busy {
+            Busy::Supersede(target) => self.supersede(inner, target).await?,
+            Busy::Enqueue => self.ensure_may_wait(inner).await?,
+            Busy::Reject => {}
         }
         let begin = self.row(inner, ids, user)?;
         match inner.store.begin_run(begin.clone()).await {
@@ -160,6 +162,26 @@ impl Beginning<'_> {
                 Busy::Reject => Err(error),
             },
             Err(error) => Err(begin_failed(error)),
+        }
+    }
+
+    /// Refuses to let ever more turns wait: each of them is kept, and looked at, until its chat is free.
+    async fn ensure_may_wait(&self, inner: &Inner) -> Result<()> {
+        let Some(chat_id) = self.chat_id else { return Ok(()) };
+        let waiting = inner.store.count_waiting(chat_id, self.workspace_id, self.user_id).await?;
+        let limits = &inner.options.runs;
+        let refused = |limit: u32, whose: &str| {
+            let message = format!("{limit} turns of this {whose} are waiting already");
+            Err(Error::new(ErrorCode::RateLimited, message).with_detail("field", "busy").with_detail("limit", limit))
+        };
+        match waiting {
+            (of_chat, _) if of_chat >= u64::from(limits.max_waiting_per_chat) => {
+                refused(limits.max_waiting_per_chat, "chat")
+            }
+            (_, of_user) if of_user >= u64::from(limits.max_waiting_per_user) => {
+                refused(limits.max_waiting_per_user, "user")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -221,7 +243,7 @@ impl Beginning<'_> {
             Some(active) if active.id != target => return Err(mismatch(Some(active.id.to_string().into()))),
             Some(_) => {}
         }
-        queries::stop_run(inner, target, RunReason::Superseded).await?;
+        stops::stop(inner, target, RunReason::Superseded).await?;
         let begun = Instant::now();
         let (mut wait, mut swept) = (FIRST_WAIT, begun);
         loop {
@@ -267,7 +289,8 @@ pub(super) fn begin_failed(error: Error) -> Error {
 /// Ends a run that was begun but cannot be driven, so that the chat is free again.
 pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
-    let extra = FlushExtra { error: Some(message.to_owned()), ..FlushExtra::default() };
+    let (told, reason) = (Some(message.to_owned()), Some(RunReason::Internal));
+    let extra = FlushExtra { error: told, reason, ..FlushExtra::default() };
     let settle = SettleRun {
         fence,
         status: RunStatus::Failed,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,15 +15,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{ErrorCode, Result};
 use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
-use crate::model::{Json, RunOutcome, StepRecord};
+use crate::model::{Json, RunOutcome, RunReason, RunStatus, StepRecord};
 use crate::project::{ModelMessage, append_steps, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice};
 use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolSet};
 
-use super::Inner;
 use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
 use super::tail::FOLLOWING_AGAIN;
+use super::{Inner, sweep};
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
@@ -59,6 +60,8 @@ pub(super) struct Driver {
     timers: HashMap<Timer, Instant>,
     write: Option<BoxFuture<'static, Event>>,
     outcome: Option<RunOutcome>,
+    /// The end could not be written as it was, and the run was ended as failed.
+    failed_instead: Arc<AtomicBool>,
     over: bool,
 }
 
@@ -97,6 +100,7 @@ impl Driver {
             timers: HashMap::new(),
             write: None,
             outcome: None,
+            failed_instead: Arc::default(),
             over: false,
         }
     }
@@ -183,7 +187,8 @@ impl Driver {
         };
         let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
         self.pack_write = Some(Box::pin(async move {
-            let failure = persist(|| inner.store.append_pack(&fence, &pack)).await;
+            let patience = inner.options.runs.store_patience();
+            let failure = persist(patience, || inner.store.append_pack(&fence, &pack)).await;
             inner.changed(fence.run_id);
             failure
         }));
@@ -220,7 +225,7 @@ impl Driver {
             {
                 return failure;
             }
-            let failure = persist(attempt).await;
+            let failure = persist(inner.options.runs.store_patience(), attempt).await;
             inner.changed(run_id);
             failure.unwrap_or(done)
         }));
@@ -310,17 +315,10 @@ impl Driver {
         self.pack_as_numbered();
         let due = self.rows.due(std::time::Instant::now(), &self.inner.options.runs);
         let record = self.journal.record_step(step, due);
-        let (inner, run_id, renews) = (Arc::clone(&self.inner), self.ids.run, record.lease.is_some());
+        let inner = Arc::clone(&self.inner);
         self.write(Event::StepPersisted, move || {
             let (inner, record) = (Arc::clone(&inner), record.clone());
-            async move {
-                let begun = std::time::Instant::now();
-                inner.store.record_step(record).await?;
-                if renews {
-                    inner.registry.renewed(run_id, begun);
-                }
-                Ok(())
-            }
+            async move { inner.store.record_step(record).await }
         });
     }
 
@@ -338,10 +336,22 @@ impl Driver {
             usage: settlement.usage,
             step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),
         });
-        let inner = Arc::clone(&self.inner);
+        let (inner, failed) = (Arc::clone(&self.inner), Arc::clone(&self.failed_instead));
         self.write(Event::Settled, move || {
-            let (inner, settle) = (Arc::clone(&inner), settle.clone());
-            async move { inner.store.settle_run(settle).await }
+            let (inner, settle, failed) = (Arc::clone(&inner), settle.clone(), Arc::clone(&failed));
+            async move {
+                let fence = settle.fence.clone();
+                match inner.store.settle_run(settle).await {
+                    Err(error) if sweep::is_for_good(&error) => {
+                        // As far as it can be written: what cannot is left out, so that the chat is free again.
+                        tracing::error!(%error, run_id = %fence.run_id, "the end of a run was refused");
+                        inner.store.fail_run(&fence, NOT_WRITTEN).await?;
+                        failed.store(true, Ordering::SeqCst);
+                        Ok(())
+                    }
+                    settled => settled,
+                }
+            }
         });
     }
 
@@ -362,12 +372,20 @@ impl Driver {
         self.over = true;
         self.inner.registry.ended(self.ids.run);
         self.log.end();
-        self.finished.send_replace(Some(match (ending, self.outcome.take()) {
+        let outcome = self.outcome.take().map(|outcome| {
+            if !self.failed_instead.load(Ordering::SeqCst) {
+                return outcome;
+            }
+            let (reason, error) = (Some(RunReason::Internal), Some(NOT_WRITTEN.to_owned()));
+            RunOutcome { status: RunStatus::Failed, reason, error, ..outcome }
+        });
+        self.finished.send_replace(Some(match (ending, outcome) {
             (Ending::Settled, Some(outcome)) => Finished::Settled(Box::new(outcome)),
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));
         self.inner.registry.remove(self.ids.run);
+        self.inner.chat_freed();
     }
 }
 
@@ -381,19 +399,22 @@ impl Drop for Driver {
     }
 }
 
+/// What is said of a run whose end could not be written as it was.
+const NOT_WRITTEN: &str = "The run could not be written to the store.";
+
 /// Writes until the store has answered for good, and returns what went wrong. A store that is out of reach is asked
-/// again for as long as it takes.
-pub(super) async fn persist<F>(mut write: impl FnMut() -> F + Send) -> Option<Event>
+/// again for as long as `patience`.
+pub(super) async fn persist<F>(patience: Duration, mut write: impl FnMut() -> F + Send) -> Option<Event>
 where
     F: Future<Output = Result<()>> + Send,
 {
-    let mut wait = RETRY_WAIT;
+    let (begun, mut wait) = (Instant::now(), RETRY_WAIT);
     loop {
         match write().await {
             Ok(()) => return None,
             Err(error) => match error.code() {
                 ErrorCode::LeaseLost => return Some(Event::LeaseLost),
-                ErrorCode::StoreUnavailable => {
+                ErrorCode::StoreUnavailable if !error.is_lasting() && begun.elapsed() < patience => {
                     tracing::warn!(%error, "a write failed and will be attempted again");
                     sleep(wait).await;
                     wait = (wait * 2).min(MAX_RETRY_WAIT);

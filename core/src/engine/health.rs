@@ -1,13 +1,17 @@
 //! How the engine is, for whoever watches over it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::error::{Error, ErrorCode};
 use crate::store::{NotificationHealth, NotificationState};
 
 use super::{Engine, Inner};
+
+/// How long a write may take before the store counts as unable to.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How the engine is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,7 +31,7 @@ pub struct Health {
 pub struct StoreHealth {
     /// `sqlite` or `postgres`.
     pub kind: &'static str,
-    /// Whether it has answered just now.
+    /// Whether it has taken a write just now.
     pub ok: bool,
     /// How long that took.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +47,13 @@ impl Engine {
         let inner = &self.inner;
         let begun = Instant::now();
         let answer = match inner.ensure_not_closed() {
-            Ok(()) => inner.store.ping().await,
+            Ok(()) => match timeout(HEALTH_DEADLINE, inner.store.ping()).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let message = format!("the store has taken no write for {} s", HEALTH_DEADLINE.as_secs());
+                    Err(Error::new(ErrorCode::StoreUnavailable, message))
+                }
+            },
             Err(error) => Err(error),
         };
         let latency = begun.elapsed().as_secs_f64() * 1000.0;

@@ -1,8 +1,8 @@
 //! Runs of hosts that keep their own agent loop: the gate, the log, leases, stops and the end, without the loop.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -177,6 +177,14 @@ pub(super) struct Hosted {
 struct HostedState {
     journal: Mutex<Writing>,
     signal: watch::Sender<Option<RunSignal>>,
+    /// When the host's loop last recorded something.
+    heard: watch::Sender<Instant>,
+}
+
+impl HostedState {
+    fn heard(&self) {
+        self.heard.send_replace(Instant::now());
+    }
 }
 
 struct Writing {
@@ -277,6 +285,15 @@ impl Engine {
         settled.await.unwrap_or_else(|_| Err(Error::internal("ending the run was interrupted")))
     }
 
+    /// Gives up a run whose host has forgotten it, such as a handle that nobody holds any more: it is settled as
+    /// `worker_lost`. Does nothing for a run that has ended, or that this engine has not begun for a host.
+    pub fn abandon_run(&self, run_id: RunId) {
+        let inner = Arc::clone(&self.inner);
+        if inner.hosted.get(run_id).is_some() {
+            self.inner.runtime.spawn(async move { inner.abandon_hosted(run_id).await });
+        }
+    }
+
     /// Waits until the host is to end its loop, and says why. Returns at once when it was to already.
     ///
     /// # Errors
@@ -310,8 +327,8 @@ impl Inner {
             _ => {}
         }
         let step = step.into_record(number)?;
-        let now = Instant::now();
-        let due = writing.rows.due(now, &self.options.runs);
+        state.heard();
+        let due = writing.rows.due(Instant::now(), &self.options.runs);
         let record = writing.journal.record_step(step, due);
         let written = self.store.record_step(record).await;
         match &written {
@@ -321,9 +338,6 @@ impl Inner {
         drop(writing);
         match written {
             Ok(()) => {
-                if due.lease.is_some() {
-                    self.registry.renewed(run_id, now);
-                }
                 self.changed(run_id);
                 Ok(number)
             }
@@ -364,12 +378,24 @@ impl Inner {
         settled
     }
 
+    /// Ends a run whose host has forgotten it.
+    async fn abandon_hosted(&self, run_id: RunId) {
+        let Some(state) = self.hosted.get(run_id) else { return };
+        while !self.end_hosted(run_id, &state, RunReason::WorkerLost).await {
+            tokio::time::sleep(SETTLE_WAIT).await;
+            if self.ensure_not_closed().is_err() {
+                return;
+            }
+        }
+    }
+
     fn leave_hosted(&self, run_id: RunId, signal: RunSignal) {
         if let Some(state) = self.hosted.remove(run_id) {
             state.signal.send_replace(Some(signal));
         }
         self.registry.remove(run_id);
         self.changed(run_id);
+        self.chat_freed();
     }
 }
 
@@ -395,7 +421,6 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let begun_at = Instant::now();
     let fence = match beginning.begin(&inner, ids, user_message_id).await? {
         Outcome::Begun(fence) => fence,
         Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,
@@ -403,10 +428,11 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     };
     let (control, events) = mpsc::unbounded_channel();
     let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows: Rows::default() });
-    let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None) });
+    let heard = watch::Sender::new(Instant::now());
+    let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None), heard });
     inner.hosted.insert(ids.run, Arc::clone(&state));
-    inner.registry.add(ids.run, control, begun_at);
-    inner.runtime.spawn(listen(Arc::clone(&inner), ids.run, state, events));
+    inner.registry.add(ids.run, control);
+    inner.runtime.spawn(listen(Arc::downgrade(&inner), ids.run, state, events));
     if inner.ensure_open().is_err() {
         inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
     }
@@ -421,35 +447,110 @@ async fn repeated(inner: &Inner, run_id: RunId) -> Result<HostedRun> {
     Ok(HostedRun { run_id, chat_id: run.chat_id, message_id, repeated: true })
 }
 
-/// Passes on what the rest of the engine has to say to the run.
-async fn listen(inner: Arc<Inner>, run_id: RunId, state: Arc<HostedState>, mut events: mpsc::UnboundedReceiver<Event>) {
-    while let Some(event) = events.recv().await {
-        let signal = match event {
-            Event::StopRequested(StopCause::Shutdown) => RunSignal::Shutdown,
-            Event::StopRequested(StopCause::Superseded) => RunSignal::Superseded,
-            Event::StopRequested(_) => RunSignal::Stopped,
-            Event::LeaseLost => return inner.leave_hosted(run_id, RunSignal::LeaseLost),
+/// How often the end of a run whose host does not write it is attempted.
+const SETTLE_WAIT: Duration = Duration::from_millis(500);
+
+/// Passes on what the rest of the engine has to say to the run, and ends it when its host does not: in time after a stop,
+/// at once when the engine closes, and after the silence that is allowed. Does not keep the engine.
+async fn listen(
+    engine: Weak<Inner>,
+    run_id: RunId,
+    state: Arc<HostedState>,
+    mut events: mpsc::UnboundedReceiver<Event>,
+) {
+    let Some(limits) = engine.upgrade().map(|inner| inner.options.runs) else { return };
+    let silence = limits.hosted_silence_ms.map(Duration::from_millis);
+    let mut heard = state.heard.subscribe();
+    // When the run is to be ended for its host, and as what.
+    let mut due: Option<(tokio::time::Instant, RunReason)> = None;
+    loop {
+        let silent_at = silence.map(|limit| tokio::time::Instant::from_std(*heard.borrow_and_update()) + limit);
+        let event = tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => event,
+                None => return,
+            },
+            () = until(due.map(|(at, _)| at)) => {
+                let (Some((_, reason)), Some(inner)) = (due, engine.upgrade()) else { return };
+                if inner.end_hosted(run_id, &state, reason).await {
+                    return;
+                }
+                due = Some((tokio::time::Instant::now() + SETTLE_WAIT, reason));
+                continue;
+            }
+            _ = heard.changed(), if silence.is_some() => continue,
+            () = until(silent_at) => {
+                state.signal(RunSignal::Stopped);
+                due.get_or_insert((tokio::time::Instant::now(), RunReason::Timeout));
+                heard.mark_unchanged();
+                state.heard();
+                continue;
+            }
+        };
+        let now = tokio::time::Instant::now();
+        let (signal, at, reason) = match event {
+            // The grace for the host is over by now.
+            Event::StopRequested(StopCause::Shutdown) => (RunSignal::Shutdown, now, RunReason::Shutdown),
+            Event::StopRequested(StopCause::Superseded) => {
+                (RunSignal::Superseded, now + limits.stop_deadline(), RunReason::Superseded)
+            }
+            Event::StopRequested(_) => (RunSignal::Stopped, now + limits.stop_deadline(), RunReason::Stopped),
+            Event::LeaseLost => {
+                let Some(inner) = engine.upgrade() else { return };
+                return inner.leave_hosted(run_id, RunSignal::LeaseLost);
+            }
             _ => continue,
         };
-        state.signal.send_if_modified(|known| {
+        state.signal(signal);
+        due = match due {
+            Some((earlier, reason)) if earlier <= at => Some((earlier, reason)),
+            _ => Some((at, reason)),
+        };
+    }
+}
+
+async fn until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl HostedState {
+    /// The first signal is the one that counts.
+    fn signal(&self, signal: RunSignal) {
+        self.signal.send_if_modified(|known| {
             let news = known.is_none();
             if news {
                 *known = Some(signal);
             }
             news
         });
-        // The grace for the host is over by now.
-        if signal == RunSignal::Shutdown {
-            let end = HostedFinish {
-                status: RunStatus::Aborted,
-                reason: Some(RunReason::Shutdown),
-                error: None,
-                finish_reason: None,
-                step: None,
-            };
-            if let Err(error) = inner.settle_hosted(run_id, &state, end).await {
+    }
+}
+
+impl Inner {
+    /// Ends a run whose host does not. `false` when that is to be attempted again.
+    async fn end_hosted(&self, run_id: RunId, state: &HostedState, reason: RunReason) -> bool {
+        let end = HostedFinish {
+            status: RunStatus::Aborted,
+            reason: Some(reason),
+            error: None,
+            finish_reason: None,
+            step: None,
+        };
+        match self.settle_hosted(run_id, state, end).await {
+            Ok(()) => true,
+            Err(error) if error.code() == ErrorCode::LeaseLost => true,
+            Err(error) if reason == RunReason::Shutdown || error.is_lasting() => {
                 tracing::warn!(%error, "a host's run could not be settled; a later sweep will");
-                return inner.leave_hosted(run_id, RunSignal::LeaseLost);
+                self.leave_hosted(run_id, RunSignal::LeaseLost);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a host's run could not be settled; that will be repeated");
+                false
             }
         }
     }

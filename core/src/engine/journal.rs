@@ -285,7 +285,7 @@ pub(crate) fn message_status(status: RunStatus) -> MessageStatus {
     match status {
         RunStatus::Succeeded => MessageStatus::Completed,
         RunStatus::Failed => MessageStatus::Error,
-        RunStatus::Pending | RunStatus::Running | RunStatus::Aborted => MessageStatus::Aborted,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Aborted | RunStatus::Other(_) => MessageStatus::Aborted,
     }
 }
 

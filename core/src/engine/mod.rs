@@ -6,23 +6,26 @@ mod driver;
 mod export;
 mod health;
 mod hosted;
+mod housekeeping;
 pub(crate) mod journal;
-mod keeper;
+mod leases;
 mod open;
 mod options;
+mod patience;
 mod queries;
 pub(crate) mod queue;
 mod reader;
 mod registry;
 mod requests;
 mod settings;
+mod stops;
 pub(crate) mod sweep;
 pub(crate) mod tail;
 mod turn;
 mod worker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -34,22 +37,24 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::provider::{HttpClient, Provider};
-use crate::secret::{Rotation, SecretBox, rotate};
-use crate::store::{self, NotificationState, Store, Wakeups};
+use crate::secret::{Rotating, Rotation, SecretBox, SecretForm, rotate};
+use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
 pub use export::{Export, ExportFormat};
 pub use health::{Health, StoreHealth};
 pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use open::{Follow, InProgress, OpenChat};
-pub use options::{Busy, ChatIds, ChatOptions, EngineOptions, RunLimits, ToolOffer, TurnRequest, Who};
+pub use options::{Busy, ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions, ToolOffer, TurnRequest, Who};
 pub use reader::{SharedReader, TurnReader};
 pub use settings::{Capability, Tested};
 pub use tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
 pub use turn::Turn;
 
 use hosted::Hosted;
+use patience::Patience;
 use registry::Registry;
+use stops::Stops;
 use tail::Tails;
 use worker::Worker;
 
@@ -57,6 +62,8 @@ use worker::Worker;
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 /// Stands for graces beyond what a clock can count: some thirty years.
 const LONGEST_GRACE: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// How long opening waits for what dead processes have left; the rest of it is settled later.
+const FIRST_SWEEP: Duration = Duration::from_secs(2);
 /// How long a closing engine waits for the settlements of the turns that it has stopped.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -75,10 +82,14 @@ pub(crate) struct Inner {
     /// Built when it is first needed; one client keeps one pool of connections.
     client: std::sync::OnceLock<HttpClient>,
     registry: Registry,
+    stops: Stops,
+    patience: Mutex<Patience>,
     tails: Tails,
     wakeups: Option<Arc<dyn Wakeups>>,
     /// Changes when there may be something new of any run, here or elsewhere.
     news: watch::Sender<u64>,
+    /// Changes when a run of this process has ended.
+    freed: watch::Sender<u64>,
     hosted: Hosted,
     worker: Worker,
     runtime: Handle,
@@ -117,11 +128,14 @@ impl Engine {
         let inner = Arc::new(Inner {
             wakeups: store.wakeups(),
             news: watch::Sender::new(0),
+            freed: watch::Sender::new(0),
             store,
             owner,
             clock,
             secrets: options.secret_box().map(Arc::new),
             worker: Worker::new(options.runs.max_offered_runs),
+            stops: Stops::default(),
+            patience: Mutex::new(Patience::new(options.runs.lease())),
             options,
             client: std::sync::OnceLock::new(),
             registry: Registry::default(),
@@ -132,14 +146,20 @@ impl Engine {
             close_by: watch::Sender::new(None),
             closed: watch::Sender::new(false),
         });
-        sweep::sweep(&inner).await?;
-        if let Some(secrets) = inner.secrets.clone() {
+        // Nobody waits for a backlog, and no row keeps an engine from being opened.
+        sweep::begin_sweep(&inner, FIRST_SWEEP).await;
+        // Nothing of an adopted database is rewritten unasked: its own system reads the same keys.
+        if let Some(secrets) = inner.secrets.clone().filter(|_| inner.secret_form() == SecretForm::Current)
+            && !inner.store.is_adopted()
+        {
             inner.runtime.spawn(rotate_in_background(Arc::clone(&inner.store), secrets, inner.closed.subscribe()));
         }
         if let Some(wakeups) = &inner.wakeups {
-            inner.runtime.spawn(keeper::listen(Arc::downgrade(&inner), wakeups.listen(), inner.closed.subscribe()));
+            inner.runtime.spawn(stops::listen(Arc::downgrade(&inner), wakeups.listen(), inner.closed.subscribe()));
         }
-        inner.runtime.spawn(keeper::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
+        inner.runtime.spawn(leases::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
+        inner.runtime.spawn(stops::poll(Arc::downgrade(&inner), inner.closed.subscribe()));
+        inner.runtime.spawn(housekeeping::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
         Ok(Self { inner })
     }
 
@@ -198,8 +218,9 @@ impl Engine {
 
 /// A secret that is sealed in an old way can still be read; so nobody waits for this.
 async fn rotate_in_background(store: Arc<dyn Store>, secrets: Arc<SecretBox>, mut closed: watch::Receiver<bool>) {
+    let how = Rotating { form: SecretForm::Current, dry_run: false };
     let rotated = tokio::select! {
-        rotated = rotate(store.as_ref(), secrets) => rotated,
+        rotated = rotate(store.as_ref(), secrets, how) => rotated,
         _ = closed.wait_for(|closed| *closed) => return,
     };
     match rotated {
@@ -227,6 +248,11 @@ async fn close(inner: Arc<Inner>) -> Result<()> {
     closed
 }
 
+/// Also when the engine is gone altogether.
+async fn until_closed(closed: &mut watch::Receiver<bool>) {
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
 /// Returns at the deadline, which later closers may bring forward.
 async fn grace_is_over(mut close_by: watch::Receiver<Option<Instant>>) {
     loop {
@@ -245,6 +271,23 @@ impl Inner {
         self.tails.wake(run_id);
         self.news.send_modify(|news| *news = news.wrapping_add(1));
         self.tell_others(run_id);
+    }
+
+    /// A sweep of everything in the name of this engine.
+    pub(crate) fn everything(&self) -> Sweep<'_> {
+        Sweep::new(&self.owner, self.options.runs.lease())
+    }
+
+    /// The store could not be reached: leases that ran out meanwhile say nothing of their owners.
+    pub(crate) fn note_outage(&self, error: &Error) {
+        if error.code() == ErrorCode::StoreUnavailable {
+            self.patience.lock().unwrap_or_else(PoisonError::into_inner).outage();
+        }
+    }
+
+    /// A run of this process has ended: those of its turns that wait for a chat look whether it was theirs.
+    pub(crate) fn chat_freed(&self) {
+        self.freed.send_modify(|freed| *freed = freed.wrapping_add(1));
     }
 
     /// Says to other processes that there is something about this run.

@@ -11,7 +11,7 @@ use crate::id::{AgentRoleId, ChatId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
-use crate::secret::SecretBox;
+use crate::secret::{SecretBox, SecretForm};
 use crate::tool::ToolDefinition;
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
@@ -41,6 +41,9 @@ pub struct EngineOptions {
     /// background.
     #[serde(default)]
     pub previous_app_secrets: Vec<SecretString>,
+    /// How keys are kept.
+    #[serde(default)]
+    pub secrets: SecretOptions,
     /// Limits of runs.
     #[serde(default)]
     pub runs: RunLimits,
@@ -108,6 +111,25 @@ fn check_client_id(field: &str, id: &str) -> Result<()> {
         0 => Err(Error::invalid(field, "must not be empty")),
         ..=MAX_CLIENT_ID_BYTES => Ok(()),
         _ => Err(Error::invalid(field, format!("must have at most {MAX_CLIENT_ID_BYTES} bytes"))),
+    }
+}
+
+/// How keys are kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SecretOptions {
+    /// The form in which keys are written: `legacy`, which the system before reads, or `current`. Defaults to `legacy` on
+    /// a database of that system, and to `current` elsewhere. Both are read; on a database of turnkeep's own the old form,
+    /// which is bound to no record, only with `legacy`.
+    pub write: Option<SecretForm>,
+    /// Send a stored key nowhere but to the address that was set when it was entered: whoever changes the address enters
+    /// the key anew. `false` is for hosts whose workspaces' administrators are trusted with the keys themselves.
+    pub bind_to_address: bool,
+}
+
+impl Default for SecretOptions {
+    fn default() -> Self {
+        Self { write: None, bind_to_address: true }
     }
 }
 
@@ -183,6 +205,18 @@ pub struct RunLimits {
     pub refresh_every_step: bool,
     /// How many runs of others an engine that offers tools drives at a time.
     pub max_offered_runs: u32,
+    /// For how long a write is attempted again while the store cannot be reached; then the run ends here. What can never
+    /// succeed ends it at once.
+    pub store_patience_ms: u64,
+    /// How long a host's own loop may take to finish a run that was asked to stop; then the engine settles it. Defaults to
+    /// two leases.
+    pub stop_deadline_ms: Option<u64>,
+    /// How long a host's own loop may record nothing; then its run is aborted as `timeout`. Unlimited by default.
+    pub hosted_silence_ms: Option<u64>,
+    /// How many turns of one chat may wait for it.
+    pub max_waiting_per_chat: u32,
+    /// How many turns of one user may wait, in all chats.
+    pub max_waiting_per_user: u32,
 }
 
 impl Default for RunLimits {
@@ -202,6 +236,11 @@ impl Default for RunLimits {
             supersede_timeout_ms: 30_000,
             refresh_every_step: false,
             max_offered_runs: 64,
+            store_patience_ms: 600_000,
+            stop_deadline_ms: None,
+            hosted_silence_ms: None,
+            max_waiting_per_chat: 20,
+            max_waiting_per_user: 200,
         }
     }
 }
@@ -209,6 +248,14 @@ impl Default for RunLimits {
 impl RunLimits {
     pub(super) fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    pub(super) fn store_patience(&self) -> Duration {
+        Duration::from_millis(self.store_patience_ms)
+    }
+
+    pub(super) fn stop_deadline(&self) -> Duration {
+        self.stop_deadline_ms.map_or(2 * self.lease(), Duration::from_millis)
     }
 }
 

@@ -1,22 +1,15 @@
 //! What hosts ask about stored things. Every answer is for one user of one workspace.
 
-use std::sync::{Arc, Weak};
-use std::time::Instant;
-
-use tokio::time::sleep;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::machine::{Event, StopCause};
 use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, StepRecord, Usage};
 use crate::project::{AssistantFlush, FlushExtra, flush_run};
 use crate::store::forbidden;
 
 use super::tail::{RunTail, TailFrom};
-use super::{Engine, Inner, Who, sweep};
-
-/// How often a run that was asked to stop is looked at while its owner's lease may run out.
-const LOOKS_IN_A_LEASE: u32 = 150;
+use super::{Engine, Who, stops, sweep};
 
 impl Engine {
     /// One run.
@@ -88,7 +81,7 @@ impl Engine {
     /// As [`Engine::run`].
     pub async fn stop_run(&self, who: &Who, run_id: RunId) -> Result<bool> {
         self.run(who, run_id).await?;
-        stop_run(&self.inner, run_id, RunReason::Stopped).await
+        stops::stop(&self.inner, run_id, RunReason::Stopped).await
     }
 
     /// Stops the chat's active run. `false` when there is none.
@@ -97,7 +90,7 @@ impl Engine {
     /// As [`Engine::run`].
     pub async fn stop_chat(&self, who: &Who, chat_id: ChatId) -> Result<bool> {
         match self.active_run(who, chat_id).await? {
-            Some(run) => stop_run(&self.inner, run.id, RunReason::Stopped).await,
+            Some(run) => stops::stop(&self.inner, run.id, RunReason::Stopped).await,
             None => Ok(false),
         }
     }
@@ -172,39 +165,5 @@ impl Engine {
         let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let extra = FlushExtra { usage, ..FlushExtra::default() };
         Ok(Some(flush_run(&steps, MessageStatus::Streaming, &extra)))
-    }
-}
-
-pub(super) async fn stop_run(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -> Result<bool> {
-    // First here, if the run is of this process, and then for those who may have to know of it later. By then it may
-    // have settled because of it.
-    let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
-    let noted = inner.store.request_stop(run_id, reason).await?;
-    inner.changed(run_id);
-    if noted && !told {
-        inner.runtime.spawn(see_through(Arc::downgrade(inner), run_id));
-    }
-    Ok(noted || told)
-}
-
-/// Looks after a run that was asked to stop and is driven elsewhere: if its owner is dead, it is settled as soon as the
-/// lease has run out, and not at the next sweep after that.
-async fn see_through(engine: Weak<Inner>, run_id: RunId) {
-    let Some(lease) = engine.upgrade().map(|inner| inner.options.runs.lease()) else { return };
-    let begun = Instant::now();
-    while begun.elapsed() < 2 * lease {
-        sleep(lease / LOOKS_IN_A_LEASE).await;
-        let Some(inner) = engine.upgrade() else { return };
-        if inner.ensure_not_closed().is_err() {
-            return;
-        }
-        match inner.store.run(run_id).await {
-            Ok(Some(run)) if run.status.is_active() => {}
-            Ok(_) => return,
-            Err(_) => continue,
-        }
-        if let Err(error) = sweep::sweep_stopped(&inner, run_id).await {
-            tracing::warn!(%error, "a run that was asked to stop could not be looked at; that will be repeated");
-        }
     }
 }

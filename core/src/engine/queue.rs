@@ -1,7 +1,7 @@
 //! A run that waits until its chat is free.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -18,10 +18,14 @@ use super::journal::empty_row;
 use super::sweep;
 use super::turn::{Done, Prepared};
 
-/// How often the chat is looked at.
-const POLL: Duration = Duration::from_millis(25);
+/// How often a chat that another process holds is looked at.
+const POLL: Duration = Duration::from_millis(100);
 /// The same where other processes say when something has changed.
-const HEARING_POLL: Duration = Duration::from_millis(500);
+const HEARING_POLL: Duration = Duration::from_secs(1);
+/// The same while this process drives the run that holds the chat: it knows when that ends.
+const OWN_POLL: Duration = Duration::from_secs(5);
+/// What others say is looked into no more often than this: they speak of every step.
+const NEWS_POLL: Duration = Duration::from_millis(100);
 
 enum Next {
     Free(Fence),
@@ -35,7 +39,6 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
     let run_id = begin.run_id;
     let finished = match next(&inner, &begin, &mut prepared).await {
         Next::Free(fence) => {
-            inner.registry.renewed(run_id, Instant::now());
             let finished = prepared.finished.clone();
             let done = Done { hands_over: begin.plan.is_some(), ..Done::default() };
             match prepared.driver(&inner, fence, done).await {
@@ -63,15 +66,23 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
     prepared.log.end();
     prepared.finished.send_replace(Some(finished));
     inner.registry.remove(run_id);
+    inner.chat_freed();
 }
 
 async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> Next {
-    let mut news = inner.news.subscribe();
+    let (mut news, mut freed) = (inner.news.subscribe(), inner.freed.subscribe());
     loop {
         news.mark_unchanged();
+        freed.mark_unchanged();
+        let mut poll = if inner.hears() { HEARING_POLL } else { POLL };
+        let mut listens = true;
         match attempt(&*inner.store, begin).await {
             Ok(Some(fence)) => return Next::Free(fence),
-            Ok(None) => free_what_was_left(inner, begin).await,
+            Ok(None) => {
+                if free_what_was_left(inner, begin).await {
+                    (poll, listens) = (OWN_POLL, false);
+                }
+            }
             Err(error) if error.code() == ErrorCode::LeaseLost => return Next::Lost,
             Err(error) => tracing::warn!(%error, "a run that waits could not be begun; that will be repeated"),
         }
@@ -88,23 +99,25 @@ async fn next(inner: &Arc<Inner>, begin: &BeginRun, prepared: &mut Prepared) -> 
                 Some(Event::LeaseLost) | None => return Next::Lost,
                 Some(_) => {}
             },
-            () = sleep(if inner.hears() { HEARING_POLL } else { POLL }) => {}
-            // At most as often as without being told.
-            _ = async { tokio::join!(news.changed(), sleep(POLL)) } => {}
+            () = sleep(poll) => {}
+            _ = freed.changed() => {}
+            _ = async { tokio::join!(news.changed(), sleep(NEWS_POLL)) }, if listens => {}
         }
     }
 }
 
-/// Settles the run that holds the chat if its owner is gone.
-async fn free_what_was_left(inner: &Arc<Inner>, begin: &BeginRun) {
+/// Settles the run that holds the chat if its owner is gone. Whether this process drives that run.
+async fn free_what_was_left(inner: &Arc<Inner>, begin: &BeginRun) -> bool {
     let freed = match inner.store.active_run(begin.chat_id).await {
-        Ok(Some(active)) if !inner.registry.has(active.id) => sweep::sweep_run(inner, active.id).await.map(|_| ()),
-        Ok(_) => Ok(()),
+        Ok(Some(active)) if inner.registry.has(active.id) => return true,
+        Ok(Some(active)) => sweep::sweep_run(inner, active.id).await.map(|_| ()),
+        Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     if let Err(error) = freed {
         tracing::warn!(%error, "a chat could not be looked at; that will be repeated");
     }
+    false
 }
 
 /// Begins the run if the chat looks free; looking is cheaper than trying.

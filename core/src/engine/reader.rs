@@ -13,7 +13,7 @@ use crate::model::RunReason;
 use crate::stream::{ChunkReader, SSE_DONE};
 
 use super::Inner;
-use super::queries::stop_run;
+use super::stops;
 use super::tail::{Cursor, RunTail, TailItem, sse_event};
 
 /// The wait after a store that is out of reach.
@@ -88,7 +88,7 @@ impl Leaving {
         if may_be_elsewhere && !told && inner.ensure_not_closed().is_ok() {
             let runtime = inner.runtime.clone();
             runtime.spawn(async move {
-                if let Err(error) = stop_run(&inner, run_id, RunReason::Disconnected).await {
+                if let Err(error) = stops::stop(&inner, run_id, RunReason::Disconnected).await {
                     tracing::warn!(%error, "that the last reader has left could not be noted; the run goes on");
                 }
             });

@@ -1,6 +1,7 @@
 //! The runs that this process drives.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,17 @@ pub(super) type Control = mpsc::UnboundedSender<Event>;
 #[derive(Default)]
 pub(super) struct Registry {
     runs: Mutex<HashMap<RunId, Entry>>,
+    entries: AtomicU64,
     count: watch::Sender<usize>,
 }
 
+/// Tells one entry of a run from a later one of the same run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EntryId(u64);
+
 struct Entry {
+    id: EntryId,
     control: Control,
-    /// When the lease was last known to be good.
-    renewed_at: Instant,
     /// When a process elsewhere last said that it follows the run.
     followed_at: Option<Instant>,
     /// It has ended, and those who wait for that are being told.
@@ -33,10 +38,12 @@ impl Registry {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, run_id: RunId, control: Control, renewed_at: Instant) {
+    pub(super) fn add(&self, run_id: RunId, control: Control) -> EntryId {
+        let id = EntryId(self.entries.fetch_add(1, Ordering::Relaxed));
         let mut runs = self.runs();
-        runs.insert(run_id, Entry { control, renewed_at, followed_at: None, ended: false });
+        runs.insert(run_id, Entry { id, control, followed_at: None, ended: false });
         self.count.send_replace(runs.len());
+        id
     }
 
     /// Whoever knows of the run's end does not find it here any more; closing still waits until it is removed.
@@ -49,6 +56,15 @@ impl Registry {
     pub(super) fn remove(&self, run_id: RunId) {
         let mut runs = self.runs();
         runs.remove(&run_id);
+        self.count.send_replace(runs.len());
+    }
+
+    /// Removes this entry, unless another has taken its place.
+    pub(super) fn remove_entry(&self, run_id: RunId, id: EntryId) {
+        let mut runs = self.runs();
+        if runs.get(&run_id).is_some_and(|entry| entry.id == id) {
+            runs.remove(&run_id);
+        }
         self.count.send_replace(runs.len());
     }
 
@@ -85,17 +101,6 @@ impl Registry {
         followed_at.is_some_and(|at| at.elapsed() < within)
     }
 
-    pub(super) fn renewed(&self, run_id: RunId, at: Instant) {
-        if let Some(entry) = self.runs().get_mut(&run_id) {
-            entry.renewed_at = entry.renewed_at.max(at);
-        }
-    }
-
-    /// The runs whose lease was last good before `moment`.
-    pub(super) fn not_renewed_since(&self, moment: Instant) -> Vec<RunId> {
-        self.runs().iter().filter(|(_, entry)| entry.renewed_at <= moment).map(|(id, _)| *id).collect()
-    }
-
     /// Waits until the run is not driven here any more, by whoever has lost it.
     pub(super) async fn until_gone(&self, run_id: RunId) {
         // Looked at outside of the watch, which others change while they have the runs.
@@ -106,5 +111,23 @@ impl Registry {
     pub(super) async fn until_empty(&self) {
         // The sender is part of this registry, so waiting cannot fail.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_has_gone_does_not_take_the_next_one_with_it() {
+        let (registry, run_id) = (Registry::default(), RunId::generate());
+        let (control, _events) = mpsc::unbounded_channel();
+        let first = registry.add(run_id, control.clone());
+        registry.remove(run_id);
+        let second = registry.add(run_id, control);
+        registry.remove_entry(run_id, first);
+        assert!(registry.has(run_id));
+        registry.remove_entry(run_id, second);
+        assert!(!registry.has(run_id));
     }
 }

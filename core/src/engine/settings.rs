@@ -1,21 +1,22 @@
 //! What a workspace has configured, and which model answers because of it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::transcribe::silence;
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
-use crate::secret::{RecordIdentity, Rotation, Sealing, SecretBox, rotate};
+use crate::secret::{RecordIdentity, Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::settings::resolve::{
     EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, stt_provider,
 };
-use crate::settings::{RoleModelOverride, SettingsPatch, WorkspaceSettings, role_model_override};
-use crate::store::{KeySlot, Reseal, RolePrompt, SealedSecret, SecretPlace, StoredSettings, WriteKey, WriteSettings};
+use crate::settings::{RoleModelOverride, SettingsPatch, WorkspaceSettings, addresses, role_model_override};
+use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
 
 use super::requests::generate;
 use super::{Engine, Inner};
@@ -70,9 +71,15 @@ impl Engine {
         for _ in 0..WRITE_ATTEMPTS {
             let stored = self.inner.stored_settings(workspace_id).await?;
             let mut settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
+            // A key that nothing was known of belongs where it was sent until now.
+            let mut places = addresses::unbound(&stored, &settings);
             let driver = patch.driver().or(settings.driver()).map(str::to_owned);
             settings.apply(patch);
             let keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), patch)?;
+            places.extend(addresses::of_keys(&keys, &settings));
+            if !places.is_empty() {
+                self.inner.store.write_key_places(workspace_id, places).await?;
+            }
             let write = WriteSettings {
                 workspace_id: workspace_id.to_owned(),
                 expected: stored.settings,
@@ -114,13 +121,15 @@ impl Engine {
         generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout).await.map(|_| ())
     }
 
-    /// Seals stored secrets anew that are sealed with an earlier application secret or in an earlier form. The engine
-    /// does so by itself after it is opened; this waits for the end and tells what it came to.
+    /// Seals stored keys anew that are sealed with a previous application secret or in another form than `secrets.write`
+    /// says, or tells in a dry run how many those are. On a database of turnkeep's own the engine does so by itself after
+    /// it is opened; on another system's nothing is rewritten but by this call.
     ///
     /// # Errors
     /// `INVALID_INPUT` when the engine was opened without `appSecret`, `STORE_UNAVAILABLE`.
-    pub async fn rotate_secrets(&self) -> Result<Rotation> {
-        rotate(self.inner.store.as_ref(), Arc::clone(self.inner.secret_box()?)).await
+    pub async fn rotate_secrets(&self, dry_run: bool) -> Result<Rotation> {
+        let how = Rotating { form: self.inner.secret_form(), dry_run };
+        rotate(self.inner.store.as_ref(), Arc::clone(self.inner.secret_box()?), how).await
     }
 }
 
@@ -154,7 +163,7 @@ impl Inner {
             let driver = driver.ok_or_else(|| Error::invalid("driver", "must be set before a key is"))?;
             let record = RecordIdentity::provider_key(workspace_id, driver, slot.column());
             let blob = match key {
-                Some(key) => Some(self.secret_box()?.seal(key, &record)?),
+                Some(key) => Some(self.secret_box()?.seal_as(self.secret_form(), key, &record)?),
                 None => None,
             };
             keys.push(WriteKey { driver: driver.to_owned(), slot: *slot, blob });
@@ -162,7 +171,18 @@ impl Inner {
         Ok(keys)
     }
 
-    /// Opens a stored key. One in an old form is sealed anew, since it is open already.
+    /// In which form keys are written.
+    pub(super) fn secret_form(&self) -> SecretForm {
+        let default = if self.store.is_adopted() { SecretForm::Legacy } else { SecretForm::Current };
+        self.options.secrets.write.unwrap_or(default)
+    }
+
+    /// Opens stored keys for somebody who is about to send one of them somewhere.
+    fn keys_of<'a>(&'a self, workspace_id: &'a str, stored: &'a StoredSettings) -> OpenedKeys<'a> {
+        OpenedKeys { inner: self, workspace_id, stored, used: RefCell::new(None) }
+    }
+
+    /// Opens a stored key.
     fn open_key(
         &self,
         workspace_id: &str,
@@ -178,18 +198,14 @@ impl Inner {
             Error::new(ErrorCode::SecretUnreadable, "a key is stored, but the engine was opened without appSecret")
                 .with_detail("driver", driver)
         })?;
-        let opened = secrets.open(&key.blob, &place.record());
-        let (plaintext, sealing) = opened.map_err(|error| error.with_detail("driver", driver))?;
-        if sealing == Sealing::Outdated {
-            let blob = secrets.seal(&plaintext, &place.record())?;
-            let reseal = Reseal { sealed: SealedSecret { place, blob: key.blob.clone() }, blob };
-            let store = Arc::clone(&self.store);
-            self.runtime.spawn(async move {
-                // The old form stays readable, and the next use tries again.
-                let _ = store.reseal(vec![reseal]).await;
-            });
+        // The old form opens in any record, so it is taken only where somebody writes it.
+        let may_be_legacy = self.secret_form() == SecretForm::Legacy
+            || (self.store.is_adopted() && addresses::known(stored, key).is_none());
+        if SecretBox::is_legacy(&key.blob) && !may_be_legacy {
+            return Err(crate::secret::unreadable().with_detail("driver", driver));
         }
-        Ok(Some(plaintext))
+        let opened = secrets.open(&key.blob, &place.record());
+        opened.map(|(plaintext, _)| Some(plaintext)).map_err(|error| error.with_detail("driver", driver))
     }
 
     /// Who answers, and as whom. What a turn names itself comes first; then what the workspace has stored, with what its
@@ -219,10 +235,12 @@ impl Inner {
         }
         let asked = role.and_then(|role| role_model_override(Some(&role.name), role.model_config.as_ref()?));
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
-        let key_of = |driver: &str, slot| self.open_key(workspace_id, stored, driver, slot);
         if settings.driver().is_some() {
             let asked = asked.as_ref().map(ModelOverride::from).unwrap_or_default();
-            return chat_provider(&settings, &asked, &key_of);
+            let keys = self.keys_of(workspace_id, stored);
+            let config = chat_provider(&settings, &asked, &|driver, slot| keys.open(driver, slot))?;
+            keys.ensure_at(ErrorCode::AiNotConfigured, &config.driver, Some(&config.base_url))?;
+            return Ok(config);
         }
         configured(asked.as_ref(), &self.options.providers)
     }
@@ -230,13 +248,54 @@ impl Inner {
     pub(super) async fn embedding_config(&self, workspace_id: &str) -> Result<EmbeddingConfig> {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
-        embedding_provider(&settings, &|driver, slot| self.open_key(workspace_id, &stored, driver, slot))
+        let keys = self.keys_of(workspace_id, &stored);
+        let config = embedding_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
+        keys.ensure_at(ErrorCode::EmbeddingNotConfigured, &config.driver, config.base_url.as_deref())?;
+        Ok(config)
     }
 
     pub(super) async fn stt_config(&self, workspace_id: &str) -> Result<SttConfig> {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
-        stt_provider(&settings, &|driver, slot| self.open_key(workspace_id, &stored, driver, slot))
+        let keys = self.keys_of(workspace_id, &stored);
+        let config = stt_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
+        keys.ensure_at(ErrorCode::SttNotConfigured, "", Some(&config.base_url))?;
+        Ok(config)
+    }
+}
+
+/// Opens stored keys, and knows which one is about to be sent: the last that was found.
+struct OpenedKeys<'a> {
+    inner: &'a Inner,
+    workspace_id: &'a str,
+    stored: &'a StoredSettings,
+    used: RefCell<Option<StoredKey>>,
+}
+
+impl OpenedKeys<'_> {
+    fn open(&self, driver: &str, slot: KeySlot) -> Result<Option<SecretString>> {
+        let opened = self.inner.open_key(self.workspace_id, self.stored, driver, slot)?;
+        if opened.as_ref().is_some_and(|key| !key.expose_secret().is_empty()) {
+            let used = self.stored.keys.iter().find(|key| key.driver == driver && key.slot == slot);
+            self.used.replace(used.cloned());
+        }
+        Ok(opened)
+    }
+
+    /// Refuses to send the key to an address that it was not entered for.
+    fn ensure_at(&self, code: ErrorCode, driver: &str, base_url: Option<&str>) -> Result<()> {
+        let used = self.used.borrow();
+        let Some(key) = used.as_ref().filter(|_| self.inner.options.secrets.bind_to_address) else { return Ok(()) };
+        match addresses::known(self.stored, key) {
+            Some(bound) if bound != addresses::origin(driver, base_url) => {
+                let message = format!(
+                    "driver {}: the address was changed after the key had been entered; enter the key again",
+                    key.driver
+                );
+                Err(Error::new(code, message).with_detail("driver", key.driver.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

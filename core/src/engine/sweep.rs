@@ -1,49 +1,90 @@
 //! Settles, from its log, every run whose owner is gone.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::error::{ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{MessageStatus, Part, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
     ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers, Store,
-    Waiting,
+    Sweep, Waiting,
 };
 use crate::stream::UiChunk;
 use crate::stream::replay::StepView;
 
 use super::Inner;
 use super::journal::empty_row;
+use super::patience::Look;
 
 /// The outcome of a call that was on disk before it ran, and whose process then died.
 const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
+/// How many runs are taken over at a time, so that a sweep holds nobody up and loses little when it is interrupted.
+const BATCH: usize = 50;
+
 /// Settles what has been abandoned; returns how many runs that were.
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
-    Ok(sweep_waiting(inner).await? + sweep_runs(inner, None).await?)
+    let leases_count = judges(inner).await?;
+    let (mut settled, mut failure) = (0, None);
+    loop {
+        let waiting = sweep_waiting(inner, None, leases_count).await?;
+        let (runs, failed) = sweep_runs(inner, None, leases_count).await?;
+        settled += waiting + runs;
+        let is_stuck = failed.is_some();
+        failure = failed.or(failure);
+        if is_stuck || (waiting < BATCH && runs < BATCH) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    inner.store.settle_stray_messages().await?;
+    failure.map_or(Ok(settled), Err)
+}
+
+/// As [`sweep`], as far as it gets within this time; the rest is for the next one.
+pub(super) async fn begin_sweep(inner: &Arc<Inner>, within: Duration) {
+    let begun = tokio::time::timeout(within, sweep(inner)).await;
+    if let Ok(Err(error)) = begun {
+        tracing::warn!(%error, "the sweep failed; it will be repeated");
+    }
 }
 
 /// Settles this run, which was asked to stop, if its owner is gone; it may wait for its chat.
 pub(super) async fn sweep_stopped(inner: &Arc<Inner>, run_id: RunId) -> Result<()> {
-    sweep_waiting(inner).await?;
-    sweep_run(inner, run_id).await.map(|_| ())
-}
-
-async fn sweep_waiting(inner: &Arc<Inner>) -> Result<usize> {
-    let empty = empty_row(MessageStatus::Aborted);
-    inner.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty).await
+    let leases_count = judges(inner).await?;
+    sweep_waiting(inner, Some(run_id), leases_count).await?;
+    sweep_runs(inner, Some(run_id), leases_count).await.map(|_| ())
 }
 
 /// Settles this run if its owner is gone.
 pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
-    Ok(sweep_runs(inner, Some(run_id)).await? > 0)
+    let leases_count = judges(inner).await?;
+    let (settled, failure) = sweep_runs(inner, Some(run_id), leases_count).await?;
+    failure.map_or(Ok(settled > 0), Err)
 }
 
-async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>) -> Result<usize> {
+/// Whether a lease that has run out says anything just now. This process's own are renewed before it looks at others'.
+async fn judges(inner: &Arc<Inner>) -> Result<bool> {
+    super::leases::renew(inner).await?;
+    let before = inner.clock.monotonic();
+    let time = inner.store.time().await.inspect_err(|error| inner.note_outage(error))?;
+    let look = Look { before, after: inner.clock.monotonic(), time };
+    Ok(inner.patience.lock().unwrap_or_else(PoisonError::into_inner).look(look))
+}
+
+async fn sweep_waiting(inner: &Arc<Inner>, only: Option<RunId>, leases_count: bool) -> Result<usize> {
+    let (empty, own) = (empty_row(MessageStatus::Aborted), inner.registry.ids());
+    let sweep = Sweep { only, spare: &own, leases_count, limit: BATCH, ..inner.everything() };
+    inner.store.settle_waiting(Waiting::Abandoned(sweep), RunReason::WorkerLost, empty).await
+}
+
+async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>, leases_count: bool) -> Result<(usize, Option<Error>)> {
+    let own = inner.registry.ids();
+    let sweep = Sweep { only, spare: &own, leases_count, limit: BATCH, ..inner.everything() };
     let (mut settled, mut failure) = (0, None);
-    for run in inner.store.claim_abandoned(&inner.owner, inner.options.runs.lease(), only).await? {
+    for run in inner.store.claim_abandoned(sweep).await? {
         let run_id = run.run.id;
         match settle(&*inner.store, run).await {
             Ok(()) => {
@@ -51,21 +92,37 @@ async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>) -> Result<usize> {
                 inner.changed(run_id);
             }
             // Somebody else was faster, which is as good.
-            Err(error) if error.code() == ErrorCode::LeaseLost => {}
+            Err(error) if error.code() == ErrorCode::LeaseLost => settled += 1,
             // One that cannot be settled must not keep the others from it.
             Err(error) => failure = Some(error),
         }
     }
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(settled),
-    }
+    Ok((settled, failure))
 }
+
+/// What is said of a run whose log cannot be read or closed.
+const UNREADABLE_LOG: &str = "The run's record in the store cannot be read.";
 
 /// Settles a run that its owner left behind with what is on disk of it.
 pub(crate) async fn settle(store: &dyn Store, claimed: ClaimedRun) -> Result<()> {
-    let left = what_is_left(store, claimed.run.id).await?;
-    store.settle_run(settlement(claimed, left)).await
+    let fence = claimed.fence.clone();
+    let settled = match what_is_left(store, claimed.run.id).await {
+        Ok(left) => store.settle_run(settlement(claimed, left)).await,
+        Err(error) => Err(error),
+    };
+    match settled {
+        Err(error) if is_for_good(&error) => {
+            tracing::error!(%error, run_id = %fence.run_id, "an abandoned run can only be ended");
+            store.fail_run(&fence, UNREADABLE_LOG).await
+        }
+        settled => settled,
+    }
+}
+
+/// Whether trying again is of no use, and the run is to be ended without what cannot be read or written.
+pub(crate) fn is_for_good(error: &Error) -> bool {
+    !matches!(error.code(), ErrorCode::LeaseLost | ErrorCode::EngineClosed)
+        && (error.code() != ErrorCode::StoreUnavailable || error.is_lasting())
 }
 
 /// The log of a run whose owner is gone.
@@ -91,11 +148,12 @@ impl Left {
 
 /// The end of a run that nobody can go on with.
 pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error: String) -> SettleRun {
-    let extra = FlushExtra { error: Some(error.clone()), ..extra_of(&steps) };
+    let reason = RunReason::Internal;
+    let extra = FlushExtra { error: Some(error.clone()), ..extra_of(&steps, reason) };
     SettleRun {
         fence,
         status: RunStatus::Failed,
-        reason: Some(RunReason::Internal),
+        reason: Some(reason),
         error: Some(error),
         step: steps.last().cloned().zip(unfinished),
         assistant: flush_run(&steps, MessageStatus::Error, &extra),
@@ -152,19 +210,21 @@ fn closed(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Left {
 
 /// The end of an abandoned run.
 fn settlement(claimed: ClaimedRun, Left { steps, unfinished, .. }: Left) -> SettleRun {
+    // A stop holds even if the owner died before it heard of it.
+    let reason = claimed.stop_reason.unwrap_or(RunReason::WorkerLost);
     SettleRun {
         fence: claimed.fence,
         status: RunStatus::Aborted,
-        // A stop holds even if the owner died before it heard of it.
-        reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
+        reason: Some(reason),
         error: None,
         step: steps.last().cloned().zip(unfinished),
-        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps)),
+        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps, reason)),
     }
 }
 
-fn extra_of(steps: &[StepRecord]) -> FlushExtra {
+fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
     FlushExtra {
+        reason: Some(reason),
         usage: steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage)),
         context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
         ..FlushExtra::default()

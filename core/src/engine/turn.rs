@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
 use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
-use super::{Inner, queries, queue};
+use super::{Inner, queue, stops};
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -90,7 +90,7 @@ impl Turn {
     /// # Errors
     /// `STORE_UNAVAILABLE` when the stop could not be noted; the run is stopped all the same.
     pub async fn stop(&self) -> Result<bool> {
-        queries::stop_run(&self.inner, self.ids.run, RunReason::Stopped).await
+        stops::stop(&self.inner, self.ids.run, RunReason::Stopped).await
     }
 
     /// Waits for the end of the turn and says how it ended, once that is on disk.
@@ -222,7 +222,6 @@ pub(super) async fn start(
     check_files(&parts, provider.takes())?;
     let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone());
 
-    let begun_at = Instant::now();
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
@@ -233,11 +232,11 @@ pub(super) async fn start(
         Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
         Outcome::Begun(fence) => {
             let driver = prepared.driver(&inner, fence, done).await?;
-            inner.registry.add(ids.run, control, begun_at);
+            inner.registry.add(ids.run, control);
             inner.runtime.spawn(driver.run());
         }
         Outcome::Waits(begin) => {
-            inner.registry.add(ids.run, control, begun_at);
+            inner.registry.add(ids.run, control);
             inner.runtime.spawn(queue::wait(Arc::clone(&inner), begin, prepared));
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
@@ -16,16 +16,22 @@ use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
 use crate::tool::{Tool, ToolSet};
 
 use super::driver::{Finished, MAX_RETRY_WAIT, RETRY_WAIT, persist};
+use super::registry::EntryId;
 use super::requests::name_chat;
 use super::turn::{Done, Prepared};
 use super::{Engine, Inner, queue, sweep};
 
-/// How often an engine that offers tools looks for runs.
+/// How often an engine that offers tools looks for runs, where nobody tells it.
 const LOOK: Duration = Duration::from_millis(100);
+/// The longest time between two looks where it is told: that an owner has died is told by nobody.
+const HEARING_LOOK: Duration = Duration::from_secs(2);
 /// How many it takes at a time, so that others who offer the same tools get some as well.
 const BATCH: usize = 8;
 /// How soon it looks again when there may be more.
 const LOOK_FOR_MORE: Duration = Duration::from_millis(10);
+
+/// What is said of a run whose message is gone.
+const NO_MESSAGE: &str = "The run's message has been removed.";
 
 /// What an engine offers.
 pub(super) struct Worker {
@@ -111,21 +117,31 @@ impl Engine {
 
 /// Looks for runs until the engine is closing or forgotten.
 async fn work(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Some((mut news, lease)) = engine.upgrade().map(|inner| (inner.news.subscribe(), inner.options.runs.lease()))
+    else {
+        return;
+    };
     loop {
-        tokio::select! {
-            _ = closed.wait_for(|closed| *closed) => return,
-            _ = looks.tick() => {}
-        }
         let Some(inner) = engine.upgrade() else { return };
         if inner.ensure_open().is_err() {
             return;
         }
-        match take(&inner).await {
-            Ok(BATCH..) => looks.reset_after(LOOK_FOR_MORE),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "runs of others could not be looked for; that will be repeated"),
+        news.mark_unchanged();
+        let look = match take(&inner).await {
+            Ok(BATCH..) => LOOK_FOR_MORE,
+            Ok(_) if inner.hears() => (lease / 8).clamp(LOOK, HEARING_LOOK),
+            Ok(_) => LOOK,
+            Err(error) => {
+                tracing::warn!(%error, "runs of others could not be looked for; that will be repeated");
+                LOOK
+            }
+        };
+        drop(inner);
+        tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => return,
+            () = sleep(look) => {}
+            // At most as often as without being told.
+            _ = async { tokio::join!(news.changed(), sleep(LOOK)) } => {}
         }
     }
 }
@@ -137,26 +153,33 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
         return Ok(0);
     }
     let tools: Vec<String> = inner.worker.lock().tools.iter().map(|tool| tool.definition.name.clone()).collect();
-    let (begun, lease) = (Instant::now(), inner.options.runs.lease());
-    let offer = Offer { owner: &inner.owner, tools: &tools, limit };
+    let lease = inner.options.runs.lease();
+    let own = inner.registry.ids();
+    let offer = Offer { owner: &inner.owner, tools: &tools, spare: &own, limit };
     let runs = inner.store.claim_offered(offer, lease).await?;
     let taken = runs.active.len() + runs.waiting.len();
     for (claimed, plan) in runs.active {
-        let Some(ids) = ids_of(&claimed) else { continue };
+        let Some(ids) = ids_of(&claimed) else {
+            // It would be taken again and again, by everybody.
+            if let Err(error) = inner.store.fail_run(&claimed.fence, NO_MESSAGE).await {
+                tracing::warn!(%error, "a run without a message could not be ended; that will be repeated");
+            }
+            inner.changed(claimed.run.id);
+            continue;
+        };
         // This process may have slept through the lease: who drives the run here ends before it is driven again.
         inner.registry.tell(ids.run, Event::LeaseLost);
         inner.registry.until_gone(ids.run).await;
-        let hands = Hands::new(inner, ids.run, begun);
+        let hands = Hands::new(inner, ids.run);
         inner.runtime.spawn(drive(Arc::clone(inner), claimed, plan, ids, hands));
     }
     for begin in runs.waiting {
         if inner.registry.has(begin.run_id) {
             // It waits here, and its lease is good again: two that waited would both begin it.
-            inner.registry.renewed(begin.run_id, begun);
             continue;
         }
         inner.registry.until_gone(begin.run_id).await;
-        let hands = Hands::new(inner, begin.run_id, begun);
+        let hands = Hands::new(inner, begin.run_id);
         inner.runtime.spawn(wait(Arc::clone(inner), begin, hands));
     }
     if inner.ensure_open().is_err() {
@@ -176,18 +199,20 @@ fn ids_of(claimed: &ClaimedRun) -> Option<TurnIds> {
 struct Hands {
     inner: Arc<Inner>,
     run_id: RunId,
+    entry: EntryId,
     events: Option<mpsc::UnboundedReceiver<Event>>,
     finished: watch::Sender<Option<Finished>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Hands {
-    fn new(inner: &Arc<Inner>, run_id: RunId, begun: Instant) -> Self {
+    fn new(inner: &Arc<Inner>, run_id: RunId) -> Self {
         let (control, events) = mpsc::unbounded_channel();
-        inner.registry.add(run_id, control, begun);
+        let entry = inner.registry.add(run_id, control);
         Self {
             inner: Arc::clone(inner),
             run_id,
+            entry,
             events: Some(events),
             finished: watch::Sender::new(None),
             _permit: Arc::clone(&inner.worker.room).try_acquire_owned().ok(),
@@ -219,9 +244,9 @@ impl Hands {
 }
 
 impl Drop for Hands {
-    /// Also when whatever drives the run panics. A driver has removed it before, which does no harm.
+    /// Also when whatever drives the run panics. A driver has removed it before, and by now another one may be there.
     fn drop(&mut self) {
-        self.inner.registry.remove(self.run_id);
+        self.inner.registry.remove_entry(self.run_id, self.entry);
     }
 }
 
@@ -267,7 +292,7 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
 async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
     let left = patiently(inner, fence.run_id, || sweep::what_is_left(&*inner.store, fence.run_id)).await?;
     if let Some(record) = left.closing(fence, inner.options.runs.lease()) {
-        match persist(|| inner.store.record_step(record.clone())).await {
+        match persist(inner.options.runs.store_patience(), || inner.store.record_step(record.clone())).await {
             None => inner.changed(fence.run_id),
             Some(Event::LeaseLost) => return Err(crate::store::lease_lost()),
             Some(_) => return Err(Error::internal("the run could not be written to the store")),

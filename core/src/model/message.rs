@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::Json;
 use super::part::Part;
-use super::run::words;
+use super::word::words;
 use crate::clock::Timestamp;
 use crate::id::{AgentRoleId, ChatId, MessageId};
 

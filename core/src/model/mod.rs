@@ -6,6 +6,7 @@ mod part;
 mod run;
 mod step;
 mod usage;
+mod word;
 
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
@@ -14,3 +15,4 @@ pub use part::{INCOMPLETE_CALL, Part, TextPart, ToolPart, ToolState};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};
 pub use step::{FinishReason, StepRecord};
 pub use usage::Usage;
+pub use word::Word;

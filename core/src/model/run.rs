@@ -1,34 +1,12 @@
 //! The run: one durable agent turn.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::step::FinishReason;
 use super::usage::Usage;
+use super::word::words;
 use crate::clock::Timestamp;
 use crate::id::{ChatId, MessageId, RunId};
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            /// The word as it is stored and sent.
-            pub fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-
-            /// The value that `word` stands for.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($text => Some($name::$variant),)* _ => None }
-            }
-        }
-    )*};
-}
-pub(super) use words;
 
 words! {
     /// Where a run is in its life. Only the last three are final.

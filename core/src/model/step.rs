@@ -36,6 +36,18 @@ impl FinishReason {
             FinishReason::Other => "other",
         }
     }
+
+    /// The value of a row's word. One that this version does not know is `other` to it; the row keeps it.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "stop" => FinishReason::Stop,
+            "length" => FinishReason::Length,
+            "content-filter" => FinishReason::ContentFilter,
+            "tool-calls" => FinishReason::ToolCalls,
+            "error" => FinishReason::Error,
+            _ => FinishReason::Other,
+        }
+    }
 }
 
 /// A step of a run, as it is appended to the log. Its parts begin with [`Part::StepStart`]; every tool call in them

@@ -112,7 +112,7 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
     let given = extra.finish_reason.as_deref().filter(|reason| !reason.is_empty());
     let by_status = match status {
         MessageStatus::Error | MessageStatus::Aborted => Some(status.as_str()),
-        MessageStatus::Streaming | MessageStatus::Completed => None,
+        MessageStatus::Streaming | MessageStatus::Completed | MessageStatus::Other(_) => None,
     };
     let metadata = Metadata {
         parts,

@@ -136,7 +136,7 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
     let newest = rows.iter().rposition(|row| row.role == MessageRole::User);
     for (place, row) in rows.iter().enumerate() {
         match row.role {
-            MessageRole::User => {
+            MessageRole::User | MessageRole::Other(_) => {
                 let is_newest = Some(place) == newest;
                 let parts: Vec<UserPart> = row.parts().iter().filter_map(|part| user_part(part, is_newest)).collect();
                 if !parts.is_empty() {

@@ -5,6 +5,7 @@ mod compact;
 mod degenerate;
 pub mod export;
 mod flush;
+mod frame;
 mod history;
 mod hits;
 mod labels;

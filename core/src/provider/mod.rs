@@ -99,3 +99,11 @@ pub trait Decoder: Send {
     /// Whether anything in the bytes so far looked like this provider's stream.
     fn saw_stream(&self) -> bool;
 }
+
+/// Where each driver's own place is.
+pub(crate) const DEFAULT_ADDRESSES: [(&str, &str); 4] = [
+    ("openai", openai::BASE_URL),
+    ("gemini", gemini::BASE_URL),
+    ("anthropic", anthropic::BASE_URL),
+    ("ollama", ollama::BASE_URL),
+];

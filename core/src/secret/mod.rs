@@ -7,10 +7,11 @@ mod sealed;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 use crate::error::{Error, ErrorCode, Result};
 
-pub use rotation::{Rotation, rotate};
+pub use rotation::{Rotating, Rotation, rotate};
 pub use sealed::KeyId;
 
 /// Which record a secret belongs to. A sealed secret opens only in the record that it was sealed for.
@@ -55,6 +56,16 @@ impl fmt::Debug for SecretBox {
     }
 }
 
+/// In which form secrets are sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretForm {
+    /// That of the system before, which it can read, and which is bound to no record.
+    Legacy,
+    /// Ours: bound to its record, and to the application secret by name.
+    Current,
+}
+
 /// How a sealed secret stands to the box that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
@@ -80,6 +91,30 @@ impl SecretBox {
         sealed::seal(&self.current.secret, &self.current.id, plaintext.expose_secret().as_bytes(), &record.0)
     }
 
+    /// As [`SecretBox::seal`], in this form.
+    ///
+    /// # Errors
+    /// As [`SecretBox::seal`].
+    pub fn seal_as(&self, form: SecretForm, plaintext: &SecretString, record: &RecordIdentity) -> Result<String> {
+        match form {
+            SecretForm::Current => self.seal(plaintext, record),
+            SecretForm::Legacy => legacy::seal(&self.current.secret, plaintext.expose_secret().as_bytes()),
+        }
+    }
+
+    /// Whether it is of the form that is bound to no record.
+    pub fn is_legacy(blob: &str) -> bool {
+        sealed::Parts::read(blob).is_none()
+    }
+
+    /// Whether the current application secret is what it was sealed with; takes tens of milliseconds for the old form.
+    pub(crate) fn is_of_current_secret(&self, blob: &str) -> bool {
+        match sealed::Parts::read(blob) {
+            Some(parts) => parts.key_id == self.current.id,
+            None => legacy::open(blob, &self.current.secret).is_some(),
+        }
+    }
+
     /// Opens what was sealed for this record, in any form that turnkeep or the system before it wrote.
     ///
     /// # Errors
@@ -102,7 +137,7 @@ impl SecretBox {
     }
 }
 
-fn unreadable() -> Error {
+pub(crate) fn unreadable() -> Error {
     Error::new(
         ErrorCode::SecretUnreadable,
         "a stored secret cannot be read: the application secret has changed or the record was tampered with; \

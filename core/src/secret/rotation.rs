@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::store::{Reseal, SecretPlace, SettingsStore};
 
-use super::SecretBox;
+use super::{SecretBox, SecretForm};
 
 /// How many records are sealed anew in one transaction: few enough that nobody waits for it.
 const BATCH: usize = 200;
@@ -16,18 +16,28 @@ const BATCH: usize = 200;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotation {
-    /// Secrets that were sealed anew.
+    /// Secrets that were sealed anew, or would be in a dry run.
     pub resealed: usize,
     /// Secrets that none of the application secrets opens. They stay as they are; people have to enter them again.
     pub unreadable: usize,
 }
 
-/// Seals everything anew that is not sealed with the current application secret. May be killed at any point and begun
-/// again, and may run in several processes at once: each record is replaced only as it was read.
+/// How a rotation is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotating {
+    /// The form in which secrets are sealed.
+    pub form: SecretForm,
+    /// Count what would be done, and do nothing.
+    pub dry_run: bool,
+}
+
+/// Seals every provider's key anew that is not sealed with the current application secret, or is in another form than the
+/// one that is wanted. May be killed at any point and begun again, and may run in several processes at once: each record
+/// is replaced only as it was read. Headers of tool servers are not touched: they are their own calls' to write.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
-pub async fn rotate(store: &dyn SettingsStore, secrets: Arc<SecretBox>) -> Result<Rotation> {
+pub async fn rotate(store: &dyn SettingsStore, secrets: Arc<SecretBox>, how: Rotating) -> Result<Rotation> {
     let current = secrets.current_prefix();
     let mut rotation = Rotation::default();
     let mut after: Option<SecretPlace> = None;
@@ -36,24 +46,32 @@ pub async fn rotate(store: &dyn SettingsStore, secrets: Arc<SecretBox>) -> Resul
         let Some(last) = batch.last() else {
             return Ok(rotation);
         };
+        if matches!(last.place, SecretPlace::McpHeaders { .. }) {
+            return Ok(rotation);
+        }
         after = Some(last.place.clone());
-        let found = batch.len();
         let secrets = Arc::clone(&secrets);
         // Old forms take tens of milliseconds each.
-        let resealed = tokio::task::spawn_blocking(move || -> Result<Vec<Reseal>> {
-            let mut resealed = Vec::with_capacity(batch.len());
+        let resealed = tokio::task::spawn_blocking(move || -> Result<(Vec<Reseal>, usize)> {
+            let (mut resealed, mut unreadable) = (Vec::with_capacity(batch.len()), 0);
             for sealed in batch {
+                if how.form == SecretForm::Legacy && secrets.is_of_current_secret(&sealed.blob) {
+                    continue;
+                }
                 let record = sealed.place.record();
-                if let Ok((plaintext, _)) = secrets.open(&sealed.blob, &record) {
-                    let blob = secrets.seal(&plaintext, &record)?;
-                    resealed.push(Reseal { sealed, blob });
+                match secrets.open(&sealed.blob, &record) {
+                    Ok((plaintext, _)) => {
+                        let blob = secrets.seal_as(how.form, &plaintext, &record)?;
+                        resealed.push(Reseal { sealed, blob });
+                    }
+                    Err(_) => unreadable += 1,
                 }
             }
-            Ok(resealed)
+            Ok((resealed, unreadable))
         });
-        let resealed = resealed.await.map_err(|_| Error::internal("sealing anew was interrupted"))??;
-        rotation.unreadable += found - resealed.len();
-        rotation.resealed += store.reseal(resealed).await?;
+        let (resealed, unreadable) = resealed.await.map_err(|_| Error::internal("sealing anew was interrupted"))??;
+        rotation.unreadable += unreadable;
+        rotation.resealed += if how.dry_run { resealed.len() } else { store.reseal(resealed).await? };
     }
 }
 
@@ -82,9 +100,11 @@ mod tests {
             assert!(store.write_settings(write).await.unwrap());
         }
         let both = Arc::new(SecretBox::new(secret("new"), [secret("old")]));
-        let rotation = rotate(&store, Arc::clone(&both)).await.unwrap();
-        assert_eq!(rotation, Rotation { resealed: BATCH + 45, unreadable: 5 });
-        let again = rotate(&store, both).await.unwrap();
+        let how = |dry_run| Rotating { form: SecretForm::Current, dry_run };
+        let expected = Rotation { resealed: BATCH + 45, unreadable: 5 };
+        assert_eq!(rotate(&store, Arc::clone(&both), how(true)).await.unwrap(), expected);
+        assert_eq!(rotate(&store, Arc::clone(&both), how(false)).await.unwrap(), expected, "the dry run did nothing");
+        let again = rotate(&store, both, how(false)).await.unwrap();
         assert_eq!(again, Rotation { resealed: 0, unreadable: 5 });
         let new = SecretBox::new(secret("new"), []);
         let stored = store.settings("w0100").await.unwrap();

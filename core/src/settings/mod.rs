@@ -1,5 +1,6 @@
 //! Settings of a workspace and of its roles, as far as they decide which model answers.
 
+pub(crate) mod addresses;
 pub mod resolve;
 mod role;
 mod workspace;

@@ -159,7 +159,11 @@ impl WorkspaceSettings {
 
     /// How many tokens the chat model's context holds.
     pub fn context_window(&self) -> Option<u64> {
-        let number = number(self.text(CONTEXT_WINDOW)?)?.floor();
+        // Other writers store it as a number, too.
+        let number = match self.0.get(CONTEXT_WINDOW)? {
+            Value::Number(stored) => stored.as_f64()?.floor(),
+            stored => number(stored.as_str()?)?.floor(),
+        };
         // Below the bound, the conversion is exact.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         (number >= 1.0 && number <= MAX_CONTEXT_WINDOW as f64).then_some(number as u64)

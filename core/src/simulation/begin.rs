@@ -152,9 +152,9 @@ impl World<'_> {
     pub(super) fn start_driving(&mut self, process: usize, begin: &BeginRun, fence: Fence) -> Result<(), Broken> {
         let rows = ready(self.store.messages(begin.chat_id, usize::MAX)).unwrap_or_default();
         let ids = TurnIds { chat: begin.chat_id, run: begin.run_id, message: begin.assistant_message_id };
-        let (history, now) = (messages_from_rows(&rows), self.now());
+        let history = messages_from_rows(&rows);
         let machine = Drive::machine(ids, self.plan.max_steps, begin.plan.is_some());
-        let mut drive = Drive::new(process, ids, fence, history, machine, now);
+        let mut drive = Drive::new(process, ids, fence, history, machine);
         drive.detached = self.random.chance(700);
         if self.processes[process].closing {
             drive.control.push_back(Event::HandOver);
@@ -177,9 +177,8 @@ impl World<'_> {
             Ok(Began::Started(_)) if begin.unowned => Ok(()),
             Ok(Began::Started(_)) => {
                 let begin = BeginRun { from_queue: true, ..begin };
-                let renewed_at = self.now();
                 self.coverage.queued += 1;
-                self.waiters.push(Waiter { process, begin, control: VecDeque::new(), renewed_at });
+                self.waiters.push(Waiter { process, begin, control: VecDeque::new() });
                 Ok(())
             }
             Ok(Began::Repeated(known)) => self.check_repeated(key, known),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::sweep;
+use crate::id::RunId;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, Offer, Store};
@@ -34,9 +35,11 @@ impl World<'_> {
         }
         let (owner, tools) = (self.processes[process].owner.clone(), TOOLS.map(str::to_owned));
         let limit = 1 + self.random.below(3);
-        let offer = Offer { owner: &owner, tools: &tools, limit };
+        let own = self.registered(process);
+        let offer = Offer { owner: &owner, tools: &tools, spare: &own, limit };
         let found = ready(self.store.claim_offered(offer, LEASE)).unwrap_or_default();
         for (claimed, _) in &found.active {
+            self.check_own(&own, claimed.run.id)?;
             self.check_claim(process, claimed)?;
         }
         for begin in &found.waiting {
@@ -58,6 +61,14 @@ impl World<'_> {
         }
         if self.is_alive(process) {
             found.waiting.into_iter().for_each(|begin| self.wait_claimed(process, begin));
+        }
+        Ok(())
+    }
+
+    /// A process that lives keeps its runs, at least from itself.
+    pub(super) fn check_own(&self, own: &[RunId], taken: RunId) -> Result<(), Broken> {
+        if own.contains(&taken) {
+            return Err(Broken::new("a living owner does not lose its run to itself", taken.to_string()));
         }
         Ok(())
     }
@@ -96,20 +107,12 @@ impl World<'_> {
 
     fn drive_claimed(&mut self, process: usize, claimed: ClaimedRun) -> Result<(), Broken> {
         let (run, fence) = (claimed.run, claimed.fence);
-        if self.registered(process).contains(&run.id) {
-            // As in the engine: what has slept through its lease must be gone before the run is driven again.
-            self.tell_run(process, run.id, Event::LeaseLost);
-            if matches!(self.attempt(&fence, &Write::Release(None))?, Answered::Died) {
-                self.crash(process);
-            }
-            return Ok(());
-        }
         let Some(message) = run.assistant_message_id else { return Ok(()) };
         let ids = TurnIds { chat: run.chat_id, run: run.id, message };
         let mut history = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
         history.retain(|row| row.id != message);
-        let (machine, now) = (Drive::machine(ids, self.plan.max_steps, true), self.now());
-        let mut drive = Drive::new(process, ids, fence, messages_from_rows(&history), machine, now);
+        let machine = Drive::machine(ids, self.plan.max_steps, true);
+        let mut drive = Drive::new(process, ids, fence, messages_from_rows(&history), machine);
         drive.taking_over = true;
         self.coverage.runs += 1;
         self.drives.push(drive);
@@ -117,11 +120,7 @@ impl World<'_> {
     }
 
     fn wait_claimed(&mut self, process: usize, begin: BeginRun) {
-        let (run_id, renewed_at) = (begin.run_id, self.now());
-        if self.registered(process).contains(&run_id) {
-            return self.renewed(process, run_id, renewed_at);
-        }
-        self.waiters.push(Waiter { process, begin, control: VecDeque::new(), renewed_at });
+        self.waiters.push(Waiter { process, begin, control: VecDeque::new() });
     }
 
     /// The next piece of work between taking a run over and going on with it.
@@ -162,10 +161,9 @@ impl World<'_> {
         let Some(left) = drive.left.take() else { return Ok(()) };
         self.say(|| format!("p{} goes on with {} after {} steps", drive.process, drive.ids.run, left.steps.len()));
         self.coverage.gone_on += u64::from(!left.steps.is_empty());
-        let Drive { process, ids, history, machine, control, renewed_at, journal, .. } = drive;
+        let Drive { process, ids, history, machine, control, journal, .. } = drive;
         let first_step = left.steps.len();
-        let mut drive =
-            Drive::new(process, ids, journal.fence().clone(), history, machine.after(&left.steps), renewed_at);
+        let mut drive = Drive::new(process, ids, journal.fence().clone(), history, machine.after(&left.steps));
         drive.journal = journal.after(left);
         drive.first_step = first_step;
         drive.control.extend(control);

@@ -108,7 +108,7 @@ impl World<'_> {
         if let Some(process) = self.process(Life::Alive, false) {
             self.processes.iter_mut().for_each(|process| process.claims.clear());
             self.sweep(process)?;
-            self.check_swept()?;
+            self.check_swept(process)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Signs of life, the passing of time, and writes that arrive late.
+//! Heartbeats, the passing of time, and writes that arrive late.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::store::{Store, UNTOUCHED_WITHOUT_LEASE};
 
-use super::process::{LateWrite, Life, Waiter};
+use super::process::{LateWrite, Life};
 use super::world::{LEASE, World};
 use super::{Broken, ready};
 
@@ -42,43 +42,15 @@ impl World<'_> {
                 }
             }
             if !self.random.chance(self.plan.rates.answer_lost) {
-                for run_id in &runs {
-                    match renewal.lost.contains(run_id) {
-                        true => self.tell_run(process, *run_id, Event::LeaseLost),
-                        false => self.renewed(process, *run_id, now),
-                    }
+                for run_id in &renewal.lost {
+                    self.tell_run(process, *run_id, Event::LeaseLost);
                 }
                 for (run_id, reason) in renewal.stop_requested {
                     self.tell_run(process, run_id, Event::StopRequested(StopCause::noted(reason)));
                 }
             }
         }
-        let limit = now - LEASE.as_millis() as i64;
-        for run_id in runs {
-            let renewed_at = self.renewed_at(process, run_id);
-            if renewed_at.is_some_and(|at| at <= limit) {
-                self.tell_run(process, run_id, Event::LeaseLost);
-            }
-        }
         Ok(())
-    }
-
-    pub(super) fn renewed_at(&self, process: usize, run_id: RunId) -> Option<i64> {
-        let drive = self.drives.iter().find(|drive| drive.process == process && drive.ids.run == run_id);
-        let of_run = |waiter: &&Waiter| waiter.process == process && waiter.begin.run_id == run_id;
-        let waiter = || self.waiters.iter().find(of_run);
-        drive.map(|drive| drive.renewed_at).or_else(|| waiter().map(|waiter| waiter.renewed_at))
-    }
-
-    pub(super) fn renewed(&mut self, process: usize, run_id: RunId, at: i64) {
-        for drive in self.drives.iter_mut().filter(|drive| drive.process == process && drive.ids.run == run_id) {
-            drive.renewed_at = at;
-        }
-        for waiter in
-            self.waiters.iter_mut().filter(|waiter| waiter.process == process && waiter.begin.run_id == run_id)
-        {
-            waiter.renewed_at = at;
-        }
     }
 
     pub(super) fn tell_run(&mut self, process: usize, run_id: RunId, event: Event) {

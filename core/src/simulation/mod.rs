@@ -116,6 +116,10 @@ mutations! {
     ReleaseLosesPack = "release-loses-pack",
     /// Sweeps settle what others could go on with.
     SweepWaitsForNobody = "sweep-waits-for-nobody",
+    /// A process that is late with its renewals settles its own runs.
+    SweepTakesOwn = "sweep-takes-own",
+    /// A process that is late with its renewals takes its own runs from itself.
+    ClaimTakesOwn = "claim-takes-own",
 }
 
 impl FromStr for Mutation {

@@ -88,7 +88,6 @@ pub(super) struct Drive {
     pub(super) settlement: Option<Settlement>,
     /// What this process's own readers were given.
     pub(super) told: Vec<Arc<str>>,
-    pub(super) renewed_at: i64,
     /// The run was taken over; it goes on once what its last owner left is in order.
     pub(super) taking_over: bool,
     /// What the last owner left, with a step that has to be closed.
@@ -105,7 +104,6 @@ impl Drive {
         fence: Fence,
         history: Vec<ModelMessage>,
         machine: RunMachine,
-        now: i64,
     ) -> Self {
         Self {
             process,
@@ -122,7 +120,6 @@ impl Drive {
             write: None,
             settlement: None,
             told: Vec::new(),
-            renewed_at: now,
             taking_over: false,
             left: None,
             first_step: 0,
@@ -146,7 +143,6 @@ pub(super) struct Waiter {
     pub(super) process: usize,
     pub(super) begin: BeginRun,
     pub(super) control: VecDeque<Event>,
-    pub(super) renewed_at: i64,
 }
 
 /// A begin that waits until the run whose place it takes has settled.

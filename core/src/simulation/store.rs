@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, Run, RunReason, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore, MessageFields,
-    MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, Reseal, RolePrompt, SealedSecret,
-    SecretPlace, SettingsStore, SettleRun, Store, StoredSettings, Waiting, WriteSettings,
+    Began, BeginRun, ChunkPack, ClaimedRun, Fence, KeyPlace, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore,
+    MessageFields, MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, Reseal, RolePrompt,
+    SealedSecret, SecretPlace, SettingsStore, SettleRun, Store, StoredSettings, Sweep, Waiting, WriteSettings,
 };
 
 use super::Mutation;
@@ -116,6 +116,10 @@ impl SettingsStore for SimulatedStore {
         self.inner.settings(workspace_id).await
     }
 
+    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {
+        self.inner.write_key_places(workspace_id, places).await
+    }
+
     async fn write_settings(&self, write: WriteSettings) -> Result<bool> {
         self.inner.write_settings(write).await
     }
@@ -160,6 +164,10 @@ impl Store for SimulatedStore {
         after(fault, self.inner.enqueue_run(begin).await)
     }
 
+    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
+        self.inner.count_waiting(chat_id, workspace_id, user_id).await
+    }
+
     async fn settle_waiting(
         &self,
         waiting: Waiting<'_>,
@@ -193,7 +201,7 @@ impl Store for SimulatedStore {
         }))
     }
 
-    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
         self.inner.trim_packs(settled_for).await
     }
 
@@ -244,15 +252,29 @@ impl Store for SimulatedStore {
         self.inner.stop_requests(runs).await
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
-        let mut claimed = self.inner.claim_abandoned(owner, lease, only).await?;
+    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
+        let spare = if self.breaks(Mutation::SweepTakesOwn) { &[] } else { sweep.spare };
+        let mut claimed = self.inner.claim_abandoned(Sweep { spare, ..sweep }).await?;
         if self.breaks(Mutation::SweepWaitsForNobody) {
-            let offer = Offer { owner, tools: &TOOLS.map(str::to_owned), limit: usize::MAX };
+            let Sweep { owner, lease, .. } = sweep;
+            let offer = Offer { owner, tools: &TOOLS.map(str::to_owned), spare, limit: usize::MAX };
             let waited_for = self.inner.claim_offered(offer, lease).await?.active;
             claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));
         }
         claimed.iter().for_each(|claimed| self.own(&claimed.fence));
         Ok(claimed)
+    }
+
+    async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
+        self.inner.fail_run(&self.fence(fence), error).await
+    }
+
+    async fn settle_stray_messages(&self) -> Result<usize> {
+        self.inner.settle_stray_messages().await
+    }
+
+    async fn time(&self) -> Result<Timestamp> {
+        self.inner.time().await
     }
 
     async fn release_run(&self, fence: &Fence) -> Result<()> {
@@ -266,7 +288,8 @@ impl Store for SimulatedStore {
                 let _ = self.inner.release_run(&fence).await;
             }
         }
-        let mut runs = self.inner.claim_offered(offer, lease).await?;
+        let spare = if self.breaks(Mutation::ClaimTakesOwn) { &[] } else { offer.spare };
+        let mut runs = self.inner.claim_offered(Offer { spare, ..offer }, lease).await?;
         if self.breaks(Mutation::ClaimKeepsEpoch) {
             runs.active.iter_mut().for_each(|(claimed, _)| claimed.fence.epoch -= 1);
         }

@@ -4,7 +4,7 @@ use crate::engine::journal::empty_row;
 use crate::engine::sweep;
 use crate::error::ErrorCode;
 use crate::model::{MessageStatus, RunReason};
-use crate::store::{ClaimedRun, Store, Waiting};
+use crate::store::{ClaimedRun, Store, Sweep, Waiting};
 
 use super::process::{LateWrite, Life, Write};
 use super::store::Fault;
@@ -16,12 +16,13 @@ impl World<'_> {
         let Some(process) = self.process(Life::Alive, false) else { return Ok(()) };
         self.coverage.sweeps += 1;
         let whole = self.sweep(process)?;
-        if whole { self.check_swept() } else { Ok(()) }
+        if whole { self.check_swept(process) } else { Ok(()) }
     }
 
-    pub(super) fn check_swept(&self) -> Result<(), Broken> {
+    pub(super) fn check_swept(&self, process: usize) -> Result<(), Broken> {
         let now = self.now();
-        let left = self.ledger.runs.iter().find(|(_, facts)| facts.is_abandoned(now));
+        let own = self.registered(process);
+        let left = self.ledger.runs.iter().find(|(run_id, facts)| facts.is_abandoned(now) && !own.contains(run_id));
         match left {
             None => Ok(()),
             Some((run_id, _)) => Err(Broken::new("a sweep settles what is abandoned", run_id.to_string())),
@@ -35,24 +36,27 @@ impl World<'_> {
         if self.random.chance(self.plan.rates.unreachable) {
             return Ok(false);
         }
+        let own = self.registered(process);
         let begun_before = !self.processes[process].claims.is_empty();
         if !begun_before {
-            for facts in self.ledger.runs.values_mut() {
-                if facts.fence.is_none() && facts.is_abandoned(now) {
+            for (run_id, facts) in &mut self.ledger.runs {
+                if facts.fence.is_none() && facts.is_abandoned(now) && !own.contains(run_id) {
                     facts.swept.get_or_insert(facts.stop);
                 }
             }
             let empty = empty_row(MessageStatus::Aborted);
-            let _ = ready(self.store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, empty));
+            let owner = self.processes[process].owner.clone();
+            let everything = Sweep { spare: &own, ..Sweep::new(&owner, LEASE) };
+            let _ = ready(self.store.settle_waiting(Waiting::Abandoned(everything), RunReason::WorkerLost, empty));
             self.ledger.check_all(&self.store)?;
             if self.random.chance(self.plan.rates.crash_before) {
                 self.crash(process);
                 return Ok(false);
             }
-            let owner = self.processes[process].owner.clone();
-            let claimed = ready(self.store.claim_abandoned(&owner, LEASE, None)).unwrap_or_default();
+            let claimed = ready(self.store.claim_abandoned(everything)).unwrap_or_default();
             for claim in &claimed {
                 let run_id = claim.run.id;
+                self.check_own(&own, run_id)?;
                 self.say(|| format!("    takes over {run_id} under epoch {}", claim.fence.epoch));
                 let Some(facts) = self.ledger.runs.get_mut(&run_id) else { continue };
                 if claim.fence.epoch <= facts.epoch() || !facts.is_abandoned(now) {

@@ -21,7 +21,7 @@ use turnkeep_test_postgres::{Cluster, Pooler, query};
 use super::{
     Began, BeginRun, ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, MOST_OWNERS, MemoryStore, MessageFields,
     MessageSpan, NewUserMessage, Offer, PostgresStore, RecordStep, RunPlan, SettleRun, SqliteStore, StepNumbers, Store,
-    StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting,
+    StoredMessage, Sweep, UNTOUCHED_WITHOUT_LEASE, Waiting,
 };
 
 use settings::{a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand};
@@ -44,6 +44,14 @@ impl TestClock {
         self.now.fetch_add(by, Ordering::SeqCst);
         if let Some(url) = self.database.get() {
             query(url, &format!("UPDATE clock SET ahead = ahead + interval '{by} ms'"));
+        }
+    }
+
+    fn set_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.now.fetch_sub(by, Ordering::SeqCst);
+        if let Some(url) = self.database.get() {
+            query(url, &format!("UPDATE clock SET ahead = ahead - interval '{by} ms'"));
         }
     }
 
@@ -286,7 +294,7 @@ async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<T
     let old = started(&store, begin(chat_id, "a")).await;
     store.record_step(record(&old, step(0, "kept"))).await.unwrap();
     clock.advance(LEASE);
-    let claimed = store.claim_abandoned("b", LEASE, None).await.unwrap();
+    let claimed = store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].fence.epoch, old.epoch + 1);
 
@@ -310,17 +318,90 @@ async fn writes_under_an_old_fence_change_nothing(store: TestStore, clock: Arc<T
     assert_eq!((run.status, run.reason, run.step_count), (RunStatus::Aborted, Some(RunReason::WorkerLost), 1));
 }
 
+/// Order is a place in the chat, given under the gate; a time is only shown.
+async fn a_clock_that_is_set_back_changes_no_order(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        let fence = started(&store, begin(chat_id, "a")).await;
+        begun.push(fence.run_id);
+        store.settle_run(settle(&fence, &[], None)).await.unwrap();
+        clock.set_back(Duration::from_secs(3600));
+    }
+    let waiting: Vec<BeginRun> = (0..2).map(|_| begin(chat_id, "a")).collect();
+    let fence = started(&store, begin(chat_id, "a")).await;
+    for waiting in &waiting {
+        store.enqueue_run(waiting.clone()).await.unwrap();
+        clock.set_back(Duration::from_secs(3600));
+    }
+    begun.push(fence.run_id);
+    store.settle_run(settle(&fence, &[], None)).await.unwrap();
+    for waiting in waiting {
+        let fence = started(&store, BeginRun { from_queue: true, ..waiting }).await;
+        begun.push(fence.run_id);
+        store.settle_run(settle(&fence, &[], None)).await.unwrap();
+    }
+    begun.reverse();
+    let listed: Vec<RunId> = store.runs_of_chat(chat_id, 9).await.unwrap().iter().map(|run| run.id).collect();
+    assert_eq!(listed, begun);
+    assert_eq!(store.latest_run(chat_id).await.unwrap().unwrap().id, begun[0]);
+    let messages = store.messages(chat_id, 99).await.unwrap();
+    let roles: Vec<MessageRole> = messages.iter().map(|message| message.role).collect();
+    assert_eq!(roles, [MessageRole::User, MessageRole::Assistant].repeat(6));
+}
+
+async fn a_run_stays_its_own_process_s_however_late_it_is(store: TestStore, clock: Arc<TestClock>) {
+    let fence = started(&store, begin(ChatId::generate(), "a")).await;
+    let planned = started(&store, planned(ChatId::generate(), "a", false)).await;
+    clock.advance(UNTOUCHED_WITHOUT_LEASE + LEASE);
+    let own = [fence.run_id, planned.run_id];
+    let late = Sweep { spare: &own, ..Sweep::new("a", LEASE) };
+    assert!(store.claim_abandoned(late).await.unwrap().is_empty());
+    let tools = ["t".to_owned(), "u".to_owned()];
+    let offer = Offer { owner: "a", tools: &tools, spare: &own, limit: 9 };
+    assert!(store.claim_offered(offer, LEASE).await.unwrap().active.is_empty());
+    // While leases do not count nobody takes it, and afterwards only others do.
+    let uncertain = Sweep { leases_count: false, ..Sweep::new("b", LEASE) };
+    assert!(store.claim_abandoned(uncertain).await.unwrap().is_empty());
+    assert_eq!(store.claim_abandoned(Sweep { limit: 1, ..Sweep::new("b", LEASE) }).await.unwrap().len(), 1);
+    assert_eq!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().len(), 1);
+}
+
+async fn a_run_can_be_ended_without_reading_it(store: TestStore, _: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let fence = started(&store, begin(chat_id, "a")).await;
+    let old = Fence { epoch: fence.epoch - 1, ..fence.clone() };
+    assert_eq!(code(store.fail_run(&old, "x").await), ErrorCode::LeaseLost);
+    store.fail_run(&fence, "It cannot be read.").await.unwrap();
+    store.fail_run(&fence, "It cannot be read.").await.unwrap();
+    let run = store.run(fence.run_id).await.unwrap().unwrap();
+    assert_eq!((run.status, run.reason), (RunStatus::Failed, Some(RunReason::Internal)));
+    assert_eq!(run.error.as_deref(), Some("It cannot be read."));
+    let message = store.messages(chat_id, 9).await.unwrap().pop().unwrap();
+    assert_eq!(message.status, Some(MessageStatus::Error));
+    started(&store, begin(chat_id, "b")).await;
+}
+
 async fn a_renewed_lease_is_not_swept(store: TestStore, clock: Arc<TestClock>) {
     let fence = started(&store, begin(ChatId::generate(), "a")).await;
     clock.advance(LEASE / 2);
     let renewal = store.renew_leases("a", &[fence.run_id], LEASE).await.unwrap();
     assert!(renewal.lost.is_empty() && renewal.stop_requested.is_empty());
     clock.advance(LEASE / 2);
-    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().is_empty());
     clock.advance(LEASE / 2);
-    assert!(store.claim_abandoned("b", LEASE, Some(RunId::generate())).await.unwrap().is_empty());
-    assert_eq!(store.claim_abandoned("b", LEASE, Some(fence.run_id)).await.unwrap().len(), 1);
-    assert!(store.claim_abandoned("c", LEASE, None).await.unwrap().is_empty());
+    assert!(
+        store
+            .claim_abandoned(Sweep { only: Some(RunId::generate()), ..Sweep::new("b", LEASE) })
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store.claim_abandoned(Sweep { only: Some(fence.run_id), ..Sweep::new("b", LEASE) }).await.unwrap().len(),
+        1
+    );
+    assert!(store.claim_abandoned(Sweep::new("c", LEASE)).await.unwrap().is_empty());
 }
 
 async fn a_stop_is_noted_until_the_run_has_settled(store: TestStore, _: Arc<TestClock>) {
@@ -479,9 +560,15 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
     let renewal = store.renew_leases("a", &ids[1..], LEASE).await.unwrap();
     assert_eq!((renewal.lost, renewal.stop_requested), (vec![ids[1]], vec![]));
     clock.advance(LEASE / 2);
-    assert_eq!(store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row()).await.unwrap(), 0);
+    assert_eq!(
+        store.settle_waiting(Waiting::Abandoned(Sweep::new("b", LEASE)), RunReason::WorkerLost, row()).await.unwrap(),
+        0
+    );
     clock.advance(LEASE / 2);
-    assert_eq!(store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row()).await.unwrap(), 1);
+    assert_eq!(
+        store.settle_waiting(Waiting::Abandoned(Sweep::new("b", LEASE)), RunReason::WorkerLost, row()).await.unwrap(),
+        1
+    );
     for (id, reason) in [(ids[1], RunReason::Stopped), (ids[2], RunReason::WorkerLost)] {
         let run = store.run(id).await.unwrap().unwrap();
         assert_eq!((run.status, run.reason), (RunStatus::Aborted, Some(reason)));
@@ -496,7 +583,7 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
 /// What those who offer these tools are given: the fences, with the steps that are counted, and those that wait.
 async fn claimed(store: &TestStore, owner: &str, tools: &[&str]) -> (Vec<Fence>, Vec<BeginRun>) {
     let tools: Vec<String> = tools.iter().map(|tool| (*tool).to_owned()).collect();
-    let runs = store.claim_offered(Offer { owner, tools: &tools, limit: 9 }, LEASE).await.unwrap();
+    let runs = store.claim_offered(Offer { owner, tools: &tools, spare: &[], limit: 9 }, LEASE).await.unwrap();
     (runs.active.into_iter().map(|(claimed, _)| claimed.fence).collect(), runs.waiting)
 }
 
@@ -513,7 +600,7 @@ async fn a_run_is_driven_by_whoever_offers_its_tools(store: TestStore, clock: Ar
     let active = store.active_run(chat_id).await.unwrap().unwrap();
     assert_eq!((active.id, active.status, active.started_at), (run_id, RunStatus::Pending, None));
     assert_eq!(code(store.begin_run(begin(chat_id, "b")).await), ErrorCode::RunAlreadyActive);
-    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().is_empty());
     assert!(claimed(&store, "a", &["t"]).await.0.is_empty(), "not all of its tools");
 
     let fence = Fence { run_id, owner: "a".into(), epoch: 1 };
@@ -525,8 +612,8 @@ async fn a_run_is_driven_by_whoever_offers_its_tools(store: TestStore, clock: Ar
 
     // Its owner goes: others go on with it, and no sweep settles it.
     clock.advance(LEASE * 2);
-    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
-    assert!(store.claim_abandoned("b", LEASE, Some(run_id)).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep { only: Some(run_id), ..Sweep::new("b", LEASE) }).await.unwrap().is_empty());
     let next = Fence { run_id, owner: "b".into(), epoch: 2 };
     assert_eq!(claimed(&store, "b", &["t", "u"]).await.0, std::slice::from_ref(&next));
     assert_eq!(code(store.record_step(record(&fence, step(1, "old"))).await), ErrorCode::LeaseLost);
@@ -545,7 +632,7 @@ async fn a_run_is_driven_by_whoever_offers_its_tools(store: TestStore, clock: Ar
     store.request_stop(run_id, RunReason::Stopped).await.unwrap();
     store.release_run(&last).await.unwrap();
     assert!(claimed(&store, "a", &["t", "u"]).await.0.is_empty());
-    let swept = store.claim_abandoned("b", LEASE, None).await.unwrap();
+    let swept = store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap();
     assert_eq!(swept[0].stop_reason, Some(RunReason::Stopped));
     store.settle_run(settle(&swept[0].fence, &[], None)).await.unwrap();
     started(&store, begin(chat_id, "b")).await;
@@ -558,10 +645,10 @@ async fn a_run_that_nobody_takes_is_settled_in_the_end(store: TestStore, clock: 
     }
     let mut ids = [left.run_id, ended.run_id];
     clock.advance(UNTOUCHED_WITHOUT_LEASE - LEASE);
-    assert!(store.claim_abandoned("b", LEASE, None).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().is_empty());
     clock.advance(LEASE * 2);
     let mut swept: Vec<RunId> =
-        store.claim_abandoned("b", LEASE, None).await.unwrap().iter().map(|claimed| claimed.run.id).collect();
+        store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().iter().map(|claimed| claimed.run.id).collect();
     ids.sort();
     swept.sort();
     assert_eq!(swept, ids);
@@ -575,12 +662,12 @@ async fn a_run_that_nobody_takes_is_settled_in_the_end(store: TestStore, clock: 
     }
     store.release_run(&fence).await.unwrap();
     assert!(claimed(&store, "a", &["t", "u"]).await.0.is_empty());
-    assert_eq!(store.claim_abandoned("b", LEASE, None).await.unwrap().len(), 1);
+    assert_eq!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().len(), 1);
     // One that waits for nobody in particular and is to stop needs no patience.
     let stopped = planned(ChatId::generate(), "front", true);
     started(&store, stopped.clone()).await;
     store.request_stop(stopped.run_id, RunReason::Stopped).await.unwrap();
-    assert_eq!(store.claim_abandoned("b", LEASE, None).await.unwrap().len(), 1);
+    assert_eq!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().len(), 1);
 }
 
 async fn a_run_waits_with_whoever_offers_its_tools(store: TestStore, clock: Arc<TestClock>) {
@@ -591,7 +678,7 @@ async fn a_run_waits_with_whoever_offers_its_tools(store: TestStore, clock: Arc<
         store.enqueue_run(begin.clone()).await.unwrap();
     }
     let row = || flush_run(&[], MessageStatus::Aborted, &FlushExtra::default());
-    let settled = || store.settle_waiting(Waiting::Abandoned, RunReason::WorkerLost, row());
+    let settled = || store.settle_waiting(Waiting::Abandoned(Sweep::new("b", LEASE)), RunReason::WorkerLost, row());
     assert_eq!(settled().await.unwrap(), 0);
     let (none, mut waiting) = claimed(&store, "b", &["t", "u"]).await;
     assert!(none.is_empty() && waiting.len() == 1);
@@ -641,6 +728,8 @@ macro_rules! conformance {
             conformance!(@tests $open; a_turn_is_written_and_read_back, the_gate_lets_one_through_and_leaves_no_orphan,
                 messages_are_visited_in_order_and_within_their_span, an_import_is_all_or_nothing,
                 chats_of_others_are_forbidden, writes_under_an_old_fence_change_nothing, a_renewed_lease_is_not_swept,
+                a_clock_that_is_set_back_changes_no_order, a_run_stays_its_own_process_s_however_late_it_is,
+                a_run_can_be_ended_without_reading_it,
                 a_stop_is_noted_until_the_run_has_settled, the_log_is_read_in_order_from_any_place, a_key_begins_one_run,
                 runs_wait_in_order, a_run_is_driven_by_whoever_offers_its_tools,
                 a_run_that_nobody_takes_is_settled_in_the_end, a_run_waits_with_whoever_offers_its_tools, a_host_may_store_the_users_message_itself, a_change_of_settings_is_all_or_nothing,
@@ -661,13 +750,8 @@ macro_rules! conformance {
 
 conformance!(memory, |clock, _| async move { Arc::new(MemoryStore::new(clock)) as TestStore });
 conformance!(sqlite_file, |clock, path| async move {
-    // The suite's owners have no lock files; held ones stand for living processes.
-    let store = SqliteStore::open(path.to_str().unwrap(), "x/own", clock).await.unwrap();
-    for owner in ["a", "b", "c"] {
-        let lock = super::super::sqlite::hold_instance_lock(&path, owner);
-        std::mem::forget(lock);
-    }
-    Arc::new(store) as TestStore
+    // The suite's owners have no lock files, so that nothing better is known of them than their leases.
+    Arc::new(SqliteStore::open(path.to_str().unwrap(), "x/own", clock).await.unwrap()) as TestStore
 });
 conformance!(postgres, |clock, _| async move {
     let url = Cluster::shared().database();
@@ -694,9 +778,9 @@ async fn a_dead_owner_is_swept_before_its_lease_is_over() {
     let lock = super::sqlite::hold_instance_lock(&path, "x/other");
     store.begin_run(begin(ChatId::generate(), "x/other")).await.unwrap();
     store.begin_run(begin(ChatId::generate(), "x/own")).await.unwrap();
-    assert!(store.claim_abandoned("x/own", LEASE, None).await.unwrap().is_empty());
+    assert!(store.claim_abandoned(Sweep::new("x/own", LEASE)).await.unwrap().is_empty());
     drop(lock);
-    assert_eq!(store.claim_abandoned("x/own", LEASE, None).await.unwrap().len(), 1);
+    assert_eq!(store.claim_abandoned(Sweep::new("x/own", LEASE)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Json, Message, MessageRole, Run, RunReason, RunStatus, StepRecord, Usage};
+use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Usage};
 use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
-    MOST_OWNERS, MessageFields, MessagePlace, MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal,
-    RolePrompt, RunPlan, SettleRun, StepNumbers, Store, StoredMessage, UNTOUCHED_WITHOUT_LEASE, Waiting,
-    already_active, forbidden, lease_lost,
+    MOST_OWNERS, MessageFields, MessagePlace, MessageSpan, MessageVisitor, ONE_PLACE, Offer, OfferedRuns, RecordStep,
+    Renewal, RolePrompt, RunPlan, SettleRun, StepNumbers, Store, StoredMessage, Sweep, UNTOUCHED_WITHOUT_LEASE,
+    Waiting, already_active, forbidden, lease_lost,
 };
 
 /// See the module's documentation.
@@ -210,6 +210,7 @@ impl Tables {
         aborted: Option<RunReason>,
         stop_requested_at: Option<Timestamp>,
     ) {
+        let place = self.next_place(begin.chat_id, now);
         let assistant = Message {
             id: begin.assistant_message_id,
             chat_id: begin.chat_id,
@@ -220,7 +221,7 @@ impl Tables {
             tool_calls: None,
             metadata: Some(begin.assistant.metadata),
             status: Some(begin.assistant.status),
-            created_at: now,
+            created_at: if begin.user_message.is_some() { place.after(ONE_PLACE) } else { place },
             updated_at: now,
         };
         if let Some(message) = begin.user_message {
@@ -231,11 +232,15 @@ impl Tables {
                 content: message.content,
                 metadata: Some(message.metadata),
                 status: None,
+                created_at: place,
                 ..assistant.clone()
             };
             self.messages.insert(user.id, user);
         }
         self.messages.insert(assistant.id, assistant);
+        let newest =
+            self.runs.values().filter(|row| row.run.chat_id == begin.chat_id).map(|row| row.run.created_at).max();
+        let created_at = newest.map_or(now, |newest| now.max(newest.after(ONE_PLACE)));
         let run = Run {
             id: begin.run_id,
             chat_id: begin.chat_id,
@@ -252,7 +257,7 @@ impl Tables {
             step_count: 0,
             stop_requested_at,
             assistant_message_id: Some(begin.assistant_message_id),
-            created_at: now,
+            created_at,
             started_at: (!begin.unowned || aborted.is_some()).then_some(now),
             finished_at: aborted.map(|_| now),
             updated_at: now,
@@ -281,6 +286,12 @@ impl Tables {
         }
     }
 
+    /// The place after the chat's last message: its time, unless the clock has gone back since.
+    fn next_place(&self, chat_id: ChatId, now: Timestamp) -> Timestamp {
+        let last = self.messages.values().filter(|row| row.chat_id == chat_id).map(|row| row.created_at).max();
+        last.map_or(now, |last| now.max(last.after(ONE_PLACE)))
+    }
+
     fn newest_run(&self, matches: impl Fn(&Run) -> bool) -> Option<Run> {
         let found = self.runs.values().map(|row| &row.run).filter(|run| matches(run));
         found.max_by_key(|run| (run.created_at, run.id)).cloned()
@@ -304,7 +315,8 @@ impl Store for MemoryStore {
         if let Some(active) = active {
             return Err(already_active(Some(active.id)));
         }
-        let first = tables.queue.values().find(|row| row.begin.chat_id == begin.chat_id);
+        let waiting = tables.queue.values().filter(|row| row.begin.chat_id == begin.chat_id);
+        let first = waiting.min_by_key(|row| (row.created_at, row.begin.run_id));
         match first.map(|row| (row.begin.run_id, row.begin.owner == begin.owner)) {
             Some((first, _)) if first != begin.run_id => return Err(already_active(Some(first))),
             Some((_, false)) if begin.from_queue => return Err(lease_lost()),
@@ -328,8 +340,19 @@ impl Store for MemoryStore {
         tables.chats.entry(begin.chat_id).or_insert_with(|| new_chat(&begin, now)).updated_at = now;
         let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 };
         let lease_expires_at = if begin.unowned { now } else { now.after(begin.lease) };
-        tables.queue.insert(begin.run_id, Waits { begin, lease_expires_at, created_at: now, stop_requested_at: None });
+        let waiting = tables.queue.values().filter(|row| row.begin.chat_id == begin.chat_id);
+        let last = waiting.map(|row| row.created_at).max();
+        let created_at = last.map_or(now, |last| now.max(last.after(ONE_PLACE)));
+        tables.queue.insert(begin.run_id, Waits { begin, lease_expires_at, created_at, stop_requested_at: None });
         Ok(Began::Started(fence))
+    }
+
+    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
+        let tables = self.tables()?;
+        let count =
+            |is_one: &dyn Fn(&BeginRun) -> bool| tables.queue.values().filter(|row| is_one(&row.begin)).count() as u64;
+        let of_user = |begin: &BeginRun| begin.workspace_id == workspace_id && begin.user_id == user_id;
+        Ok((count(&|begin| begin.chat_id == chat_id), count(&of_user)))
     }
 
     async fn settle_waiting(
@@ -345,9 +368,17 @@ impl Store for MemoryStore {
             .values()
             .filter(|row| match waiting {
                 Waiting::Run(run_id, owner) => row.begin.run_id == run_id && row.begin.owner == owner,
-                Waiting::Abandoned => row.is_abandoned(now),
+                Waiting::Abandoned(sweep) => {
+                    sweep.leases_count
+                        && row.is_abandoned(now)
+                        && !sweep.spares(Some(&row.begin.owner), row.begin.run_id)
+                }
             })
             .map(|row| row.begin.run_id)
+            .take(match waiting {
+                Waiting::Run(..) => 1,
+                Waiting::Abandoned(sweep) => sweep.limit,
+            })
             .collect();
         for run_id in &chosen {
             if let Some(row) = tables.queue.remove(run_id) {
@@ -420,7 +451,7 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
         let before = self.clock.now().before(settled_for);
         let mut tables = self.tables()?;
         let Tables { packs, runs, steps, .. } = &mut *tables;
@@ -428,7 +459,7 @@ impl Store for MemoryStore {
             steps.get(&(*run_id, pack.step_number)).is_none_or(|logged| !logged.finished)
                 || runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
         });
-        Ok(())
+        Ok(false)
     }
 
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
@@ -522,16 +553,66 @@ impl Store for MemoryStore {
         Ok(runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect())
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
+    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
-        let mut claimed = Vec::new();
-        for row in tables.runs.values_mut().filter(|row| row.run.status.is_active()) {
-            if row.is_abandoned(now) && only.is_none_or(|only| only == row.run.id) {
-                claimed.push(row.take(owner, lease, now));
+        let is_wanted = |row: &Owned| {
+            row.run.status.is_active()
+                && (sweep.leases_count || row.lease_expires_at.is_none())
+                && row.is_abandoned(now)
+                && sweep.only.is_none_or(|only| only == row.run.id)
+                && !sweep.spares(Some(&row.owner), row.run.id)
+        };
+        let wanted = tables.runs.values_mut().filter(|row| is_wanted(row)).take(sweep.limit);
+        Ok(wanted.map(|row| row.take(sweep.owner, sweep.lease, now)).collect())
+    }
+
+    async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let failed_before = tables.runs.get(&fence.run_id).is_some_and(|row| {
+            row.owner == fence.owner && row.epoch == fence.epoch && row.run.status == RunStatus::Failed
+        });
+        if failed_before {
+            return Ok(());
+        }
+        let row = tables.owned(fence)?;
+        row.run.status = RunStatus::Failed;
+        row.run.reason = Some(RunReason::Internal);
+        row.run.error = Some(error.to_owned());
+        row.run.finished_at = Some(now);
+        row.run.updated_at = now;
+        row.lease_expires_at = None;
+        let message = row.run.assistant_message_id;
+        if let Some(message) = message.and_then(|id| tables.messages.get_mut(&id)) {
+            message.status = Some(MessageStatus::Error);
+            message.updated_at = now;
+        }
+        Ok(())
+    }
+
+    async fn settle_stray_messages(&self) -> Result<usize> {
+        let now = self.clock.now();
+        let long_ago = now.before(UNTOUCHED_WITHOUT_LEASE);
+        let mut tables = self.tables()?;
+        let Tables { messages, runs, .. } = &mut *tables;
+        let mut settled = 0;
+        for message in messages.values_mut() {
+            let is_shown = || {
+                runs.values().any(|row| row.run.assistant_message_id == Some(message.id) && row.run.status.is_active())
+            };
+            let streams = message.role == MessageRole::Assistant && message.status == Some(MessageStatus::Streaming);
+            if streams && message.updated_at <= long_ago && !is_shown() {
+                message.status = Some(MessageStatus::Aborted);
+                message.updated_at = now;
+                settled += 1;
             }
         }
-        Ok(claimed)
+        Ok(settled)
+    }
+
+    async fn time(&self) -> Result<Timestamp> {
+        Ok(self.clock.now())
     }
 
     async fn release_run(&self, fence: &Fence) -> Result<()> {
@@ -551,7 +632,8 @@ impl Store for MemoryStore {
         let fits = |plan: &Option<RunPlan>| plan.as_ref().filter(|plan| plan.fits(offer.tools)).cloned();
         let mut found = OfferedRuns::default();
         for row in tables.runs.values_mut().filter(|row| row.run.status.is_active() && row.is_left(now)) {
-            let wanted = row.run.stop_requested_at.is_none() && row.epoch < MOST_OWNERS;
+            let is_own = row.owner == offer.owner && offer.spare.contains(&row.run.id);
+            let wanted = row.run.stop_requested_at.is_none() && row.epoch < MOST_OWNERS && !is_own;
             if let Some(plan) = fits(&row.plan).filter(|_| wanted && found.active.len() < offer.limit) {
                 found.active.push((row.take(offer.owner, lease, now), plan));
                 row.run.status = RunStatus::Running;
@@ -560,7 +642,8 @@ impl Store for MemoryStore {
         }
         for row in tables.queue.values_mut().filter(|row| row.lease_expires_at <= now) {
             let taken = found.active.len() + found.waiting.len();
-            if row.stop_requested_at.is_none() && taken < offer.limit && fits(&row.begin.plan).is_some() {
+            let is_own = row.begin.owner == offer.owner && offer.spare.contains(&row.begin.run_id);
+            if row.stop_requested_at.is_none() && taken < offer.limit && !is_own && fits(&row.begin.plan).is_some() {
                 row.lease_expires_at = now.after(lease);
                 row.begin = BeginRun {
                     owner: offer.owner.to_owned(),
@@ -585,11 +668,13 @@ impl Store for MemoryStore {
 
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
         let tables = self.tables()?;
-        let waiting = tables.queue.values().rev().filter(|row| row.begin.chat_id == chat_id).map(Waits::run);
+        let mut waiting: Vec<Run> =
+            tables.queue.values().filter(|row| row.begin.chat_id == chat_id).map(Waits::run).collect();
+        waiting.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
         let mut begun: Vec<Run> =
             tables.runs.values().map(|row| &row.run).filter(|run| run.chat_id == chat_id).cloned().collect();
         begun.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
-        Ok(waiting.chain(begun).take(limit).collect())
+        Ok(waiting.into_iter().chain(begun).take(limit).collect())
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {

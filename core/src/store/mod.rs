@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, FinishReason, Json, Message, Run, RunReason, RunStatus, StepRecord, Trigger, Usage};
@@ -28,7 +28,8 @@ pub use memory::MemoryStore;
 pub use plan::{MOST_OWNERS, Offer, OfferedRuns, RunPlan};
 pub use postgres::{PendingMigration, PostgresStore};
 pub use settings::{
-    KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey, WriteSettings,
+    KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey,
+    WriteSettings,
 };
 pub use sqlite::SqliteStore;
 pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
@@ -36,6 +37,11 @@ pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 /// A row without a lease that has not been touched for this long belongs to nobody. For so long, too, a run that names its
 /// tools waits for somebody who offers them, once its owner is gone.
 pub const UNTOUCHED_WITHOUT_LEASE: Duration = Duration::from_secs(10 * 60);
+
+/// What stands between two messages, or runs, of a chat at least. Their order is a place that the chat gives them under
+/// the gate, and the place is written as a time, so that all who read the tables find the same order: the present time,
+/// or, where the clock has gone back since, the time just after the last one.
+pub const ONE_PLACE: Duration = Duration::from_millis(1);
 
 /// The right to write a run: who, and the how-manieth owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +188,36 @@ pub enum Waiting<'a> {
     /// This one, as long as it is this owner's.
     Run(RunId, &'a str),
     /// Those whose owner is gone, unless somebody may still come for them.
-    Abandoned,
+    Abandoned(Sweep<'a>),
+}
+
+/// Who looks for abandoned runs, and by what they are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweep<'a> {
+    /// The engine instance.
+    pub owner: &'a str,
+    /// How long what is taken over stays its. An owner that is known to live must have been silent for so long.
+    pub lease: Duration,
+    /// Only this run.
+    pub only: Option<RunId>,
+    /// Runs that the instance drives itself. They stay its, however late it is with their renewal.
+    pub spare: &'a [RunId],
+    /// Whether a lease that has run out says that its owner is gone. If not, only proof of its death does.
+    pub leases_count: bool,
+    /// How many runs at most.
+    pub limit: usize,
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep of everything, by leases.
+    pub fn new(owner: &'a str, lease: Duration) -> Self {
+        Self { owner, lease, only: None, spare: &[], leases_count: true, limit: usize::MAX }
+    }
+
+    /// Whether this run stays its owner's whatever its lease says.
+    pub(crate) fn spares(&self, owner: Option<&str>, run_id: RunId) -> bool {
+        owner == Some(self.owner) && self.spare.contains(&run_id)
+    }
 }
 
 /// Where a finished step's chunks are in the log.
@@ -355,7 +390,7 @@ pub trait Store: SettingsStore {
         None
     }
 
-    /// Asks the store for nothing in particular.
+    /// Proves that the store takes a write.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -376,6 +411,12 @@ pub trait Store: SettingsStore {
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND` for a chat that is not there, `STORE_UNAVAILABLE`.
     async fn enqueue_run(&self, begin: BeginRun) -> Result<Began>;
+
+    /// How many runs wait for this chat, and how many of this user's in all chats.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)>;
 
     /// Settles runs that wait as aborted, with both messages, as if they had begun and ended at once. Returns how many
     /// runs those were.
@@ -402,7 +443,9 @@ pub trait Store: SettingsStore {
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn trim_packs(&self, settled_for: Duration) -> Result<()>;
+    ///
+    /// Works through a part of them at a time; `true` when there may be more.
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool>;
 
     /// Appends the calls of a step before they run.
     ///
@@ -454,13 +497,34 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns>;
 
-    /// Takes over every active run (or `only` this one) whose lease has run out, whose owner is known to be dead, or
-    /// that has no lease and has not been touched for [`UNTOUCHED_WITHOUT_LEASE`]. A run with a plan is left for so long
-    /// to those who can go on with it, unless it was asked to stop or has had [`MOST_OWNERS`].
+    /// Takes over active runs whose lease has run out, whose owner is known to be dead, or that have no lease and have
+    /// not been touched for [`UNTOUCHED_WITHOUT_LEASE`]. A run with a plan is left for so long to those who can go on
+    /// with it, unless it was asked to stop or has had [`MOST_OWNERS`]. A row that cannot be read is settled here and
+    /// now, as `failed` and `internal`.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
-    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>>;
+    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>>;
+
+    /// Ends a run as `failed` and `internal` without reading anything of it, and its message with it, whose text stays
+    /// as it is: for runs whose rows cannot be read, or cannot be written as they should be.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()>;
+
+    /// Ends messages that say that they are being written, while no run shows in them and nobody has touched them for
+    /// [`UNTOUCHED_WITHOUT_LEASE`]: those that another writer left. Returns how many those were.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn settle_stray_messages(&self) -> Result<usize>;
+
+    /// The time by which leases are judged.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn time(&self) -> Result<Timestamp>;
 
     /// One run; one that waits is pending.
     ///
@@ -630,6 +694,9 @@ pub(crate) fn already_active(active: Option<RunId>) -> Error {
         None => error,
     }
 }
+
+/// What is said of a run whose row cannot be read.
+pub(crate) const UNREADABLE_RUN: &str = "The run's record in the store cannot be read.";
 
 /// The error for a write under an old fence.
 pub(crate) fn lease_lost() -> Error {

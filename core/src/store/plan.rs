@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::RunId;
 use crate::model::MessageStatus;
 use crate::project::{AssistantFlush, FlushExtra, OpenPage, flush_run};
 
@@ -28,6 +29,8 @@ pub struct Offer<'a> {
     pub owner: &'a str,
     /// The tools that it offers.
     pub tools: &'a [String],
+    /// Runs that it drives itself, which are not to be taken from it.
+    pub spare: &'a [RunId],
     /// How many runs at most.
     pub limit: usize,
 }

@@ -20,6 +20,11 @@ impl KeySlot {
     /// All of them, in the order of their columns.
     pub const ALL: [KeySlot; 3] = [KeySlot::Chat, KeySlot::Embedding, KeySlot::Stt];
 
+    /// The slot of this column.
+    pub fn of_column(column: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|slot| slot.column() == column)
+    }
+
     /// The column.
     pub const fn column(self) -> &'static str {
         match self {
@@ -41,6 +46,17 @@ pub struct StoredKey {
     pub blob: String,
 }
 
+/// Where a key may be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The provider's driver.
+    pub driver: String,
+    /// Which key.
+    pub slot: KeySlot,
+    /// The address, with what tells whether it is still this key's.
+    pub place: String,
+}
+
 /// What a workspace has stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredSettings {
@@ -48,6 +64,8 @@ pub struct StoredSettings {
     pub settings: Option<String>,
     /// The keys of all drivers.
     pub keys: Vec<StoredKey>,
+    /// Where they may be sent, as far as that is known.
+    pub places: Vec<KeyPlace>,
 }
 
 /// A key to set or to clear.
@@ -128,6 +146,17 @@ pub struct Reseal {
 /// The settings in a database.
 #[async_trait]
 pub trait SettingsStore: Send + Sync {
+    /// Whether the database is another system's, which reads and writes the same settings and keys.
+    fn is_adopted(&self) -> bool {
+        false
+    }
+
+    /// Notes where keys may be sent.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()>;
+
     /// What the workspace has stored.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ async fn child(database: &str) {
     // The engine begins to rotate as soon as it is open.
     let engine = open(database, json!({"appSecret": NEW, "previousAppSecrets": [OLD]})).await;
     println!("rotating");
-    let rotation = engine.rotate_secrets().await.expect("a rotation");
+    let rotation = engine.rotate_secrets(false).await.expect("a rotation");
     println!("{}", serde_json::to_string(&rotation).expect("plain data"));
     engine.close(None).await.expect("closed in order");
 }

@@ -37,28 +37,57 @@ fn is_marker(character: char) -> bool {
     character.is_whitespace() || matches!(character, '>' | '*' | '+' | '-' | '_' | '.' | ')' | '0'..='9')
 }
 
-/// Whether nothing but markers stands before `place` on its line.
-fn begins_line(text: &str, place: usize) -> bool {
-    let before = text.get(..place).unwrap_or("");
-    let line = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
-    before.get(line..).is_some_and(|before| before.chars().all(is_marker))
+/// Tells of one place after another whether nothing but markers stands before it on its line. No line is looked at twice,
+/// however many places it has.
+struct LineBeginnings<'a> {
+    text: &'a str,
+    looked_at: usize,
+    only_markers: bool,
 }
 
-/// Whether what follows the mark at `at` may be shown as `Tool:`, be it with marks, tags or escapes in between.
-fn may_read_like_a_tool(text: &str, at: usize) -> bool {
-    let shown = text.get(at..).unwrap_or_default();
-    let shown = shown.trim_start_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '<' | '&'));
-    let mut characters = shown.chars();
-    match characters.next() {
-        Some('<' | '&') => true,
-        Some('T') => characters.next().is_some_and(|second| second == 'o' || !second.is_alphanumeric()),
-        _ => false,
+impl<'a> LineBeginnings<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, looked_at: 0, only_markers: true }
     }
+
+    /// Places are asked for in their order.
+    fn begins_line(&mut self, place: usize) -> bool {
+        if place < self.looked_at {
+            *self = Self::of(self.text);
+        }
+        for character in self.text.get(self.looked_at..place).unwrap_or_default().chars() {
+            self.only_markers = matches!(character, '\n' | '\r') || (self.only_markers && is_marker(character));
+        }
+        self.looked_at = place;
+        self.only_markers
+    }
+}
+
+/// Whether what follows one of these marks may be shown as `Tool:`, be it with marks, tags or escapes in between.
+fn may_read_like_a_tool(text: &str, mark: &str) -> bool {
+    let is_shown = |c: char| c.is_alphanumeric() || matches!(c, '<' | '&');
+    // Where the first thing is that shows; many marks may stand before it.
+    let mut shown = 0;
+    for (at, _) in text.match_indices(mark) {
+        if shown <= at {
+            shown = text.get(at..).and_then(|rest| rest.find(is_shown)).map_or(text.len(), |offset| at + offset);
+        }
+        let mut characters = text.get(shown..).unwrap_or_default().chars();
+        let may = match characters.next() {
+            Some('<' | '&') => true,
+            Some('T') => characters.next().is_some_and(|second| second == 'o' || !second.is_alphanumeric()),
+            _ => false,
+        };
+        if may {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a look at the beginnings of the lines leaves room for doubt.
 fn suspicious(text: &str) -> bool {
-    if ["**", "__"].iter().any(|mark| text.match_indices(mark).any(|(at, _)| may_read_like_a_tool(text, at))) {
+    if ["**", "__"].iter().any(|mark| may_read_like_a_tool(text, mark)) {
         return true;
     }
     text.split(['\n', '\r']).any(|line| {
@@ -91,6 +120,7 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
 fn read(text: &str) -> (Vec<usize>, bool) {
     let whole = format!("{text}{AFTER}");
     let mut found = Vec::new();
+    let mut lines = LineBeginnings::of(&whole);
     let mut heading: Option<(Range<usize>, String)> = None;
     let mut strong: Option<(usize, String)> = None;
     // Whether a paragraph or an item has begun and shows nothing yet.
@@ -124,7 +154,7 @@ fn read(text: &str) -> (Vec<usize>, bool) {
             Event::Start(Tag::Paragraph | Tag::Item) => fresh = true,
             Event::End(TagEnd::Paragraph | TagEnd::Item) => fresh = false,
             // Not only where a paragraph begins: readers differ on which white space parts paragraphs.
-            Event::Start(Tag::Strong) if strong.is_none() && (fresh || begins_line(&whole, range.start)) => {
+            Event::Start(Tag::Strong) if strong.is_none() && (fresh || lines.begins_line(range.start)) => {
                 strong = Some((range.start, String::new()));
             }
             Event::End(TagEnd::Strong) => {

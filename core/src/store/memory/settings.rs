@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::store::{Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings};
+use crate::store::{
+    KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
+};
 
 use super::MemoryStore;
 
@@ -13,6 +15,7 @@ use super::MemoryStore;
 pub(super) struct SettingsTables {
     settings: BTreeMap<String, String>,
     secrets: BTreeMap<SecretPlace, String>,
+    places: BTreeMap<(String, String, KeySlot), String>,
 }
 
 #[async_trait]
@@ -25,7 +28,20 @@ impl SettingsStore for MemoryStore {
             }
             _ => None,
         });
-        Ok(StoredSettings { settings: tables.settings.settings.get(workspace_id).cloned(), keys: keys.collect() })
+        let places = tables.settings.places.iter().filter(|((of, _, _), _)| of == workspace_id);
+        let places = places
+            .map(|((_, driver, slot), place)| KeyPlace { driver: driver.clone(), slot: *slot, place: place.clone() })
+            .collect();
+        let settings = tables.settings.settings.get(workspace_id).cloned();
+        Ok(StoredSettings { settings, keys: keys.collect(), places })
+    }
+
+    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {
+        let mut tables = self.tables()?;
+        for KeyPlace { driver, slot, place } in places {
+            tables.settings.places.insert((workspace_id.to_owned(), driver, slot), place);
+        }
+        Ok(())
     }
 
     async fn write_settings(&self, write: WriteSettings) -> Result<bool> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::RunId;
+use crate::id::{ChatId, RunId};
 use crate::model::{MessageRole, RunReason, RunStatus};
 use crate::project::AssistantFlush;
 use crate::store::{
@@ -14,7 +14,7 @@ use crate::text::storable;
 use super::failure::Failure;
 use super::migrate::check_id;
 use super::rows;
-use super::value::values;
+use super::value::{ids, values};
 use super::{PostgresStore, seconds};
 
 /// The gate, as PostgreSQL names it when it is shut.
@@ -38,7 +38,7 @@ const LOOK: &str = "\
      known AS MATERIALIZED ( \
          SELECT workspace_id = $3 AND creator_id = $4 AS is_theirs, deleted_at IS NOT NULL AS is_deleted \
          FROM ai_chats WHERE id = $2::uuid), \
-     first AS MATERIALIZED (SELECT id, owner FROM ai_chat_run_queue WHERE chat_id = $2::uuid ORDER BY id LIMIT 1), \
+     first AS MATERIALIZED (SELECT id, owner FROM ai_chat_run_queue WHERE chat_id = $2::uuid ORDER BY created_at, id LIMIT 1), \
      active AS MATERIALIZED ( \
          SELECT id, owner FROM ai_chat_runs WHERE chat_id = $2::uuid AND status IN ('pending', 'running'))";
 /// Makes the chat, or says that it is in use; nothing for one that is not theirs. Needs `free`, and `$7` and `$8`: role
@@ -58,6 +58,14 @@ const FOUND: &str = "\
          (SELECT id::text FROM active) AS active, \
          (SELECT owner FROM active) AS active_owner, EXISTS (SELECT FROM done) AS done";
 
+/// [`crate::store::ONE_PLACE`].
+const ONE_PLACE: &str = "interval '1 millisecond'";
+
+/// The place after the chat's last row in this table, for a statement that knows the time as `now`.
+fn place(table: &str, chat: &str) -> String {
+    format!("GREATEST(now, (SELECT MAX(created_at) + {ONE_PLACE} FROM {table} WHERE chat_id = {chat}))")
+}
+
 fn begin_statement() -> String {
     format!(
         "WITH {LOOK}, \
@@ -70,22 +78,26 @@ fn begin_statement() -> String {
              AND EXISTS (SELECT FROM chat) RETURNING id, stop_requested_at), \
          go AS MATERIALIZED (SELECT now, (SELECT stop_requested_at FROM waited) AS stop_requested_at FROM free, chat \
              WHERE NOT $6::boolean OR EXISTS (SELECT FROM waited)), \
+         place AS MATERIALIZED (SELECT {message_place} AS message, {run_place} AS run FROM at), \
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
-             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, now, now FROM go WHERE $9::uuid IS NOT NULL \
-             ON CONFLICT (id) DO NOTHING), \
+             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, place.message, now FROM go, place \
+             WHERE $9::uuid IS NOT NULL ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
-             SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, now, now FROM go), \
+             SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, \
+             place.message + CASE WHEN $9::uuid IS NULL THEN interval '0' ELSE {ONE_PLACE} END, now FROM go, place), \
          done AS (INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, updated_at, \
              stop_requested_at, stop_reason, plan) \
              SELECT $1::uuid, $2::uuid, $3, $4, $16::text, CASE WHEN $20::boolean THEN 'pending' ELSE 'running' END, \
              $12::uuid, $5::text, $17::text, CASE WHEN $20::boolean THEN 0 ELSE {FIRST_EPOCH} END, \
-             CASE WHEN NOT $20::boolean THEN now + make_interval(secs => $18::float8) END, now, \
+             CASE WHEN NOT $20::boolean THEN now + make_interval(secs => $18::float8) END, place.run, \
              CASE WHEN NOT $20::boolean THEN now END, now, stop_requested_at, \
-             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text FROM go RETURNING id) \
-         {FOUND}"
+             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text FROM go, place RETURNING id) \
+         {FOUND}",
+        message_place = place("ai_chat_messages", "$2::uuid"),
+        run_place = place("ai_chat_runs", "$2::uuid"),
     )
 }
 
@@ -98,10 +110,11 @@ fn enqueue_statement() -> String {
              user_content, user_metadata, assistant_message_id, idempotency_key, owner, lease_expires_at, created_at, \
              plan) \
              SELECT $1::uuid, $2::uuid, $3, $4, $9::text, $10::uuid, $11::text, $12, $13::uuid, $5::text, $14::text, \
-             now + make_interval(secs => $15::float8), now, $16::text FROM free, chat \
+             now + make_interval(secs => $15::float8), {place}, $16::text FROM free, chat \
              WHERE $6::boolean IS NOT NULL \
              ON CONFLICT (id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at RETURNING id) \
-         {FOUND}"
+         {FOUND}",
+        place = place("ai_chat_run_queue", "$2::uuid"),
     )
 }
 
@@ -124,7 +137,9 @@ impl Statements {
             settle_abandoned: settle_waiting_statement(
                 "$1::uuid IS NULL AND $6::text IS NULL AND lease_expires_at <= turnkeep_now() - \
                  CASE WHEN plan IS NULL OR stop_requested_at IS NOT NULL THEN interval '0' \
-                 ELSE make_interval(secs => $7::float8) END ORDER BY id FOR UPDATE SKIP LOCKED",
+                 ELSE make_interval(secs => $7::float8) END \
+                 AND NOT (owner = $8::text AND id = ANY ($9::uuid[])) \
+                 ORDER BY chat_id, created_at, id LIMIT $10::bigint FOR UPDATE SKIP LOCKED",
             ),
         }
     }
@@ -188,6 +203,20 @@ impl PostgresStore {
             }
         }
         Err(already_active(self.active(begin.chat_id).await?.map(|run| run.id)))
+    }
+
+    pub(super) async fn waiting_counts(
+        &self,
+        chat_id: ChatId,
+        workspace_id: &str,
+        user_id: &str,
+    ) -> Result<(u64, u64)> {
+        const COUNT: &str = "SELECT COUNT(*) FILTER (WHERE chat_id = $1::uuid) AS of_chat, \
+             COUNT(*) FILTER (WHERE workspace_id::text = $2::text AND created_by::text = $3::text) AS of_user \
+             FROM ai_chat_run_queue";
+        let row = self.database.query_one(COUNT, &values![chat_id, workspace_id, user_id]).await?;
+        let count = |column: &str| rows::get::<i64>(&row, column).map(|count| u64::try_from(count).unwrap_or_default());
+        Ok((count("of_chat")?, count("of_user")?))
     }
 
     pub(super) async fn enqueue(&self, begin: &BeginRun) -> Result<Began> {
@@ -254,8 +283,21 @@ impl PostgresStore {
                 let values = values![run_id, reason.as_str(), &content, metadata, status, owner];
                 self.database.query_one(&self.begin.settle_one, &values).await?
             }
-            Waiting::Abandoned => {
-                let values = values![none, reason.as_str(), &content, metadata, status, None::<&str>, patience];
+            Waiting::Abandoned(sweep) if !sweep.leases_count => return Ok(0),
+            Waiting::Abandoned(sweep) => {
+                let (spare, limit) = (ids(sweep.spare), i64::try_from(sweep.limit).unwrap_or(i64::MAX));
+                let values = values![
+                    none,
+                    reason.as_str(),
+                    &content,
+                    metadata,
+                    status,
+                    None::<&str>,
+                    patience,
+                    sweep.owner,
+                    spare,
+                    limit
+                ];
                 self.database.query_one(&self.begin.settle_abandoned, &values).await?
             }
         };
@@ -267,22 +309,26 @@ fn settle_waiting_statement(which: &str) -> String {
     format!(
         "WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
          due AS MATERIALIZED (SELECT * FROM ai_chat_run_queue WHERE {which}), \
+         placed AS MATERIALIZED (SELECT due.*, now, {message_place} + 2 * nth * {ONE_PLACE} AS message_place, \
+             {run_place} + nth * {ONE_PLACE} AS run_place \
+             FROM (SELECT *, row_number() OVER (PARTITION BY chat_id ORDER BY created_at, id) - 1 AS nth FROM due) AS due, \
+             at), \
          gone AS (DELETE FROM ai_chat_run_queue USING due WHERE ai_chat_run_queue.id = due.id), \
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
-             SELECT user_message_id, chat_id, workspace_id, created_by, '{user}', user_content, user_metadata, now, now \
-             FROM due, at ON CONFLICT (id) DO NOTHING), \
+             SELECT user_message_id, chat_id, workspace_id, created_by, '{user}', user_content, user_metadata, \
+             message_place, now FROM placed ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
-             SELECT assistant_message_id, chat_id, workspace_id, '{assistant}', $3::text, $4, $5::text, now, now \
-             FROM due, at), \
+             SELECT assistant_message_id, chat_id, workspace_id, '{assistant}', $3::text, $4, $5::text, \
+             message_place + {ONE_PLACE}, now FROM placed), \
          done AS (INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
              assistant_message_id, idempotency_key, owner, epoch, created_at, started_at, finished_at, updated_at, \
              stop_requested_at, stop_reason) \
              SELECT id, chat_id, workspace_id, created_by, trigger, '{aborted}', \
              CASE WHEN stop_requested_at IS NOT NULL AND $2::text = '{lost}' THEN '{stopped}' ELSE $2::text END, \
-             assistant_message_id, idempotency_key, owner, {FIRST_EPOCH}, now, now, now, now, stop_requested_at, \
-             CASE WHEN stop_requested_at IS NOT NULL THEN '{stopped}' END FROM due, at RETURNING id) \
+             assistant_message_id, idempotency_key, owner, {FIRST_EPOCH}, run_place, now, now, now, stop_requested_at, \
+             CASE WHEN stop_requested_at IS NOT NULL THEN '{stopped}' END FROM placed RETURNING id) \
          SELECT (SELECT COUNT(*) FROM done) + (SELECT COUNT(*) FROM ai_chat_runs \
              WHERE id = $1::uuid AND status = '{aborted}' AND reason = $2::text AND step_count = 0 \
              AND NOT EXISTS (SELECT FROM done)) AS settled",
@@ -291,6 +337,8 @@ fn settle_waiting_statement(which: &str) -> String {
         aborted = RunStatus::Aborted.as_str(),
         lost = RunReason::WorkerLost.as_str(),
         stopped = RunReason::Stopped.as_str(),
+        message_place = place("ai_chat_messages", "due.chat_id"),
+        run_place = place("ai_chat_runs", "due.chat_id"),
     )
 }
 

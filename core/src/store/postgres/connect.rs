@@ -46,6 +46,57 @@ pub(super) struct Target {
     pub(super) pool_size: usize,
 }
 
+/// Parameters of other libraries and services that do not change where and how to connect: Prisma's and Supabase's of
+/// their pools, libpq's of authentication that is not used here and of what is set anyway.
+const PASSED_OVER: &[&str] = &[
+    "pgbouncer",
+    "pool_timeout",
+    "pool_mode",
+    "socket_timeout",
+    "statement_cache_size",
+    "prepared_statements",
+    "prepareThreshold",
+    "preparedStatementCacheQueries",
+    "uselibpqcompat",
+    "gssencmode",
+    "gsslib",
+    "gssdelegation",
+    "krbsrvname",
+    "sslcompression",
+    "sslsni",
+    "fallback_application_name",
+    "client_encoding",
+    "passfile",
+    "requirepeer",
+    "require_auth",
+    "ApplicationName",
+    "tcpKeepAlive",
+    "reWriteBatchedInserts",
+    "supa",
+    "workaround",
+];
+/// Where the sockets of this machine's server lie.
+#[cfg(unix)]
+const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// What the parameter `ssl` of JavaScript's libraries means.
+fn ssl_of_node(value: &str) -> Option<&'static str> {
+    match value {
+        "true" | "1" | "require" | "" => Some("require"),
+        "no-verify" => Some("no-verify"),
+        "false" | "0" | "disable" => Some("disable"),
+        "prefer" => Some("prefer"),
+        _ => None,
+    }
+}
+
+/// Says which parameter is in the way; what stands there may be no name but a secret.
+fn unusable(name: &str) -> String {
+    let is_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let name = if is_name && !name.is_empty() { format!("the parameter {name}") } else { "a parameter".to_owned() };
+    format!("{name} of the URL is not known, or has a value that cannot be used; take it out")
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verification {
     Nothing,
@@ -60,23 +111,35 @@ impl Target {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut kept, mut mode, mut roots, mut schema, mut pool_size) = (Vec::new(), None, None, None, POOL_SIZE);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(value),
-                Some(("schema", value)) => schema = Some(value.to_owned()),
-                Some(("pool_size", value)) => {
-                    pool_size = value
-                        .parse()
-                        .ok()
-                        .filter(|size| (1..=1000).contains(size))
-                        .ok_or_else(|| refused("pool_size must be a number from 1 to 1000"))?;
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let size = || value.parse().ok().filter(|size| (1..=1000).contains(size));
+            match name {
+                "sslmode" => mode = Some(value),
+                "ssl" if mode.is_some() => {}
+                "ssl" => {
+                    mode = Some(ssl_of_node(value).ok_or_else(|| refused("ssl must be true, false or no-verify"))?)
                 }
-                _ => kept.push(pair),
+                "sslrootcert" => roots = Some(value),
+                "schema" | "currentSchema" => schema = Some(value.to_owned()),
+                "pool_size" | "connection_limit" => {
+                    pool_size = size().ok_or_else(|| refused(&format!("{name} must be a number from 1 to 1000")))?;
+                }
+                _ if PASSED_OVER.contains(&name) => {}
+                _ => {
+                    // Each by itself, so that the one that is in the way can be named.
+                    Config::from_str(&format!("postgres://host/?{pair}")).map_err(|_| refused(&unusable(name)))?;
+                    kept.push(pair);
+                }
             }
         }
         let plain = if kept.is_empty() { address.to_owned() } else { format!("{address}?{}", kept.join("&")) };
-        let mut config = Config::from_str(&plain)
-            .map_err(|_| refused("is not a PostgreSQL URL, or has a parameter that is not known"))?;
+        let mut config = Config::from_str(&plain).map_err(|_| refused("is not a PostgreSQL URL"))?;
+        #[cfg(unix)]
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            // As libpq does: the socket of this machine, where the distribution puts it.
+            let folder = SOCKET_FOLDERS.iter().find(|folder| std::path::Path::new(folder).is_dir());
+            config.host_path(folder.unwrap_or(&SOCKET_FOLDERS[0]));
+        }
         let (ssl_mode, verification) = match mode {
             Some("disable") => (SslMode::Disable, Verification::Nothing),
             // A server that says that it has no TLS is believed, so there is no use in doubting its certificate.
@@ -257,5 +320,42 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(url: &str) -> Option<String> {
+        Target::parse(url).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn urls_are_taken_as_services_and_libraries_hand_them_out() {
+        for query in [
+            "sslmode=require&channel_binding=require",
+            "schema=public&connection_limit=5&pool_timeout=20&pgbouncer=true",
+            "ssl=true",
+            "ssl=no-verify&uselibpqcompat=true",
+            "gssencmode=disable&keepalives_idle=30&connect_timeout=5&target_session_attrs=read-write",
+            "options=endpoint%3Dep-cool-1",
+            "host=/nowhere",
+        ] {
+            assert_eq!(problem(&format!("postgres://u:p@127.0.0.1:1/db?{query}")), None, "{query}");
+        }
+        assert_eq!(problem("postgresql:///db"), None);
+        assert_eq!(Target::parse("postgres://h/d?connection_limit=3").unwrap().pool_size, 3);
+        assert_eq!(Target::parse("postgres://h/d?currentSchema=chats").unwrap().schema.as_deref(), Some("chats"));
+    }
+
+    #[test]
+    fn a_parameter_in_the_way_is_named_and_nothing_else_is_said() {
+        let told = |query: &str| problem(&format!("postgres://u:hunter2@h/db?{query}")).unwrap();
+        assert!(told("sslcert=/c.pem").contains("the parameter sslcert"));
+        assert!(told("keepalives_idle=secret").contains("keepalives_idle"));
+        for query in ["sslcert=hunter2", "hunter2 hunter2=1", "sslmode=hunter2", "ssl=hunter2", "pool_size=hunter2"] {
+            assert!(!told(query).contains("hunter2"), "{query}");
+        }
     }
 }

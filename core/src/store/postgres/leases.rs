@@ -1,15 +1,17 @@
-//! Signs of life, stops, and runs that were left behind.
+//! Heartbeats, stops, and runs that were left behind.
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{Json, RunReason, Trigger};
 use crate::store::plan::unwritten_row;
 use crate::store::{
-    BeginRun, ClaimedRun, Fence, MOST_OWNERS, NewUserMessage, Offer, OfferedRuns, Renewal, RunPlan,
-    UNTOUCHED_WITHOUT_LEASE, lease_lost,
+    BeginRun, ClaimedRun, Fence, MOST_OWNERS, NewUserMessage, Offer, OfferedRuns, Renewal, RunPlan, Sweep,
+    UNREADABLE_RUN, UNTOUCHED_WITHOUT_LEASE, lease_lost,
 };
+use crate::text::storable;
 
 use super::rows::{self, RUN_COLUMNS};
 use super::value::{ids, values};
@@ -46,6 +48,7 @@ const STOP: &str = "\
 
 const CLAIM_WAITING: &str = "\
      WITH due AS MATERIALIZED (SELECT id FROM ai_chat_run_queue WHERE plan IS NOT NULL AND stop_requested_at IS NULL \
+         AND (owner <> $1::text OR NOT id = ANY ($5::uuid[])) \
          AND lease_expires_at <= turnkeep_now() AND plan::jsonb -> 'tools' <@ $3::text::jsonb \
          ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED) \
      UPDATE ai_chat_run_queue AS run SET owner = $1::text, \
@@ -61,6 +64,26 @@ const RELEASE: &str = "\
      waiting AS (UPDATE ai_chat_run_queue SET lease_expires_at = turnkeep_now() \
          WHERE id = $1::uuid AND owner = $2::text RETURNING id) \
      SELECT EXISTS (SELECT FROM running) OR EXISTS (SELECT FROM waiting) AS released";
+
+const FAIL: &str = "\
+     WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
+     owned AS (UPDATE ai_chat_runs SET status = 'failed', reason = 'internal', error = $4::text, \
+         lease_expires_at = NULL, finished_at = now, updated_at = now FROM at \
+         WHERE id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running') \
+         RETURNING assistant_message_id), \
+     message AS (UPDATE ai_chat_messages SET status = 'error', updated_at = now FROM at, owned \
+         WHERE ai_chat_messages.id = owned.assistant_message_id) \
+     SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
+         AND epoch = $3::bigint AND status = 'failed') AS settled_before FROM owned";
+/// Rows of another writer's that nobody will end any more. A run's message is its owner's, or a sweep's.
+const SETTLE_STRAYS: &str = "\
+     WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
+     settled AS (UPDATE ai_chat_messages AS message SET status = 'aborted', updated_at = now FROM at \
+         WHERE message.status = 'streaming' AND message.role = 'assistant' \
+         AND message.updated_at <= now - make_interval(secs => $1::float8) \
+         AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.assistant_message_id = message.id \
+             AND run.status IN ('pending', 'running')) RETURNING message.id) \
+     SELECT COUNT(*) AS settled FROM settled";
 
 /// Statements of this file, built once.
 pub(super) struct Statements {
@@ -79,12 +102,14 @@ impl Statements {
                  turnkeep_now() - make_interval(secs => $3::float8) AS long_ago), \
                  due AS MATERIALIZED (SELECT ai_chat_runs.* FROM ai_chat_runs, at \
                  WHERE status IN ('pending', 'running') AND ($4::uuid IS NULL OR id = $4::uuid) \
+                 AND ($6::boolean OR lease_expires_at IS NULL) \
+                 AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
                  AND CASE WHEN plan IS NULL THEN lease_expires_at <= now \
                          OR (lease_expires_at IS NULL AND updated_at <= long_ago) \
                      WHEN stop_requested_at IS NOT NULL OR epoch >= {MOST_OWNERS} \
                          THEN lease_expires_at <= now OR lease_expires_at IS NULL \
                      ELSE COALESCE(lease_expires_at, updated_at) <= long_ago END \
-                 FOR UPDATE OF ai_chat_runs SKIP LOCKED), \
+                 LIMIT $7::bigint FOR UPDATE OF ai_chat_runs SKIP LOCKED), \
                  claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
                  lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8), updated_at = turnkeep_now() \
                  FROM due WHERE ai_chat_runs.id = due.id RETURNING ai_chat_runs.id, ai_chat_runs.epoch) \
@@ -94,6 +119,7 @@ impl Statements {
             claim_offered: format!(
                 "WITH due AS MATERIALIZED (SELECT * FROM ai_chat_runs WHERE status IN ('pending', 'running') \
                  AND plan IS NOT NULL AND stop_requested_at IS NULL AND epoch < {MOST_OWNERS} \
+                 AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
                  AND (lease_expires_at <= turnkeep_now() OR (lease_expires_at IS NULL AND status = 'pending')) \
                  AND plan::jsonb -> 'tools' <@ $3::text::jsonb ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
                  claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
@@ -150,10 +176,51 @@ impl PostgresStore {
         Err(Error::new(ErrorCode::StoreUnavailable, "the store failed: the run is changed by others all the time"))
     }
 
-    pub(super) async fn claim(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
-        let values = values![owner, seconds(lease), seconds(UNTOUCHED_WITHOUT_LEASE), only];
+    pub(super) async fn claim(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
+        let values = values![
+            sweep.owner,
+            seconds(sweep.lease),
+            seconds(UNTOUCHED_WITHOUT_LEASE),
+            sweep.only,
+            ids(sweep.spare),
+            sweep.leases_count,
+            i64::try_from(sweep.limit).unwrap_or(i64::MAX),
+        ];
         let found = self.database.query(&self.leases.claim, &values).await?;
-        found.iter().map(|row| claimed(row, owner)).collect()
+        let mut runs = Vec::with_capacity(found.len());
+        for row in &found {
+            match claimed(row, sweep.owner) {
+                Ok(run) => runs.push(run),
+                // One that cannot be read must not keep the others from being settled.
+                Err(error) => {
+                    tracing::error!(%error, "a run that cannot be read is ended");
+                    let Ok(run_id) = rows::id(row, "id") else { continue };
+                    let epoch = rows::get(row, "claimed_epoch")?;
+                    let fence = Fence { run_id, owner: sweep.owner.to_owned(), epoch };
+                    if let Err(error) = self.fail(&fence, UNREADABLE_RUN).await {
+                        tracing::warn!(%error, "it could not be ended; that will be repeated");
+                    }
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    pub(super) async fn fail(&self, fence: &Fence, error: &str) -> Result<()> {
+        let values = values![fence.run_id, &fence.owner, fence.epoch, storable(error.to_owned())];
+        let row = self.database.query_one(FAIL, &values).await?;
+        let is_done = rows::get::<i64>(&row, "owned")? == 1 || rows::get::<bool>(&row, "settled_before")?;
+        if is_done { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    pub(super) async fn settle_strays(&self) -> Result<usize> {
+        let row = self.database.query_one(SETTLE_STRAYS, &values![seconds(UNTOUCHED_WITHOUT_LEASE)]).await?;
+        Ok(usize::try_from(rows::get::<i64>(&row, "settled")?).unwrap_or(0))
+    }
+
+    pub(super) async fn server_time(&self) -> Result<Timestamp> {
+        let row = self.database.query_one("SELECT turnkeep_now() AS at", &values![]).await?;
+        rows::time(&row, "at")
     }
 
     pub(super) async fn release(&self, fence: &Fence) -> Result<()> {
@@ -166,16 +233,24 @@ impl PostgresStore {
             .map_err(|error| Error::internal("names of tools could not be encoded").with_source(error))?;
         let count = |taken: usize| i64::try_from(offer.limit.saturating_sub(taken)).unwrap_or(i64::MAX);
         let mut runs = OfferedRuns::default();
-        let values = values![offer.owner, seconds(lease), &tools, count(0)];
+        let spare = ids(offer.spare);
+        let values = values![offer.owner, seconds(lease), &tools, count(0), spare.clone()];
         for row in &self.database.query(&self.leases.claim_offered, &values).await? {
             let plan = RunPlan::parse(rows::get(row, "plan")?).unwrap_or_default();
-            runs.active.push((claimed(row, offer.owner)?, plan));
+            match claimed(row, offer.owner) {
+                Ok(run) => runs.active.push((run, plan)),
+                Err(error) => tracing::error!(%error, "a run cannot be read; the sweep ends it"),
+            }
         }
-        let values = values![offer.owner, seconds(lease), &tools, count(runs.active.len())];
+        let values = values![offer.owner, seconds(lease), &tools, count(runs.active.len()), spare];
         match self.database.query(CLAIM_WAITING, &values).await {
             Ok(found) => {
                 for row in &found {
-                    runs.waiting.push(waiting(row, offer.owner, lease)?);
+                    // One that cannot be read is left to the sweep, when its lease runs out.
+                    match waiting(row, offer.owner, lease) {
+                        Ok(begin) => runs.waiting.push(begin),
+                        Err(error) => tracing::error!(%error, "a run that waits cannot be read"),
+                    }
                 }
                 Ok(runs)
             }
@@ -193,15 +268,13 @@ fn claimed(row: &tokio_postgres::Row, owner: &str) -> Result<ClaimedRun> {
 }
 
 fn waiting(row: &tokio_postgres::Row, owner: &str, lease: Duration) -> Result<BeginRun> {
-    let malformed = |column: &str| Error::internal(format!("the store failed: {column} is malformed"));
-    let trigger: &str = rows::get(row, "trigger")?;
     let metadata: &str = rows::get(row, "user_metadata")?;
     Ok(BeginRun {
         run_id: rows::id(row, "id")?,
         chat_id: rows::id(row, "chat_id")?,
         workspace_id: rows::get(row, "workspace_id")?,
         user_id: rows::get(row, "created_by")?,
-        trigger: Trigger::parse(trigger).ok_or_else(|| malformed("trigger"))?,
+        trigger: Trigger::read(rows::get(row, "trigger")?),
         owner: owner.to_owned(),
         lease,
         plan: RunPlan::parse(rows::get(row, "plan")?),
@@ -211,7 +284,7 @@ fn waiting(row: &tokio_postgres::Row, owner: &str, lease: Duration) -> Result<Be
         user_message: Some(NewUserMessage {
             id: rows::id(row, "user_message_id")?,
             content: rows::get(row, "user_content")?,
-            metadata: Json::parse(metadata).map_err(|_| malformed("user_metadata"))?,
+            metadata: Json::parse(metadata).unwrap_or_else(|_| Json::empty_object()),
         }),
         assistant_message_id: rows::id(row, "assistant_message_id")?,
         assistant: unwritten_row(),

@@ -20,7 +20,7 @@ use super::{PostgresStore, seconds};
 /// The run, if it is still this fence's: `$1` to `$3` are its id, owner and epoch.
 const OWNED: &str = "id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running')";
 /// How many settled runs are looked at for chunks at once.
-const TRIMMED_AT_ONCE: i64 = 500;
+const TRIMMED_AT_ONCE: i64 = 100;
 
 /// Statements of this file, built once.
 pub(super) struct Statements {
@@ -322,13 +322,9 @@ impl PostgresStore {
         self.database.query(&self.log.steps, &values![run_id]).await?.iter().map(rows::step).collect()
     }
 
-    pub(super) async fn trim(&self, settled_for: Duration) -> Result<()> {
-        loop {
-            let row = self.database.query_one(TRIM, &values![seconds(settled_for), TRIMMED_AT_ONCE]).await?;
-            if rows::get::<i64>(&row, "looked_at")? < TRIMMED_AT_ONCE {
-                return Ok(());
-            }
-        }
+    pub(super) async fn trim(&self, settled_for: Duration) -> Result<bool> {
+        let row = self.database.query_one(TRIM, &values![seconds(settled_for), TRIMMED_AT_ONCE]).await?;
+        Ok(rows::get::<i64>(&row, "looked_at")? >= TRIMMED_AT_ONCE)
     }
 }
 

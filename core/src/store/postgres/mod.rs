@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, Run, RunReason, StepRecord};
@@ -31,7 +32,7 @@ use crate::project::AssistantFlush;
 
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
-    MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, RolePrompt, SettleRun, Store, Waiting, Wakeups,
+    MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, RolePrompt, SettleRun, Store, Sweep, Waiting, Wakeups,
 };
 use connect::Target;
 use failure::Failure;
@@ -118,6 +119,7 @@ impl PostgresStore {
     }
 
     async fn on(database: Arc<Database>, present: Option<String>) -> Result<Self> {
+        ensure_holds_all_text(&database).await?;
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
         Ok(Self {
@@ -133,6 +135,17 @@ impl PostgresStore {
     }
 }
 
+/// A database in another encoding would refuse an answer that has been paid for.
+async fn ensure_holds_all_text(database: &Database) -> Result<()> {
+    let row = database.query_one("SELECT current_setting('server_encoding') AS encoding", &[]).await?;
+    let encoding: &str = rows::get(&row, "encoding")?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let message = format!("the store cannot be opened: the database's encoding is {encoding}; it must be UTF8");
+    Err(Error::new(ErrorCode::StoreUnavailable, message).with_detail("field", "store"))
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     fn kind(&self) -> &'static str {
@@ -144,7 +157,9 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.database.query("SELECT 1", &[]).await.map(|_| ())
+        const WRITE: &str = "INSERT INTO turnkeep_health (id, at) VALUES (1, turnkeep_now()) \
+             ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+        self.database.query(WRITE, &[]).await.map(|_| ())
     }
 
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
@@ -153,6 +168,10 @@ impl Store for PostgresStore {
 
     async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
         self.enqueue(&begin).await
+    }
+
+    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
+        self.waiting_counts(chat_id, workspace_id, user_id).await
     }
 
     async fn settle_waiting(
@@ -172,7 +191,7 @@ impl Store for PostgresStore {
         self.page(run_id, range).await
     }
 
-    async fn trim_packs(&self, settled_for: Duration) -> Result<()> {
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
         self.trim(settled_for).await
     }
 
@@ -200,8 +219,20 @@ impl Store for PostgresStore {
         self.stops(runs).await
     }
 
-    async fn claim_abandoned(&self, owner: &str, lease: Duration, only: Option<RunId>) -> Result<Vec<ClaimedRun>> {
-        self.claim(owner, lease, only).await
+    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
+        self.claim(sweep).await
+    }
+
+    async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
+        self.fail(fence, error).await
+    }
+
+    async fn settle_stray_messages(&self) -> Result<usize> {
+        self.settle_strays().await
+    }
+
+    async fn time(&self) -> Result<Timestamp> {
+        self.server_time().await
     }
 
     async fn release_run(&self, fence: &Fence) -> Result<()> {

@@ -1,10 +1,7 @@
 //! Questions, and imports.
 
-use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::pin::pin;
-use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
@@ -14,14 +11,17 @@ use crate::store::{
 };
 use crate::text::storable;
 
-use super::failure::Failure;
+use super::PostgresStore;
 use super::migrate::check_id;
 use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, WAITING_COLUMNS};
 use super::value::values;
-use super::{OPERATION_DEADLINE, PostgresStore};
 
 /// A time to the microsecond, which is what the server knows: rows of one millisecond have an order.
 const EXACT: &str = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+
+/// How many messages are read at a time by whoever goes through them; those that go on get more.
+const FIRST_PAGE: usize = 16;
+const LARGEST_PAGE: usize = 128;
 
 /// Statements of this file, built once.
 pub(super) struct Statements {
@@ -45,7 +45,8 @@ impl Statements {
                  created_at, updated_at, {EXACT} AS exact FROM ai_chat_messages \
                  WHERE chat_id = $1::uuid AND deleted_at IS NULL \
                  AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid)) \
-                 AND (created_at, id) <= ($4::timestamptz, $5::uuid) ORDER BY ai_chat_messages.created_at, ai_chat_messages.id"
+                 AND (created_at, id) <= ($4::timestamptz, $5::uuid) \
+                 ORDER BY ai_chat_messages.created_at, ai_chat_messages.id LIMIT $6::bigint"
             )
         };
         Self {
@@ -55,7 +56,7 @@ impl Statements {
             ),
             runs_of_chat: format!(
                 "(SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue AS run WHERE run.chat_id = $1::uuid \
-                 ORDER BY run.id DESC LIMIT $2::bigint) UNION ALL ({})",
+                 ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint) UNION ALL ({})",
                 runs("WHERE run.chat_id = $1::uuid ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint")
             ),
             active: runs("WHERE run.chat_id = $1::uuid AND run.status IN ('pending', 'running')"),
@@ -185,42 +186,31 @@ impl PostgresStore {
     ) -> Result<()> {
         let Some(last) = &span.last else { return Ok(()) };
         self.database.ensure_open()?;
-        let after = span.after.as_ref();
-        let values = values![
-            span.chat_id,
-            after.map(|place| &place.created_at),
-            after.map(|place| &place.id),
-            &last.created_at,
-            &last.id,
-        ];
-        let visit = async {
-            let session = self.database.session().await?;
-            // Rows arrive while others are visited; a reader that breaks off leaves the rest to the connection.
-            let stream = session.stream(self.read.visit(fields), &values).await;
-            let mut stream = pin!(match stream {
-                Ok(stream) => stream,
-                Err(failure) => {
-                    session.give_back();
-                    return Err(failure);
-                }
-            });
-            let mut visited = Ok(());
-            loop {
-                let next = timeout(OPERATION_DEADLINE, stream.try_next()).await.map_err(|_| Failure::TooSlow)?;
-                let Some(row) = next? else { break };
-                match shown(&row, &mut visitor) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        visited = Err(error);
-                        break;
-                    }
+        // By pages: what a reader that breaks off has not seen is not sent, however long the chat is.
+        let (mut after, mut page) = (span.after.clone(), FIRST_PAGE);
+        loop {
+            let values = values![
+                span.chat_id,
+                after.as_ref().map(|place| &place.created_at),
+                after.as_ref().map(|place| &place.id),
+                &last.created_at,
+                &last.id,
+                limited(page),
+            ];
+            let rows = self.database.query(self.read.visit(fields), &values).await?;
+            for row in &rows {
+                if !shown(row, &mut visitor)? {
+                    return Ok(());
                 }
             }
-            session.give_back();
-            Ok(visited)
-        };
-        visit.await.map_err(Failure::into_error)?
+            match rows.last() {
+                Some(row) if rows.len() == page => {
+                    after = Some(MessagePlace { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
+                }
+                _ => return Ok(()),
+            }
+            page = (page * 2).min(LARGEST_PAGE);
+        }
     }
 
     pub(super) async fn import(&self, chat: &Chat, messages: &[Message]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Rows as the model's types. Ids come as text, times as the server's own type.
 
+use std::error::Error as _;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,22 +43,45 @@ pub(super) const CHAT_COLUMNS: &str = "id::text AS id, workspace_id::text AS wor
 pub(super) const STEP_COLUMNS: &str = "step_number::bigint AS step_number, state::text AS state, parts, \
      finish_reason, usage, packed_until, next_sequence";
 
-fn malformed(column: &str) -> Error {
-    Error::internal(format!("the store failed: {column} is malformed"))
+/// A row is data from outside: what cannot be read is said by its place, never by what stands there.
+fn malformed(row: &Row, column: &str) -> Error {
+    Error::internal(format!("the store failed: {}", place(row, column)))
+}
+
+fn place(row: &Row, column: &str) -> String {
+    let has = |name: &str| row.columns().iter().any(|column| column.name() == name);
+    let table = match () {
+        () if has("parts") => "the log",
+        () if has("trigger") => "ai_chat_runs",
+        () if has("role") => "ai_chat_messages",
+        () => "a table",
+    };
+    let id = row.try_get::<_, &str>("id").map(|id| format!(" of {id}")).unwrap_or_default();
+    format!("column {column} of {table}{id} cannot be read")
+}
+
+/// The value of a column that a row can do without: what cannot be read counts as missing, and the log says so.
+fn tolerated<T>(row: &Row, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
+    let Some(text) = get::<Option<&str>>(row, column)? else { return Ok(None) };
+    let value = parse(text);
+    if value.is_none() {
+        tracing::warn!("{}", place(row, column));
+    }
+    Ok(value)
 }
 
 /// A column of any type that needs no reading.
 pub(super) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T> {
-    row.try_get(column).map_err(|_| malformed(column))
+    row.try_get(column).map_err(|_| malformed(row, column))
 }
 
 fn parsed<T>(row: &Row, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    parse(get(row, column)?).ok_or_else(|| malformed(column))
+    parse(get(row, column)?).ok_or_else(|| malformed(row, column))
 }
 
 pub(super) fn parsed_optional<T>(row: &Row, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
     let text: Option<&str> = get(row, column)?;
-    text.map(|text| parse(text).ok_or_else(|| malformed(column))).transpose()
+    text.map(|text| parse(text).ok_or_else(|| malformed(row, column))).transpose()
 }
 
 fn from_text<T: FromStr>(text: &str) -> Option<T> {
@@ -85,12 +109,20 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-fn time(row: &Row, column: &str) -> Result<Timestamp> {
-    get(row, column).map(timestamp)
+pub(super) fn time(row: &Row, column: &str) -> Result<Timestamp> {
+    Ok(optional_time(row, column)?.unwrap_or(Timestamp::from_millis(0)))
 }
 
+/// Times are only shown: `infinity`, which has no counterpart here, counts as missing.
 fn optional_time(row: &Row, column: &str) -> Result<Option<Timestamp>> {
-    get::<Option<SystemTime>>(row, column).map(|time| time.map(timestamp))
+    match row.try_get::<_, Option<SystemTime>>(column) {
+        Ok(time) => Ok(time.map(timestamp)),
+        Err(error) if error.source().is_some() => {
+            tracing::warn!("{}", place(row, column));
+            Ok(None)
+        }
+        Err(_) => Err(malformed(row, column)),
+    }
 }
 
 /// A number of the log.
@@ -100,7 +132,7 @@ pub(super) fn sequence(column: i64) -> u64 {
 
 /// A step's number, or a count of steps.
 pub(super) fn small(row: &Row, column: &str) -> Result<u32> {
-    u32::try_from(get::<i64>(row, column)?).map_err(|_| malformed(column))
+    u32::try_from(get::<i64>(row, column)?).map_err(|_| malformed(row, column))
 }
 
 pub(super) fn run(row: &Row) -> Result<Run> {
@@ -109,9 +141,9 @@ pub(super) fn run(row: &Row) -> Result<Run> {
         chat_id: id(row, "chat_id")?,
         workspace_id: get(row, "workspace_id")?,
         created_by: get(row, "created_by")?,
-        trigger: parsed(row, "trigger", Trigger::parse)?,
-        status: parsed(row, "status", RunStatus::parse)?,
-        reason: parsed_optional(row, "reason", RunReason::parse)?,
+        trigger: Trigger::read(get(row, "trigger")?),
+        status: RunStatus::read(get(row, "status")?),
+        reason: get::<Option<&str>>(row, "reason")?.map(RunReason::read),
         error: get(row, "error")?,
         step_count: small(row, "step_count")?,
         stop_requested_at: optional_time(row, "stop_requested_at")?,
@@ -133,9 +165,9 @@ pub(super) fn message(row: &Row) -> Result<Message> {
         user_id: get(row, "user_id")?,
         role: MessageRole::parse(role).unwrap_or(MessageRole::User),
         content: get::<Option<String>>(row, "content")?.unwrap_or_default(),
-        tool_calls: parsed_optional(row, "tool_calls", |text| Json::parse(text).ok())?,
-        metadata: parsed_optional(row, "metadata", |text| Json::parse(text).ok())?,
-        status: parsed_optional(row, "status", MessageStatus::parse)?,
+        tool_calls: tolerated(row, "tool_calls", |text| Json::parse(text).ok())?,
+        metadata: tolerated(row, "metadata", |text| Json::parse(text).ok())?,
+        status: get::<Option<&str>>(row, "status")?.map(MessageStatus::read),
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
     })
@@ -159,11 +191,12 @@ pub(super) fn time_text(row: &Row, column: &str) -> Result<String> {
 }
 
 fn finish_reason(row: &Row) -> Result<Option<FinishReason>> {
-    parsed_optional(row, "finish_reason", |word| from_json(&format!("\"{word}\"")))
+    Ok(get::<Option<&str>>(row, "finish_reason")?.map(FinishReason::read))
 }
 
+/// Counts are no reason to lose a step.
 fn usage(row: &Row) -> Result<Option<Usage>> {
-    parsed_optional(row, "usage", from_json)
+    tolerated(row, "usage", from_json)
 }
 
 pub(super) fn step(row: &Row) -> Result<LoggedStep> {

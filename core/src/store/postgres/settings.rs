@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::id::ChatId;
 use crate::store::{
-    KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
+    KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
 };
 
 use super::PostgresStore;
@@ -38,8 +38,13 @@ const OUTDATED_HEADERS: &str = "SELECT workspace_id::text AS workspace_id, id::t
      FROM ai_mcp_servers WHERE (workspace_id::text COLLATE \"C\", id::text COLLATE \"C\") > ($2::text, $3::text) \
      AND left(headers_enc, length($1::text)) <> $1::text \
      ORDER BY workspace_id::text COLLATE \"C\", id::text COLLATE \"C\" LIMIT $4::bigint";
+const PLACES: &str = "SELECT driver, slot, place FROM turnkeep_key_places WHERE workspace_id = $1::text";
+const WRITE_PLACES: &str = "INSERT INTO turnkeep_key_places (workspace_id, driver, slot, place) \
+     SELECT $1::text, driver, slot, place FROM json_to_recordset($2::json) AS given (driver text, slot text, place text) \
+     ON CONFLICT (workspace_id, driver, slot) DO UPDATE SET place = excluded.place";
 /// Statements of this file, built once.
 pub(super) struct Statements {
+    adopted: bool,
     settings: String,
     write: String,
     reseal: [String; 3],
@@ -49,7 +54,8 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) async fn new(database: &Database) -> Result<Self> {
         let row = database.query_one(HAS_HOST_SETTINGS, &[]).await?;
-        let stored = match rows::get(&row, "found")? {
+        let adopted = rows::get(&row, "found")?;
+        let stored = match adopted {
             true => format!("COALESCE({OWN_SETTINGS}, {HOST_SETTINGS})"),
             false => OWN_SETTINGS.to_owned(),
         };
@@ -77,6 +83,7 @@ impl Statements {
             )
         };
         Ok(Self {
+            adopted,
             settings: format!("SELECT {stored} AS settings"),
             write: format!(
                 "WITH same AS MATERIALIZED (SELECT {stored} IS NOT DISTINCT FROM $2::text AS ok), \
@@ -136,7 +143,35 @@ impl SettingsStore for PostgresStore {
             let of_row = keys_of(row)?.into_iter();
             keys.extend(of_row.map(|(slot, blob)| StoredKey { driver: driver.clone(), slot, blob }));
         }
-        Ok(StoredSettings { settings: rows::get(&settings, "settings")?, keys })
+        let mut places = Vec::new();
+        // Only keys have places.
+        if !keys.is_empty() {
+            for row in &self.database.query(PLACES, &values![workspace_id]).await? {
+                if let Some(slot) = KeySlot::of_column(rows::get(row, "slot")?) {
+                    let (driver, place) = (rows::get(row, "driver")?, rows::get(row, "place")?);
+                    places.push(KeyPlace { driver, slot, place });
+                }
+            }
+        }
+        Ok(StoredSettings { settings: rows::get(&settings, "settings")?, keys, places })
+    }
+
+    fn is_adopted(&self) -> bool {
+        self.settings.adopted
+    }
+
+    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {
+        #[derive(Serialize)]
+        struct Place<'a> {
+            driver: &'a str,
+            slot: &'static str,
+            place: &'a str,
+        }
+        let places: Vec<Place<'_>> = places
+            .iter()
+            .map(|place| Place { driver: &place.driver, slot: place.slot.column(), place: &place.place })
+            .collect();
+        self.database.query(WRITE_PLACES, &values![workspace_id, json(&places)]).await.map(|_| ())
     }
 
     async fn write_settings(&self, write: WriteSettings) -> Result<bool> {

@@ -200,24 +200,43 @@ fn log_start(connection: &Connection, run_id: &str, wanted: u64) -> rusqlite::Re
         start = LogStart {
             step: row.get::<_, u32>("step_number")? + 1,
             first_sequence: rows::sequence(row.get("next_sequence")?),
-            usage: Usage::accumulate(start.usage, rows::usage(row)?),
-            finish_reason: row.get::<_, Option<String>>("finish_reason")?.and_then(|word| rows::finish_reason(&word)),
+            usage: Usage::accumulate(start.usage, rows::usage(row)),
+            finish_reason: rows::finish_reason(row)?,
         };
     }
     Ok(start)
 }
 
-pub(super) fn trim_packs(connection: &Connection, now: Timestamp, settled_for: Duration) -> Result<()> {
+/// Of how many runs the packs are looked at together, and how many of them are removed in one transaction.
+const TRIMMED_RUNS: usize = 32;
+const TRIMMED_PACKS: usize = 500;
+/// The packs of a step that is in the log. What was told of another one stays.
+const TOLD_BY_STEP: &str = "EXISTS (SELECT 1 FROM ai_chat_run_steps AS step WHERE step.run_id = pack.run_id \
+     AND step.step_number = pack.step_number AND step.state <> 'intent')";
+
+pub(super) fn runs_to_trim(connection: &Connection, now: Timestamp, settled_for: Duration) -> Result<Vec<String>> {
     connection
-        .prepare_cached(
-            "DELETE FROM ai_chat_run_chunks WHERE run_id IN (SELECT run.id \
-             FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed JOIN ai_chat_runs AS run \
-             ON run.id = packed.run_id WHERE run.finished_at <= ?1) \
-             AND EXISTS (SELECT 1 FROM ai_chat_run_steps AS step WHERE step.run_id = ai_chat_run_chunks.run_id \
-             AND step.step_number = ai_chat_run_chunks.step_number AND step.state <> 'intent')",
-        )
-        .and_then(|mut statement| statement.execute([now.before(settled_for).to_string()]))
-        .map(|_| ())
+        .prepare_cached(&format!(
+            "SELECT run.id FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed \
+             JOIN ai_chat_runs AS run ON run.id = packed.run_id WHERE run.finished_at <= ?1 AND EXISTS \
+             (SELECT 1 FROM ai_chat_run_chunks AS pack WHERE pack.run_id = run.id AND {TOLD_BY_STEP}) \
+             LIMIT {TRIMMED_RUNS}"
+        ))
+        .and_then(|mut statement| {
+            statement.query_map([now.before(settled_for).to_string()], |row| row.get(0))?.collect()
+        })
+        .map_err(store_error)
+}
+
+/// Removes some packs of this run; `true` when there may be more.
+pub(super) fn trim_some_packs(connection: &Connection, run_id: &str) -> Result<bool> {
+    connection
+        .prepare_cached(&format!(
+            "DELETE FROM ai_chat_run_chunks WHERE rowid IN (SELECT pack.rowid FROM ai_chat_run_chunks AS pack \
+             WHERE pack.run_id = ?1 AND {TOLD_BY_STEP} LIMIT {TRIMMED_PACKS})"
+        ))
+        .and_then(|mut statement| statement.execute([run_id]))
+        .map(|removed| removed == TRIMMED_PACKS)
         .map_err(store_error)
 }
 

@@ -11,6 +11,19 @@ use crate::store::{LoggedStep, MessageFields, MessagePlace, MessageSpan, Message
 use super::rows::{self, ACTIVE, CHAT_COLUMNS, MESSAGE_COLUMNS, RUN_COLUMNS, STEP_COLUMNS, WAITING_COLUMNS};
 use super::store_error;
 
+/// Rows of a list; one that cannot be read costs itself and nothing else.
+fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> rusqlite::Result<Vec<T>> {
+    let mut found = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => found.push(row),
+            Err(error @ rusqlite::Error::SqliteFailure(..)) => return Err(error),
+            Err(error) => tracing::error!(%error, "a row is left out of a list"),
+        }
+    }
+    Ok(found)
+}
+
 fn one_run(connection: &Connection, condition: &str, id: String) -> Result<Option<Run>> {
     connection
         .prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM ai_chat_runs WHERE {condition}"))
@@ -39,14 +52,13 @@ pub(super) fn runs_of_chat(connection: &Connection, chat_id: ChatId, limit: usiz
             .prepare_cached(&sql)
             .and_then(|mut statement| {
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                statement
-                    .query_map(params![chat_id.to_string(), limit], rows::run)?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+                readable(statement.query_map(params![chat_id.to_string(), limit], rows::run)?)
             })
             .map_err(store_error)
     };
-    let mut runs =
-        read(format!("SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY id DESC LIMIT ?2"))?;
+    let mut runs = read(format!(
+        "SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2"
+    ))?;
     runs.extend(read(format!(
         "SELECT {RUN_COLUMNS} FROM ai_chat_runs WHERE chat_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2"
     ))?);
@@ -91,7 +103,7 @@ pub(super) fn messages(connection: &Connection, chat_id: ChatId, limit: usize) -
             "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
              ORDER BY created_at DESC, id DESC LIMIT ?2"
         ))
-        .and_then(|mut statement| statement.query_map(params![chat_id.to_string(), limit], rows::message)?.collect())
+        .and_then(|mut statement| readable(statement.query_map(params![chat_id.to_string(), limit], rows::message)?))
         .map_err(store_error)?;
     newest_first.reverse();
     Ok(newest_first)

@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::project::AssistantFlush;
 use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMessage};
+use crate::text::one_line;
 
 /// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
 pub(super) const ACTIVE: &str = "status IN ('pending', 'running')";
@@ -36,18 +37,50 @@ pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by,
 
 type SqlResult<T> = rusqlite::Result<T>;
 
-fn malformed(column: &str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("{column} is malformed").into())
+/// A row is data from outside: what cannot be read is said by its place, never by what stands there.
+fn malformed(row: &Row<'_>, column: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, place(row, column).into())
+}
+
+fn place(row: &Row<'_>, column: &str) -> String {
+    let table = if row.as_ref().column_index("parts").is_ok() || row.as_ref().column_index("chunks").is_ok() {
+        "the log"
+    } else if row.as_ref().column_index("trigger").is_ok() {
+        "ai_chat_runs"
+    } else if row.as_ref().column_index("role").is_ok() {
+        "ai_chat_messages"
+    } else {
+        "a table"
+    };
+    let id = ["id", "run_id"].into_iter().find_map(|name| row.get::<_, String>(name).ok());
+    let id = id.filter(|id| id.len() <= 64).map(|id| format!(" of {}", one_line(&id))).unwrap_or_default();
+    format!("column {column} of {table}{id} cannot be read")
+}
+
+/// The value of a column that a row can do without: what cannot be read counts as missing, and the log says so.
+fn tolerated<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let text = match row.get::<_, Option<String>>(column) {
+        Ok(text) => text?,
+        Err(_) => {
+            tracing::warn!("{}", place(row, column));
+            return None;
+        }
+    };
+    let value = parse(&text);
+    if value.is_none() {
+        tracing::warn!("{}", place(row, column));
+    }
+    value
+}
+
+/// As [`tolerated`], for times, which are only shown.
+fn time(row: &Row<'_>, column: &str) -> Timestamp {
+    tolerated(row, column, Timestamp::parse).unwrap_or(Timestamp::from_millis(0))
 }
 
 fn parsed<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> SqlResult<T> {
     let text: String = row.get(column)?;
-    parse(&text).ok_or_else(|| malformed(column))
-}
-
-fn parsed_optional<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> SqlResult<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| parse(&text).ok_or_else(|| malformed(column))).transpose()
+    parse(&text).ok_or_else(|| malformed(row, column))
 }
 
 fn from_text<T: FromStr>(text: &str) -> Option<T> {
@@ -64,17 +97,18 @@ pub(super) fn run(row: &Row<'_>) -> SqlResult<Run> {
         chat_id: parsed(row, "chat_id", from_text)?,
         workspace_id: row.get("workspace_id")?,
         created_by: row.get("created_by")?,
-        trigger: parsed(row, "trigger", Trigger::parse)?,
-        status: parsed(row, "status", RunStatus::parse)?,
-        reason: parsed_optional(row, "reason", RunReason::parse)?,
+        trigger: Trigger::read(&row.get::<_, String>("trigger")?),
+        status: RunStatus::read(&row.get::<_, String>("status")?),
+        reason: row.get::<_, Option<String>>("reason")?.as_deref().map(RunReason::read),
         error: row.get("error")?,
         step_count: row.get("step_count")?,
-        stop_requested_at: parsed_optional(row, "stop_requested_at", Timestamp::parse)?,
-        assistant_message_id: parsed_optional(row, "assistant_message_id", from_text)?,
-        created_at: parsed(row, "created_at", Timestamp::parse)?,
-        started_at: parsed_optional(row, "started_at", Timestamp::parse)?,
-        finished_at: parsed_optional(row, "finished_at", Timestamp::parse)?,
-        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+        // Whatever stands there, somebody has asked.
+        stop_requested_at: row.get::<_, Option<String>>("stop_requested_at")?.map(|_| time(row, "stop_requested_at")),
+        assistant_message_id: tolerated(row, "assistant_message_id", from_text),
+        created_at: time(row, "created_at"),
+        started_at: tolerated(row, "started_at", Timestamp::parse),
+        finished_at: tolerated(row, "finished_at", Timestamp::parse),
+        updated_at: time(row, "updated_at"),
     })
 }
 
@@ -88,11 +122,11 @@ pub(super) fn message(row: &Row<'_>) -> SqlResult<Message> {
         user_id: row.get("user_id")?,
         role: MessageRole::parse(&role).unwrap_or(MessageRole::User),
         content: row.get::<_, Option<String>>("content")?.unwrap_or_default(),
-        tool_calls: parsed_optional(row, "tool_calls", |text| Json::parse(text).ok())?,
-        metadata: parsed_optional(row, "metadata", |text| Json::parse(text).ok())?,
-        status: parsed_optional(row, "status", MessageStatus::parse)?,
-        created_at: parsed(row, "created_at", Timestamp::parse)?,
-        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+        tool_calls: tolerated(row, "tool_calls", |text| Json::parse(text).ok()),
+        metadata: tolerated(row, "metadata", |text| Json::parse(text).ok()),
+        status: row.get::<_, Option<String>>("status")?.as_deref().map(MessageStatus::read),
+        created_at: time(row, "created_at"),
+        updated_at: time(row, "updated_at"),
     })
 }
 
@@ -120,10 +154,10 @@ pub(super) fn chat(row: &Row<'_>) -> SqlResult<Chat> {
         workspace_id: row.get("workspace_id")?,
         creator_id: row.get("creator_id")?,
         title: row.get("title")?,
-        role_id: parsed_optional(row, "role_id", from_text)?,
+        role_id: tolerated(row, "role_id", from_text),
         page_id: row.get("page_id")?,
-        created_at: parsed(row, "created_at", Timestamp::parse)?,
-        updated_at: parsed(row, "updated_at", Timestamp::parse)?,
+        created_at: time(row, "created_at"),
+        updated_at: time(row, "updated_at"),
     })
 }
 
@@ -137,12 +171,13 @@ pub(super) fn bytes(row: &Row<'_>) -> SqlResult<usize> {
     Ok(usize::try_from(row.get::<_, i64>("bytes")?).unwrap_or(usize::MAX))
 }
 
-pub(super) fn finish_reason(word: &str) -> Option<FinishReason> {
-    from_json(&format!("\"{word}\""))
+/// Counts are no reason to lose a step.
+pub(super) fn usage(row: &Row<'_>) -> Option<Usage> {
+    tolerated(row, "usage", from_json)
 }
 
-pub(super) fn usage(row: &Row<'_>) -> SqlResult<Option<Usage>> {
-    parsed_optional(row, "usage", from_json)
+pub(super) fn finish_reason(row: &Row<'_>) -> SqlResult<Option<FinishReason>> {
+    Ok(row.get::<_, Option<String>>("finish_reason")?.as_deref().map(FinishReason::read))
 }
 
 pub(super) fn pack(row: &Row<'_>) -> SqlResult<ChunkPack> {
@@ -157,14 +192,13 @@ pub(super) fn pack(row: &Row<'_>) -> SqlResult<ChunkPack> {
 }
 
 pub(super) fn step(row: &Row<'_>) -> SqlResult<LoggedStep> {
-    let finish_reason = parsed_optional(row, "finish_reason", finish_reason)?;
     let state: String = row.get("state")?;
     Ok(LoggedStep {
         step: StepRecord {
             number: row.get("step_number")?,
             parts: parsed(row, "parts", from_json)?,
-            finish_reason,
-            usage: usage(row)?,
+            finish_reason: finish_reason(row)?,
+            usage: usage(row),
         },
         finished: state == "finished",
         numbers: match (row.get("packed_until")?, row.get("next_sequence")?) {
@@ -188,7 +222,7 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
             chat_id: parsed(row, "chat_id", from_text)?,
             workspace_id: row.get("workspace_id")?,
             user_id: row.get("created_by")?,
-            trigger: parsed(row, "trigger", Trigger::parse)?,
+            trigger: Trigger::read(&row.get::<_, String>("trigger")?),
             owner: row.get("owner")?,
             lease: Duration::ZERO,
             plan: row.get::<_, Option<String>>("plan")?.as_deref().and_then(RunPlan::parse),
@@ -198,7 +232,8 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
             user_message: Some(NewUserMessage {
                 id: parsed(row, "user_message_id", from_text)?,
                 content: row.get("user_content")?,
-                metadata: parsed(row, "user_metadata", |text| Json::parse(text).ok())?,
+                metadata: tolerated(row, "user_metadata", |text| Json::parse(text).ok())
+                    .unwrap_or_else(Json::empty_object),
             }),
             assistant_message_id: parsed(row, "assistant_message_id", from_text)?,
             assistant: assistant.clone(),

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::{
-    KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey, WriteSettings,
+    KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey,
+    WriteSettings,
 };
 
 use super::{SqliteStore, store_error};
@@ -18,6 +19,11 @@ impl SettingsStore for SqliteStore {
     async fn settings(&self, workspace_id: &str) -> Result<StoredSettings> {
         let workspace_id = workspace_id.to_owned();
         self.read(move |connection| settings(connection, &workspace_id)).await
+    }
+
+    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {
+        let workspace_id = workspace_id.to_owned();
+        self.write(move |connection| write_key_places(connection, &workspace_id, &places)).await
     }
 
     async fn write_settings(&self, write: WriteSettings) -> Result<bool> {
@@ -65,7 +71,38 @@ fn settings(connection: &Connection, workspace_id: &str) -> Result<StoredSetting
             }
         }
     }
-    Ok(StoredSettings { settings: stored_text(connection, workspace_id)?, keys })
+    let places = key_places(connection, workspace_id)?;
+    Ok(StoredSettings { settings: stored_text(connection, workspace_id)?, keys, places })
+}
+
+fn key_places(connection: &Connection, workspace_id: &str) -> Result<Vec<KeyPlace>> {
+    let mut statement = connection
+        .prepare_cached("SELECT driver, slot, place FROM turnkeep_key_places WHERE workspace_id = ?1")
+        .map_err(store_error)?;
+    let mut rows = statement.query([workspace_id]).map_err(store_error)?;
+    let mut places = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let slot: String = row.get(1).map_err(store_error)?;
+        if let Some(slot) = KeySlot::of_column(&slot) {
+            let (driver, place) = (row.get(0).map_err(store_error)?, row.get(2).map_err(store_error)?);
+            places.push(KeyPlace { driver, slot, place });
+        }
+    }
+    Ok(places)
+}
+
+fn write_key_places(connection: &Connection, workspace_id: &str, places: &[KeyPlace]) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO turnkeep_key_places (workspace_id, driver, slot, place) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .map_err(store_error)?;
+    for place in places {
+        statement
+            .execute(params![workspace_id, place.driver, place.slot.column(), place.place])
+            .map_err(store_error)?;
+    }
+    Ok(())
 }
 
 fn write_settings(connection: &Connection, now: Timestamp, write: &WriteSettings) -> Result<bool> {

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorCode, Result};
 
+use super::identity::Identity;
 use super::store_error;
 
 /// Operations that one transaction takes at most, so that the first of them does not wait too long.
@@ -43,11 +44,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    pub(super) fn start(connection: Connection, identity: Identity) -> Result<Self> {
         let (orders, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("turnkeep-writer".to_owned())
-            .spawn(move || work(connection, &queue))
+            .spawn(move || work(connection, identity, &queue))
             .map_err(|error| Error::internal("the writer thread could not be started").with_source(error))?;
         Ok(Self { orders, thread: Mutex::new(Some(thread)) })
     }
@@ -88,7 +89,7 @@ pub(super) fn closed() -> Error {
     Error::new(ErrorCode::EngineClosed, "the store is closed")
 }
 
-fn work(connection: Connection, queue: &mpsc::Receiver<Order>) {
+fn work(connection: Connection, mut identity: Identity, queue: &mpsc::Receiver<Order>) {
     while let Ok(Order::Run(first)) = queue.recv() {
         let mut group = vec![first];
         let mut closing = false;
@@ -102,14 +103,14 @@ fn work(connection: Connection, queue: &mpsc::Receiver<Order>) {
                 Err(_) => break,
             }
         }
-        commit(&connection, group);
+        commit(&connection, &mut identity, group);
         if closing {
             break;
         }
     }
 }
 
-fn commit(connection: &Connection, group: Vec<Operation>) {
+fn commit(connection: &Connection, identity: &mut Identity, group: Vec<Operation>) {
     if let Err(error) = begin(connection) {
         for operation in group {
             operation(Err(commit_failed(&error)));
@@ -124,6 +125,8 @@ fn commit(connection: &Connection, group: Vec<Operation>) {
     }
     let committed = if connection.is_autocommit() {
         Err(rolled_back())
+    } else if !identity.holds() {
+        Err(gone())
     } else {
         connection.execute_batch("COMMIT").map_err(|error| commit_failed(&error))
     };
@@ -134,13 +137,20 @@ fn commit(connection: &Connection, group: Vec<Operation>) {
     for answer in answers {
         answer(match &committed {
             Ok(()) => Ok(()),
-            Err(error) => Err(Error::new(error.code(), error.message())),
+            Err(error) => Err(error.copied()),
         });
     }
 }
 
 fn commit_failed(error: &rusqlite::Error) -> Error {
-    Error::new(ErrorCode::StoreUnavailable, format!("the store could not be written: {}", super::reason(error)))
+    let failed =
+        Error::new(ErrorCode::StoreUnavailable, format!("the store could not be written: {}", super::reason(error)));
+    if super::is_lasting(error) { failed.for_good() } else { failed }
+}
+
+fn gone() -> Error {
+    let message = "the store could not be written: its file was removed, renamed or replaced while it was open";
+    Error::new(ErrorCode::StoreUnavailable, message).for_good()
 }
 
 fn rolled_back() -> Error {

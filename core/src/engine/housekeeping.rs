@@ -1,0 +1,49 @@
+//! What is done now and then for everybody: sweeps and trimming, in small batches and in nobody's way.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Inner, sweep, until_closed};
+
+/// Runs until the engine is closed or forgotten.
+pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+    let Some(limits) = engine.upgrade().map(|inner| inner.options.runs) else { return };
+    let retention = Duration::from_millis(limits.chunk_retention_ms);
+    let chances = RandomState::new();
+    for round in 0_u64.. {
+        // Engines that were started together should not all look at once.
+        let jitter = limits.lease() / 8 * u32::try_from(chances.hash_one(round) % 100).unwrap_or(0) / 100;
+        tokio::select! {
+            () = until_closed(&mut closed) => return,
+            () = sleep(limits.lease() / 2 + jitter) => {}
+        }
+        let Some(inner) = engine.upgrade() else { return };
+        // In a task of its own: what panics there must not end all housekeeping.
+        let kept = inner.runtime.spawn(keep_once(Arc::clone(&inner), retention));
+        drop(inner);
+        tokio::select! {
+            () = until_closed(&mut closed) => return,
+            _ = kept => {}
+        }
+    }
+}
+
+async fn keep_once(inner: Arc<Inner>, retention: Duration) {
+    if let Err(error) = sweep::sweep(&inner).await {
+        tracing::warn!(%error, "the sweep failed; it will be repeated");
+    }
+    loop {
+        match inner.store.trim_packs(retention).await {
+            Ok(true) if inner.ensure_open().is_ok() => tokio::task::yield_now().await,
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "old chunks could not be removed; that will be repeated");
+                return;
+            }
+        }
+    }
+}
