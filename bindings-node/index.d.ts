@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 
 /** Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else. */
 export interface Who {
@@ -12,12 +13,14 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA'
+  | 'NOT_SUPPORTED'
   | 'A_RUN_ALREADY_ACTIVE'
   | 'A_RUN_BEGIN_FAILED'
   | 'LEASE_LOST'
   | 'SUPERSEDE_TARGET_MISMATCH'
   | 'SUPERSEDE_TIMEOUT'
   | 'SUPERSEDE_INVALID'
+  | 'MESSAGE_EXISTS'
   | 'STORE_UNAVAILABLE'
   | 'ENGINE_CLOSED'
   | 'SECRET_UNREADABLE'
@@ -29,16 +32,28 @@ export type ErrorCode =
   | 'BUDGET_EXHAUSTED'
   | 'INTERNAL';
 
-/** A failure of turnkeep. */
-export declare class TurnkeepError extends Error {
+interface ErrorOf<Code extends ErrorCode, Details> extends Error {
   readonly name: 'TurnkeepError';
   /** Stable; decide on this. */
-  readonly code: ErrorCode;
+  readonly code: Code;
   /** The HTTP status that suits the code, as a hint. */
   readonly httpStatus: number;
-  /** What else is known: `field` for INVALID_INPUT, `activeRunId` where another run is in the way. */
-  readonly details: Record<string, unknown>;
+  /** What else is known. */
+  readonly details: Details & Readonly<Record<string, unknown>>;
 }
+
+/** A failure of turnkeep. Some codes come with details of their own. */
+export type TurnkeepError =
+  | ErrorOf<'INVALID_INPUT' | 'UNSUPPORTED_MEDIA', { readonly field: string }>
+  /** The run that is in the way. */
+  | ErrorOf<'A_RUN_ALREADY_ACTIVE', { readonly activeRunId: string }>
+  | ErrorOf<Exclude<ErrorCode, 'INVALID_INPUT' | 'UNSUPPORTED_MEDIA' | 'A_RUN_ALREADY_ACTIVE'>, {}>;
+
+export declare const TurnkeepError: {
+  /** For `instanceof`; turnkeep makes them. */
+  readonly prototype: TurnkeepError;
+  [Symbol.hasInstance](value: unknown): value is TurnkeepError;
+};
 
 /** Where a model is called. */
 export interface ProviderConfig {
@@ -79,21 +94,38 @@ export interface ToolContext {
   messageId: string;
   /** Aborted when the run is stopped or the call's time is up. */
   signal: AbortSignal;
+  /** The same, under the AI SDK's name. */
+  readonly abortSignal: AbortSignal;
 }
 
-/** A tool without its name. */
+/** JSON Schema, a Standard Schema, or a schema of the AI SDK. */
+export type InputSchema = object;
+
+/**
+ * A tool without its name. Those of the AI SDK are taken; what turnkeep does not do of what they ask for
+ * (`needsApproval`, `toModelOutput`, `onInputAvailable`, …) is refused by name.
+ */
 export interface ToolSpec<Input = any> {
   /** What it does and when to use it, for the model. */
   description?: string;
-  /** JSON Schema of the input. The code is called only with input that fits it. */
-  inputSchema?: object;
+  /**
+   * What the input is, as JSON Schema, as a Standard Schema that says its JSON Schema (Zod 3 and 4, ArkType, …), or as the
+   * AI SDK's `jsonSchema()` makes it. The code is called only with input that fits; a schema that checks values itself does
+   * so, and the code is given what it makes of them.
+   */
+  inputSchema?: InputSchema | (() => InputSchema);
+  /** What the output has to fit. Only a schema that checks values itself. */
+  outputSchema?: object;
   /** It changes nothing. The calls of other tools are put on disk before they run. */
   readOnly?: boolean;
   /** How long a call may take. */
   timeoutMs?: number;
   /** What becomes of members that the schema does not allow; `runs.unknownMembers` unless given. */
   unknownMembers?: 'strip' | 'refuse';
-  /** The code. What it returns (or its promise) is the output; `undefined` is null; what it throws, the model is told. */
+  /**
+   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value;
+   * `undefined` is null; what it throws, the model is told.
+   */
   execute(input: Input, context: ToolContext): unknown;
 }
 
@@ -220,6 +252,13 @@ export interface EngineOptions {
   };
   /** Name chats that a turn has created, by a second request after its success. Default false. */
   generateChatTitles?: boolean;
+  chats?: {
+    /**
+     * Which ids chats may be called by: UUIDs (the default), or whatever a client has made up, too (`any`), which then
+     * stands for one chat of this user in this workspace. `turn.chatId` says its own id.
+     */
+    ids?: 'uuid' | 'any';
+  };
 }
 
 /** A workspace's settings as they are stored. */
@@ -259,9 +298,24 @@ export interface SettingsPatch extends WorkspaceSettingsFields {
 }
 
 export type UserMessagePart =
-  | { type: 'text'; text: string }
+  | { type: 'text'; text: string; state?: 'streaming' | 'done' }
   | { type: 'file'; mediaType: string; url: string; filename?: string }
-  | { type: `data-${string}`; id?: string; data: unknown };
+  | { type: `data-${string}`; id?: string; data: unknown }
+  | { type: 'step-start' };
+
+/** A user's message as clients of the AI SDK have it. */
+export interface UserMessage {
+  /**
+   * The client's own id for it: kept where it is a UUID, else the message gets one that is made of it. A message that is
+   * in the chat already is MESSAGE_EXISTS.
+   */
+  id?: string;
+  /** Only a user's message begins a turn; a client's type may allow others. */
+  role?: 'system' | 'user' | 'assistant';
+  /** Kept, and given back by `rowToUiMessage`. */
+  metadata?: unknown;
+  parts: readonly UserMessagePart[];
+}
 
 export type Trigger = 'user' | 'autostart' | 'schedule' | 'api' | 'continue';
 
@@ -269,7 +323,7 @@ export interface TurnRequest extends Who {
   /** A UUID. The chat is created when there is none of this id, and when none is given. */
   chatId?: string;
   /** Text, or an AI SDK UIMessage. */
-  message: string | { id?: string; role?: 'user'; parts: readonly UserMessagePart[] };
+  message: string | UserMessage;
   /** The role of a chat that is created. */
   roleId?: string;
   /** The page that the user has open. Resolve it yourself: it goes into the prompt. */
@@ -286,7 +340,10 @@ export interface TurnRequest extends Who {
   provider?: string | ProviderConfig;
   /** `false`: the run stops when its last reader goes away. Default true. */
   detached?: boolean;
-  trigger?: Trigger;
+  /** A client's `submit-message` is `user`; its `regenerate-message` is NOT_SUPPORTED yet. */
+  trigger?: Trigger | 'submit-message' | 'regenerate-message';
+  /** A message that the client has edited, or wants to have anew: NOT_SUPPORTED yet. */
+  messageId?: string;
   /** What to do when the chat is busy: refuse (the default), wait until it is free, or stop that run and take its place. */
   busy?: 'reject' | 'enqueue' | { supersede: string };
   /** A second turn of the same user with the same key begins nothing and follows the first. At most 255 bytes. */
@@ -401,6 +458,10 @@ export interface Message {
     failure?: RunFailure;
     /** The model was not told of earlier messages of the chat. */
     historyLeftOut?: boolean;
+    /** Why its run did not succeed. */
+    reason?: RunReason;
+    /** The client's own, of a user's message. */
+    metadata?: unknown;
     /** How many steps of the log the row shows. */
     stepsPersisted?: number;
   } | null;
@@ -416,24 +477,71 @@ export interface StreamMetadata {
   usage?: Usage;
   /** What ended the run; comes right before the error. */
   failure?: RunFailure;
+  /** How it ended; before that nothing of these three. */
+  status?: 'completed' | 'error' | 'aborted';
+  reason?: RunReason;
+  error?: string;
+}
+
+/** What a provider says of a part, by provider. */
+export type ProviderMetadata = Record<string, any>;
+
+/** What the chunks of a tool call may say besides the call. */
+export interface CallDetails {
+  /** The provider runs the tool itself. */
+  providerExecuted?: boolean;
+  /** The tool is not one of those that the client knows. */
+  dynamic?: boolean;
+  providerMetadata?: ProviderMetadata;
 }
 
 /** A chunk of the AI SDK's UI message stream, as turnkeep sends it. */
 export type UIMessageChunk =
   | { type: 'start'; messageId: string; messageMetadata: StreamMetadata }
   | { type: 'start-step' | 'finish-step' }
-  | { type: 'text-start' | 'text-end' | 'reasoning-start' | 'reasoning-end'; id: string }
-  | { type: 'text-delta' | 'reasoning-delta'; id: string; delta: string }
-  | { type: 'tool-input-start'; toolCallId: string; toolName: string }
+  | {
+      type: 'text-start' | 'text-end' | 'reasoning-start' | 'reasoning-end';
+      id: string;
+      providerMetadata?: ProviderMetadata;
+    }
+  | { type: 'text-delta' | 'reasoning-delta'; id: string; delta: string; providerMetadata?: ProviderMetadata }
+  | ({ type: 'tool-input-start'; toolCallId: string; toolName: string } & CallDetails)
   | { type: 'tool-input-delta'; toolCallId: string; inputTextDelta: string }
-  | { type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown }
-  | { type: 'tool-input-error'; toolCallId: string; toolName: string; input: unknown; errorText: string }
-  | { type: 'tool-output-available'; toolCallId: string; output: unknown }
-  | { type: 'tool-output-error'; toolCallId: string; errorText: string }
+  | ({ type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown } & CallDetails)
+  | ({
+      type: 'tool-input-error';
+      toolCallId: string;
+      toolName: string;
+      input: unknown;
+      errorText: string;
+    } & CallDetails)
+  | ({ type: 'tool-output-available'; toolCallId: string; output: unknown } & CallDetails)
+  | ({ type: 'tool-output-error'; toolCallId: string; errorText: string } & CallDetails)
   | { type: 'message-metadata'; messageMetadata: StreamMetadata }
   | { type: 'finish'; finishReason: FinishReason; messageMetadata?: StreamMetadata }
   | { type: 'abort'; reason: RunReason }
-  | { type: 'error'; errorText: string };
+  | { type: 'error'; errorText: string }
+  | { type: 'source-url'; sourceId: string; url: string; title?: string; providerMetadata?: ProviderMetadata }
+  | {
+      type: 'source-document';
+      sourceId: string;
+      mediaType: string;
+      title: string;
+      filename?: string;
+      providerMetadata?: ProviderMetadata;
+    }
+  | { type: 'file'; url: string; mediaType: string; providerMetadata?: ProviderMetadata };
+
+/** A chat as it was at one moment. */
+export interface OpenChat {
+  /** Oldest first. */
+  messages: Message[];
+  /**
+   * The run that brings what the messages lack: `runs.tail({runId, after: cursor})`, or without `after` where the cursor
+   * is null. It does so also when it has ended by then. null when the chat is free.
+   */
+  follow: { runId: string; messageId: string | null; cursor: string | null } | null;
+}
 
 /** Words of an export. What is left out stays in the export's language. */
 export interface ExportLabels {
@@ -468,10 +576,21 @@ export interface Chat {
   updatedAt: string;
 }
 
+/** A Fastify reply, as far as it is used: it is hijacked, and the headers that plugins have set are sent. */
+export interface FastifyReply {
+  readonly raw: ServerResponse | Http2ServerResponse;
+  hijack(): unknown;
+  getHeaders(): Record<string, number | string | string[] | undefined>;
+}
+
+/** What a stream is sent to: a response of Node's or of a framework that extends it (Express), or a Fastify reply. */
+export type PipeTarget = ServerResponse | Http2ServerResponse | FastifyReply;
+
 export interface PipeOptions {
   /** 200 unless given. */
   status?: number;
-  headers?: Record<string, string>;
+  /** As an object, as `Headers`, as pairs or as a raw list. They replace those of the same name, whatever its case. */
+  headers?: OutgoingHttpHeaders | Headers | readonly (readonly [string, string | number])[] | readonly string[];
   /** A comment is sent after so much silence. Default 15000. */
   heartbeatMs?: number;
 }
@@ -494,7 +613,7 @@ export declare class Turn {
   /** The same as bytes of a UI message stream over HTTP, with its terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. A client that leaves ends this, not the run (unless `detached: false`). */
-  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
   /**
@@ -542,7 +661,7 @@ export declare class RunTail implements AsyncIterableIterator<TailItem> {
   /** The chunks as bytes of a UI message stream over HTTP: cursors as ids, `resync` as an event's name, the terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. It rejects before anything is sent when the run cannot be followed. */
-  pipe(response: ServerResponse, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
   /** Goes away. Whoever waits for chunks is at the end. */
   close(): void;
 }
@@ -661,9 +780,9 @@ export declare class Engine {
   health(): Promise<Health>;
   readonly runs: {
     get(params: Who & { runId: string }): Promise<Run>;
-    /** null in a chat that never had a run. */
+    /** null in a chat that never had a run, or that is not there (yet). */
     latestForChat(params: Who & { chatId: string }): Promise<Run | null>;
-    /** The run that holds the chat; null when it is free. */
+    /** The run that holds the chat; null when it is free, or not there (yet). */
     activeForChat(params: Who & { chatId: string }): Promise<Run | null>;
     /** The newest (50 unless told otherwise), newest first; those that wait come before all others. */
     list(params: Who & { chatId: string; limit?: number }): Promise<Run[]>;
@@ -682,8 +801,14 @@ export declare class Engine {
     signal(params: Who & { runId: string }): Promise<RunSignal>;
   };
   readonly chats: {
-    /** Oldest first. A message in progress has every finished step. */
+    /** Oldest first; none of a chat that is not there (yet). A message in progress has every finished step. */
     messages(params: Who & { chatId: string }): Promise<Message[]>;
+    /**
+     * What a page needs to show a chat and to go on with it; the two fit together. The message that a run is writing is
+     * left out (`omit`, the default), and following the run brings all of it; or it is there with its finished steps
+     * (`include`), and the cursor is behind them.
+     */
+    open(params: Who & { chatId: string; inProgress?: 'omit' | 'include' }): Promise<OpenChat>;
     export(params: ExportOptions): Promise<string>;
     /** The same document as UTF-8 in pieces, so that memory does not grow with the chat. */
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
@@ -711,8 +836,12 @@ export declare class Engine {
    * keys it would touch, and touches none.
    */
   rotateSecrets(options?: { dryRun?: boolean }): Promise<{ resealed: number; unreadable: number }>;
-  /** Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. */
+  /**
+   * Refuses new turns, lets running ones go on for `graceMs` (5000), settles the rest as `shutdown`. Resolves when what
+   * `pipe` sends has been handed over, too, or when the grace (a second at least) is over.
+   */
   close(options?: { graceMs?: number }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 // ---- Pure functions ------------------------------------------------------------------------------------------------
@@ -829,7 +958,13 @@ export interface ChatRow {
   [key: string]: unknown;
 }
 
-export declare function rowToUiMessage(row: ChatRow): { id: string; role: 'user' | 'assistant'; parts: MessagePart[] };
+/** Of a row that the engine wrote also how it ended, as the stream tells it; of a user's its client's own metadata. */
+export declare function rowToUiMessage(row: ChatRow | Message): {
+  id: string;
+  role: 'user' | 'assistant';
+  metadata?: StreamMetadata & { finishReason?: string; [key: string]: unknown };
+  parts: MessagePart[];
+};
 
 /** How the end of a turn is to be written: an update of the row of this id, or a new row. */
 export declare function planFinalizeAssistant(

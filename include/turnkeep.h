@@ -61,6 +61,11 @@
 #define TURNKEEP_UNSUPPORTED_MEDIA 1005
 
 /**
+ * There is no such thing yet, such as generating an answer anew.
+ */
+#define TURNKEEP_NOT_SUPPORTED 1006
+
+/**
  * Another run is active in the chat; details.activeRunId names it.
  */
 #define TURNKEEP_A_RUN_ALREADY_ACTIVE 2001
@@ -89,6 +94,11 @@
  * The run to supersede is not a run of this chat.
  */
 #define TURNKEEP_SUPERSEDE_INVALID 2006
+
+/**
+ * A message of this id is in the chat already.
+ */
+#define TURNKEEP_MESSAGE_EXISTS 2007
 
 /**
  * The store cannot be reached or written.
@@ -452,6 +462,24 @@ turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
                                        size_t params_len,
                                        struct turnkeep_bytes *result,
                                        struct turnkeep_error **error);
+
+/**
+ * What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
+ * is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
+ * also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "inProgress"?}: by "omit" (the
+ * default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
+ * steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_chat_open(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
 
 /**
  * A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.

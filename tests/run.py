@@ -87,6 +87,7 @@ SUITES = [
     Suite("python", [*PYTEST, "bindings-python/tests"], pytest),
     Suite("languages", [*PYTEST, "tests/languages"], pytest),
     Suite("servers", ["npm", "test", "--silent"], node, ROOT / "tests" / "servers"),
+    Suite("cases", [sys.executable, "tests/cases.py"], plain),
     Suite("demo", ["node", "examples/demo/demo.mjs"], one),
 ]
 

@@ -2,12 +2,19 @@
 
 const binding = require('./native.js');
 const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
+const { Pipes } = require('./pipe.js');
 const { runsOf } = require('./runs.js');
-const { byName, definitions, serve } = require('./tools.js');
+const { byName, complete, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
 
 /** The longest grace that crosses the border, some 49 days. */
 const MAX_GRACE_MS = 2 ** 32 - 1;
+/** The longest time that a timer of Node's can wait, some 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** How long closing waits at least for responses whose turns have ended. */
+const FLUSH_MS = 1_000;
+/** How long a turn may go on once its engine closes, unless told otherwise. */
+const GRACE_MS = 5_000;
 
 function object(value, field) {
   if (typeof value !== 'object' || value === null) throw TurnkeepError.invalid(field, 'must be an object');
@@ -33,6 +40,7 @@ async function* pieces(nativeEngine, params) {
 class Engine {
   #native;
   #tools;
+  #pipes = new Pipes();
 
   /** Use `Engine.open`. */
   constructor(nativeEngine, tools) {
@@ -40,9 +48,10 @@ class Engine {
     this.#tools = tools;
     const call = async (method, params, replacer) =>
       JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params', replacer))));
-    this.runs = runsOf(nativeEngine, call);
+    this.runs = runsOf(nativeEngine, call, this.#pipes);
     this.chats = Object.freeze({
       messages: (params) => call('chats.messages', params),
+      open: (params) => call('chats.open', params),
       export: (params) => call('chats.export', params),
       exportStream: (params) => pieces(nativeEngine, params),
       import: (params) => call('chats.import', params),
@@ -62,7 +71,7 @@ class Engine {
 
   static async open(given = {}) {
     const { tools, ...options } = object(given, 'options');
-    const named = byName(tools);
+    const named = await complete(byName(tools));
     return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
   }
 
@@ -74,11 +83,11 @@ class Engine {
     const { tools, offeredTools, signal, ...request } = object(given, 'turn');
     if (signal && !(signal instanceof AbortSignal)) throw TurnkeepError.invalid('signal', 'must be an AbortSignal');
     // A turn that names its tools takes them from whoever offers them.
-    const named = new Map([...(offeredTools ? [] : this.#tools), ...byName(tools)]);
+    const named = new Map([...(offeredTools ? [] : this.#tools), ...(await complete(byName(tools)))]);
     signal?.throwIfAborted();
     const json = toJson({ ...request, offeredTools, tools: definitions(named) }, 'turn');
     const nativeTurn = await native(this.#native.startTurn(json));
-    const turn = new Turn(nativeTurn);
+    const turn = new Turn(nativeTurn, this.#pipes);
     // Rejects only if the native half does, which ends the turn's tools; the turn itself then says why.
     serve(nativeTurn, named).catch(() => {});
     if (signal) this.#stopOnAbort(turn, signal);
@@ -107,7 +116,11 @@ class Engine {
     if (graceMs !== undefined && !(Number.isFinite(graceMs) && graceMs >= 0)) {
       throw TurnkeepError.invalid('graceMs', 'must be a number of milliseconds, not negative');
     }
+    const begun = performance.now();
     await native(this.#native.close(graceMs && Math.min(graceMs, MAX_GRACE_MS)));
+    // Whoever ends the process or cuts the connections after this cuts no response short.
+    const left = Math.min(graceMs ?? GRACE_MS, MAX_TIMEOUT_MS) - (performance.now() - begun);
+    await this.#pipes.ended(Math.max(left, FLUSH_MS));
   }
 
   async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {

@@ -1,18 +1,20 @@
 'use strict';
 
 const { TurnkeepError, native, toJson } = require('./error.js');
-const { BATCH, iterate, pipe } = require('./stream.js');
+const { BATCH, iterate } = require('./stream.js');
 
 /** A reader of a run's log, from any process. It is opened by its first use, and gives one place to all of its forms. */
 class RunTail {
   #open;
+  #pipes;
   #native;
   #closed = false;
   #chunks;
   #end = null;
 
-  constructor(open) {
+  constructor(open, pipes) {
     this.#open = open;
+    this.#pipes = pipes;
     this.#chunks = iterate(
       () => this.#nextItems(),
       () => this.close(),
@@ -49,7 +51,7 @@ class RunTail {
   async pipe(response, options) {
     await this.#opened();
     const reader = { nextSse: () => this.#nextSse(), close: () => this.close() };
-    await pipe(reader, response, options);
+    await this.#pipes.send(() => reader, response, options);
   }
 
   /** Goes away. Whoever waits for chunks is at the end. */
@@ -119,7 +121,7 @@ function withErrors(_, value) {
 }
 
 /** The methods of `engine.runs`. `call` asks the engine by name. */
-function runsOf(nativeEngine, call) {
+function runsOf(nativeEngine, call, pipes) {
   const recordStep = (params) => call('runs.recordStep', params, withErrors);
   const finish = async (params) => void (await call('runs.finish', params, withErrors));
   return Object.freeze({
@@ -131,7 +133,7 @@ function runsOf(nativeEngine, call) {
     sweep: () => call('runs.sweep', {}),
     tail(params, more) {
       const json = toJson(tailParams(params, more), 'params');
-      return new RunTail(() => native(nativeEngine.tail(json)));
+      return new RunTail(() => native(nativeEngine.tail(json)), pipes);
     },
     async begin(params) {
       const run = await call('runs.begin', params);

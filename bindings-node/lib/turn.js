@@ -1,15 +1,17 @@
 'use strict';
 
 const { native } = require('./error.js');
-const { BATCH, iterate, pipe } = require('./stream.js');
+const { BATCH, iterate } = require('./stream.js');
 
 /** A turn that was begun here. Forgetting it stops nothing. */
 class Turn {
   #native;
+  #pipes;
   #done;
 
-  constructor(nativeTurn) {
+  constructor(nativeTurn, pipes) {
     this.#native = nativeTurn;
+    this.#pipes = pipes;
     Object.assign(this, JSON.parse(nativeTurn.ids()), { repeated: nativeTurn.isRepeated() });
     // Asked for at once, so that the process does not exit in the middle of a turn that nobody is reading. A run that is
     // driven elsewhere needs neither this process nor to be watched by it.
@@ -35,7 +37,7 @@ class Turn {
 
   /** Sends the stream as an HTTP response: head, chunks as they come, heartbeats in silence, end. */
   async pipe(response, options) {
-    await pipe(this.#native.reader(), response, options);
+    await this.#pipes.send(() => this.#native.reader(), response, options);
   }
 
   /** Asks the run to stop; false when it has settled already. */

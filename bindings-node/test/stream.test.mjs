@@ -153,6 +153,6 @@ test('the bytes end with the terminator', async (t) => {
   const { engine } = await world(t, [answer('hi')]);
   const turn = await engine.startTurn({ ...user, message: 'go' });
   const bytes = Buffer.concat(await collect(turn.sse())).toString();
-  assert.match(bytes, /^data: \{"type":"start"/);
+  assert.match(bytes, /^id: 0\ndata: \{"type":"start"/);
   assert.ok(bytes.endsWith('\n\ndata: [DONE]\n\n'));
 });

@@ -39,7 +39,10 @@ test('a turn with two tools is streamed, stored and exported', async (t) => {
   assert.deepEqual(chunks.at(-1), {
     type: 'finish',
     finishReason: 'stop',
-    messageMetadata: { usage: { inputTokens: 30, outputTokens: 13, totalTokens: 43, reasoningTokens: 0 } },
+    messageMetadata: {
+      usage: { inputTokens: 30, outputTokens: 13, totalTokens: 43, reasoningTokens: 0 },
+      status: 'completed',
+    },
   });
   assert.equal(chunks.find((chunk) => chunk.toolCallId === 'b' && chunk.output).output, '12:00');
 

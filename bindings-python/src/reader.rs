@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use turnkeep::stream::sse_event;
 use turnkeep::{SharedReader, TurnReader};
 
 use crate::error::OrRaise;
@@ -43,10 +42,12 @@ impl Reader {
         Ok(batch.iter().map(|chunk| pyo3::types::PyString::new(py, chunk)).collect())
     }
 
-    /// As `next`, each chunk framed as a server-sent event.
+    /// As `next`, each chunk framed as a server-sent event with its cursor as id.
     fn next_events<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let batch = self.next_batch(py, limit)?;
-        Ok(batch.iter().map(|chunk| PyBytes::new(py, sse_event(chunk).as_bytes())).collect())
+        let Parts { reader, runtime } = self.parts.get().or_raise(py)?;
+        let _context = runtime.enter();
+        let batch = wait(py, async { Ok(reader.next_events(limit).await) })?;
+        Ok(batch.iter().map(|event| PyBytes::new(py, event.as_bytes())).collect())
     }
 
     /// Goes away, also while another thread waits in `next`.

@@ -11,6 +11,7 @@ import pytest
 import turnkeep
 from conftest import WHO, assistant_row
 from scripted_provider import Answer, ScriptedProvider, calls, hangs, says
+from turnkeep import _presence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,8 +120,9 @@ def test_sse_is_the_chunks_framed(engine: turnkeep.Engine, provider: ScriptedPro
     turn = engine.start_turn(**WHO, message="?")
     events = list(turn.sse())
     assert events[-1] == b"data: [DONE]\n\n"
-    assert all(event.startswith(b"data: ") and event.endswith(b"\n\n") for event in events)
-    assert [json.loads(event[len("data: ") :]) for event in events[:-1]] == list(turn.chunks())
+    assert all(event.endswith(b"\n\n") for event in events)
+    told = [json.loads(event.partition(b"data: ")[2]) for event in events[:-1]]
+    assert told == list(turn.chunks())
     assert sum(b"text-delta" in event for event in events) == 200
     assert turnkeep.SSE_HEADERS["content-type"] == "text/event-stream"
 
@@ -226,7 +228,7 @@ def test_dropping_the_stream_is_going_away(engine: turnkeep.Engine, provider: Sc
     provider.then(hangs())
     turn = engine.start_turn(**WHO, message="?", detached=False)
     for event in turn.sse():
-        assert event.startswith(b"data: ")
+        assert event.startswith(b"id: 0\ndata: ")
         break
     assert turn.done()["reason"] == "disconnected"
 
@@ -265,3 +267,47 @@ def test_closing_a_stream_wakes_its_reader(engine: turnkeep.Engine, provider: Sc
     reader.join()
     assert rest == []
     assert engine.runs.get(**WHO, run_id=turn.run_id)["status"] == "running"
+
+
+def test_a_client_that_left_is_noticed_without_a_garbage_collection(
+    engine: turnkeep.Engine, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_presence, "PATIENCE_SECONDS", 0.2)
+    provider.then(hangs("half"))
+    turn = engine.start_turn(**WHO, message="?", detached=False)
+    stream = turn.sse()
+    next(stream)
+    # A framework has stopped reading, and something still holds what it read.
+    assert turn.done()["reason"] == "disconnected"
+    assert list(stream) == []
+
+
+def test_a_reader_that_waits_has_not_left(
+    engine: turnkeep.Engine, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_presence, "PATIENCE_SECONDS", 0.2)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(answer: Any) -> None:
+        asked.set()
+        answer.begin_stream()
+        go_on.wait()
+        answer.delta(content="late")
+        answer.finish("stop")
+
+    provider.then(slow)
+    waiting = engine.start_turn(**WHO, message="?", detached=False)
+    kinds: list[str] = []
+    reader = threading.Thread(target=lambda: kinds.extend(chunk["type"] for chunk in waiting.chunks()))
+    reader.start()
+    asked.wait()
+    # Another stream is found to be left meanwhile: whoever looks has looked at this one, too.
+    provider.then(hangs("half"))
+    left = engine.start_turn(**WHO, message="?", detached=False)
+    stream = left.chunks()
+    next(stream)
+    assert left.done()["reason"] == "disconnected"
+    go_on.set()
+    reader.join()
+    assert waiting.done()["status"] == "succeeded"
+    assert "text-delta" in kinds

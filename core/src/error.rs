@@ -54,6 +54,8 @@ codes! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 1004, 413;
     /// The media type is not on the list.
     UnsupportedMedia = "UNSUPPORTED_MEDIA", 1005, 415;
+    /// There is no such thing yet, such as generating an answer anew.
+    NotSupported = "NOT_SUPPORTED", 1006, 501;
     /// Another run is active in the chat; `details.activeRunId` names it.
     RunAlreadyActive = "A_RUN_ALREADY_ACTIVE", 2001, 409;
     /// The run could not be written.
@@ -66,6 +68,8 @@ codes! {
     SupersedeTimeout = "SUPERSEDE_TIMEOUT", 2005, 409;
     /// The run to supersede is not a run of this chat.
     SupersedeInvalid = "SUPERSEDE_INVALID", 2006, 400;
+    /// A message of this id is in the chat already.
+    MessageExists = "MESSAGE_EXISTS", 2007, 409;
     /// The store cannot be reached or written.
     StoreUnavailable = "STORE_UNAVAILABLE", 3001, 503;
     /// The engine is shutting down or closed.
@@ -250,8 +254,11 @@ fn describe_json_problem(error: &serde_json::Error) -> JsonProblem {
             if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
                 return JsonProblem::Missing(field.to_owned());
             }
-            let unknown = text.starts_with("unknown field");
-            JsonProblem::Other(if unknown { "is not a known field" } else { "has the wrong type or value" })
+            JsonProblem::Other(match text {
+                text if text.starts_with("unknown field") => "is not a known field",
+                text if text.starts_with("must be a UUID") => "must be a UUID",
+                _ => "has the wrong type or value",
+            })
         }
     }
 }

@@ -58,9 +58,10 @@ pub mod text;
 pub mod tool;
 
 pub use engine::{
-    Busy, Capability, Cursor, Engine, EngineOptions, Export, ExportFormat, Health, HostedFinish, HostedRequest,
-    HostedRun, HostedStep, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth,
-    TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, Who,
+    Busy, Capability, ChatIds, ChatOptions, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow, Health,
+    HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress, OpenChat, RunLimits, RunSignal, RunTail,
+    SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn,
+    TurnReader, TurnRequest, Who,
 };
 pub use error::{Error, ErrorCode, Result};
-pub use id::{AgentRoleId, ChatId, MessageId, RunId};
+pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

@@ -333,6 +333,30 @@ pub unsafe extern "C" fn turnkeep_chat_messages(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
+/// is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
+/// also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "inProgress"?}: by "omit" (the
+/// default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
+/// steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_open(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.open", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
 /// `result` is freed by turnkeep_bytes_free().
 ///

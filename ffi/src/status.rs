@@ -24,6 +24,8 @@ pub const TURNKEEP_NOT_FOUND: i32 = 1003;
 pub const TURNKEEP_PAYLOAD_TOO_LARGE: i32 = 1004;
 /// The media type is not on the list.
 pub const TURNKEEP_UNSUPPORTED_MEDIA: i32 = 1005;
+/// There is no such thing yet, such as generating an answer anew.
+pub const TURNKEEP_NOT_SUPPORTED: i32 = 1006;
 /// Another run is active in the chat; details.activeRunId names it.
 pub const TURNKEEP_A_RUN_ALREADY_ACTIVE: i32 = 2001;
 /// The run could not be written.
@@ -36,6 +38,8 @@ pub const TURNKEEP_SUPERSEDE_TARGET_MISMATCH: i32 = 2004;
 pub const TURNKEEP_SUPERSEDE_TIMEOUT: i32 = 2005;
 /// The run to supersede is not a run of this chat.
 pub const TURNKEEP_SUPERSEDE_INVALID: i32 = 2006;
+/// A message of this id is in the chat already.
+pub const TURNKEEP_MESSAGE_EXISTS: i32 = 2007;
 /// The store cannot be reached or written.
 pub const TURNKEEP_STORE_UNAVAILABLE: i32 = 3001;
 /// The engine is shutting down or closed.
@@ -65,12 +69,14 @@ const _: () = {
     assert!(TURNKEEP_NOT_FOUND == ErrorCode::NotFound.number());
     assert!(TURNKEEP_PAYLOAD_TOO_LARGE == ErrorCode::PayloadTooLarge.number());
     assert!(TURNKEEP_UNSUPPORTED_MEDIA == ErrorCode::UnsupportedMedia.number());
+    assert!(TURNKEEP_NOT_SUPPORTED == ErrorCode::NotSupported.number());
     assert!(TURNKEEP_A_RUN_ALREADY_ACTIVE == ErrorCode::RunAlreadyActive.number());
     assert!(TURNKEEP_A_RUN_BEGIN_FAILED == ErrorCode::RunBeginFailed.number());
     assert!(TURNKEEP_LEASE_LOST == ErrorCode::LeaseLost.number());
     assert!(TURNKEEP_SUPERSEDE_TARGET_MISMATCH == ErrorCode::SupersedeTargetMismatch.number());
     assert!(TURNKEEP_SUPERSEDE_TIMEOUT == ErrorCode::SupersedeTimeout.number());
     assert!(TURNKEEP_SUPERSEDE_INVALID == ErrorCode::SupersedeInvalid.number());
+    assert!(TURNKEEP_MESSAGE_EXISTS == ErrorCode::MessageExists.number());
     assert!(TURNKEEP_STORE_UNAVAILABLE == ErrorCode::StoreUnavailable.number());
     assert!(TURNKEEP_ENGINE_CLOSED == ErrorCode::EngineClosed.number());
     assert!(TURNKEEP_SECRET_UNREADABLE == ErrorCode::SecretUnreadable.number());

@@ -271,7 +271,10 @@ async fn a_provider_that_cannot_be_reached_fails_the_run() {
     let world = World::new(vec![]).await;
     let nowhere = json!({"driver": "openai-compatible", "model": "m", "baseUrl": "http://127.0.0.1:1/v1"});
     let turn = world.turn("go", json!({"provider": nowhere})).await;
-    assert_eq!(types(&all_chunks(&turn).await), ["start", "message-metadata", "error"]);
+    let chunks = all_chunks(&turn).await;
+    assert_eq!(types(&chunks), ["start", "message-metadata", "error"]);
+    let told = &chunks[1]["messageMetadata"];
+    assert_eq!((&told["status"], &told["reason"]), (&json!("error"), &json!("provider_error")));
     let outcome = turn.done().await.unwrap();
     assert!(outcome.error.unwrap().starts_with("The provider could not be reached"));
 }
@@ -355,13 +358,23 @@ async fn a_stop_closes_the_connection_and_keeps_what_had_streamed() {
     assert!(!turn.stop().await.unwrap());
     let chunks = all_chunks(&turn).await;
     assert_eq!(
-        types(&chunks[chunks.len() - 6..]),
-        ["text-end", "tool-input-error", "tool-output-error", "finish-step", "message-metadata", "abort"]
+        types(&chunks[chunks.len() - 7..]),
+        [
+            "text-end",
+            "tool-input-error",
+            "tool-output-error",
+            "finish-step",
+            "message-metadata",
+            "message-metadata",
+            "abort"
+        ]
     );
+    assert_eq!(chunks[chunks.len() - 2]["messageMetadata"], json!({"status": "aborted", "reason": "stopped"}));
     assert_eq!(chunks.last().unwrap()["reason"], "stopped");
     let messages = world.messages(&turn).await;
     assert_eq!(messages[1].content, "Looking. half");
     assert_eq!(metadata(&messages[1])["finishReason"], "aborted");
+    assert_eq!(metadata(&messages[1])["reason"], "stopped");
     assert_eq!(metadata(&messages[1])["parts"][7]["errorText"], "The tool call did not complete.");
 }
 
@@ -558,4 +571,72 @@ async fn messages_in_progress_show_every_finished_step() {
     assert_eq!(metadata(&messages[1])["parts"].as_array().unwrap().len(), 8);
     turn.stop().await.unwrap();
     turn.done().await.unwrap();
+}
+
+/// The numbers in the ids of server-sent events, each with the chunk that it is of.
+fn events(bytes: &str) -> Vec<(Option<String>, Value)> {
+    let events = bytes.split("\n\n").filter(|event| event.contains("data: {"));
+    events
+        .map(|event| {
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+            (field("id: "), serde_json::from_str(&field("data: ").unwrap()).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ids_of_a_live_stream_are_places_behind_which_a_tail_goes_on() {
+    struct Waits(Arc<tokio::sync::Notify>);
+    #[async_trait::async_trait]
+    impl turnkeep::tool::ToolHandler for Waits {
+        async fn call(&self, _: turnkeep::tool::ToolInvocation) -> Result<turnkeep::model::Json, String> {
+            self.0.notified().await;
+            Ok(turnkeep::model::Json::null())
+        }
+    }
+    let pieces = vec![text("It "), text("is "), text("warm")];
+    let last = Response::stream([pieces, finish("stop", 3, 2)].concat());
+    let world = World::new(vec![call("c", "weather", "{}"), last]).await;
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let handler = Arc::new(Waits(Arc::clone(&go_on)));
+    let definition = serde_json::from_value(json!({"name": "weather", "readOnly": true})).unwrap();
+    let tools = vec![turnkeep::tool::Tool { definition, handler }];
+    let turn = world.engine.start_turn(request("go", json!({})), tools).await.unwrap();
+    let reader = turnkeep::SharedReader::from(turn.chunks());
+    let mut bytes = String::new();
+    while !bytes.contains("tool-input-available") {
+        bytes.push_str(&reader.next_sse(3).await.unwrap());
+    }
+    go_on.notify_one();
+    while let Some(more) = reader.next_sse(3).await {
+        bytes.push_str(&more);
+    }
+    let live = events(&bytes);
+    assert!(live.iter().all(|(id, _)| id.is_some()), "{bytes}");
+    // Behind every place the log has exactly what the live stream told next.
+    for (place, (id, _)) in live.iter().enumerate() {
+        let cursor = id.as_deref().unwrap().parse().unwrap();
+        let mut tail = world.engine.tail(&who(), turn.run_id(), turnkeep::TailFrom::After(cursor)).await.unwrap();
+        let mut rest = Vec::new();
+        loop {
+            let batch = tail.next_batch(16).await.unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            assert!(batch.iter().all(|item| !item.resync));
+            rest.extend(batch.iter().map(|item| serde_json::from_str::<Value>(&item.chunk).unwrap()));
+        }
+        let told: Vec<Value> = live[place + 1..].iter().map(|(_, chunk)| chunk.clone()).collect();
+        assert_eq!(rest, told, "behind {id:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_no_stream_shows_no_step_that_the_store_does_not_have() {
+    let html = Response { body: Some("<html>busy</html>".into()), ..Response::stream([]) };
+    let world = World::new(vec![html]).await;
+    let turn = world.turn("go", json!({})).await;
+    assert_eq!(types(&all_chunks(&turn).await), ["start", "message-metadata", "error"]);
+    assert_eq!(turn.done().await.unwrap().step_count, 0);
+    assert_eq!(metadata(&world.messages(&turn).await[1])["parts"], json!([]));
 }

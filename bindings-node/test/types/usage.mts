@@ -173,3 +173,28 @@ turnkeep.flushAssistant([{ toolCalls: [{ toolName: 't' }] }], '', 'completed');
 turnkeep.trimHistory([], {});
 // @ts-expect-error one argument, an object
 turnkeep.buildChatMarkdown('title', 'c', rows);
+
+// What frameworks and clients hand in.
+declare const reply: import('../../index.mjs').FastifyReply;
+declare const http2Response: import('node:http2').Http2ServerResponse;
+declare const outgoing: import('node:http').OutgoingHttpHeaders;
+await turn.pipe(reply, { headers: outgoing });
+await turn.pipe(http2Response, { headers: new Headers() });
+await turn.pipe(reply, { headers: [['x-mine', 1]] });
+const ofRows = (await engine.chats.messages({ ...user, chatId: turn.chatId })).map(turnkeep.rowToUiMessage);
+declare const ofClient: {
+  id: string;
+  role: 'system' | 'user' | 'assistant';
+  parts: ({ type: 'text'; text: string; state?: 'streaming' | 'done' } | { type: 'step-start' })[];
+};
+await engine.startTurn({ ...user, message: ofClient });
+const told: UIMessageChunk['type'][] = ['source-url', 'source-document', 'file'];
+try {
+  await using other = await Engine.open({ store: 'sqlite::memory:' });
+  void other;
+} catch (error) {
+  if (error instanceof TurnkeepError && error.code === 'A_RUN_ALREADY_ACTIVE') {
+    const inTheWay: string = error.details.activeRunId;
+    void [ofRows, told, inTheWay];
+  }
+}

@@ -165,7 +165,7 @@ class Engine:
             "idempotencyKey": idempotency_key,
         }
         native = self._native.start_turn(encode_fields(request))
-        return Turn(self, native, self._pump(native, tools) if tools else None)
+        return Turn(self, native, self._pump(native, tools) if tools else None, detached is not False)
 
     def offer_tools(self, tools: Sequence[Tool] | None = None) -> None:
         """Offers these tools, besides what is offered already: from now on the engine drives turns that name their
@@ -293,18 +293,36 @@ class Engine:
 
 
 class Chats:
-    """Questions about chats. Each raises ``NOT_FOUND`` or ``FORBIDDEN`` for what is not the user's."""
+    """Questions about chats. Each raises ``FORBIDDEN`` for what is not the user's; a chat that is not there (yet) is an
+    empty one.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Found at :attr:`Engine.chats`."""
         self._engine = engine
 
     def messages(self, *, workspace_id: str, user_id: str, chat_id: str) -> list[dict[str, Any]]:
-        """The chat's messages, oldest first. One that is being written has every step that is finished."""
+        """The chat's messages, oldest first; none of a chat that is not there (yet). One that is being written has
+        every step that is finished.
+        """
         messages: list[dict[str, Any]] = self._engine._call(
             "chats.messages", workspaceId=workspace_id, userId=user_id, chatId=chat_id
         )
         return messages
+
+    def open(self, *, workspace_id: str, user_id: str, chat_id: str, in_progress: str | None = None) -> dict[str, Any]:
+        """What a page needs to show a chat and to go on with it: ``{messages, follow}``, which fit together.
+
+        ``follow`` is ``None`` in a chat that is free, else ``{runId, messageId, cursor}`` for ``engine.runs.tail``,
+        which brings exactly what the messages lack, also when the run has ended by then.
+
+        :param in_progress: ``omit`` (the default) leaves out the message that the run writes, and the cursor is
+            ``None``; ``include`` has it with its finished steps, and the cursor is behind them
+        """
+        chat: dict[str, Any] = self._engine._call(
+            "chats.open", workspaceId=workspace_id, userId=user_id, chatId=chat_id, inProgress=in_progress
+        )
+        return chat
 
     def export(
         self,

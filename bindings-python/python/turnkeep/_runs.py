@@ -34,14 +34,14 @@ class Runs:
         return run
 
     def latest_for_chat(self, *, workspace_id: str, user_id: str, chat_id: str) -> dict[str, Any] | None:
-        """The chat's newest run; ``None`` in a chat that never had one."""
+        """The chat's newest run; ``None`` in a chat that never had one, or that is not there (yet)."""
         run: dict[str, Any] | None = self._engine._call(
             "runs.latestForChat", workspaceId=workspace_id, userId=user_id, chatId=chat_id
         )
         return run
 
     def active_for_chat(self, *, workspace_id: str, user_id: str, chat_id: str) -> dict[str, Any] | None:
-        """The run that holds the chat; ``None`` when it is free."""
+        """The run that holds the chat; ``None`` when it is free, or not there (yet)."""
         run: dict[str, Any] | None = self._engine._call(
             "runs.activeForChat", workspaceId=workspace_id, userId=user_id, chatId=chat_id
         )

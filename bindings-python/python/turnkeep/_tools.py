@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from turnkeep._errors import TurnkeepError
-from turnkeep._json import decode, encode
+from turnkeep._handlers import Handler, encode_output, members_of
+from turnkeep._json import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from turnkeep import _native
 
 _JOIN_SECONDS = 1.0
+_logger = logging.getLogger("turnkeep")
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,14 @@ class ToolContext:
 class Tool:
     """A callable that the model may call.
 
-    The handler is called as ``handler(input)``, or as ``handler(input, context)`` with a :class:`ToolContext` if it
-    accepts two positional arguments, on a thread of its own. What it returns must have a JSON form. What it raises is
-    told to the model as the call's failure, and ends nothing.
+    The handler is called on a thread of its own. If its parameters are members of the input, as ``weather(city,
+    unit="C")`` is for a schema with ``city`` and ``unit``, it is given those; every other is called as
+    ``handler(input)``. A parameter that is named ``context`` or annotated as :class:`ToolContext` is given the context,
+    and so is a second one that must be given; one that has a default keeps it.
+
+    What it returns must have a JSON form; models of Pydantic, dataclasses, times, UUIDs, decimals and enums have one,
+    too. What it raises is told to the model as the call's failure, written to the log ``turnkeep``, and ends
+    nothing.
     """
 
     name: str
@@ -56,14 +64,14 @@ class Tool:
     unknown_members: str | None = None
     """What becomes of members that the schema does not allow: ``strip`` or ``refuse``; the engine's
     ``runs.unknownMembers`` unless given."""
-    _takes_context: bool = field(init=False, repr=False, compare=False)
+    _handle: Handler = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.handler):
             raise TypeError(f"the handler of the tool {self.name!r} is not callable")
         if inspect.iscoroutinefunction(self.handler):
             raise TypeError(f"the handler of the tool {self.name!r} must be a plain function, not a coroutine function")
-        object.__setattr__(self, "_takes_context", _accepts_two(self.handler))
+        object.__setattr__(self, "_handle", Handler(self.handler, members_of(self.input_schema), ToolContext))
 
     def _definition(self) -> dict[str, Any]:
         definition = {
@@ -77,20 +85,11 @@ class Tool:
         return {key: value for key, value in definition.items() if value is not None}
 
     def _run(self, tool_input: Any, context: ToolContext) -> str:
-        output = self.handler(tool_input, context) if self._takes_context else self.handler(tool_input)
+        output = self._handle(tool_input, context)
         try:
-            return encode(output)
+            return encode_output(output)
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"The tool {self.name} returned what cannot be written as JSON: {error}") from error
-
-
-def _accepts_two(handler: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(handler).bind(None, None)
-    except (TypeError, ValueError):
-        # The latter: a built-in without a signature.
-        return False
-    return True
 
 
 class ToolPump:
@@ -154,6 +153,8 @@ class ToolPump:
             self._forget(ticket)
             self._calls.respond(ticket, output)
         except BaseException as error:  # Also SystemExit: a tool ends its call and nothing else.
+            # The model is told; whoever wrote the tool wants to know, too.
+            _logger.warning("the tool %s failed", context.tool_name, exc_info=True)
             self._forget(ticket)
             self._fail(ticket, _describe(error))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from turnkeep import _native
 from turnkeep._json import decode
+from turnkeep._presence import presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +27,9 @@ class Stream(Iterator[_Item]):
     """A turn's chunks from the first one on, in some form.
 
     Going away before the end (:meth:`close`, leaving a ``with`` block, or dropping the stream) is a disconnect: of a
-    turn that is not detached, the last stream's disconnect stops the run. Not for use by several threads at a time,
-    except that any thread may call :meth:`close`.
+    turn that is not detached, the last stream's disconnect stops the run. One that is not asked for its next item for a
+    minute counts as left, too: web frameworks do not always close what they stop reading. Not for use by several
+    threads at a time, except that any thread may call :meth:`close`.
     """
 
     def __init__(
@@ -38,21 +41,31 @@ class Stream(Iterator[_Item]):
         self._tail = tail
         self._batch: deque[_Item] = deque()
         self._over = False
+        self._asked_at: float | None = time.monotonic()
+        if not turn._detached:
+            presence.watch(self)
+
+    def _idle_since(self) -> float | None:
+        return None if self._over else self._asked_at
 
     def __iter__(self) -> Stream[_Item]:
         return self
 
     def __next__(self) -> _Item:
         """Waits for the next item."""
-        if not self._batch and not self._over:
-            batch = self._fetch()
-            if not batch and not self._over:
-                self._over = True
-                batch = self._tail
-            self._batch.extend(batch)
-        if not self._batch:
-            raise StopIteration
-        return self._batch.popleft()
+        self._asked_at = None
+        try:
+            if not self._batch and not self._over:
+                batch = self._fetch()
+                if not batch and not self._over:
+                    self._over = True
+                    batch = self._tail
+                self._batch.extend(batch)
+            if not self._batch:
+                raise StopIteration
+            return self._batch.popleft()
+        finally:
+            self._asked_at = time.monotonic()
 
     def close(self) -> None:
         """Goes away. A thread that waits for the next item finds the stream at its end."""
@@ -85,7 +98,7 @@ class Turn:
     repeated: bool
     """The run had been begun before, with the same idempotency key. Its chunks are read from the store."""
 
-    def __init__(self, engine: Engine, native: _native.Turn, pump: ToolPump | None) -> None:
+    def __init__(self, engine: Engine, native: _native.Turn, pump: ToolPump | None, detached: bool) -> None:
         """Turns are begun by :meth:`Engine.start_turn`."""
         ids = decode(native.ids)
         self.run_id = ids["runId"]
@@ -96,6 +109,7 @@ class Turn:
         self._engine = engine
         self._native = native
         self._pump = pump
+        self._detached = detached
 
     def __repr__(self) -> str:
         return f"<turnkeep.Turn run_id={self.run_id!r} chat_id={self.chat_id!r}>"

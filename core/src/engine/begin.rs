@@ -14,7 +14,7 @@ use crate::project::{FlushExtra, OpenPage, flush_run};
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
 
 use super::journal::empty_row;
-use super::options::Busy;
+use super::options::{Busy, Envelope};
 use super::{Inner, stops, sweep};
 
 /// The first wait for a run that is to be superseded; it doubles up to [`MAX_WAIT`].
@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) role: Option<RolePrompt>,
     /// Whether the chat is still to be created.
     pub(super) new_chat: bool,
+    /// The id of the user's message, if its client has one for it.
+    message_id: Option<MessageId>,
 }
 
 /// What both kinds of runs, those that the engine drives and those that the host does, are begun with.
@@ -44,6 +46,8 @@ pub(super) struct Beginning<'a> {
     pub(super) idempotency_key: Option<&'a str>,
     /// The parts of the user's message.
     pub(super) parts: Option<&'a [Part]>,
+    /// What its client says of it besides.
+    pub(super) envelope: Envelope,
     /// What others need for driving the run.
     pub(super) plan: Option<RunPlan>,
     /// It is left to others.
@@ -79,8 +83,8 @@ impl Beginning<'_> {
 
     /// The id of the user's message, and those of the run. Both messages are written at one time; their ids, which rise,
     /// put the user's first.
-    pub(super) fn new_ids(&self) -> (MessageId, TurnIds) {
-        let user = MessageId::generate();
+    pub(super) fn new_ids(&self, found: &Found) -> (MessageId, TurnIds) {
+        let user = found.message_id.unwrap_or_else(MessageId::generate);
         let chat = self.chat_id.unwrap_or_else(ChatId::generate);
         (user, TurnIds { chat, run: RunId::generate(), message: MessageId::generate() })
     }
@@ -96,6 +100,9 @@ impl Beginning<'_> {
                 role_id = chat.role_id;
                 new_chat = false;
             }
+        }
+        let message_id = self.message_id(inner).await?;
+        if let Some(chat_id) = self.chat_id {
             if let Some(active) = inner.store.active_run(chat_id).await?
                 && active.workspace_id == self.workspace_id
                 && !self.is_freed(inner, active.id).await?
@@ -105,13 +112,33 @@ impl Beginning<'_> {
             }
         }
         let Some(role_id) = role_id else {
-            return Ok(Found { role: None, new_chat });
+            return Ok(Found { role: None, new_chat, message_id });
         };
         match inner.store.role(self.workspace_id, role_id).await? {
-            Some(role) => Ok(Found { role: Some(role), new_chat }),
+            Some(role) => Ok(Found { role: Some(role), new_chat, message_id }),
             // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if !new_chat => Ok(Found { role: None, new_chat }),
+            None if !new_chat => Ok(Found { role: None, new_chat, message_id }),
             None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
+        }
+    }
+
+    /// The id that the user's message will have: its client's own where that is a UUID, else one that is made of the
+    /// client's. A message that is in the chat already is not written again. One of another chat is nobody's business
+    /// here, and takes nothing away.
+    async fn message_id(&self, inner: &Inner) -> Result<Option<MessageId>> {
+        let Some(name) = &self.envelope.id else { return Ok(None) };
+        if let Ok(id) = name.parse::<MessageId>() {
+            match inner.store.chat_of_message(id).await? {
+                None => return Ok(Some(id)),
+                Some(chat_id) if Some(chat_id) == self.chat_id => return Err(message_exists()),
+                Some(_) => {}
+            }
+        }
+        let Some(chat_id) = self.chat_id else { return Ok(None) };
+        let id = MessageId::of_client(chat_id, name);
+        match inner.store.chat_of_message(id).await? {
+            None => Ok(Some(id)),
+            Some(_) => Err(message_exists()),
         }
     }
 
@@ -170,13 +197,15 @@ impl Beginning<'_> {
         #[derive(Serialize)]
         struct Metadata<'a> {
             parts: &'a [Part],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            metadata: Option<&'a Json>,
         }
         let user_message = match self.parts {
             None => None,
             Some(parts) => Some(NewUserMessage {
                 id: user,
                 content: parts.iter().filter_map(Part::as_text).collect(),
-                metadata: Json::from_value(&Metadata { parts })
+                metadata: Json::from_value(&Metadata { parts, metadata: self.envelope.metadata.as_ref() })
                     .map_err(|_| Error::invalid("message.parts", "cannot be stored"))?,
             }),
         };
@@ -237,6 +266,11 @@ impl Beginning<'_> {
     }
 }
 
+fn message_exists() -> Error {
+    let message = "message.id: this message is in the chat already; it cannot be answered anew, or edited, yet";
+    Error::new(ErrorCode::MessageExists, message).with_detail("field", "message.id")
+}
+
 fn mismatch(active: Option<serde_json::Value>) -> Error {
     let error = Error::new(ErrorCode::SupersedeTargetMismatch, "another run than the one to supersede is active");
     match active {
@@ -256,7 +290,8 @@ pub(super) fn begin_failed(error: Error) -> Error {
 pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
     let failure = Some(RunFailure::new(FailureKind::Internal, message));
-    let extra = FlushExtra { error: Some(message.to_owned()), failure: failure.clone(), ..FlushExtra::default() };
+    let (told, reason) = (Some(message.to_owned()), Some(RunReason::Internal));
+    let extra = FlushExtra { error: told, reason, failure: failure.clone(), ..FlushExtra::default() };
     let settle = SettleRun {
         fence,
         status: RunStatus::Failed,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, from_json};
-use crate::id::{ChatId, RunId};
+use crate::id::{ChatId, ChatRef, RunId};
 use crate::js::Text;
 use crate::model::{FinishReason, Json, RunReason, RunStatus};
 use crate::project::{Labels, Language};
@@ -13,6 +13,7 @@ use crate::settings::SettingsPatch;
 
 use super::export::{Export, ExportFormat};
 use super::hosted::{HostedFinish, HostedRequest, HostedStep};
+use super::open::InProgress;
 use super::settings::Capability;
 use super::tail::{Cursor, RunTail, TailFrom};
 use super::{Engine, Who};
@@ -33,7 +34,17 @@ struct OfRun {
 struct OfChat {
     workspace_id: String,
     user_id: String,
-    chat_id: ChatId,
+    chat_id: ChatRef,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OpenParams {
+    workspace_id: String,
+    user_id: String,
+    chat_id: ChatRef,
+    #[serde(default)]
+    in_progress: InProgress,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +55,7 @@ struct Stop {
     #[serde(default)]
     run_id: Option<RunId>,
     #[serde(default)]
-    chat_id: Option<ChatId>,
+    chat_id: Option<ChatRef>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +63,7 @@ struct Stop {
 struct ListParams {
     workspace_id: String,
     user_id: String,
-    chat_id: ChatId,
+    chat_id: ChatRef,
     #[serde(default)]
     limit: Option<usize>,
 }
@@ -119,7 +130,7 @@ struct RotateParams {
 struct ExportParams {
     workspace_id: String,
     user_id: String,
-    chat_id: ChatId,
+    chat_id: ChatRef,
     #[serde(default)]
     format: Option<String>,
     #[serde(default)]
@@ -186,6 +197,12 @@ fn who(workspace_id: String, user_id: String) -> Who {
 }
 
 impl Engine {
+    /// Who asks, and the chat that they mean.
+    fn of_chat(&self, workspace_id: String, user_id: String, given: &ChatRef) -> Result<(Who, ChatId)> {
+        let chat_id = self.inner.options.chats.resolve(given, &workspace_id, &user_id)?;
+        Ok((who(workspace_id, user_id), chat_id))
+    }
+
     /// Begins the export that `chats.export` takes the parameters of.
     ///
     /// # Errors
@@ -200,7 +217,8 @@ impl Engine {
             Some("json") => ExportFormat::Json,
             Some(_) => return Err(Error::invalid("format", "must be markdown or json")),
         };
-        self.export(&who(given.workspace_id, given.user_id), given.chat_id, format).await
+        let (who, chat_id) = self.of_chat(given.workspace_id, given.user_id, &given.chat_id)?;
+        self.export(&who, chat_id, format).await
     }
 
     /// Begins the tail that `runs.tail` takes the parameters of.
@@ -221,7 +239,7 @@ impl Engine {
     }
 
     /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
-    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `health`, `chats.messages`, `chats.export`,
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `health`, `chats.messages`, `chats.open`, `chats.export`,
     /// `chats.import`, `settings.get`, `settings.update`, `settings.test`, `secrets.rotate`, `embed`, `transcribe` (audio
     /// in base64) and `generateTitle` with the JSON of their results. `params` is the object that these methods take in
     /// every language.
@@ -242,25 +260,31 @@ impl Engine {
             }
             "runs.latestForChat" => {
                 let of: OfChat = from_json(params, "params")?;
-                encode(&self.latest_run(&who(of.workspace_id, of.user_id), of.chat_id).await?)
+                let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
+                encode(&self.latest_run(&who, chat_id).await?)
             }
             "runs.stop" => {
                 let stop: Stop = from_json(params, "params")?;
                 let who = who(stop.workspace_id, stop.user_id);
                 match (stop.run_id, stop.chat_id) {
                     (Some(run_id), None) => encode(&self.stop_run(&who, run_id).await?),
-                    (None, Some(chat_id)) => encode(&self.stop_chat(&who, chat_id).await?),
+                    (None, Some(chat_id)) => {
+                        let (who, chat_id) = self.of_chat(who.workspace_id, who.user_id, &chat_id)?;
+                        encode(&self.stop_chat(&who, chat_id).await?)
+                    }
                     _ => Err(Error::invalid("runId", "give either runId or chatId")),
                 }
             }
             "runs.activeForChat" => {
                 let of: OfChat = from_json(params, "params")?;
-                encode(&self.active_run(&who(of.workspace_id, of.user_id), of.chat_id).await?)
+                let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
+                encode(&self.active_run(&who, chat_id).await?)
             }
             "runs.list" => {
                 let of: ListParams = from_json(params, "params")?;
                 let limit = of.limit.unwrap_or(DEFAULT_RUNS);
-                encode(&self.runs(&who(of.workspace_id, of.user_id), of.chat_id, limit).await?)
+                let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
+                encode(&self.runs(&who, chat_id, limit).await?)
             }
             "runs.sweep" => {
                 let Nothing {} = from_json(params, "params")?;
@@ -290,7 +314,13 @@ impl Engine {
             }
             "chats.messages" => {
                 let of: OfChat = from_json(params, "params")?;
-                encode(&self.messages(&who(of.workspace_id, of.user_id), of.chat_id).await?)
+                let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
+                encode(&self.messages(&who, chat_id).await?)
+            }
+            "chats.open" => {
+                let of: OpenParams = from_json(params, "params")?;
+                let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
+                encode(&self.open_chat(&who, chat_id, of.in_progress).await?)
             }
             "chats.export" => {
                 let export = self.export_from_json(params).await?;

@@ -203,6 +203,24 @@ impl Driver {
         }));
     }
 
+    /// Puts on disk what streams just as it streamed, when somebody has been told the numbers.
+    fn pack_as_numbered(&mut self) {
+        if !self.log.is_numbered() {
+            return;
+        }
+        let earlier = self.pack_write.take();
+        self.pack();
+        self.pack_write = match (earlier, self.pack_write.take()) {
+            (Some(earlier), Some(pack)) => Some(Box::pin(async move {
+                match earlier.await {
+                    None => pack.await,
+                    failure => failure,
+                }
+            })),
+            (earlier, pack) => earlier.or(pack),
+        };
+    }
+
     /// Begins a write, after the pack that is on its way.
     fn write<F>(&mut self, done: Event, attempt: impl FnMut() -> F + Send + 'static)
     where
@@ -258,6 +276,9 @@ impl Driver {
     }
 
     fn call_provider(&mut self, step: u32, text_only: bool) {
+        if step > 0 {
+            self.log.step_begins(self.journal.next_sequence());
+        }
         self.call = (step, text_only);
         let steps = self.journal.steps_for_the_model();
         for step in steps.iter().skip(self.told_steps) {
@@ -347,6 +368,7 @@ impl Driver {
 
     fn persist_step(&mut self, step: StepRecord) {
         self.call_handles.clear();
+        self.pack_as_numbered();
         let due = self.rows.due(std::time::Instant::now(), &self.inner.options.runs);
         let record = self.journal.record_step(step, due);
         let inner = Arc::clone(&self.inner);
@@ -357,6 +379,7 @@ impl Driver {
     }
 
     fn settle(&mut self, settlement: &Settlement) {
+        self.pack_as_numbered();
         let settle = self.journal.settle(settlement);
         self.outcome = Some(RunOutcome {
             run_id: self.ids.run,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
 use crate::machine::{Event, Settlement, StopCause};
 use crate::model::{
     FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
@@ -30,9 +30,9 @@ pub struct HostedRequest {
     pub workspace_id: String,
     /// The user.
     pub user_id: String,
-    /// The chat (a UUID); it is created when there is none of this id, and when no id is given.
+    /// The chat; it is created when there is none of this id, and when no id is given.
     #[serde(default)]
-    pub chat_id: Option<ChatId>,
+    pub chat_id: Option<ChatRef>,
     /// What the user wrote; nothing when the host has stored that itself.
     #[serde(default)]
     pub message: Option<UserMessage>,
@@ -406,21 +406,22 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     let beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
-        chat_id: request.chat_id,
+        chat_id: inner.chat_of(request.chat_id.as_ref(), &request.workspace_id, &request.user_id)?,
         role_id: request.role_id,
         open_page: request.open_page.as_ref(),
         trigger: request.trigger,
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
         parts: parts.as_deref(),
+        envelope: request.message.as_ref().map(UserMessage::envelope).transpose()?.unwrap_or_default(),
         plan: None,
         unowned: false,
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(&inner, run_id).await;
     }
-    beginning.precheck(&inner).await?;
-    let (user_message_id, ids) = beginning.new_ids();
+    let found = beginning.precheck(&inner).await?;
+    let (user_message_id, ids) = beginning.new_ids(&found);
     let fence = match beginning.begin(&inner, ids, user_message_id).await? {
         Outcome::Begun(fence) => fence,
         Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,

@@ -170,6 +170,11 @@ impl Journal {
         }
     }
 
+    /// The number of the chunk after the last one on disk, or on its way there.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
     /// The size of the chunks that wait.
     pub(crate) fn unpacked_bytes(&self) -> usize {
         self.unpacked_bytes
@@ -261,6 +266,7 @@ impl Journal {
             context_tokens: settlement.context_tokens,
             error: settlement.error.clone(),
             failure: settlement.failure.clone(),
+            reason: settlement.reason,
             ..self.extra()
         };
         SettleRun {

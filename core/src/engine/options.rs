@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::error::{Error, Result, from_json};
-use crate::id::{AgentRoleId, ChatId, RunId};
+use crate::error::{Error, ErrorCode, Result, from_json};
+use crate::id::{AgentRoleId, ChatId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
@@ -62,6 +62,56 @@ pub struct EngineOptions {
     /// Name chats that a turn has created, by a second request to the workspace's model after its success.
     #[serde(default)]
     pub generate_chat_titles: bool,
+    /// How chats are treated.
+    #[serde(default)]
+    pub chats: ChatOptions,
+}
+
+/// Which ids chats may be called by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChatIds {
+    /// UUIDs.
+    #[default]
+    Uuid,
+    /// Whatever a client has made up, too: it stands for one chat of this user in this workspace, always the same.
+    Any,
+}
+
+/// How chats are treated.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ChatOptions {
+    /// Which ids they may be called by.
+    pub ids: ChatIds,
+}
+
+impl ChatOptions {
+    /// The chat that is meant.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for `chatId`.
+    pub(super) fn resolve(self, given: &ChatRef, workspace_id: &str, user_id: &str) -> Result<ChatId> {
+        match given {
+            ChatRef::Client(name) if self.ids == ChatIds::Any => {
+                check_client_id("chatId", name)?;
+                Ok(given.mapped(workspace_id, user_id))
+            }
+            ChatRef::Client(_) => Err(Error::invalid(
+                "chatId",
+                "must be a UUID, unless the engine's option chats.ids is any: then it may be what a client makes up",
+            )),
+            ChatRef::Id(id) => Ok(*id),
+        }
+    }
+}
+
+fn check_client_id(field: &str, id: &str) -> Result<()> {
+    match id.len() {
+        0 => Err(Error::invalid(field, "must not be empty")),
+        ..=MAX_CLIENT_ID_BYTES => Ok(()),
+        _ => Err(Error::invalid(field, format!("must have at most {MAX_CLIENT_ID_BYTES} bytes"))),
+    }
 }
 
 /// How keys are kept.
@@ -243,9 +293,9 @@ pub struct TurnRequest {
     pub workspace_id: String,
     /// The user.
     pub user_id: String,
-    /// The chat (a UUID); it is created when there is none of this id, and when no id is given.
+    /// The chat; it is created when there is none of this id, and when no id is given.
     #[serde(default)]
-    pub chat_id: Option<ChatId>,
+    pub chat_id: Option<ChatRef>,
     /// What the user wrote.
     pub message: UserMessage,
     /// The role of a chat that is created; a chat keeps the role that it was created with.
@@ -264,8 +314,11 @@ pub struct TurnRequest {
     #[serde(default = "default_detached")]
     pub detached: bool,
     /// What begins the turn.
-    #[serde(default = "default_trigger")]
+    #[serde(default = "default_trigger", deserialize_with = "read_trigger")]
     pub trigger: Trigger,
+    /// The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
+    #[serde(default)]
+    pub message_id: Option<String>,
     /// What to do when the chat is busy.
     #[serde(default)]
     pub busy: Busy,
@@ -294,6 +347,33 @@ fn default_detached() -> bool {
 
 fn default_trigger() -> Trigger {
     Trigger::User
+}
+
+/// The trigger of the AI SDK's clients that asks for an answer anew.
+const REGENERATE: &str = "regenerate-message";
+
+/// A trigger of ours, or the one that the AI SDK's clients send with a new message.
+fn read_trigger<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Trigger, D::Error> {
+    let json = Json::deserialize(deserializer)?;
+    if json.as_string().as_deref() == Some("submit-message") {
+        return Ok(Trigger::User);
+    }
+    serde_json::from_str(json.get()).map_err(serde::de::Error::custom)
+}
+
+/// Whether the request asks for an answer anew, or for a message in another's place.
+fn asks_anew(request: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Asked {
+        trigger: Option<Json>,
+    }
+    let asked = serde_json::from_str::<Asked>(request).ok().and_then(|asked| asked.trigger);
+    asked.and_then(|trigger| trigger.as_string()).as_deref() == Some(REGENERATE)
+}
+
+fn not_anew(field: &str) -> Error {
+    let message = format!("{field}: answers cannot be generated anew, nor messages edited, yet");
+    Error::new(ErrorCode::NotSupported, message).with_detail("field", field)
 }
 
 /// What to do when the chat already has an active run.
@@ -325,13 +405,22 @@ impl<'de> Deserialize<'de> for UserMessage {
     }
 }
 
+/// What a client says of its message besides the parts.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Envelope {
+    /// Its own id for it.
+    pub(super) id: Option<String>,
+    /// What it wants to find with it again.
+    pub(super) metadata: Option<Json>,
+}
+
 #[derive(Deserialize)]
 struct MessageFields {
     role: Option<String>,
     parts: Option<Vec<Json>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PartFields {
     r#type: Option<String>,
@@ -341,6 +430,19 @@ struct PartFields {
 }
 
 impl UserMessage {
+    /// What is said of it besides its parts.
+    pub(super) fn envelope(&self) -> Result<Envelope> {
+        let UserMessage::Parts(json) = self else { return Ok(Envelope::default()) };
+        let wrong = |_| Error::invalid("message.id", "must be text");
+        let mut envelope: Envelope = json.read().map_err(wrong)?;
+        envelope.id = envelope.id.filter(|id| !id.is_empty());
+        envelope.metadata = envelope.metadata.filter(|metadata| metadata.get() != "null");
+        if let Some(id) = &envelope.id {
+            check_client_id("message.id", id)?;
+        }
+        Ok(envelope)
+    }
+
     /// The parts as they will be stored, after a check of each.
     pub(super) fn parts(&self) -> Result<Vec<Part>> {
         let json = match self {
@@ -373,6 +475,35 @@ impl UserMessage {
     }
 }
 
+/// The files that some provider takes.
+const TAKEN_BY_SOME: [&str; 5] = ["image/*", "audio/*", "video/*", "text/*", "application/pdf"];
+
+/// Whether a media type is of a kind such as `image/*`.
+fn is_of(media_type: &str, kind: &str) -> bool {
+    match kind.strip_suffix('*') {
+        Some(family) => media_type.starts_with(family) && media_type.len() > family.len(),
+        None => media_type == kind,
+    }
+}
+
+/// Refuses files of kinds that the provider has no form for, before anything is written.
+pub(super) fn check_files(parts: &[Part], taken: Option<&[&str]>) -> Result<()> {
+    let Some(taken) = taken else { return Ok(()) };
+    for (index, part) in parts.iter().enumerate() {
+        let Part::Other(json) = part else { continue };
+        let fields: PartFields = json.read().unwrap_or_default();
+        let Some(media_type) = fields.media_type.filter(|_| fields.r#type.as_deref() == Some("file")) else { continue };
+        // Their parameters say nothing of the kind.
+        let kind = media_type.split(';').next().unwrap_or_default().trim();
+        if !taken.iter().any(|taken| is_of(kind, taken)) {
+            let field = format!("message.parts[{index}].mediaType");
+            let message = format!("{field}: this provider takes {} only", taken.join(", "));
+            return Err(Error::new(ErrorCode::UnsupportedMedia, message).with_detail("field", field));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the part is something that a model can be told.
 fn check_part(part: &Json, path: &str) -> Result<bool> {
     let fields: PartFields = part.read().map_err(|_| Error::invalid(path, "must be a part object"))?;
@@ -387,8 +518,11 @@ fn check_part(part: &Json, path: &str) -> Result<bool> {
                 return Err(Error::invalid(format!("{path}.url"), "is missing"));
             }
             match fields.media_type {
-                Some(media_type) if media_type.starts_with("image/") => Ok(true),
-                _ => Err(Error::invalid(format!("{path}.mediaType"), "must be an image's")),
+                Some(media_type) if TAKEN_BY_SOME.iter().any(|taken| is_of(&media_type, taken)) => Ok(true),
+                _ => Err(Error::invalid(
+                    format!("{path}.mediaType"),
+                    format!("must be one of {}", TAKEN_BY_SOME.join(", ")),
+                )),
             }
         }
         // Kept for the client, not sent to the model.
@@ -467,13 +601,16 @@ impl TurnRequest {
     /// # Errors
     /// `INVALID_INPUT` with the path of the field.
     pub fn from_json(text: &str) -> Result<Self> {
-        from_json(text, "turn")
+        from_json(text, "turn").map_err(|error| if asks_anew(text) { not_anew("trigger") } else { error })
     }
 
     pub(super) fn check(&self) -> Result<()> {
         check_owner("workspaceId", &self.workspace_id)?;
         check_owner("userId", &self.user_id)?;
         check_key(self.idempotency_key.as_deref())?;
+        if self.message_id.is_some() {
+            return Err(not_anew("messageId"));
+        }
         if self.offered_tools.is_some() && !self.tools.is_empty() {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }

@@ -24,21 +24,25 @@ impl Engine {
         Ok(run)
     }
 
-    /// The chat's newest run; `None` in a chat that never had one.
+    /// The chat's newest run; `None` in a chat that never had one, or that is not there (yet).
     ///
     /// # Errors
     /// As [`Engine::run`].
     pub async fn latest_run(&self, who: &Who, chat_id: ChatId) -> Result<Option<Run>> {
-        self.chat(who, chat_id).await?;
+        if !self.has_chat(who, chat_id).await? {
+            return Ok(None);
+        }
         self.inner.store.latest_run(chat_id).await
     }
 
-    /// The run that holds the chat; `None` when the chat is free.
+    /// The run that holds the chat; `None` when the chat is free, or is not there (yet).
     ///
     /// # Errors
     /// As [`Engine::run`].
     pub async fn active_run(&self, who: &Who, chat_id: ChatId) -> Result<Option<Run>> {
-        self.chat(who, chat_id).await?;
+        if !self.has_chat(who, chat_id).await? {
+            return Ok(None);
+        }
         self.inner.store.active_run(chat_id).await
     }
 
@@ -47,7 +51,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn runs(&self, who: &Who, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
-        self.chat(who, chat_id).await?;
+        if !self.has_chat(who, chat_id).await? {
+            return Ok(Vec::new());
+        }
         self.inner.store.runs_of_chat(chat_id, limit).await
     }
 
@@ -103,12 +109,28 @@ impl Engine {
         Ok(chat)
     }
 
-    /// The chat's messages, oldest first. A message that is being written has every step that is finished.
+    /// Whether there is such a chat. Clients choose ids of chats before anything is written in them: a chat that is not
+    /// there is an empty one for whoever asks what is in it.
+    ///
+    /// # Errors
+    /// As [`Engine::chat`], but for `NOT_FOUND`.
+    pub(super) async fn has_chat(&self, who: &Who, chat_id: ChatId) -> Result<bool> {
+        match self.chat(who, chat_id).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The chat's messages, oldest first; none of a chat that is not there (yet). A message that is being written has
+    /// every step that is finished.
     ///
     /// # Errors
     /// As [`Engine::run`].
     pub async fn messages(&self, who: &Who, chat_id: ChatId) -> Result<Vec<Message>> {
-        self.chat(who, chat_id).await?;
+        if !self.has_chat(who, chat_id).await? {
+            return Ok(Vec::new());
+        }
         self.merged_messages(chat_id, usize::MAX).await
     }
 

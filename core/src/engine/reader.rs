@@ -10,11 +10,11 @@ use crate::error::ErrorCode;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
-use crate::stream::{ChunkReader, SSE_DONE, sse_event};
+use crate::stream::{ChunkReader, SSE_DONE};
 
 use super::Inner;
 use super::stops;
-use super::tail::RunTail;
+use super::tail::{Cursor, RunTail, TailItem, sse_event};
 
 /// The wait after a store that is out of reach.
 pub(super) const RETRY_WAIT: Duration = Duration::from_millis(250);
@@ -39,16 +39,30 @@ impl Source {
     async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
         match self {
             Source::Turn(chunks) => chunks.next_batch(limit).await,
-            Source::Log(tail) => loop {
-                match tail.next_batch(limit).await {
-                    Ok(items) => return items.into_iter().map(|item| item.chunk).collect(),
-                    Err(error) if error.code() == ErrorCode::StoreUnavailable => {
-                        tracing::warn!(%error, "a log could not be read; that will be repeated");
-                        tokio::time::sleep(RETRY_WAIT).await;
-                    }
-                    Err(_) => return Vec::new(),
-                }
-            },
+            Source::Log(tail) => items(tail, limit).await.into_iter().map(|item| item.chunk).collect(),
+        }
+    }
+
+    async fn next_events(&mut self, limit: usize) -> Vec<String> {
+        match self {
+            Source::Turn(chunks) => {
+                let batch = chunks.next_numbered(limit).await.into_iter();
+                batch.map(|(number, chunk)| sse_event(number.map(Cursor::after).as_ref(), &chunk)).collect()
+            }
+            Source::Log(tail) => items(tail, limit).await.iter().map(TailItem::to_sse).collect(),
+        }
+    }
+}
+
+async fn items(tail: &mut RunTail, limit: usize) -> Vec<TailItem> {
+    loop {
+        match tail.next_batch(limit).await {
+            Ok(items) => return items,
+            Err(error) if error.code() == ErrorCode::StoreUnavailable => {
+                tracing::warn!(%error, "a log could not be read; that will be repeated");
+                tokio::time::sleep(RETRY_WAIT).await;
+            }
+            Err(_) => return Vec::new(),
         }
     }
 }
@@ -93,6 +107,14 @@ impl TurnReader {
         self.at_end |= batch.is_empty();
         batch
     }
+
+    /// The same framed as server-sent events. Their ids are cursors, behind which a tail goes on; an event without one
+    /// comes before all that have one. Cancel-safe.
+    pub async fn next_events(&mut self, limit: usize) -> Vec<String> {
+        let batch = self.source.next_events(limit).await;
+        self.at_end |= batch.is_empty();
+        batch
+    }
 }
 
 impl Drop for TurnReader {
@@ -124,6 +146,15 @@ impl From<TurnReader> for SharedReader {
 impl SharedReader {
     /// As [`TurnReader::next_batch`]; empty also once closed.
     pub async fn next_batch(&self, limit: usize) -> Vec<Arc<str>> {
+        self.read(async |open| open.next_batch(limit).await).await
+    }
+
+    /// As [`TurnReader::next_events`]; empty also once closed.
+    pub async fn next_events(&self, limit: usize) -> Vec<String> {
+        self.read(async |open| open.next_events(limit).await).await
+    }
+
+    async fn read<T>(&self, next: impl AsyncFnOnce(&mut TurnReader) -> Vec<T>) -> Vec<T> {
         let mut closed = self.closed.subscribe();
         let mut reader = self.reader.lock().await;
         let Some(open) = reader.as_mut() else {
@@ -132,7 +163,7 @@ impl SharedReader {
         let batch = tokio::select! {
             biased;
             () = until_closed(&mut closed) => None,
-            batch = open.next_batch(limit) => Some(batch),
+            batch = next(open) => Some(batch),
         };
         if batch.is_none() {
             *reader = None;
@@ -140,12 +171,12 @@ impl SharedReader {
         batch.unwrap_or_default()
     }
 
-    /// As [`SharedReader::next_batch`], framed as server-sent events; after the last chunk comes the terminator, and
-    /// then `None`. Once closed, `None` at once.
+    /// As [`SharedReader::next_events`], joined; after the last chunk comes the terminator, and then `None`. Once
+    /// closed, `None` at once.
     pub async fn next_sse(&self, limit: usize) -> Option<String> {
-        let batch = self.next_batch(limit).await;
+        let batch = self.next_events(limit).await;
         if !batch.is_empty() {
-            return Some(batch.iter().map(|chunk| sse_event(chunk)).collect());
+            return Some(batch.concat());
         }
         let over = *self.closed.borrow() || self.told_done.swap(true, Ordering::SeqCst);
         (!over).then(|| SSE_DONE.to_owned())
@@ -177,7 +208,7 @@ mod tests {
         let log = ChunkLog::new();
         let reader = Arc::new(SharedReader::from(TurnReader::new(Source::Turn(log.reader(0)), None)));
         log.append("a".into());
-        assert_eq!(reader.next_sse(9).await.as_deref(), Some("data: a\n\n"));
+        assert_eq!(reader.next_sse(9).await.as_deref(), Some("id: 0\ndata: a\n\n"));
         let waiting = tokio::spawn({
             let reader = Arc::clone(&reader);
             async move { reader.next_sse(9).await }

@@ -148,12 +148,13 @@ impl Left {
 
 /// The end of a run that nobody can go on with.
 pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error: String) -> SettleRun {
+    let reason = RunReason::Internal;
     let failure = Some(RunFailure::new(FailureKind::Internal, error.as_str()));
-    let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps) };
+    let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps, reason) };
     SettleRun {
         fence,
         status: RunStatus::Failed,
-        reason: Some(RunReason::Internal),
+        reason: Some(reason),
         error: Some(error),
         failure,
         step: steps.last().cloned().zip(unfinished),
@@ -211,20 +212,22 @@ fn closed(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Left {
 
 /// The end of an abandoned run.
 fn settlement(claimed: ClaimedRun, Left { steps, unfinished, .. }: Left) -> SettleRun {
+    // A stop holds even if the owner died before it heard of it.
+    let reason = claimed.stop_reason.unwrap_or(RunReason::WorkerLost);
     SettleRun {
         fence: claimed.fence,
         status: RunStatus::Aborted,
-        // A stop holds even if the owner died before it heard of it.
-        reason: Some(claimed.stop_reason.unwrap_or(RunReason::WorkerLost)),
+        reason: Some(reason),
         error: None,
         failure: None,
         step: steps.last().cloned().zip(unfinished),
-        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps)),
+        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps, reason)),
     }
 }
 
-fn extra_of(steps: &[StepRecord]) -> FlushExtra {
+fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
     FlushExtra {
+        reason: Some(reason),
         usage: steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage)),
         context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
         ..FlushExtra::default()

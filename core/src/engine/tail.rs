@@ -42,6 +42,13 @@ pub struct Cursor {
     pub compact: u32,
 }
 
+impl Cursor {
+    /// The place after the chunk with this number.
+    pub(super) fn after(sequence: u64) -> Self {
+        Self { sequence, compact: 0 }
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.compact {
@@ -118,8 +125,14 @@ impl TailItem {
     /// As a server-sent event whose id is the cursor. An event that begins anew is named `resync`.
     pub fn to_sse(&self) -> String {
         let name = if self.resync { "event: resync\n" } else { "" };
-        format!("{name}id: {}\ndata: {}\n\n", self.cursor, self.chunk)
+        format!("{name}{}", sse_event(Some(&self.cursor), &self.chunk))
     }
+}
+
+/// A chunk as a server-sent event with the place behind it.
+pub(super) fn sse_event(cursor: Option<&Cursor>, chunk: &str) -> String {
+    let id = cursor.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
+    format!("{id}{}", crate::stream::sse_event(chunk))
 }
 
 /// Turns rows of the log into chunks from a place on. Pure: it is fed pages.
@@ -246,8 +259,8 @@ impl LogReader {
         }
         self.compact = false;
         if page.run.status.is_active() {
-            // Nobody was ever given a place beyond what is on disk.
-            return if self.wanted > self.next { self.resynchronize() } else { Reached::Present };
+            // A live stream is ahead of the disk: what comes before the wanted place is on its way there.
+            return Reached::Present;
         }
         let run = page.run;
         let end = replay::RunEnd {
@@ -258,6 +271,10 @@ impl LogReader {
         };
         for chunk in end.chunks(&self.view, self.finish_reason, self.usage) {
             self.exact(chunk.encode().into(), items);
+        }
+        if self.wanted > self.next {
+            // What its owner had told and not written has died with it, or nobody has ever given this place out.
+            return self.resynchronize();
         }
         Reached::End(TailEnd { status: run.status, reason: run.reason, error: run.error })
     }
@@ -518,9 +535,10 @@ impl RunTail {
                             let _ = tokio::time::timeout(wait, self.closed.wait_for(|closed| *closed)).await;
                         }
                         Reached::Present => {
-                            let (follower, next) = (Tails::join(&self.inner, self.run_id, reader), reader.next);
+                            let wanted = reader.wanted.max(reader.next);
+                            let follower = Tails::join(&self.inner, self.run_id, reader);
                             let progress = follower.progress.subscribe();
-                            self.state = State::Following(follower, progress, next);
+                            self.state = State::Following(follower, progress, wanted);
                         }
                         Reached::End(end) => {
                             self.end = Some(end);
@@ -546,6 +564,8 @@ impl RunTail {
                             *next = wanted + items.len() as u64;
                             return Ok(items);
                         }
+                        // Behind the end of the log: what is there is read anew.
+                        Some(_) if seen.end.is_some() && wanted > seen.next => self.state = State::behind(wanted),
                         Some(_) if seen.end.is_some() => {
                             self.end = seen.end;
                             self.state = State::Over;

@@ -21,7 +21,7 @@ use crate::tool::{Tool, ToolSet};
 use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished};
 use super::journal::Journal;
-use super::options::TurnRequest;
+use super::options::{TurnRequest, check_files};
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
 use super::sweep::Left;
@@ -183,21 +183,23 @@ pub(super) async fn start(
     let beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
-        chat_id: request.chat_id,
+        chat_id: inner.chat_of(request.chat_id.as_ref(), &request.workspace_id, &request.user_id)?,
         role_id: request.role_id,
         open_page: request.open_page.as_ref(),
         trigger: request.trigger,
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
         parts: Some(&parts),
+        envelope: request.message.envelope()?,
         unowned: tools.is_none(),
         plan,
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
     }
-    let Found { role, new_chat } = beginning.precheck(&inner).await?;
-    let (user_message_id, ids) = beginning.new_ids();
+    let found = beginning.precheck(&inner).await?;
+    let (user_message_id, ids) = beginning.new_ids(&found);
+    let Found { role, new_chat, .. } = found;
     let Some(tools) = tools else {
         let run_id = match beginning.begin(&inner, ids, user_message_id).await? {
             Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
@@ -218,6 +220,7 @@ pub(super) async fn start(
             Arc::new(model.config.build(inner.http()?)?)
         }
     };
+    check_files(&parts, provider.takes())?;
     let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone());
 
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;

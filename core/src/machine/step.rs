@@ -98,6 +98,18 @@ impl StepBuilder {
         })
     }
 
+    /// Ends whatever is open, in the order of the step, and returns what that was.
+    pub(super) fn close_all(&mut self, error: &str) -> Vec<Closed> {
+        let close = |item: &mut Item| match item {
+            Item::Block(block) => {
+                std::mem::take(&mut block.open).then(|| Closed::Block(block.kind, block.ui_id.clone()))
+            }
+            Item::Call(call) => call.abandon(error).map(Closed::Call),
+            Item::Part(_) => None,
+        };
+        self.items.iter_mut().filter_map(close).collect()
+    }
+
     /// Closes every open block; returns the closed ones' kinds and ids.
     pub(super) fn close_blocks(&mut self) -> Vec<(BlockKind, String)> {
         let mut closed = Vec::new();
@@ -208,11 +220,6 @@ impl StepBuilder {
         }
     }
 
-    /// Whether nothing has come of the step yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// The step as it stands, for the log. Calls without outcome are only announced.
     pub(super) fn record(&self, number: u32) -> StepRecord {
         let mut parts = vec![Part::StepStart];
@@ -306,6 +313,12 @@ impl Call {
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state)
         }
     }
+}
+
+/// What was open and is closed.
+pub(super) enum Closed {
+    Block(BlockKind, String),
+    Call(Abandoned),
 }
 
 /// A call that was ended without an outcome.

@@ -42,7 +42,6 @@ struct World {
     /// The settlement is on disk,
     settled: bool,
     /// and brought no step with it.
-    settled_without_step: bool,
     finished_steps: usize,
     log: Vec<StepRecord>,
     armed: HashSet<Timer>,
@@ -87,7 +86,6 @@ impl World {
             step_pending: None,
             settlement: None,
             settled: false,
-            settled_without_step: false,
             finished_steps: 0,
             log: Vec::new(),
             armed: HashSet::new(),
@@ -152,14 +150,15 @@ impl World {
         }
     }
 
-    /// What a reader is told must be on disk already: a finished step, and the end. A step that failed before anything
-    /// came of it is closed for the reader and is not in the log.
+    /// What a reader is told must be on disk already: a finished step, and the end. Nothing is open when a client may stop
+    /// reading.
     fn reader_sees(&mut self, chunk: UiChunk) {
         match chunk {
             UiChunk::FinishStep => {
                 self.finished_steps += 1;
-                assert!(self.finished_steps <= self.log.len() + usize::from(self.settled_without_step));
+                assert!(self.finished_steps <= self.log.len());
             }
+            UiChunk::Error { .. } => assert_eq!(open_in(&self.chunks), Vec::<String>::new(), "open at the error"),
             UiChunk::Finish { .. } | UiChunk::Abort { .. } => {
                 assert!(self.settled, "told of an end that is not on disk")
             }
@@ -278,7 +277,6 @@ impl World {
         }
         if let Some(settlement) = self.settlement.take() {
             self.settled = true;
-            self.settled_without_step = settlement.step.is_none();
             self.log.extend(settlement.step);
             self.feed(Event::Settled);
         }
@@ -318,6 +316,27 @@ impl World {
         let ends = self.chunks.iter().filter(|c| matches!(c, UiChunk::Finish { .. } | UiChunk::Abort { .. })).count();
         assert!(ends <= 1);
     }
+}
+
+/// The blocks and calls that a reader has seen begin and not end.
+fn open_in(chunks: &[UiChunk]) -> Vec<String> {
+    let mut open = Vec::new();
+    for chunk in chunks {
+        match chunk {
+            UiChunk::TextStart { id, .. } | UiChunk::ReasoningStart { id, .. } => open.push(id.clone()),
+            UiChunk::ToolInputStart { tool_call_id, .. } => open.push(tool_call_id.clone()),
+            UiChunk::ToolInputAvailable { tool_call_id, .. } | UiChunk::ToolInputError { tool_call_id, .. } => {
+                open.retain(|id| id != tool_call_id);
+                open.push(tool_call_id.clone());
+            }
+            UiChunk::TextEnd { id, .. } | UiChunk::ReasoningEnd { id, .. } => open.retain(|known| known != id),
+            UiChunk::ToolOutputAvailable { tool_call_id, .. } | UiChunk::ToolOutputError { tool_call_id, .. } => {
+                open.retain(|id| id != tool_call_id);
+            }
+            _ => {}
+        }
+    }
+    open
 }
 
 fn assert_complete(step: &StepRecord) {

@@ -10,14 +10,14 @@ use crate::model::{
     Usage,
 };
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::stream::replay::{block_id, start_chunk};
+use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
 use crate::text::storable;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
-use super::step::{Call, CallPhase, StepBuilder};
+use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
 
 /// What the machine must know of the tools: pure questions only.
 pub trait ToolCatalog: Send + Sync {
@@ -98,10 +98,9 @@ enum Phase {
 
 /// How the run will end once its settlement is on disk.
 #[derive(Clone, Debug)]
-enum Close {
-    Finished(FinishReason),
-    Failed { failure: RunFailure, in_step: bool },
-    Aborted(RunReason),
+struct Close {
+    end: RunEnd,
+    finish_reason: Option<FinishReason>,
 }
 
 /// One run of the agent loop. See the module's documentation for its rules.
@@ -599,36 +598,27 @@ impl RunMachine {
 
     fn finish_step(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(UiChunk::FinishStep));
-        if let Some(message_metadata) = self.usage_metadata() {
+        if let Some(message_metadata) = StreamMetadata::usage(self.usage) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
         }
-    }
-
-    fn usage_metadata(&self) -> Option<StreamMetadata> {
-        self.usage.map(|usage| StreamMetadata { usage: Some(usage), ..StreamMetadata::default() })
     }
 
     // ---- endings ---------------------------------------------------------------------------------------------
 
     fn finish(&mut self, reason: FinishReason, effects: &mut Vec<Effect>) {
         self.abandon_calls(|_| true, INCOMPLETE_CALL, effects);
-        self.settle(RunStatus::Succeeded, None, None, Close::Finished(reason), effects);
+        self.settle(RunStatus::Succeeded, None, None, Some(reason), effects);
     }
 
     fn fail(&mut self, failure: ProviderFailure, reason: RunReason, effects: &mut Vec<Effect>) {
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
-        if failure.answered {
-            self.start_step(effects);
-        }
         self.close_failed(failure.to_run_failure(), reason, effects);
     }
 
     fn close_failed(&mut self, failure: RunFailure, reason: RunReason, effects: &mut Vec<Effect>) {
         self.step.finish_reason = Some(FinishReason::Error);
-        let in_step = self.step.started;
-        let close = Close::Failed { failure: failure.clone(), in_step };
-        self.settle(RunStatus::Failed, Some(reason), Some(failure), close, effects);
+        self.settle(RunStatus::Failed, Some(reason), Some(failure), None, effects);
     }
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
@@ -639,7 +629,7 @@ impl RunMachine {
         if reason == RunReason::Shutdown && self.handing_over {
             return self.release(effects);
         }
-        self.settle(RunStatus::Aborted, Some(reason), None, Close::Aborted(reason), effects);
+        self.settle(RunStatus::Aborted, Some(reason), None, None, effects);
     }
 
     /// Gives the run up for others to go on with.
@@ -667,21 +657,23 @@ impl RunMachine {
         status: RunStatus,
         reason: Option<RunReason>,
         failure: Option<RunFailure>,
-        close: Close,
+        finish_reason: Option<FinishReason>,
         effects: &mut Vec<Effect>,
     ) {
         self.phase = Phase::Settling;
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
-        self.close = Some(close);
+        let error = failure.as_ref().map(|failure| failure.message.clone());
+        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone() };
+        self.close = Some(Close { end, finish_reason });
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();
         for call in recorded.calls_mut() {
             call.abandon(INCOMPLETE_CALL);
         }
         self.count_usage();
-        // A step that failed before anything came of it is none; one in which the model had nothing to say is.
-        let worth_keeping = !recorded.is_empty() || (recorded.started && status == RunStatus::Succeeded);
+        // What readers were shown is kept, also when nothing came of it; a step that never began is none.
+        let worth_keeping = recorded.started;
         effects.push(Effect::Settle(Settlement {
             status,
             reason,
@@ -700,39 +692,36 @@ impl RunMachine {
 
     fn settled(&mut self, effects: &mut Vec<Effect>) {
         self.phase = Phase::Over;
-        match self.close.take() {
-            Some(Close::Finished(finish_reason)) => {
-                self.finish_step(effects);
-                let message_metadata = self.usage_metadata();
-                effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
+        if let Some(Close { end, finish_reason }) = self.close.take() {
+            if self.step.started {
+                self.close_step(effects);
             }
-            Some(Close::Failed { failure, in_step }) => {
-                let message_metadata = StreamMetadata::of_failure(&failure);
-                effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
-                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: failure.message }));
-                if in_step {
-                    self.close_step(effects);
-                    let message_metadata = self.usage_metadata();
-                    let finish_reason = FinishReason::Error;
-                    effects.push(Effect::EmitChunk(UiChunk::Finish { finish_reason, message_metadata }));
-                }
-            }
-            Some(Close::Aborted(reason)) => {
-                if self.step.started {
-                    self.close_step(effects);
-                }
-                effects.push(Effect::EmitChunk(UiChunk::Abort { reason: reason.as_str().to_owned() }));
-            }
-            None => {}
+            let told = end.told(finish_reason, self.step.started, self.usage);
+            effects.extend(told.into_iter().map(Effect::EmitChunk));
         }
         effects.push(Effect::End(Ending::Settled));
     }
 
-    /// Ends, for the readers, whatever the step had open.
+    /// Ends, for the readers, whatever the step had open, in its order: so it is in the log.
     fn close_step(&mut self, effects: &mut Vec<Effect>) {
-        self.close_blocks(effects);
-        self.abandon_calls(|_| true, INCOMPLETE_CALL, effects);
+        self.close_all(effects);
         self.finish_step(effects);
+    }
+
+    /// Tells readers that there will be no more here, after whatever was open. The step does not end: it is not ours to
+    /// say what is on disk of it.
+    fn break_off(&mut self, error: &str, effects: &mut Vec<Effect>) {
+        self.close_all(effects);
+        effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error.to_owned() }));
+    }
+
+    fn close_all(&mut self, effects: &mut Vec<Effect>) {
+        for closed in self.step.close_all(INCOMPLETE_CALL) {
+            match closed {
+                Closed::Block(kind, id) => effects.push(Effect::EmitChunk(block_end(kind, id, None))),
+                Closed::Call(abandoned) => tell_abandoned(abandoned, INCOMPLETE_CALL, effects),
+            }
+        }
     }
 
     fn close_blocks(&mut self, effects: &mut Vec<Effect>) {
@@ -743,23 +732,9 @@ impl RunMachine {
 
     fn abandon_calls(&mut self, which: impl Fn(&Call) -> bool, why: &str, effects: &mut Vec<Effect>) {
         for call in self.step.calls_mut().filter(|call| which(call)) {
-            let Some(abandoned) = call.abandon(why) else {
-                continue;
-            };
-            if !abandoned.announced {
-                effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
-                    tool_call_id: abandoned.call_id.clone(),
-                    tool_name: abandoned.name,
-                    input: abandoned.input,
-                    more: abandoned.more.clone(),
-                    error_text: why.to_owned(),
-                }));
+            if let Some(abandoned) = call.abandon(why) {
+                tell_abandoned(abandoned, why, effects);
             }
-            effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
-                tool_call_id: abandoned.call_id,
-                error_text: why.to_owned(),
-                more: CallDetails { provider_metadata: None, ..abandoned.more },
-            }));
         }
     }
 
@@ -782,9 +757,7 @@ impl RunMachine {
         effects.push(Effect::CancelProvider);
         self.cancel_tools(effects);
         self.phase = Phase::Over;
-        effects.push(Effect::EmitChunk(UiChunk::Error {
-            error_text: "This run is owned by another process now.".to_owned(),
-        }));
+        self.break_off("This run is owned by another process now.", effects);
         effects.push(Effect::End(Ending::LeaseLost));
     }
 
@@ -802,7 +775,7 @@ impl RunMachine {
             }
             Phase::Settling | Phase::Releasing => {
                 self.phase = Phase::Over;
-                effects.push(Effect::EmitChunk(UiChunk::Error { error_text: error }));
+                self.break_off(&error, effects);
                 effects.push(Effect::End(Ending::Unsettled));
             }
             _ => {}
@@ -855,6 +828,23 @@ fn bytes_of(part: &StreamPart) -> u64 {
         _ => 0,
     };
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn tell_abandoned(abandoned: Abandoned, why: &str, effects: &mut Vec<Effect>) {
+    if !abandoned.announced {
+        effects.push(Effect::EmitChunk(UiChunk::ToolInputError {
+            tool_call_id: abandoned.call_id.clone(),
+            tool_name: abandoned.name,
+            input: abandoned.input,
+            more: abandoned.more.clone(),
+            error_text: why.to_owned(),
+        }));
+    }
+    effects.push(Effect::EmitChunk(UiChunk::ToolOutputError {
+        tool_call_id: abandoned.call_id,
+        error_text: why.to_owned(),
+        more: CallDetails { provider_metadata: None, ..abandoned.more },
+    }));
 }
 
 fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {

@@ -69,7 +69,8 @@ pub struct Message {
     pub content: String,
     /// The flat trace of its tool calls and results.
     pub tool_calls: Option<Json>,
-    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, stepsPersisted?}`.
+    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, reason?,
+    /// stepsPersisted?}`; of a user's message `{parts, metadata?}`, the latter the client's own.
     pub metadata: Option<Json>,
     /// How far it has come.
     pub status: Option<MessageStatus>,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Json, MessageStatus, Part, RunFailure, StepRecord, ToolPart, ToolState, Usage};
+use crate::model::{Json, MessageStatus, Part, RunFailure, RunReason, StepRecord, ToolPart, ToolState, Usage};
 
 use super::compact::compact_tool_output;
 
@@ -14,7 +14,8 @@ pub struct AssistantFlush {
     pub content: String,
     /// The flat trace, `None` when there is nothing.
     pub tool_calls: Option<Json>,
-    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, stepsPersisted?}`.
+    /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, reason?,
+    /// stepsPersisted?}`.
     pub metadata: Json,
     /// The message's status.
     pub status: MessageStatus,
@@ -37,6 +38,8 @@ pub struct FlushExtra {
     pub failure: Option<RunFailure>,
     /// The model was not told of earlier messages of the chat.
     pub history_left_out: bool,
+    /// Why the run did not succeed; written by the engine only.
+    pub reason: Option<RunReason>,
     /// How many steps of the log the row shows; written by the engine only.
     pub steps_persisted: Option<u32>,
 }
@@ -59,6 +62,8 @@ struct Metadata<'a> {
     failure: Option<&'a RunFailure>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     history_left_out: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<RunReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_persisted: Option<u32>,
 }
@@ -127,6 +132,7 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
         error: extra.error.as_deref().filter(|error| !error.is_empty()),
         failure: extra.failure.as_ref(),
         history_left_out: extra.history_left_out,
+        reason: extra.reason,
         steps_persisted: extra.steps_persisted,
     };
     Json::from_value(&metadata).unwrap_or_else(|_| Json::null())

@@ -20,6 +20,9 @@ pub struct StoredRow<'a> {
     /// `{parts, …}`; anything else counts as none.
     #[serde(borrow)]
     pub metadata: Option<Raw<'a>>,
+    /// How far it has come.
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
 }
 
 impl StoredRow<'_> {
@@ -43,7 +46,52 @@ pub(super) fn stored_parts<'a>(metadata: Option<Raw<'a>>) -> Option<Raw<'a>> {
     inside.next().is_some_and(|byte| byte != b']').then_some(parts)
 }
 
-/// `rowToUiMessage`: `{id, role, parts}` as JSON.
+/// What a client is told of a row besides its parts, in the spelling that the stream has told it in. Of a row that the
+/// engine wrote, how it ended; of a user's, what its client had sent along. Rows of other writers have nothing.
+fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        steps_persisted: Option<u64>,
+        #[serde(borrow)]
+        metadata: Option<Raw<'a>>,
+        #[serde(borrow)]
+        usage: Option<Raw<'a>>,
+        #[serde(borrow)]
+        finish_reason: Option<Raw<'a>>,
+        #[serde(borrow)]
+        reason: Option<Raw<'a>>,
+        #[serde(borrow)]
+        failure: Option<Raw<'a>>,
+        #[serde(borrow)]
+        error: Option<Raw<'a>>,
+    }
+    let text = row.metadata?.get();
+    let stored: Metadata<'_> = text.starts_with('{').then(|| serde_json::from_str(text).ok())??;
+    if !row.is_assistant() {
+        return stored.metadata.map(|metadata| canonical(metadata.get()).text.into_owned());
+    }
+    stored.steps_persisted?;
+    let mut told = Vec::new();
+    if let Some(status) = &row.status {
+        let mut text = String::new();
+        write_string(&status.0, &mut text);
+        told.push(format!("\"status\":{text}"));
+    }
+    let members = [
+        ("reason", stored.reason),
+        ("failure", stored.failure),
+        ("error", stored.error),
+        ("finishReason", stored.finish_reason),
+        ("usage", stored.usage),
+    ];
+    for (name, value) in members {
+        told.extend(value.map(|value| format!("\"{name}\":{}", canonical(value.get()).text)));
+    }
+    Some(format!("{{{}}}", told.join(",")))
+}
+
+/// `rowToUiMessage`: `{id, role, metadata?, parts}` as JSON.
 pub fn row_to_ui_message(row: &StoredRow<'_>) -> String {
     let mut out = "{".to_owned();
     if let Some(id) = row.id {
@@ -52,6 +100,10 @@ pub fn row_to_ui_message(row: &StoredRow<'_>) -> String {
         out.push(',');
     }
     out.push_str(if row.is_assistant() { "\"role\":\"assistant\"" } else { "\"role\":\"user\"" });
+    if let Some(metadata) = told_metadata(row) {
+        out.push_str(",\"metadata\":");
+        out.push_str(&metadata);
+    }
     out.push_str(",\"parts\":");
     match (stored_parts(row.metadata), row.content.as_ref().filter(|content| content.truthy())) {
         (Some(parts), _) => out.push_str(&canonical(parts.get()).text),
@@ -86,6 +138,25 @@ pub fn plan_finalize_assistant(assistant_id: Option<&str>) -> FinalizePlan<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_the_engine_s_rows_ended_is_told_and_of_others_nothing() {
+        let told = |row: &str| row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(row).unwrap());
+        let row = |more: &str| {
+            format!(
+                r#"{{"id":"1","role":"assistant","status":"aborted","metadata":{{"parts":[{{}}],"reason":"degenerate"{more}}}}}"#
+            )
+        };
+        assert_eq!(
+            told(&row(r#","usage":{"inputTokens":1},"finishReason":"aborted","stepsPersisted":1"#)),
+            r#"{"id":"1","role":"assistant","metadata":{"status":"aborted","reason":"degenerate","finishReason":"aborted","usage":{"inputTokens":1}},"parts":[{}]}"#
+        );
+        assert_eq!(told(&row("")), r#"{"id":"1","role":"assistant","parts":[{}]}"#);
+        assert_eq!(
+            told(r#"{"id":"2","role":"user","metadata":{"parts":[{}],"metadata":{"n": 1.0}}}"#),
+            r#"{"id":"2","role":"user","metadata":{"n":1},"parts":[{}]}"#
+        );
+    }
 
     #[test]
     fn falls_back_to_content_without_usable_parts() {

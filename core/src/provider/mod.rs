@@ -57,6 +57,11 @@ pub trait Provider: Send + Sync {
     fn options(&self) -> CallOptions {
         CallOptions::default()
     }
+
+    /// The files that it takes, by media types such as `image/*`; `None` when that is not known beforehand.
+    fn takes(&self) -> Option<&'static [&'static str]> {
+        None
+    }
 }
 
 /// The pure half of a provider: bytes out, bytes in.
@@ -71,6 +76,8 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// When the call holds something that this provider has no form for, such as a file of a kind that it does not take.
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure>;
+    /// The files that it has a form for, by media types such as `image/*`.
+    fn takes(&self) -> &'static [&'static str];
     /// How the provider wants its key.
     fn key_header(&self) -> KeyHeader {
         KeyHeader::Bearer

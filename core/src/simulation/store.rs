@@ -321,6 +321,10 @@ impl Store for SimulatedStore {
         self.inner.run_of_message(message_id).await
     }
 
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        self.inner.chat_of_message(message_id).await
+    }
+
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
         self.inner.steps(run_id).await
     }

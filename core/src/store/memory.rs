@@ -692,6 +692,10 @@ impl Store for MemoryStore {
         Ok(self.tables()?.newest_run(|run| run.assistant_message_id == Some(message_id)))
     }
 
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        Ok(self.tables()?.messages.values().find(|message| message.id == message_id).map(|message| message.chat_id))
+    }
+
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
         let tables = self.tables()?;
         Ok(tables.steps.range((run_id, 0)..=(run_id, u32::MAX)).map(|(_, step)| step.clone()).collect())

@@ -566,6 +566,12 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>>;
 
+    /// The chat that has a message of this id.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>>;
+
     /// The run's log, in order.
     ///
     /// # Errors

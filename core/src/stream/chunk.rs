@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, RunFailure, ToolPart, Usage};
+use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
     ("content-type", "text/event-stream"),
-    ("cache-control", "no-cache"),
+    ("cache-control", "no-cache, no-transform"),
     ("x-vercel-ai-ui-message-stream", "v1"),
     ("x-accel-buffering", "no"),
 ];
@@ -21,8 +21,7 @@ pub fn sse_event(chunk: &str) -> String {
     format!("data: {chunk}\n\n")
 }
 
-/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, and before an error what
-/// kind of failure it is.
+/// What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, how it ended at the end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamMetadata {
@@ -35,15 +34,24 @@ pub struct StreamMetadata {
     /// Tokens of all steps so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// What ended the run.
+    /// What kind of failure ended the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunFailure>,
+    /// The message's status, once that is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<MessageStatus>,
+    /// Why the run did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<RunReason>,
+    /// The error in one line, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl StreamMetadata {
-    /// What comes before an error: clients read nothing that comes after it.
-    pub(crate) fn of_failure(failure: &RunFailure) -> Self {
-        Self { failure: Some(failure.clone()), ..Self::default() }
+    /// How much was used so far, if that is known.
+    pub(crate) fn usage(usage: Option<Usage>) -> Option<Self> {
+        usage.map(|usage| Self { usage: Some(usage), ..Self::default() })
     }
 }
 

@@ -3,16 +3,29 @@
 //! The owner appends and never waits; every reader has a cursor of its own and reads the one shared copy, so a slow
 //! reader costs nothing but its place.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// An append-only list of encoded chunks. A chunk's place in it is its sequence number, gap-free from 0.
+/// An append-only list of encoded chunks.
+///
+/// On disk a step may have fewer chunks than it was streamed in, so places here are numbers there only where somebody
+/// has asked for them in time ([`ChunkReader::next_numbered`]): then the owner writes down what streams as it streamed.
 #[derive(Debug)]
 pub struct ChunkLog {
-    chunks: Mutex<Vec<Arc<str>>>,
+    chunks: Mutex<Chunks>,
     /// How many chunks there are, and whether there will be more.
     progress: watch::Sender<Progress>,
+}
+
+#[derive(Debug)]
+struct Chunks {
+    list: Vec<Arc<str>>,
+    /// Somebody wants to know the numbers that the chunks have on disk.
+    numbered: bool,
+    /// From this place on the chunks are on disk as they are here, the first of them under this number; nothing while the
+    /// step in progress is written otherwise.
+    exact: Option<(usize, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,15 +37,38 @@ struct Progress {
 impl ChunkLog {
     /// An empty log.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { chunks: Mutex::new(Vec::new()), progress: watch::Sender::new(Progress::default()) })
+        let chunks = Chunks { list: Vec::new(), numbered: false, exact: Some((0, 0)) };
+        Arc::new(Self { chunks: Mutex::new(chunks), progress: watch::Sender::new(Progress::default()) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Chunks> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the step that is about to be written has to be on disk as it streamed. If not, the chunks have no numbers
+    /// until the next step begins.
+    pub fn is_numbered(&self) -> bool {
+        let mut chunks = self.lock();
+        if !chunks.numbered {
+            chunks.exact = None;
+        }
+        chunks.numbered
+    }
+
+    /// A step begins; its first chunk will have this number on disk.
+    pub fn step_begins(&self, number: u64) {
+        let mut chunks = self.lock();
+        if !chunks.numbered || chunks.exact.is_none() {
+            chunks.exact = Some((chunks.list.len(), number));
+        }
     }
 
     /// Adds a chunk and wakes the readers.
     pub fn append(&self, chunk: Arc<str>) {
         let length = {
-            let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-            chunks.push(chunk);
-            chunks.len()
+            let mut chunks = self.lock();
+            chunks.list.push(chunk);
+            chunks.list.len()
         };
         self.progress.send_modify(|progress| progress.length = length);
     }
@@ -59,14 +95,29 @@ pub struct ChunkReader {
 impl ChunkReader {
     /// The next chunks, at least one and at most `limit` of them; empty once the log has ended. Cancel-safe.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
+        self.read(limit).await.into_iter().map(|(_, chunk)| chunk).collect()
+    }
+
+    /// The same with the chunks' numbers in the run's log on disk, from the beginning of a step on if nobody has asked
+    /// before. Cancel-safe.
+    pub async fn next_numbered(&mut self, limit: usize) -> Vec<(Option<u64>, Arc<str>)> {
+        self.log.lock().numbered = true;
+        self.read(limit).await
+    }
+
+    async fn read(&mut self, limit: usize) -> Vec<(Option<u64>, Arc<str>)> {
         let next = self.next;
         // The sender lives as long as the log that this reader holds.
         if self.progress.wait_for(|progress| progress.ended || progress.length > next).await.is_err() {
             return Vec::new();
         }
         let batch: Vec<_> = {
-            let chunks = self.log.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-            chunks.iter().skip(next).take(limit.max(1)).cloned().collect()
+            let chunks = self.log.lock();
+            let exact = chunks.exact.filter(|_| chunks.numbered);
+            let number =
+                |place: usize| exact.and_then(|(first, number)| Some(number + place.checked_sub(first)? as u64));
+            let wanted = chunks.list.iter().enumerate().skip(next).take(limit.max(1));
+            wanted.map(|(place, chunk)| (number(place), Arc::clone(chunk))).collect()
         };
         self.next += batch.len();
         batch
@@ -90,5 +141,40 @@ mod tests {
         assert!(early.next_batch(9).await.is_empty());
         assert_eq!(log.reader(1).next_batch(9).await.len(), 2);
         assert!(log.reader(7).next_batch(9).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn chunks_have_numbers_from_where_they_are_on_disk_as_they_streamed() {
+        let log = ChunkLog::new();
+        let mut reader = log.reader(0);
+        let append = |count: usize| (0..count).for_each(|_| log.append("x".into()));
+        append(4);
+        // Nobody has asked: the step goes to disk in its own way, with fewer chunks.
+        assert!(!log.is_numbered());
+        log.step_begins(3);
+        append(2);
+        let numbers =
+            |batch: Vec<(Option<u64>, Arc<str>)>| batch.into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!(numbers(reader.next_numbered(9).await), [None, None, None, None, Some(3), Some(4)]);
+        append(1);
+        assert!(log.is_numbered());
+        log.step_begins(6);
+        append(1);
+        assert_eq!(numbers(reader.next_numbered(9).await), [Some(5), Some(6)]);
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_while_a_step_is_being_written_waits_for_the_next_one() {
+        let log = ChunkLog::new();
+        log.append("start".into());
+        assert!(!log.is_numbered());
+        let mut reader = log.reader(0);
+        assert_eq!(reader.next_numbered(9).await, [(None, Arc::from("start"))]);
+        log.append("finish-step".into());
+        assert!(log.is_numbered());
+        log.step_begins(9);
+        log.append("start-step".into());
+        let batch = reader.next_numbered(9).await;
+        assert_eq!(batch, [(None, Arc::from("finish-step")), (Some(9), Arc::from("start-step"))]);
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{
-    FinishReason, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState, Usage,
+    FinishReason, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
+    Usage,
 };
 use crate::model::{INCOMPLETE_CALL, Json};
 use crate::provider::BlockKind;
@@ -328,10 +329,7 @@ fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>)
 
 fn close_step(usage: Option<Usage>, chunks: &mut Vec<UiChunk>) {
     chunks.push(UiChunk::FinishStep);
-    if usage.is_some() {
-        let message_metadata = StreamMetadata { usage, ..StreamMetadata::default() };
-        chunks.push(UiChunk::MessageMetadata { message_metadata });
-    }
+    chunks.extend(StreamMetadata::usage(usage).map(|message_metadata| UiChunk::MessageMetadata { message_metadata }));
 }
 
 /// How a run ended, as its row says.
@@ -346,32 +344,46 @@ pub(crate) struct RunEnd {
 impl RunEnd {
     /// The last chunks of the log. `view` is the step that was begun and is not in the log.
     pub(crate) fn chunks(&self, view: &StepView, last: Option<FinishReason>, usage: Option<Usage>) -> Vec<UiChunk> {
-        let message_metadata = usage.map(|_| StreamMetadata { usage, ..StreamMetadata::default() });
-        let mut chunks = Vec::new();
+        let in_step = view.is_started() || last == Some(FinishReason::Error);
+        let mut chunks = view.closing();
+        chunks.extend(self.told(last, in_step, usage));
+        chunks
+    }
+
+    /// The chunks that say how the run ended, once everything is closed. Clients stop reading at an error, and some know
+    /// nothing of `abort`: what they are to know comes before it, as the message's metadata.
+    pub(crate) fn told(&self, last: Option<FinishReason>, in_step: bool, usage: Option<Usage>) -> Vec<UiChunk> {
+        let how = StreamMetadata {
+            status: Some(match self.status {
+                RunStatus::Failed => MessageStatus::Error,
+                RunStatus::Aborted => MessageStatus::Aborted,
+                _ => MessageStatus::Completed,
+            }),
+            reason: self.reason,
+            error: self.error.clone(),
+            failure: self.failure.clone(),
+            ..StreamMetadata::default()
+        };
         match self.status {
             RunStatus::Failed => {
                 let error_text = self.error.clone().unwrap_or_else(|| "The run failed.".to_owned());
-                if let Some(failure) = &self.failure {
-                    let message_metadata = StreamMetadata::of_failure(failure);
-                    chunks.push(UiChunk::MessageMetadata { message_metadata });
-                }
-                chunks.push(UiChunk::Error { error_text });
-                chunks.extend(view.closing());
-                if view.is_started() || last == Some(FinishReason::Error) {
+                let mut chunks =
+                    vec![UiChunk::MessageMetadata { message_metadata: how }, UiChunk::Error { error_text }];
+                if in_step {
+                    let message_metadata = StreamMetadata::usage(usage);
                     chunks.push(UiChunk::Finish { finish_reason: FinishReason::Error, message_metadata });
                 }
+                chunks
             }
             RunStatus::Aborted => {
-                chunks.extend(view.closing());
                 let reason = self.reason.map_or("aborted", RunReason::as_str).to_owned();
-                chunks.push(UiChunk::Abort { reason });
+                vec![UiChunk::MessageMetadata { message_metadata: how }, UiChunk::Abort { reason }]
             }
-            RunStatus::Succeeded | RunStatus::Pending | RunStatus::Running | RunStatus::Other(_) => {
-                chunks.extend(view.closing());
-                chunks.push(UiChunk::Finish { finish_reason: last.unwrap_or(FinishReason::Other), message_metadata });
+            _ => {
+                let message_metadata = Some(StreamMetadata { usage, ..how });
+                vec![UiChunk::Finish { finish_reason: last.unwrap_or(FinishReason::Other), message_metadata }]
             }
         }
-        chunks
     }
 }
 

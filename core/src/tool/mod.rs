@@ -28,16 +28,15 @@ pub struct ToolDefinition {
     /// The JSON Schema of its arguments; an object without properties unless given.
     #[serde(default = "Json::empty_schema")]
     pub input_schema: Json,
+    /// The tool checks its input itself, and may clean it: the schema is only what the model is told.
+    #[serde(default)]
+    pub validates_input: bool,
     /// It changes nothing. The calls of other tools are put on disk before they run.
     #[serde(default)]
     pub read_only: bool,
     /// How long a call may take, in milliseconds; the engine's `runs.toolTimeoutMs` unless given.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
-    /// The tool checks its input itself ([`ToolHandler::validate`], or whoever answers its calls). Its schema is for the
-    /// model only then, and any JSON gets as far as the tool.
-    #[serde(default)]
-    pub validates_input: bool,
     /// What becomes of members that the schema does not allow; the engine's `runs.unknownMembers` unless given.
     #[serde(default)]
     pub unknown_members: Option<UnknownMembers>,

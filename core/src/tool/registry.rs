@@ -65,7 +65,13 @@ impl ToolSet {
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
                 return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
             }
-            let input = InputCheck::new(&tool.definition.input_schema);
+            let nothing = Json::empty_object();
+            // A tool that checks its input itself may have a schema that only it understands.
+            let checked = if tool.definition.validates_input { &nothing } else { &tool.definition.input_schema };
+            if !tool.definition.input_schema.is_object() {
+                return Err(Error::invalid(field("inputSchema"), "must be a JSON Schema object"));
+            }
+            let input = InputCheck::new(checked);
             let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
             let entry = Entry { tool, input };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
@@ -225,6 +231,16 @@ mod tests {
         assert!(problem.starts_with("Invalid input for tool get:") && problem.len() < 4000, "{problem}");
         set.check_ahead("get", r#"{"b":1}"#).await;
         assert!(set.check("get", r#"{"b":1}"#).is_ok() || set.check("get", r#"{"b":1}"#).is_ok());
+    }
+
+    #[test]
+    fn a_tool_that_checks_its_input_itself_is_given_all_that_is_json() {
+        let schema = r#"{"type":"object","properties":{"city":{"type":"string","pattern":"(?<=a)b"}}}"#;
+        let given = format!(r#"{{"name":"get","validatesInput":true,"inputSchema":{schema}}}"#);
+        let set = ToolSet::new(vec![tool(&given)], Duration::MAX).unwrap();
+        assert_eq!(set.check("get", r#"{"city":5}"#).unwrap().get(), r#"{"city":5}"#);
+        assert!(set.check("get", "{").is_err());
+        assert_eq!(set.definitions()[0].input_schema.get(), schema);
     }
 
     #[test]

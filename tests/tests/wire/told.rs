@@ -70,12 +70,17 @@ pub(crate) fn told(chunks: &[Value]) -> Told {
             "error" => error = true,
             "finish-step" => {
                 list.append(&mut open);
+                list.push(json!([kind]));
                 if std::mem::take(&mut error) {
                     list.push(json!(["error"]));
                 }
-                list.push(json!([kind]));
             }
-            "finish" => list.push(json!([kind, chunk["finishReason"]])),
+            "finish" => {
+                if std::mem::take(&mut error) {
+                    list.push(json!(["error"]));
+                }
+                list.push(json!([kind, chunk["finishReason"]]));
+            }
             _ => list.push(json!([kind])),
         }
     }

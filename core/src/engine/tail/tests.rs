@@ -235,9 +235,29 @@ proptest! {
 async fn a_place_that_nobody_was_given_begins_anew() {
     let mut world = world().await;
     world.advance(3).await;
+    world.settle(RunStatus::Succeeded).await;
     let items = world.read_all(TailFrom::After(Cursor { sequence: 99, compact: 0 }), usize::MAX).await;
     assert!(items[0].resync && items[0].chunk.contains("\"start\""));
     assert_eq!(reduced(&items), [step(0).1.parts]);
+}
+
+#[tokio::test]
+async fn a_place_ahead_of_the_disk_is_waited_for() {
+    let mut world = world().await;
+    for choice in [1, 1, 0, 1, 1] {
+        world.advance(choice).await;
+    }
+    // A live stream has told chunks 1 to 4, of which two are on disk.
+    let mut reader = LogReader::new(TailFrom::After(Cursor { sequence: 4, compact: 0 }));
+    let mut items = Vec::new();
+    assert_eq!(world.read(&mut reader, usize::MAX, &mut items).await, Reached::Present);
+    assert!(items.is_empty());
+    for choice in [0, 1, 0] {
+        world.advance(choice).await;
+    }
+    assert_eq!(world.read(&mut reader, usize::MAX, &mut items).await, Reached::Present);
+    let cursors: Vec<_> = items.iter().map(|item| (item.cursor.sequence, item.resync)).collect();
+    assert_eq!(cursors, [(5, false)]);
 }
 
 #[test]

@@ -53,6 +53,10 @@ impl Driver for Anthropic {
         fit::conversation(request, &RULES)
     }
 
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*", "application/pdf", "text/plain"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let encoded = encode::body(&self.model, request)?;
         let mut headers = vec![("anthropic-version", VERSION.to_owned())];

@@ -47,6 +47,10 @@ impl Driver for Gemini {
         fit::conversation(request, &RULES)
     }
 
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*", "audio/*", "video/*", "application/pdf", "text/*"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         let folder = if self.model.contains('/') { "" } else { "models/" };

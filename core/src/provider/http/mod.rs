@@ -96,6 +96,10 @@ impl HttpProvider {
 }
 
 impl Provider for HttpProvider {
+    fn takes(&self) -> Option<&'static [&'static str]> {
+        Some(self.driver.takes())
+    }
+
     fn stream(&self, request: &ChatRequest) -> BoxStream<'static, Result<StreamPart, ProviderFailure>> {
         let request = &*self.driver.fitted(request);
         let encoded = match self.driver.encode(request) {

@@ -47,6 +47,10 @@ impl Driver for Ollama {
         fit::conversation(request, &RULES)
     }
 
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         Ok(WireRequest {

@@ -43,6 +43,10 @@ impl Driver for OpenAi {
         fit::conversation(request, &RULES)
     }
 
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*", "audio/wav", "audio/x-wav", "audio/mp3", "audio/mpeg", "application/pdf"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, request)?;
         Ok(WireRequest {

@@ -45,6 +45,10 @@ impl Driver for OpenAiCompatible {
         fit::conversation(request, &self.behind.rules())
     }
 
+    fn takes(&self) -> &'static [&'static str] {
+        &["image/*", "audio/wav", "audio/x-wav", "audio/mp3", "audio/mpeg", "application/pdf", "text/*"]
+    }
+
     fn encode(&self, request: &ChatRequest) -> Result<WireRequest, ProviderFailure> {
         let (body, warnings) = encode::body(&self.model, self.name.as_deref(), self.behind, request)?;
         Ok(WireRequest {

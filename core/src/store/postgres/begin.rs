@@ -82,7 +82,7 @@ fn begin_statement() -> String {
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
              SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, place.message, now FROM go, place \
-             WHERE $9::uuid IS NOT NULL), \
+             WHERE $9::uuid IS NOT NULL ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
              SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, \
@@ -317,7 +317,7 @@ fn settle_waiting_statement(which: &str) -> String {
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
              SELECT user_message_id, chat_id, workspace_id, created_by, '{user}', user_content, user_metadata, \
-             message_place, now FROM placed), \
+             message_place, now FROM placed ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
              SELECT assistant_message_id, chat_id, workspace_id, '{assistant}', $3::text, $4, $5::text, \

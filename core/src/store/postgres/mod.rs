@@ -267,6 +267,10 @@ impl Store for PostgresStore {
         self.shown_run(message_id).await
     }
 
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        self.chat_with_message(message_id).await
+    }
+
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
         self.logged_steps(run_id).await
     }

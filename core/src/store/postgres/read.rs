@@ -122,6 +122,13 @@ impl PostgresStore {
         self.one_run(&self.read.of_message, message_id.into()).await
     }
 
+    pub(super) async fn chat_with_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        const CHAT: &str = "SELECT chat_id::text AS id FROM ai_chat_messages WHERE id = $1::uuid";
+        let found = self.database.query(CHAT, &values![message_id]).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        Ok(rows::get::<&str>(row, "id")?.parse().ok())
+    }
+
     pub(super) async fn runs_in_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
         let found = self.database.query(&self.read.runs_of_chat, &values![chat_id, limited(limit)]).await?;
         found.iter().take(limit).map(rows::run).collect()

@@ -398,7 +398,8 @@ fn insert_message(
     };
     connection
         .prepare_cached(
-            "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, status, \
+            // A client's message that has come another way meanwhile is not written twice.
+            "INSERT OR IGNORE INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, status, \
              created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .and_then(|mut statement| {

@@ -450,6 +450,10 @@ impl Store for SqliteStore {
         self.read(move |connection| read::run_of_message(connection, message_id)).await
     }
 
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        self.read(move |connection| read::chat_of_message(connection, message_id)).await
+    }
+
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
         self.read(move |connection| read::steps(connection, run_id)).await
     }

@@ -74,6 +74,14 @@ pub(super) fn run_of_message(connection: &Connection, message_id: MessageId) -> 
     one_run(connection, "assistant_message_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1", message_id.to_string())
 }
 
+pub(super) fn chat_of_message(connection: &Connection, message_id: MessageId) -> Result<Option<ChatId>> {
+    let chat_id: Option<String> = connection
+        .prepare_cached("SELECT chat_id FROM ai_chat_messages WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([message_id.to_string()], |row| row.get(0)).optional())
+        .map_err(store_error)?;
+    Ok(chat_id.and_then(|chat_id| chat_id.parse().ok()))
+}
+
 pub(super) fn steps(connection: &Connection, run_id: RunId) -> Result<Vec<LoggedStep>> {
     connection
         .prepare_cached(&format!("SELECT {STEP_COLUMNS} FROM ai_chat_run_steps WHERE run_id = ?1 ORDER BY step_number"))
