@@ -43,7 +43,7 @@ impl World {
 
     async fn turn_in(&self, chat: Option<turnkeep::ChatId>, message: &str, tools: Vec<Tool>) -> Told {
         let mut request = request(message, json!({}));
-        request.chat_id = chat;
+        request.chat_id = chat.map(Into::into);
         let turn: Turn = self.engine.start_turn(request, tools).await.unwrap();
         let chunks = all_chunks(&turn).await;
         let outcome = turn.done().await.unwrap();

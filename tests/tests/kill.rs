@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use turnkeep::model::{Run, RunReason, RunStatus};
 use turnkeep::{ChatId, Engine, RunId, TailFrom};
-use turnkeep_tests::chunks::{finish, text, tool_call};
+use turnkeep_tests::chunks::{finish, text};
 use turnkeep_tests::scenario::{STEPS, is_paired, on_postgres, open, request, six_steps, sql, store_in, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider};
 
