@@ -215,7 +215,7 @@ async fn a_model_that_says_nothing_after_its_calls_has_given_no_answer() {
     let silent = Response::stream(finish("stop", 1, 0));
     let world = World::compatible(vec![calls(Some("tool_calls")), silent]).await;
     let told = world.turn().await;
-    assert_eq!((failure(&told).0, told.outcome.step_count), (FailureKind::BadResponse, 1));
+    assert_eq!((failure(&told).0, told.outcome.step_count), (FailureKind::BadResponse, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ async fn peer_defect_1_a_dropped_connection_is_an_end_that_is_told() {
         let (chunks, outcome, content) = world.told("go").await;
         assert_eq!((outcome.status, outcome.reason), (RunStatus::Failed, Some(RunReason::ProviderError)));
         assert_eq!(content, "half an ");
-        assert_eq!(last_types(&chunks), ["error", "text-end", "finish-step", "finish"]);
+        assert_eq!(last_types(&chunks), ["finish-step", "message-metadata", "error", "finish"]);
     }
 }
 

@@ -393,6 +393,7 @@ impl Driver {
             usage: settlement.usage,
             step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),
         });
+        self.inner.registry.settling(self.ids.run, true);
         let (inner, failed) = (Arc::clone(&self.inner), Arc::clone(&self.failed_instead));
         self.write(Event::Settled, move || {
             let (inner, settle, failed) = (Arc::clone(&inner), settle.clone(), Arc::clone(&failed));

@@ -366,8 +366,10 @@ impl Inner {
         let settlement =
             Settlement { status, reason, error, failure: None, finish_reason, step, usage, context_tokens };
         let settle = writing.journal.settle(&settlement);
+        self.registry.settling(run_id, true);
         let settled = self.store.settle_run(settle).await;
         if settled.is_err() {
+            self.registry.settling(run_id, false);
             writing.journal.settlement_refused();
         }
         drop(writing);

@@ -64,7 +64,7 @@ pub(super) async fn renew(inner: &Arc<Inner>) -> Result<()> {
         }
     };
     for run_id in renewal.lost {
-        inner.registry.tell(run_id, Event::LeaseLost);
+        inner.registry.tell_lost(run_id);
     }
     for (run_id, reason) in renewal.stop_requested {
         inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::error::{ErrorCode, Result};
+use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
@@ -26,6 +27,12 @@ const HEARING_POLL: Duration = Duration::from_secs(1);
 const OWN_POLL: Duration = Duration::from_secs(5);
 /// What others say is looked into no more often than this: they speak of every step.
 const NEWS_POLL: Duration = Duration::from_millis(100);
+
+/// Carries out the settlement of a run that waits here.
+async fn settle_here(inner: &Inner, run_id: RunId, settlement: impl Future<Output = Result<()>>) -> Result<()> {
+    inner.registry.settling(run_id, true);
+    settlement.await
+}
 
 enum Next {
     Free(Fence),
@@ -50,17 +57,19 @@ pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
             }
         }
         Next::Lost => Finished::LeaseLost,
-        Next::Stopped(cause) => match settle(&*inner.store, &begin, cause.reason()).await {
-            Ok(()) => {
-                let ids = prepared.ids;
-                let start = start_chunk(ids.chat, ids.run, ids.message);
-                let abort = UiChunk::Abort { reason: cause.reason().as_str().to_owned() };
-                [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));
-                Finished::Settled(Box::new(outcome(&begin, cause.reason())))
+        Next::Stopped(cause) => {
+            match settle_here(&inner, run_id, settle(&*inner.store, &begin, cause.reason())).await {
+                Ok(()) => {
+                    let ids = prepared.ids;
+                    let start = start_chunk(ids.chat, ids.run, ids.message);
+                    let abort = UiChunk::Abort { reason: cause.reason().as_str().to_owned() };
+                    [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));
+                    Finished::Settled(Box::new(outcome(&begin, cause.reason())))
+                }
+                Err(error) if error.code() == ErrorCode::LeaseLost => Finished::LeaseLost,
+                Err(_) => Finished::Unsettled,
             }
-            Err(error) if error.code() == ErrorCode::LeaseLost => Finished::LeaseLost,
-            Err(_) => Finished::Unsettled,
-        },
+        }
     };
     inner.registry.ended(run_id);
     prepared.log.end();

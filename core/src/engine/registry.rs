@@ -29,6 +29,8 @@ struct Entry {
     control: Control,
     /// When a process elsewhere last said that it follows the run.
     followed_at: Option<Instant>,
+    /// Its end is being written: that it is not active any more is no news then.
+    settling: bool,
     /// It has ended, and those who wait for that are being told.
     ended: bool,
 }
@@ -41,7 +43,7 @@ impl Registry {
     pub(super) fn add(&self, run_id: RunId, control: Control) -> EntryId {
         let id = EntryId(self.entries.fetch_add(1, Ordering::Relaxed));
         let mut runs = self.runs();
-        runs.insert(run_id, Entry { id, control, followed_at: None, ended: false });
+        runs.insert(run_id, Entry { id, control, followed_at: None, settling: false, ended: false });
         self.count.send_replace(runs.len());
         id
     }
@@ -74,6 +76,21 @@ impl Registry {
 
     pub(super) fn has(&self, run_id: RunId) -> bool {
         self.runs().get(&run_id).is_some_and(|entry| !entry.ended)
+    }
+
+    /// The run's end is being written, or is not any more.
+    pub(super) fn settling(&self, run_id: RunId, settling: bool) {
+        if let Some(entry) = self.runs().get_mut(&run_id) {
+            entry.settling = settling;
+        }
+    }
+
+    /// Tells a driver that the store does not name it as the owner of an active run any more. One that is writing the
+    /// run's end is the reason for that itself, or is told by its own write.
+    pub(super) fn tell_lost(&self, run_id: RunId) {
+        if let Some(entry) = self.runs().get(&run_id).filter(|entry| !entry.ended && !entry.settling) {
+            let _ = entry.control.send(Event::LeaseLost);
+        }
     }
 
     /// Tells a driver; `false` when the run is not driven here (any more).

@@ -24,8 +24,9 @@ const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; wh
 /// How many runs are taken over at a time, so that a sweep holds nobody up and loses little when it is interrupted.
 const BATCH: usize = 50;
 
-/// Settles what has been abandoned; returns how many runs that were.
+/// Settles what has been abandoned, after the leases of this process itself have been renewed; returns how many runs that were.
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
+    super::leases::renew(inner).await?;
     let leases_count = judges(inner).await?;
     let (mut settled, mut failure) = (0, None);
     loop {
@@ -65,9 +66,8 @@ pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool>
     failure.map_or(Ok(settled > 0), Err)
 }
 
-/// Whether a lease that has run out says anything just now. This process's own are renewed before it looks at others'.
+/// Whether a lease that has run out says anything just now.
 async fn judges(inner: &Arc<Inner>) -> Result<bool> {
-    super::leases::renew(inner).await?;
     let before = inner.clock.monotonic();
     let time = inner.store.time().await.inspect_err(|error| inner.note_outage(error))?;
     let look = Look { before, after: inner.clock.monotonic(), time };

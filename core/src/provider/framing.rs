@@ -54,16 +54,24 @@ impl Pieces {
                     self.start = Start::Events;
                     let blank = std::mem::take(&mut self.blank);
                     self.events.push(&blank, |data| on_piece(Piece::Event(data)))?;
-                    self.odd.push(b"\n", |_| {});
+                    self.odd.push(b"\n", |_, _| {});
                 }
             }
         }
         match self.start {
             Start::Blank => Ok(()),
             Start::Events => {
-                self.events.push(bytes, |data| on_piece(Piece::Event(data)))?;
-                self.odd.push(bytes, |error| on_piece(Piece::Error(error)));
-                Ok(())
+                // What stands between events comes between them, however the bytes are cut.
+                let mut errors = Vec::new();
+                self.odd.push(bytes, |end, error| errors.push((end, error)));
+                let mut done = 0;
+                for (end, error) in errors {
+                    let before = bytes.get(done..end).unwrap_or_default();
+                    self.events.push(before, |data| on_piece(Piece::Event(data)))?;
+                    on_piece(Piece::Error(error));
+                    done = end;
+                }
+                self.events.push(bytes.get(done..).unwrap_or_default(), |data| on_piece(Piece::Event(data)))
             }
             Start::Whole => match self.whole.push(bytes)? {
                 Some(text) => {
@@ -80,7 +88,7 @@ impl Pieces {
     /// The bytes are over.
     pub(super) fn finish(&mut self, mut on_piece: impl FnMut(Piece)) {
         if matches!(self.start, Start::Events) {
-            self.odd.push(b"\n", |error| on_piece(Piece::Error(error)));
+            self.odd.push(b"\n", |_, error| on_piece(Piece::Error(error)));
         }
     }
 }
@@ -106,7 +114,8 @@ enum Within {
 const MAX_ODD_BYTES: usize = 64 * 1024;
 
 impl OddLines {
-    fn push(&mut self, bytes: &[u8], mut on_error: impl FnMut(String)) {
+    /// Tells of errors, and where in these bytes their lines end.
+    fn push(&mut self, bytes: &[u8], mut on_error: impl FnMut(usize, String)) {
         let mut rest = bytes;
         loop {
             let end = memchr::memchr2(b'\n', b'\r', rest);
@@ -120,18 +129,19 @@ impl OddLines {
                 self.line.extend_from_slice(piece);
             }
             let Some(end) = end else { return };
+            rest = rest.get(end + 1..).unwrap_or_default();
             if self.within == Within::Odd {
-                on_odd(&self.line, &mut on_error);
+                let place = bytes.len() - rest.len();
+                on_odd(&self.line, |error| on_error(place, error));
                 self.line.clear();
             }
             self.within = Within::Start;
-            rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
 }
 
 /// The error in a line, if it is one.
-fn on_odd(line: &[u8], on_error: &mut impl FnMut(String)) {
+fn on_odd(line: &[u8], mut on_error: impl FnMut(String)) {
     let Ok(line) = std::str::from_utf8(line) else { return };
     let (text, is_named) = match line.strip_prefix("error:") {
         Some(text) => (text.trim(), true),

@@ -84,7 +84,7 @@ pub(crate) const SYNTHETIC: Exceptions = &[
             "ol-no-done",
         ],
     ),
-    ("W-11", &["oc-empty-200", "oc-http-200-json-error"]),
+    ("W-11", &["oc-empty-200", "oc-http-200-json-error", "oc-only-done"]),
     ("W-13", &["oc-tool-invalid-json-length", "oc-tool-invalid-json-length@openai"]),
     ("W-14", &["oc-null-choices", "oc-null-choices@openai"]),
     ("W-15", &["oc-reasoning@openai"]),

@@ -218,7 +218,13 @@ impl Writer<'_> {
         for (place, part) in parts.iter().enumerate() {
             match part {
                 AssistantPart::Text { text, metadata } => {
-                    let ends_all = is_last && place + 1 == parts.len();
+                    // Thoughts that are not sent stand after it all the same.
+                    let shows_nothing = |part: &AssistantPart| match part {
+                        AssistantPart::Text { text, .. } => text.trim().is_empty(),
+                        AssistantPart::Reasoning { .. } => true,
+                        _ => false,
+                    };
+                    let ends_all = is_last && parts.iter().skip(place + 1).all(shows_nothing);
                     let text = if ends_all { text.trim_end() } else { text.as_str() };
                     if !text.is_empty() {
                         content.push(self.text(text, metadata.as_ref()).into());

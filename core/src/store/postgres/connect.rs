@@ -92,7 +92,7 @@ fn ssl_of_node(value: &str) -> Option<&'static str> {
 
 /// Says which parameter is in the way; what stands there may be no name but a secret.
 fn unusable(name: &str) -> String {
-    let is_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let is_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     let name = if is_name && !name.is_empty() { format!("the parameter {name}") } else { "a parameter".to_owned() };
     format!("{name} of the URL is not known, or has a value that cannot be used; take it out")
 }
