@@ -19,7 +19,7 @@ fn made_of(kind: &str, texts: &[&str]) -> Uuid {
         hash.update(text.as_bytes());
     }
     let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
+    bytes.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 

@@ -414,9 +414,13 @@ fn within_the_answer() -> Vec<Case> {
 }
 
 async fn engine(folder: &std::path::Path) -> Engine {
+    engine_with(folder, SILENCE_MS).await
+}
+
+async fn engine_with(folder: &std::path::Path, silence_ms: u64) -> Engine {
     watch_logs();
     let more = json!({
-        "runs": {"providerSilenceMs": SILENCE_MS},
+        "runs": {"providerSilenceMs": silence_ms},
         "http": {"retryWaitMs": 20, "keepAliveMs": 1},
     });
     Engine::open(options(&store_in(folder), "http://127.0.0.1:1/v1", more)).await.unwrap()
@@ -467,12 +471,15 @@ async fn every_fault_has_one_outcome_and_leaves_nothing_behind() {
     let cases = || [before_the_answer(), refusals(), redirects(), within_the_answer()].into_iter().flatten();
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path()).await;
+    // What is no silence must not be taken for one on a machine that others load.
+    let patient = engine_with(folder.path(), 60_000).await;
     // The first round fills pools and caches that stay.
     let mut baseline = None;
     for round in 0..3 {
         let (mut count, mut wrong) = (0, Vec::new());
         for case in cases() {
-            let (engine, name) = (engine.clone(), case.name);
+            let is_silence = case.expected.reason == Some(RunReason::Timeout);
+            let (engine, name) = (if is_silence { &engine } else { &patient }.clone(), case.name);
             // In a task of its own, so that one that fails hides no other.
             if tokio::spawn(async move { run(engine, case).await }).await.is_err() {
                 wrong.push(name);

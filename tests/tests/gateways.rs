@@ -81,12 +81,12 @@ fn common(body: &Value) -> Verdict {
 }
 
 fn ids(body: &Value, fits: impl Fn(&str) -> bool) -> Verdict {
-    let calls = body["messages"]
+    let mut calls = body["messages"]
         .as_array()
         .into_iter()
         .flatten()
         .flat_map(|m| m["tool_calls"].as_array().into_iter().flatten());
-    calls.map(|call| want(call["id"].as_str().is_some_and(&fits), "an id in the service's form")).collect()
+    calls.try_for_each(|call| want(call["id"].as_str().is_some_and(&fits), "an id in the service's form"))
 }
 
 fn words(most: usize) -> impl Fn(&str) -> bool {

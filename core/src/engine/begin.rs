@@ -92,24 +92,23 @@ impl Beginning<'_> {
     /// The courtesy checks before the gate.
     pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Found> {
         let (mut role_id, mut new_chat) = (self.role_id, true);
-        if let Some(chat_id) = self.chat_id {
-            if let Some(chat) = inner.store.chat(chat_id).await? {
-                if chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id {
-                    return Err(forbidden());
-                }
-                role_id = chat.role_id;
-                new_chat = false;
+        if let Some(chat_id) = self.chat_id
+            && let Some(chat) = inner.store.chat(chat_id).await?
+        {
+            if chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id {
+                return Err(forbidden());
             }
+            role_id = chat.role_id;
+            new_chat = false;
         }
         let message_id = self.message_id(inner).await?;
-        if let Some(chat_id) = self.chat_id {
-            if let Some(active) = inner.store.active_run(chat_id).await?
-                && active.workspace_id == self.workspace_id
-                && !self.is_freed(inner, active.id).await?
-                && self.busy == Busy::Reject
-            {
-                return Err(already_active(Some(active.id)));
-            }
+        if let Some(chat_id) = self.chat_id
+            && let Some(active) = inner.store.active_run(chat_id).await?
+            && active.workspace_id == self.workspace_id
+            && !self.is_freed(inner, active.id).await?
+            && self.busy == Busy::Reject
+        {
+            return Err(already_active(Some(active.id)));
         }
         let Some(role_id) = role_id else {
             return Ok(Found { role: None, new_chat, message_id });

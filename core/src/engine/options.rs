@@ -109,7 +109,7 @@ impl ChatOptions {
 fn check_client_id(field: &str, id: &str) -> Result<()> {
     match id.len() {
         0 => Err(Error::invalid(field, "must not be empty")),
-        ..=MAX_CLIENT_ID_BYTES => Ok(()),
+        1..=MAX_CLIENT_ID_BYTES => Ok(()),
         _ => Err(Error::invalid(field, format!("must have at most {MAX_CLIENT_ID_BYTES} bytes"))),
     }
 }

@@ -28,6 +28,7 @@ pub struct TurnReader {
 }
 
 /// Where chunks are read from.
+#[allow(clippy::large_enum_variant, reason = "one for each reader, and readers of a log are the common kind")]
 pub(super) enum Source {
     /// A turn of this process.
     Turn(ChunkReader),

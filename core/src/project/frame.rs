@@ -72,7 +72,7 @@ pub(super) fn contained(text: &str) -> String {
     let text: String = utf16_prefix(text, LONGEST_TEXT).chars().filter(|character| !is_hidden(*character)).collect();
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
-    while let Some(at) = rest.find(|character| is_mark(character)) {
+    while let Some(at) = rest.find(is_mark) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         // A run of marks is looked at once, however long.

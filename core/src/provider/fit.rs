@@ -168,9 +168,13 @@ fn fits(messages: &[ModelMessage], rules: &Rules) -> bool {
         let called = before.map(calls_of).unwrap_or_default();
         let fits = match message {
             ModelMessage::User(parts) => {
+                let follows_its_side = match before {
+                    Some(ModelMessage::User(_)) => true,
+                    Some(ModelMessage::Tool(_)) => rules.alternates,
+                    Some(ModelMessage::Assistant(_)) | None => false,
+                };
                 called.is_empty()
-                    && !matches!(before, Some(ModelMessage::User(_)))
-                    && !(rules.alternates && matches!(before, Some(ModelMessage::Tool(_))))
+                    && !follows_its_side
                     && !parts.is_empty()
                     && (!rules.visible_text || parts.iter().all(|part| !is_blank_text(part)))
             }

@@ -77,6 +77,15 @@ struct Writer<'w> {
     warnings: &'w mut Vec<String>,
 }
 
+/// Whether it is possible that nothing is sent of this part.
+fn may_show_nothing(part: &AssistantPart) -> bool {
+    match part {
+        AssistantPart::Text { text, .. } => text.trim().is_empty(),
+        AssistantPart::ToolCall { provider_executed, .. } => *provider_executed,
+        _ => true,
+    }
+}
+
 /// The system prompt and the messages. Neighbours of one side become one message; what tools returned is the user's.
 ///
 /// # Errors
@@ -101,7 +110,13 @@ pub(super) fn messages<'a>(
                 ("user", parts.iter().map(|part| writer.user_part(part)).collect::<Result<Vec<_>, _>>()?)
             }
             ModelMessage::Tool(results) => ("user", results.iter().map(tool_result).collect()),
-            ModelMessage::Assistant(parts) => ("assistant", writer.assistant(parts, place + 1 == count)),
+            ModelMessage::Assistant(parts) => {
+                let is_end = request.messages.iter().skip(place + 1).all(|later| match later {
+                    ModelMessage::Assistant(parts) => parts.iter().all(may_show_nothing),
+                    ModelMessage::User(_) | ModelMessage::Tool(_) => false,
+                });
+                ("assistant", writer.assistant(parts, place + 1 == count, is_end))
+            }
         };
         match sides.last_mut() {
             _ if content.is_empty() => {}
@@ -211,20 +226,14 @@ impl Writer<'_> {
 
     /// What the model said. Between two pieces of thinking the calls stand last, as the API wants it; the text that ends
     /// the conversation must not end in white space.
-    fn assistant<'a>(&mut self, parts: &'a [AssistantPart], is_last: bool) -> Vec<Node<'a>> {
+    fn assistant<'a>(&mut self, parts: &'a [AssistantPart], is_last: bool, is_end: bool) -> Vec<Node<'a>> {
         let mut content: Vec<Node<'a>> = Vec::with_capacity(parts.len());
         let mut calls: Vec<Node<'a>> = Vec::new();
         let mut servers: Vec<(&str, bool)> = Vec::new();
         for (place, part) in parts.iter().enumerate() {
             match part {
                 AssistantPart::Text { text, metadata } => {
-                    // Thoughts that are not sent stand after it all the same.
-                    let shows_nothing = |part: &AssistantPart| match part {
-                        AssistantPart::Text { text, .. } => text.trim().is_empty(),
-                        AssistantPart::Reasoning { .. } => true,
-                        _ => false,
-                    };
-                    let ends_all = is_last && parts.iter().skip(place + 1).all(shows_nothing);
+                    let ends_all = is_end && parts.iter().skip(place + 1).all(may_show_nothing);
                     let text = if ends_all { text.trim_end() } else { text.as_str() };
                     if !text.is_empty() {
                         content.push(self.text(text, metadata.as_ref()).into());
