@@ -478,8 +478,8 @@ async fn every_fault_has_one_outcome_and_leaves_nothing_behind() {
     for round in 0..3 {
         let (mut count, mut wrong) = (0, Vec::new());
         for case in cases() {
-            let is_silence = case.expected.reason == Some(RunReason::Timeout);
-            let (engine, name) = (if is_silence { &engine } else { &patient }.clone(), case.name);
+            let takes_long = case.name == "an event of 50 MiB";
+            let (engine, name) = (if takes_long { &patient } else { &engine }.clone(), case.name);
             // In a task of its own, so that one that fails hides no other.
             if tokio::spawn(async move { run(engine, case).await }).await.is_err() {
                 wrong.push(name);

@@ -60,14 +60,16 @@ class Engine:
             ``runTimeoutMs``, ``toolTimeoutMs``, ``unknownMembers``, ``historyMessages``,
             ``inputCheckMs``, ``maxAnswerBytes``, ``maxCallsPerStep``, ``maxParallelCalls``, ``degenerationGuard``,
             ``stopPollMs``, ``tailPollMs``, ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``,
-            ``maxOfferedRuns``, ``storePatienceMs``, ``stopDeadlineMs``, ``hostedSilenceMs``, ``maxWaitingPerChat``, ``maxWaitingPerUser``
+            ``maxOfferedRuns``, ``storePatienceMs``, ``stopDeadlineMs``, ``hostedSilenceMs``,
+            ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
         :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
         :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
         :param previous_app_secrets: previous application secrets: what is sealed with them is read; on a database of
             turnkeep's own it is sealed anew with ``app_secret`` in the background
-        :param secrets: ``write``: ``legacy`` (the default on an adopted database, whose system reads it) or ``current``;
+        :param secrets: ``write``: ``legacy`` (the default on an adopted database, whose system reads it)
+            or ``current``;
             ``bindToAddress``: a stored key is sent only to the address that was set when it was entered (default true)
         :param http: how providers are reached: ``proxy``, ``caFile``, ``caPem``, ``bundledRoots``,
             ``connectTimeoutMs``, ``keepAliveMs``, ``maxTries``, ``retryWaitMs``
