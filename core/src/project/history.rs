@@ -124,7 +124,7 @@ pub struct ToolResult {
 pub enum ToolOutput {
     /// It returned this value.
     Json(Json),
-    /// It returned pictures, maybe with texts, in one of the forms of [`super::tool_content`].
+    /// It returned pictures, maybe with texts, in one of the forms of `tool_content`.
     Content(Vec<ContentPart>),
     /// It failed with this text.
     Error(String),
