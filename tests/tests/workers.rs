@@ -349,27 +349,32 @@ async fn an_engine_that_is_late_takes_nothing_from_itself() {
             tokio::task::yield_now().await;
         }
     };
-    let world = World::new(vec![Response::stream([text("one")]).then(Then::Hang)]).await;
-    let worker = world.worker(Vec::new()).await;
+    // A database of its own, at which nobody else looks.
+    let alone = async |script: Vec<Response>| {
+        let (world, folder) = (World::new(script).await, tempfile::tempdir().unwrap());
+        let worker = open(folder.path(), &world.provider.base_url(), limits()).await;
+        worker.offer_tools(Vec::new()).unwrap();
+        (world, folder, worker)
+    };
+    let (world, folder, worker) = alone(vec![Response::stream([text("one")]).then(Then::Hang)]).await;
     let turn = turn(&worker, json!({"offeredTools": []})).await;
     world.provider.until_requests(1).await;
-    sql(world.folder.path(), &format!("UPDATE ai_chat_runs SET lease_expires_at = {late}"));
-    renewed(world.folder.path(), "ai_chat_runs").await;
+    sql(folder.path(), &format!("UPDATE ai_chat_runs SET lease_expires_at = {late}"));
+    renewed(folder.path(), "ai_chat_runs").await;
     assert!(worker.stop_run(&who(), turn.run_id()).await.unwrap());
     assert_eq!(turn.done().await.unwrap().reason, Some(RunReason::Stopped));
-    assert_eq!(sql(world.folder.path(), "SELECT epoch FROM ai_chat_runs"), "1");
+    assert_eq!(sql(folder.path(), "SELECT epoch FROM ai_chat_runs"), "1");
     assert_eq!(world.provider.requests().len(), 1);
 
     // The same for one that waits: it goes on waiting, and is begun once.
     let (busy, waits) = (Response::stream([text("busy")]).then(Then::Hang), answer("at last"));
-    let world = World::new(vec![busy, waits]).await;
-    let worker = world.worker(Vec::new()).await;
+    let (world, folder, worker) = alone(vec![busy, waits]).await;
     let busy = self::turn(&worker, json!({"offeredTools": []})).await;
     world.provider.until_requests(1).await;
     let more = json!({"offeredTools": [], "chatId": busy.chat_id(), "busy": "enqueue"});
     let waits = self::turn(&worker, more).await;
-    sql(world.folder.path(), &format!("UPDATE ai_chat_run_queue SET lease_expires_at = {late}"));
-    renewed(world.folder.path(), "ai_chat_run_queue").await;
+    sql(folder.path(), &format!("UPDATE ai_chat_run_queue SET lease_expires_at = {late}"));
+    renewed(folder.path(), "ai_chat_run_queue").await;
     busy.stop().await.unwrap();
     assert_eq!(waits.done().await.unwrap().status, RunStatus::Succeeded);
     assert_eq!(world.provider.requests().len(), 2);
