@@ -65,7 +65,7 @@ impl Engine {
                 error: answer.err().map(|error| in_words(&error)),
             },
             notifications: inner.notifications(),
-            active_runs: inner.registry.ids().len(),
+            active_runs: inner.registry.active(),
         }
     }
 }

@@ -74,6 +74,11 @@ impl Registry {
         self.runs().keys().copied().collect()
     }
 
+    /// How many runs are driven here and have not ended.
+    pub(super) fn active(&self) -> usize {
+        self.runs().values().filter(|entry| !entry.ended).count()
+    }
+
     pub(super) fn has(&self, run_id: RunId) -> bool {
         self.runs().get(&run_id).is_some_and(|entry| !entry.ended)
     }
