@@ -222,6 +222,11 @@ export interface EngineOptions {
   };
   /** How providers are reached. */
   http?: {
+    /**
+     * Private hosts that workspaces may name in their settings: names, IP addresses or networks such as `10.0.0.0/8`,
+     * with or without a port. Settings lead to public addresses only, unless a host is listed here.
+     */
+    allowPrivate?: string[];
     /** A proxy's URL, or `environment` for what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. None unless given. */
     proxy?: string;
     /** A file with certificates (PEM) that are trusted besides the machine's. */
@@ -287,6 +292,10 @@ export interface WorkspaceSettings extends WorkspaceSettingsFields {
   hasApiKey: boolean;
   hasEmbeddingApiKey: boolean;
   hasSttApiKey: boolean;
+  /** A user and a password were in the address; they are kept as a secret. Absent where there are none. */
+  hasBaseUrlLogin?: true;
+  hasEmbeddingBaseUrlLogin?: true;
+  hasSttBaseUrlLogin?: true;
 }
 
 /** What is absent stays. Keys are those of the driver that is set; `''` clears one, null leaves it. */

@@ -17,12 +17,6 @@ AT_ONCE = 2
 # The programs have limits of their own, of five minutes at most; this one is for one that ignores its own.
 LIMIT_SECONDS = 360
 RIGHT, WRONG, UNPLAYED = 0, 1, 2
-# Cases that are known to come out wrong, and why. They are played and counted as skipped; one that comes out right
-# fails until it is taken from this list.
-OPEN = {
-    "attack-02-settings-reach-inside": "addresses from a workspace's settings do not go through the guard yet",
-    "attack-04-url-secrets": "user and password in a base URL are not split from it yet",
-}
 # Cases that compare how long things take: they are played alone, after the others.
 TIMED = {"attack-15-export-that-takes-minutes"}
 
@@ -57,11 +51,6 @@ def is_played(case: Path) -> bool:
 
 def tell(case: Path, code: int, said: str) -> int:
     """Prints how a case came out, and returns what it counts as."""
-    if case.stem in OPEN:
-        is_mended = code == RIGHT
-        code = WRONG if is_mended else UNPLAYED
-        reason = "it is right: take it from the list of open ones"
-        said = reason if is_mended else f"open: {OPEN[case.stem]}\n    {said}"
     word = {RIGHT: "right", WRONG: "WRONG", UNPLAYED: "skipped"}[code]
     print(f"{word} {case.stem}" if code == RIGHT else f"{word} {case.stem}\n    {said}", flush=True)
     return code

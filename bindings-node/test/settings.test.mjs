@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
+import { Engine } from '../index.mjs';
 import { thrown, user, world } from './world.mjs';
 
 const key = 'sk-stored-key-0123456789';
@@ -49,8 +50,22 @@ test('keys go in and never come out', async (t) => {
   assert.deepEqual(await engine.rotateSecrets(), { resealed: 0, unreadable: 0 });
 });
 
-test('texts get vectors, and recordings are transcribed', async (t) => {
+test('settings lead to private addresses only where that is allowed, and passwords in them do not come out', async (t) => {
   const { engine } = await world(t, [], { appSecret: 'an application secret' });
+  const { requests, baseUrl } = await service(t, () => ({}));
+  const login = baseUrl.replace('http://', 'http://admin:hunter2-pass@');
+  const settings = { driver: 'openai-compatible', chatModel: 'm', baseUrl: login, apiKey: key };
+  const shown = await engine.settings.update('w1', settings);
+  assert.deepEqual([shown.baseUrl, shown.hasBaseUrlLogin], [baseUrl, true]);
+  assert.match((await engine.settings.test('w1')).error, /not a public one/);
+  assert.equal(requests.length, 0);
+  const wrong = await thrown(() => Engine.open({ store: 'sqlite::memory:', http: { allowPrivate: ['http://h'] } }));
+  assert.deepEqual([wrong.code, wrong.details.field], ['INVALID_INPUT', 'http.allowPrivate[0]']);
+});
+
+test('texts get vectors, and recordings are transcribed', async (t) => {
+  const http = { allowPrivate: ['127.0.0.1'] };
+  const { engine } = await world(t, [], { appSecret: 'an application secret', http });
   const { requests, baseUrl } = await service(t, (path, body) =>
     path.endsWith('/embeddings')
       ? { data: JSON.parse(body).input.map((text, index) => ({ index, embedding: [text.length, 0.1] })) }

@@ -63,7 +63,8 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine.open(store=f"sqlite:{tmp_path / 'chats.db'}", app_secret="an application secret") as engine:
+    store, http = f"sqlite:{tmp_path / 'chats.db'}", {"allowPrivate": ["127.0.0.1"]}
+    with Engine.open(store=store, app_secret="an application secret", http=http) as engine:
         yield engine
 
 
@@ -99,6 +100,16 @@ def test_texts_get_vectors_and_recordings_are_transcribed(engine: Engine, servic
     with pytest.raises(TurnkeepError) as error:
         engine.transcribe(workspace_id="w1", audio=b"x", mime="video/mp4")
     assert error.value.code == "UNSUPPORTED_MEDIA"
+
+
+def test_settings_lead_to_private_addresses_only_where_that_is_allowed(service: Service) -> None:
+    settings = {"driver": "openai-compatible", "chatModel": "m", "apiKey": KEY}
+    with Engine.open(store="sqlite::memory:", app_secret="an application secret") as engine:
+        login = service.base_url.replace("http://", "http://admin:hunter2-pass@")
+        shown = engine.settings.update("w1", {**settings, "baseUrl": login})
+        assert (shown["baseUrl"], shown["hasBaseUrlLogin"]) == (service.base_url, True)
+        assert "not a public one" in engine.settings.test("w1")["error"]
+    assert service.requests == []
 
 
 def test_an_earlier_application_secret_is_needed_once(tmp_path: Path) -> None:

@@ -106,9 +106,14 @@ pub fn options(store: &str, base_url: &str, more: Value) -> EngineOptions {
     let mut options = json!({
         "store": store,
         "providers": {"default": {"driver": "openai-compatible", "model": "test-model", "baseUrl": base_url, "apiKey": "test-key-0123456789"}},
+        "http": {"allowPrivate": ["127.0.0.1"]},
     });
     for (key, value) in more.as_object().into_iter().flatten() {
-        options[key] = value.clone();
+        match (key.as_str(), value.as_object()) {
+            // Settings of these tests lead to servers of these tests, whatever else they say.
+            ("http", Some(http)) => http.iter().for_each(|(name, value)| options["http"][name] = value.clone()),
+            _ => options[key] = value.clone(),
+        }
     }
     EngineOptions::from_json(&options.to_string()).expect("valid options")
 }

@@ -170,7 +170,7 @@ fn masked(case: &Value) -> Result<(), String> {
     let (provider, credentials) = (&case["input"]["provider"], &case["input"]["credentialsByDriver"]);
     let stored = settings(provider);
     let driver = stored.driver().unwrap_or_default().to_owned();
-    let mut ours = stored.masked(|slot| open(credentials, &driver, slot).is_ok_and(|key| key.is_some()));
+    let mut ours = stored.masked(|slot| open(credentials, &driver, slot).is_ok_and(|key| key.is_some()), |_| false);
     // Pages are counted by whoever has them.
     for count in ["indexedPages", "totalPages"] {
         ours[count] = case["input"][count].clone();

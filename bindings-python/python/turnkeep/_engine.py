@@ -72,7 +72,9 @@ class Engine:
             or ``current``;
             ``bindToAddress``: a stored key is sent only to the address that was set when it was entered (default true)
         :param http: how providers are reached: ``proxy``, ``caFile``, ``caPem``, ``bundledRoots``,
-            ``connectTimeoutMs``, ``keepAliveMs``, ``maxTries``, ``retryWaitMs``
+            ``connectTimeoutMs``, ``keepAliveMs``, ``maxTries``, ``retryWaitMs``;
+            ``allowPrivate``: private hosts that workspaces may name in their settings (names, IP addresses, networks,
+            with or without a port); settings lead to public addresses only otherwise
         :param requests: limits of requests outside of runs: ``embeddingTimeoutMs``, ``transcriptionTimeoutMs``,
             ``titleTimeoutMs``, ``testTimeoutMs``
         :param generate_chat_titles: name chats that a turn has created, by a second request after its success

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::transcribe::silence;
-use crate::provider::{CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
+use crate::provider::{Access, CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
 use crate::secret::{RecordIdentity, Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::settings::resolve::{
     EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, stt_provider,
@@ -74,8 +74,11 @@ impl Engine {
             // A key that nothing was known of belongs where it was sent until now.
             let mut places = addresses::unbound(&stored, &settings);
             let driver = patch.driver().or(settings.driver()).map(str::to_owned);
+            let before = settings.clone();
             settings.apply(patch);
-            let keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), patch)?;
+            let logins = addresses::changed_logins(&stored, &before, patch, &settings);
+            let mut keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), &patch.keys)?;
+            keys.extend(self.inner.sealed_keys(workspace_id, Some(addresses::LOGIN), &logins)?);
             places.extend(addresses::of_keys(&keys, &settings));
             if !places.is_empty() {
                 self.inner.store.write_key_places(workspace_id, places).await?;
@@ -136,7 +139,8 @@ impl Engine {
 fn masked(stored: &StoredSettings) -> Value {
     let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
     let driver = settings.driver().unwrap_or_default().to_owned();
-    settings.masked(|slot| stored.keys.iter().any(|key| key.driver == driver && key.slot == slot))
+    let has = |of: &str, slot| stored.keys.iter().any(|key| key.driver == of && key.slot == slot);
+    settings.masked(|slot| has(&driver, slot), |slot| has(addresses::LOGIN, slot))
 }
 
 /// The model and the persona that a turn gets.
@@ -157,9 +161,14 @@ impl Inner {
         self.secrets.as_ref().ok_or_else(|| Error::invalid("appSecret", "is needed to keep keys"))
     }
 
-    fn sealed_keys(&self, workspace_id: &str, driver: Option<&str>, patch: &SettingsPatch) -> Result<Vec<WriteKey>> {
-        let mut keys = Vec::with_capacity(patch.keys.len());
-        for (slot, key) in &patch.keys {
+    fn sealed_keys(
+        &self,
+        workspace_id: &str,
+        driver: Option<&str>,
+        entered: &[(KeySlot, Option<SecretString>)],
+    ) -> Result<Vec<WriteKey>> {
+        let mut keys = Vec::with_capacity(entered.len());
+        for (slot, key) in entered {
             let driver = driver.ok_or_else(|| Error::invalid("driver", "must be set before a key is"))?;
             let record = RecordIdentity::provider_key(workspace_id, driver, slot.column());
             let blob = match key {
@@ -208,6 +217,15 @@ impl Inner {
         opened.map(|(plaintext, _)| Some(plaintext)).map_err(|error| error.with_detail("driver", driver))
     }
 
+    /// What it takes to send something to an address that the workspace has chosen.
+    fn access(&self, workspace_id: &str, stored: &StoredSettings, slot: KeySlot, base_url: &str) -> Result<Access> {
+        let login = match addresses::login(stored, slot, base_url) {
+            Some(key) => self.open_key(workspace_id, stored, &key.driver, key.slot)?,
+            None => None,
+        };
+        Ok(Access { login, by_workspace: true, problem: None })
+    }
+
     /// Who answers, and as whom. What a turn names itself comes first; then what the workspace has stored, with what its
     /// role changes; then what the engine was opened with.
     pub(super) async fn chat_model(
@@ -238,8 +256,9 @@ impl Inner {
         if settings.driver().is_some() {
             let asked = asked.as_ref().map(ModelOverride::from).unwrap_or_default();
             let keys = self.keys_of(workspace_id, stored);
-            let config = chat_provider(&settings, &asked, &|driver, slot| keys.open(driver, slot))?;
+            let mut config = chat_provider(&settings, &asked, &|driver, slot| keys.open(driver, slot))?;
             keys.ensure_at(ErrorCode::AiNotConfigured, &config.driver, Some(&config.base_url))?;
+            config.access = self.access(workspace_id, stored, KeySlot::Chat, &config.base_url)?;
             return Ok(config);
         }
         configured(asked.as_ref(), &self.options.providers)
@@ -249,8 +268,11 @@ impl Inner {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);
-        let config = embedding_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
+        let mut config = embedding_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
         keys.ensure_at(ErrorCode::EmbeddingNotConfigured, &config.driver, config.base_url.as_deref())?;
+        let own = settings.filled("embeddingBaseUrl").is_some();
+        let slot = if own { KeySlot::Embedding } else { KeySlot::Chat };
+        config.access = self.access(workspace_id, &stored, slot, config.base_url.as_deref().unwrap_or_default())?;
         Ok(config)
     }
 
@@ -258,8 +280,10 @@ impl Inner {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);
-        let config = stt_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
+        let mut config = stt_provider(&settings, &|driver, slot| keys.open(driver, slot))?;
         keys.ensure_at(ErrorCode::SttNotConfigured, "", Some(&config.base_url))?;
+        let slot = if settings.filled("sttBaseUrl").is_some() { KeySlot::Stt } else { KeySlot::Chat };
+        config.access = self.access(workspace_id, &stored, slot, &config.base_url)?;
         Ok(config)
     }
 }

@@ -16,10 +16,10 @@ use super::http::{HttpClient, HttpProvider};
 use super::ollama::Ollama;
 use super::openai::OpenAi;
 use super::openai_compatible::OpenAiCompatible;
-use super::{CallOptions, Driver};
+use super::{Access, CallOptions, Driver, without_secrets};
 
 /// Settings of one provider, given by the host at open or with a turn.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProviderConfig {
     /// The driver: `openai`, `openai-compatible`, `gemini`, `ollama` or `anthropic`.
@@ -27,7 +27,8 @@ pub struct ProviderConfig {
     /// The model's id.
     #[serde(default)]
     pub model: String,
-    /// Where the API is, such as `https://api.example.com/v1`; the provider's own place when it is empty.
+    /// Where the API is, such as `https://api.example.com/v1`; the provider's own place when it is empty. User and
+    /// password in it are sent as basic authentication, in the place of a key that would go in the same header.
     #[serde(default)]
     pub base_url: String,
     /// The key. It is sent to `base_url` and appears nowhere else.
@@ -39,6 +40,25 @@ pub struct ProviderConfig {
     /// How the model is to answer.
     #[serde(default)]
     pub options: CallOptions,
+    /// Who chose the address, and what was kept of it as a secret.
+    #[serde(skip)]
+    pub(crate) access: Access,
+}
+
+impl fmt::Debug for ProviderConfig {
+    /// Without what is secret in the address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { driver, model, base_url, api_key, context_window, options, access } = self;
+        f.debug_struct("ProviderConfig")
+            .field("driver", driver)
+            .field("model", model)
+            .field("base_url", &without_secrets(base_url))
+            .field("api_key", api_key)
+            .field("context_window", context_window)
+            .field("options", options)
+            .field("access", access)
+            .finish()
+    }
 }
 
 /// The providers that a host configured, by name.
@@ -109,7 +129,8 @@ impl ProviderConfig {
             Error::new(ErrorCode::AiNotConfigured, format!("driver {}: {what}", self.driver))
                 .with_detail("driver", self.driver.clone())
         };
-        let (model, base_url) = (self.model.trim(), Some(self.base_url.trim()).filter(|url| !url.is_empty()));
+        let (address, access) = self.access.split(self.base_url.trim());
+        let (model, base_url) = (self.model.trim(), Some(&*address).filter(|url| !url.is_empty()));
         let driver: Box<dyn Driver> = match self.driver.as_str() {
             "openai" => Box::new(OpenAi::new(base_url, model)),
             "openai-compatible" => Box::new(OpenAiCompatible::new(base_url.unwrap_or_default(), model)),
@@ -126,13 +147,16 @@ impl ProviderConfig {
             return Err(problem("no API key is set"));
         }
         if base_url.is_some() || self.driver == "openai-compatible" {
-            let url =
-                reqwest::Url::parse(&self.base_url).map_err(|_| problem("the base URL is missing or not a URL"))?;
+            let url = reqwest::Url::parse(&address).map_err(|_| problem("the base URL is missing or not a URL"))?;
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(problem("the base URL must begin with http or https"));
             }
         }
+        if let Some(what) = access.problem.filter(|_| !access.by_workspace) {
+            return Err(problem(what));
+        }
         Ok(HttpProvider::new(client, driver, self.api_key.clone(), self.context_window)
-            .with_options(self.options.clone()))
+            .with_options(self.options.clone())
+            .with_access(access))
     }
 }

@@ -15,10 +15,20 @@ pub const BODY_SNIPPET_UNITS: usize = 300;
 
 /// `[label — ]status: message[ | response body: snippet]`, with `secrets` and everything that looks like a key masked.
 pub fn describe_http_failure(status: u16, status_text: &str, body: &str, secrets: &[&str]) -> String {
+    described(status, status_text, body, body, secrets)
+}
+
+/// As [`describe_http_failure`], without the snippet, and with no more of the message than that.
+pub(crate) fn describe_without_body(status: u16, status_text: &str, body: &str, secrets: &[&str]) -> String {
+    described(status, status_text, body, "", secrets)
+}
+
+fn described(status: u16, status_text: &str, body: &str, shown: &str, secrets: &[&str]) -> String {
     let message = error_message(body).unwrap_or_else(|| status_text.to_owned());
     let status = f64::from(status);
     let base = js_trim(&format!("{}: {message}", number_text(status))).to_owned();
-    one_line(&compose(label(Some(status), &message, body), &base, body, secrets))
+    let line = compose(label(Some(status), &message, body), &base, shown, secrets);
+    one_line(&line)
 }
 
 /// An error of another library, as it was caught: what of it tells people something.

@@ -108,7 +108,8 @@ fn request(dialect: Dialect, config: &EmbeddingConfig, texts: &[String]) -> Outg
     struct GeminiPart<'a> {
         text: &'a str,
     }
-    let base = |default: &str| without_slash(config.base_url.as_deref().unwrap_or(default)).to_owned();
+    let (address, access) = config.access.split(config.base_url.as_deref().unwrap_or_default());
+    let base = |default| without_slash(if address.is_empty() { default } else { &address }).to_owned();
     let model = config.model.as_str();
     // Plain data with text keys: there is nothing in it that could fail to serialize.
     let (url, body) = match dialect {
@@ -136,6 +137,7 @@ fn request(dialect: Dialect, config: &EmbeddingConfig, texts: &[String]) -> Outg
         body: OutgoingBody::Json(body.unwrap_or_default().into()),
         key: config.api_key.clone(),
         key_header: if dialect == Dialect::Gemini { KeyHeader::Named("x-goog-api-key") } else { KeyHeader::Bearer },
+        access,
     }
 }
 
@@ -197,6 +199,7 @@ mod tests {
             model: "e".into(),
             base_url: base_url.map(str::to_owned),
             api_key: None,
+            access: crate::provider::Access::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! A driver is a pure encoder and a pure incremental decoder; [`HttpProvider`] is the thin shell that sends one's bytes
 //! and feeds it the other's.
 
+mod address;
 pub mod anthropic;
 mod audio;
 mod chat_completions;
@@ -30,6 +31,7 @@ use std::borrow::Cow;
 
 use futures_util::stream::BoxStream;
 
+pub(crate) use address::{Access, login_in, without_secrets};
 pub use audio::{AudioFormat, resolve_audio_format};
 pub(crate) use config::resolve;
 pub use config::{ProviderChoice, ProviderConfig, Providers};

@@ -82,13 +82,15 @@ fn request(config: &SttConfig, audio: Bytes, format: &AudioFormat) -> Outgoing {
         let file_name = format!("audio.{}", format.format);
         OutgoingBody::Form { fields, file_name, mime: format.base_mime.clone(), file: audio }
     };
+    let (address, access) = config.access.split(&config.base_url);
     Outgoing {
-        url: format!("{}/audio/transcriptions", without_slash(&config.base_url)),
+        url: format!("{}/audio/transcriptions", without_slash(&address)),
         headers: Vec::new(),
         accept: "application/json",
         body,
         key: config.api_key.clone(),
         key_header: KeyHeader::Bearer,
+        access,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Where stored keys may be sent: to the address that was set when they were entered. Whoever may change the settings of a
 //! workspace is not thereby to be given its keys.
 
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-use crate::provider::DEFAULT_ADDRESSES;
+use crate::provider::{DEFAULT_ADDRESSES, login_in};
 use crate::store::{KeyPlace, KeySlot, StoredKey, StoredSettings, WriteKey};
 
 use super::resolve::OPENAI_URL;
-use super::workspace::WorkspaceSettings;
+use super::workspace::{ADDRESSES, SettingsPatch, WorkspaceSettings};
 
 /// The origin of the place that a key is sent to; of a driver's own place where no address is set.
 pub(crate) fn origin(driver: &str, base_url: Option<&str>) -> String {
@@ -20,8 +21,49 @@ pub(crate) fn origin(driver: &str, base_url: Option<&str>) -> String {
     }
 }
 
+/// Stands in the place of a driver where the secret is what was in an address: a user and a password.
+pub(crate) const LOGIN: &str = "base-url";
+
+/// The address that a login of this slot is for.
+fn address_of(settings: &WorkspaceSettings, slot: KeySlot) -> Option<&str> {
+    let (field, _) = ADDRESSES.iter().find(|(_, of)| *of == slot)?;
+    settings.filled(field)
+}
+
+/// What a change of addresses does to the logins that are kept for them: a new one is kept, and one of an address that
+/// leads elsewhere is forgotten. `None` forgets.
+pub(crate) fn changed_logins(
+    stored: &StoredSettings,
+    before: &WorkspaceSettings,
+    patch: &SettingsPatch,
+    after: &WorkspaceSettings,
+) -> Vec<(KeySlot, Option<SecretString>)> {
+    let mut changed = Vec::new();
+    for (field, slot) in ADDRESSES.into_iter().filter(|(field, _)| patch.sets(field)) {
+        let entered = patch.logins.iter().find(|(of, _)| *of == slot).map(|(_, login)| login.clone());
+        let stays = origin(LOGIN, before.filled(field)) == origin(LOGIN, after.filled(field));
+        let found = before.text(field).filter(|_| stays).and_then(login_in);
+        let is_kept = stored.keys.iter().any(|key| key.driver == LOGIN && key.slot == slot);
+        match entered.or(found) {
+            Some(login) => changed.push((slot, Some(login))),
+            None if is_kept && !stays => changed.push((slot, None)),
+            None => {}
+        }
+    }
+    changed
+}
+
+/// The login that is kept for this address.
+pub(crate) fn login<'a>(stored: &'a StoredSettings, slot: KeySlot, base_url: &str) -> Option<&'a StoredKey> {
+    let key = stored.keys.iter().find(|key| key.driver == LOGIN && key.slot == slot)?;
+    (known(stored, key)? == origin(LOGIN, Some(base_url))).then_some(key)
+}
+
 /// Where the key of this slot is sent by these settings.
 fn destination(settings: &WorkspaceSettings, driver: &str, slot: KeySlot) -> String {
+    if driver == LOGIN {
+        return origin(LOGIN, address_of(settings, slot));
+    }
     // Addresses belong to the driver that is set; the others are where they always are.
     let of_driver = |url: Option<&str>| url.filter(|_| settings.driver() == Some(driver)).map(str::to_owned);
     let base_url = settings.filled("baseUrl");
@@ -52,7 +94,7 @@ pub(crate) fn known<'a>(stored: &'a StoredSettings, key: &StoredKey) -> Option<&
 
 /// The places of keys of which none is known, as they are sent by these settings.
 pub(crate) fn unbound(stored: &StoredSettings, settings: &WorkspaceSettings) -> Vec<KeyPlace> {
-    let unknown = stored.keys.iter().filter(|key| known(stored, key).is_none());
+    let unknown = stored.keys.iter().filter(|key| key.driver != LOGIN && known(stored, key).is_none());
     unknown.map(|key| place(&key.driver, key.slot, &key.blob, settings)).collect()
 }
 

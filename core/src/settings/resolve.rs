@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::provider::{CallOptions, ProviderConfig};
+use crate::provider::{Access, CallOptions, ProviderConfig};
 use crate::store::KeySlot;
 use crate::text::js_trim;
 
@@ -95,6 +95,7 @@ pub fn chat_provider(
         api_key,
         context_window: settings.context_window(),
         options: CallOptions::default(),
+        access: Access::default(),
     })
 }
 
@@ -148,6 +149,7 @@ pub struct EmbeddingConfig {
     pub base_url: Option<String>,
     /// The key.
     pub api_key: Option<SecretString>,
+    pub(crate) access: Access,
 }
 
 /// Who makes embeddings for this workspace: the chat's driver, with a URL and a key of its own where they are set.
@@ -171,7 +173,8 @@ pub fn embedding_provider(settings: &WorkspaceSettings, key_of: KeyOf<'_>) -> Re
     }
     let base_url = settings.filled("embeddingBaseUrl").or_else(|| settings.filled("baseUrl"));
     let base_url = if driver == "gemini" { None } else { base_url.map(str::to_owned) };
-    Ok(EmbeddingConfig { driver: driver.to_owned(), model: model.to_owned(), base_url, api_key })
+    let (driver, model) = (driver.to_owned(), model.to_owned());
+    Ok(EmbeddingConfig { driver, model, base_url, api_key, access: Access::default() })
 }
 
 /// Who writes down what was said.
@@ -187,6 +190,7 @@ pub struct SttConfig {
     pub as_json: bool,
     /// The language that is spoken.
     pub language: Option<String>,
+    pub(crate) access: Access,
 }
 
 /// Where OpenAI transcribes.
@@ -218,6 +222,7 @@ pub fn stt_provider(settings: &WorkspaceSettings, key_of: KeyOf<'_>) -> Result<S
         api_key,
         as_json: settings.text("sttApiStyle") == Some("json"),
         language: language.map(str::to_owned),
+        access: Access::default(),
     })
 }
 

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::provider::{login_in, without_secrets};
 use crate::store::KeySlot;
 use crate::text::js_trim;
 
@@ -40,6 +41,10 @@ const MAX_CONTEXT_WINDOW: u64 = (1 << 53) - 1;
 const KEY_FIELDS: [(&str, KeySlot); 3] =
     [("apiKey", KeySlot::Chat), ("embeddingApiKey", KeySlot::Embedding), ("sttApiKey", KeySlot::Stt)];
 
+/// Fields that hold addresses, and the slots of what it takes to be let in there.
+pub(super) const ADDRESSES: [(&str, KeySlot); 3] =
+    [("baseUrl", KeySlot::Chat), ("embeddingBaseUrl", KeySlot::Embedding), ("sttBaseUrl", KeySlot::Stt)];
+
 /// The non-secret settings of a workspace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkspaceSettings(Map<String, Value>);
@@ -50,6 +55,8 @@ pub struct SettingsPatch {
     values: Map<String, Value>,
     /// The keys to set (`Some`) or to clear.
     pub(crate) keys: Vec<(KeySlot, Option<SecretString>)>,
+    /// Users and passwords that were in addresses.
+    pub(crate) logins: Vec<(KeySlot, SecretString)>,
 }
 
 impl SettingsPatch {
@@ -74,10 +81,28 @@ impl SettingsPatch {
                 }
             } else if FIELDS.contains(&name.as_str()) {
                 check(&name, &value)?;
+                let value = patch.without_login(&name, value);
                 patch.values.insert(name, value);
             }
         }
         Ok(patch)
+    }
+
+    /// The value, of an address without what is secret in it.
+    fn without_login(&mut self, name: &str, value: Value) -> Value {
+        let slot = ADDRESSES.iter().find(|(field, _)| *field == name).map(|(_, slot)| *slot);
+        match (slot, &value) {
+            (Some(slot), Value::String(url)) => {
+                self.logins.extend(login_in(url).map(|login| (slot, login)));
+                Value::String(without_secrets(url))
+            }
+            _ => value,
+        }
+    }
+
+    /// Whether it sets this field.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// The driver that the change sets.
@@ -170,12 +195,16 @@ impl WorkspaceSettings {
     }
 
     /// What may be shown: every field as stored (the context window as the number that it is taken for), and of keys only
-    /// whether there is one.
-    pub fn masked(&self, has_key: impl Fn(KeySlot) -> bool) -> Value {
+    /// whether there is one. Logins that were in addresses are told only where there are any.
+    pub fn masked(&self, has_key: impl Fn(KeySlot) -> bool, has_login: impl Fn(KeySlot) -> bool) -> Value {
         let mut shown = Map::new();
         for name in FIELDS {
             let value = match self.0.get(name) {
                 Some(_) if name == CONTEXT_WINDOW => self.context_window().map(Value::from),
+                // Other writers may have left a password in it.
+                Some(Value::String(url)) if ADDRESSES.iter().any(|(field, _)| *field == name) => {
+                    Some(Value::String(without_secrets(url)))
+                }
                 value => value.cloned(),
             };
             if let Some(value) = value {
@@ -186,6 +215,12 @@ impl WorkspaceSettings {
             [("hasApiKey", KeySlot::Chat), ("hasEmbeddingApiKey", KeySlot::Embedding), ("hasSttApiKey", KeySlot::Stt)]
         {
             shown.insert(name.to_owned(), Value::Bool(self.driver().is_some() && has_key(slot)));
+        }
+        let logins = ["hasBaseUrlLogin", "hasEmbeddingBaseUrlLogin", "hasSttBaseUrlLogin"];
+        for (name, (_, slot)) in logins.into_iter().zip(ADDRESSES) {
+            if has_login(slot) {
+                shown.insert(name.to_owned(), Value::Bool(true));
+            }
         }
         Value::Object(shown)
     }

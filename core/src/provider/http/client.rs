@@ -1,6 +1,8 @@
 //! The one client of an engine: which certificates it trusts, which proxy it takes, which redirects it follows.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
@@ -8,12 +10,15 @@ use reqwest::{Certificate, ClientBuilder, StatusCode};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::provider::without_secrets;
+
+use super::guard::{self, Clients, GuardedResolver};
 
 /// How many redirects within one host are followed.
 const MAX_REDIRECTS: usize = 5;
 
 /// How providers are reached. Times are in milliseconds.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct HttpOptions {
     /// A proxy's URL, or `environment` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. None otherwise: a proxy
@@ -36,6 +41,26 @@ pub struct HttpOptions {
     /// The wait before the second try of a request that a provider refused without saying when to come back; it doubles.
     /// After a lost connection it is a tenth of that.
     pub retry_wait_ms: u64,
+    /// Hosts of private networks that workspaces may name in their settings: a name, an IP address or a network such as
+    /// `10.0.0.0/8`, with or without a port. Without them, settings lead to public addresses only. What the engine is
+    /// opened with, and what a turn brings, may name any address.
+    pub allow_private: Vec<String>,
+}
+
+impl fmt::Debug for HttpOptions {
+    /// Without what is secret in the proxy's URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpOptions")
+            .field("proxy", &self.proxy.as_deref().map(without_secrets))
+            .field("ca_file", &self.ca_file)
+            .field("bundled_roots", &self.bundled_roots)
+            .field("connect_timeout_ms", &self.connect_timeout_ms)
+            .field("keep_alive_ms", &self.keep_alive_ms)
+            .field("max_tries", &self.max_tries)
+            .field("retry_wait_ms", &self.retry_wait_ms)
+            .field("allow_private", &self.allow_private)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for HttpOptions {
@@ -49,6 +74,7 @@ impl Default for HttpOptions {
             keep_alive_ms: 10_000,
             max_tries: 3,
             retry_wait_ms: 1500,
+            allow_private: Vec::new(),
         }
     }
 }
@@ -61,6 +87,7 @@ impl HttpOptions {
     pub(crate) fn check(&self) -> Result<()> {
         self.proxy()?;
         self.extra_certificates()?;
+        guard::allowed(&self.allow_private)?;
         if self.max_tries == 0 {
             return Err(Error::invalid("http.maxTries", "must be at least 1"));
         }
@@ -94,25 +121,51 @@ impl HttpOptions {
     }
 }
 
-/// Builds the client that all providers of an engine share.
+/// The hosts of the proxies that may be used.
+fn proxies(options: &HttpOptions) -> Vec<String> {
+    let host = |url: &str| {
+        // What is no URL is a host.
+        let parsed = reqwest::Url::parse(url).ok().filter(reqwest::Url::has_host);
+        let parsed = parsed.or_else(|| reqwest::Url::parse(&format!("http://{url}")).ok())?;
+        parsed.host_str().map(str::to_owned)
+    };
+    match options.proxy.as_deref() {
+        None => Vec::new(),
+        Some("environment") => {
+            let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+            let set = names.iter().flat_map(|name| [name.to_string(), name.to_ascii_lowercase()]);
+            set.filter_map(|name| host(&std::env::var(name).ok()?)).collect()
+        }
+        Some(url) => host(url).into_iter().collect(),
+    }
+}
+
+/// Builds the clients that all providers of an engine share.
 ///
 /// # Errors
 /// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
-pub(crate) fn build(options: &HttpOptions) -> Result<reqwest::Client> {
+pub(super) fn build(options: &HttpOptions) -> Result<Clients> {
     let extra = options.extra_certificates()?;
     let proxy = options.proxy()?;
-    let prepare = |certificates: Vec<Certificate>| {
-        let mut builder = base(options).tls_certs_merge(certificates);
+    let allowed = Arc::new(guard::allowed(&options.allow_private)?);
+    let proxies = proxies(options);
+    let by_proxy = !proxies.is_empty();
+    let resolver = Arc::new(GuardedResolver { allowed: Arc::clone(&allowed), proxies });
+    let bundled = options.bundled_roots || !machine_has_roots();
+    let certificates: Vec<_> = if bundled { extra.into_iter().chain(bundled_roots()).collect() } else { extra };
+    let prepare = |guarded: bool| {
+        let mut builder = base(options).tls_certs_merge(certificates.clone());
+        if guarded {
+            builder = builder.dns_resolver(Arc::clone(&resolver));
+        }
         builder = match (&proxy, options.proxy.is_some()) {
             (Some(proxy), _) => builder.proxy(proxy.clone()),
             (None, true) => builder,
             (None, false) => builder.no_proxy(),
         };
-        builder.build()
+        builder.build().map_err(|error| Error::internal(format!("the HTTP client cannot be built: {error}")))
     };
-    let bundled = options.bundled_roots || !machine_has_roots();
-    let certificates = if bundled { extra.into_iter().chain(bundled_roots()).collect() } else { extra };
-    prepare(certificates).map_err(|error| Error::internal(format!("the HTTP client cannot be built: {error}")))
+    Ok(Clients { open: prepare(false)?, guarded: prepare(true)?, allowed, by_proxy })
 }
 
 fn base(options: &HttpOptions) -> ClientBuilder {

@@ -1,6 +1,7 @@
 //! The shell around a driver: sends its bytes, feeds it the answer's.
 
 mod client;
+mod guard;
 mod send;
 
 use std::collections::VecDeque;
@@ -14,8 +15,7 @@ use crate::error::Result;
 use crate::mask::mask_secrets;
 use crate::model::FailureKind;
 
-use super::describe::describe_http_failure;
-use super::{CallOptions, ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, sort};
+use super::{Access, CallOptions, ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, sort};
 
 pub use client::HttpOptions;
 pub(crate) use send::{Outgoing, OutgoingBody};
@@ -25,7 +25,7 @@ use send::{MAX_ERROR_BODY_BYTES, Tries, send, transport_failure};
 /// What all providers of an engine send their requests with. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    client: reqwest::Client,
+    clients: guard::Clients,
     options: Arc<HttpOptions>,
     /// For how long a request is tried; a refusal that asks for more time is the answer.
     patience: Duration,
@@ -37,7 +37,7 @@ impl HttpClient {
     /// # Errors
     /// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        Ok(Self { client: client::build(&options)?, options: Arc::new(options), patience: Duration::MAX })
+        Ok(Self { clients: client::build(&options)?, options: Arc::new(options), patience: Duration::MAX })
     }
 
     /// The same, for callers that wait no longer than this: they are told why a request was refused, and not that nothing
@@ -75,6 +75,7 @@ pub struct HttpProvider {
     api_key: Option<SecretString>,
     context_window: Option<u64>,
     options: CallOptions,
+    access: Access,
 }
 
 impl HttpProvider {
@@ -85,13 +86,19 @@ impl HttpProvider {
         api_key: Option<SecretString>,
         context_window: Option<u64>,
     ) -> Self {
-        Self { client, driver, api_key, context_window, options: CallOptions::default() }
+        Self { client, driver, api_key, context_window, options: CallOptions::default(), access: Access::default() }
     }
 
     /// The same, whose calls are answered so unless they say otherwise.
     #[must_use]
     pub fn with_options(self, options: CallOptions) -> Self {
         Self { options, ..self }
+    }
+
+    /// The same, at an address of which this is known.
+    #[must_use]
+    pub(crate) fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 }
 
@@ -116,6 +123,7 @@ impl Provider for HttpProvider {
             body: OutgoingBody::Json(encoded.body.into()),
             key: self.api_key.clone(),
             key_header: self.driver.key_header(),
+            access: self.access.clone(),
         };
         // A call that is made again needs a new one.
         let tries = self.client.options.max_tries.clamp(1, MOST_DECODERS);
@@ -287,7 +295,7 @@ impl Streaming {
             true => "an answer with nothing in it",
             false => "not an event stream",
         };
-        let line = describe_http_failure(status, what, &body, &self.outgoing.secrets());
+        let line = self.outgoing.describe(status, what, &body);
         let kind = match sort::kind(None, &[&body]) {
             FailureKind::Overloaded => FailureKind::BadResponse,
             kind => kind,

@@ -12,12 +12,15 @@ use tokio::time::Instant;
 
 use crate::mask::mask_secrets;
 use crate::model::FailureKind;
-use crate::provider::describe::describe_http_failure;
-use crate::provider::{KeyHeader, ProviderFailure, sort};
+use crate::provider::describe::{describe_http_failure, describe_without_body};
+use crate::provider::{Access, KeyHeader, ProviderFailure, sort};
 
 use super::HttpClient;
 use super::client::HttpOptions;
+use super::guard::Clients;
 
+/// Begins what is said of a provider to which no connection was made.
+const NOT_REACHED: &str = "The provider could not be reached";
 /// How much of an error body is read.
 pub(super) const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 /// How long an error body is waited for.
@@ -34,6 +37,7 @@ pub(crate) struct Outgoing {
     pub(crate) body: OutgoingBody,
     pub(crate) key: Option<SecretString>,
     pub(crate) key_header: KeyHeader,
+    pub(crate) access: Access,
 }
 
 /// What is sent.
@@ -52,7 +56,17 @@ pub(crate) enum OutgoingBody {
 impl Outgoing {
     /// What must not be shown of whatever comes back.
     pub(crate) fn secrets(&self) -> Vec<&str> {
-        self.key.iter().map(ExposeSecret::expose_secret).collect()
+        let key = self.key.iter().map(ExposeSecret::expose_secret);
+        key.chain(self.access.secret()).collect()
+    }
+
+    /// A refusal in one line. What an address answers that a workspace has chosen is nobody's to read: there is only what
+    /// the provider says in the place where providers say it.
+    pub(super) fn describe(&self, status: u16, status_text: &str, body: &str) -> String {
+        match self.access.by_workspace {
+            true => describe_without_body(status, status_text, body, &self.secrets()),
+            false => describe_http_failure(status, status_text, body, &self.secrets()),
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -84,7 +98,13 @@ impl Outgoing {
         for (name, value) in &self.headers {
             builder = builder.header(*name, value);
         }
+        if let Some(login) = &self.access.login {
+            let (user, password) = login.expose_secret().split_once(':').unwrap_or((login.expose_secret(), ""));
+            builder = builder.basic_auth(user, Some(password));
+        }
         match (&self.key, self.key_header) {
+            // One header says one thing.
+            (Some(_), KeyHeader::Bearer) if self.access.login.is_some() => builder,
             (Some(key), KeyHeader::Bearer) => builder.bearer_auth(key.expose_secret()),
             (Some(key), KeyHeader::Named(name)) => match HeaderValue::from_str(key.expose_secret()) {
                 Ok(mut value) => {
@@ -138,7 +158,7 @@ impl<'c> Tries<'c> {
         loop {
             self.made += 1;
             let begun = Instant::now();
-            let failed = match attempt(&self.client.client, outgoing).await {
+            let failed = match attempt(&self.client.clients, outgoing).await {
                 Ok(response) => {
                     log(outgoing, self.made, begun, Some(response.status().as_u16()));
                     return Ok(response);
@@ -186,16 +206,17 @@ fn wait(again: &Again, tries: u32, options: &HttpOptions) -> Duration {
 }
 
 /// Boxed, so that callers' futures stay small: reqwest's are several kilobytes.
-fn attempt<'a>(
-    client: &'a reqwest::Client,
-    outgoing: &'a Outgoing,
-) -> BoxFuture<'a, Result<reqwest::Response, Failed>> {
+fn attempt<'a>(clients: &'a Clients, outgoing: &'a Outgoing) -> BoxFuture<'a, Result<reqwest::Response, Failed>> {
     Box::pin(async move {
+        let client = clients.for_access(&outgoing.access, &outgoing.url).await.map_err(|refused| {
+            let message = format!("{NOT_REACHED}: {refused}");
+            Failed { failure: ProviderFailure::new(FailureKind::Unreachable, message), again: None }
+        })?;
         let response = outgoing.request(client).send().await.map_err(|error| {
             let again = was_lost(&error).then_some(Again::Lost);
             Failed { failure: transport_failure(error, false, &outgoing.secrets()), again }
         })?;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response, &outgoing.secrets()).await) }
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response, outgoing).await) }
     })
 }
 
@@ -235,7 +256,7 @@ fn may_pass(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-async fn refusal(mut response: reqwest::Response, secrets: &[&str]) -> Failed {
+async fn refusal(mut response: reqwest::Response, outgoing: &Outgoing) -> Failed {
     let status = response.status();
     let after = retry_after(response.headers());
     let mut body = Vec::new();
@@ -255,7 +276,7 @@ async fn refusal(mut response: reqwest::Response, secrets: &[&str]) -> Failed {
         None => "refused",
     };
     let body = String::from_utf8_lossy(&body);
-    let mut message = describe_http_failure(status.as_u16(), status_text, &body, secrets);
+    let mut message = outgoing.describe(status.as_u16(), status_text, &body);
     if let Some(after) = after.filter(|_| may_pass(status)) {
         message.push_str(&format!(" | asks to wait {} s", after.as_secs_f64().ceil()));
     }
@@ -290,7 +311,7 @@ pub(super) fn transport_failure(error: reqwest::Error, answered: bool, secrets: 
     let error = error.without_url();
     let (kind, what) = match (answered, error.is_connect()) {
         (true, _) => (FailureKind::ConnectionLost, "The connection to the provider broke off"),
-        (false, true) => (FailureKind::Unreachable, "The provider could not be reached"),
+        (false, true) => (FailureKind::Unreachable, NOT_REACHED),
         (false, false) => (FailureKind::ConnectionLost, "The request to the provider failed"),
     };
     let mut cause: &dyn std::error::Error = &error;
