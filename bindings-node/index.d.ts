@@ -768,6 +768,14 @@ export interface Health {
   activeRuns: number;
 }
 
+/** Which of a chat's messages. */
+export interface MessagePage {
+  /** Only the newest. All of them unless given. */
+  limit?: number;
+  /** A message's id: only those that are older. */
+  before?: string;
+}
+
 /** An engine on a store. */
 export declare class Engine {
   private constructor();
@@ -794,9 +802,16 @@ export declare class Engine {
     /** The run that holds the chat; null when it is free, or not there (yet). */
     activeForChat(params: Who & { chatId: string }): Promise<Run | null>;
     /** The newest (50 unless told otherwise), newest first; those that wait come before all others. */
-    list(params: Who & { chatId: string; limit?: number }): Promise<Run[]>;
-    /** From any process. false when there is nothing to stop. */
-    stop(params: Who & ({ runId: string } | { chatId: string })): Promise<boolean>;
+    list(
+      params: Who & { chatId: string; limit?: number; /** A run's id: those that come after it. */ before?: string },
+    ): Promise<Run[]>;
+    /**
+     * From any process. false when there is nothing to stop. By the idempotency key of its turn, a run may also be stopped
+     * that has not begun: it ends as stopped when it begins (within an hour), before a provider is asked for anything.
+     */
+    stop(
+      params: Who & ({ runId: string } | { chatId: string } | { idempotencyKey: string; chatId?: string }),
+    ): Promise<boolean>;
     /** Settles what dead processes have left, as opening does. Resolves to how many runs that were. */
     sweep(): Promise<number>;
     /** Follows a run's log. */
@@ -811,13 +826,15 @@ export declare class Engine {
   };
   readonly chats: {
     /** Oldest first; none of a chat that is not there (yet). A message in progress has every finished step. */
-    messages(params: Who & { chatId: string }): Promise<Message[]>;
+    messages(params: Who & { chatId: string } & MessagePage): Promise<Message[]>;
     /**
      * What a page needs to show a chat and to go on with it; the two fit together. The message that a run is writing is
      * left out (`omit`, the default), and following the run brings all of it; or it is there with its finished steps
      * (`include`), and the cursor is behind them.
      */
-    open(params: Who & { chatId: string; inProgress?: 'omit' | 'include' }): Promise<OpenChat>;
+    open(
+      params: Who & { chatId: string; inProgress?: 'omit' | 'include'; /** Only the newest. */ limit?: number },
+    ): Promise<OpenChat>;
     export(params: ExportOptions): Promise<string>;
     /** The same document as UTF-8 in pieces, so that memory does not grow with the chat. */
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;

@@ -286,6 +286,21 @@ test('a run is superseded by name only', async (t) => {
   assert.deepEqual([wrong.code, wrong.details.field], ['INVALID_INPUT', 'busy']);
 });
 
+test('a stop by its key may come before the turn, and lists have pages', async (t) => {
+  const { engine } = await world(t, [answer('one'), answer('two')]);
+  assert.equal(await engine.runs.stop({ ...user, idempotencyKey: 'early' }), true);
+  const stopped = await engine.startTurn({ ...user, message: 'go', idempotencyKey: 'early' });
+  assert.equal((await stopped.done()).reason, 'stopped');
+  const { chatId } = stopped;
+  for (const message of ['a', 'b']) await (await engine.startTurn({ ...user, chatId, message })).done();
+  const all = await engine.chats.messages({ ...user, chatId });
+  const page = await engine.chats.messages({ ...user, chatId, limit: 2, before: all[4].id });
+  assert.deepEqual(page, all.slice(2, 4));
+  const runs = await engine.runs.list({ ...user, chatId });
+  assert.deepEqual(await engine.runs.list({ ...user, chatId, before: runs[0].id, limit: 1 }), [runs[1]]);
+  assert.equal((await engine.chats.open({ ...user, chatId, limit: 1 })).messages.length, 1);
+});
+
 test('a key makes one turn, whose chunks both callers have', async (t) => {
   const { script, open } = gated();
   const { engine, other, provider } = await pair(t, script, { tools });

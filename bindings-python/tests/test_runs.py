@@ -193,6 +193,22 @@ def test_a_turn_that_waits_begins_when_the_chat_is_free(
     assert (health["notifications"]["state"], health["activeRuns"]) == ("none", 0)
 
 
+def test_a_stop_by_its_key_may_come_before_the_turn_and_lists_have_pages(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    provider.then(says("One."))
+    assert engine.runs.stop(**WHO, idempotency_key="early")
+    stopped = engine.start_turn(**WHO, message="go", idempotency_key="early")
+    assert stopped.done()["reason"] == "stopped"
+    chat: dict[str, Any] = {**WHO, "chat_id": stopped.chat_id}
+    engine.start_turn(**chat, message="on").done()
+    messages = engine.chats.messages(**chat)
+    assert engine.chats.messages(**chat, limit=1, before=messages[2]["id"]) == messages[1:2]
+    assert len(engine.chats.open(**chat, limit=1)["messages"]) == 1
+    newest, oldest = engine.runs.list(**chat)
+    assert engine.runs.list(**chat, before=newest["id"]) == [oldest]
+
+
 def test_a_run_is_superseded_by_name_only(
     engine: turnkeep.Engine, other: turnkeep.Engine, provider: ScriptedProvider
 ) -> None:

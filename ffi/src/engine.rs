@@ -291,8 +291,10 @@ pub unsafe extern "C" fn turnkeep_run_latest_for_chat(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and either "runId" or "chatId". `result` is
-/// true, or false when there is nothing left to stop, and is freed by turnkeep_bytes_free().
+/// Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and "runId", "chatId" or "idempotencyKey" (or
+/// the last two). By the idempotency key of its turn, a run may also be stopped that has not begun: it then ends as stopped
+/// when it begins (within an hour), before a provider is asked for anything. `result` is true, or false when there is
+/// nothing left to stop, and is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_run_get().
 ///
@@ -312,8 +314,9 @@ pub unsafe extern "C" fn turnkeep_run_stop(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId"}. `result` is
-/// freed by turnkeep_bytes_free().
+/// The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId", "limit"?,
+/// "before"?}: at most "limit" of them, the newest; only those that are older than the message "before". `result` is freed
+/// by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_run_get().
 ///
@@ -335,8 +338,8 @@ pub unsafe extern "C" fn turnkeep_chat_messages(
 
 /// What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
 /// is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
-/// also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "inProgress"?}: by "omit" (the
-/// default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
+/// also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "limit"?, "inProgress"?}: by "omit"
+/// (the default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
 /// steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_run_get().

@@ -31,8 +31,8 @@ pub unsafe extern "C" fn turnkeep_run_active_for_chat(
 }
 
 /// The newest runs of a chat, newest first, as a JSON array; those that wait come before all others. `params` is
-/// {"workspaceId", "userId", "chatId", "limit"?}, the limit being 50 unless given. `result` is freed by
-/// turnkeep_bytes_free().
+/// {"workspaceId", "userId", "chatId", "limit"?, "before"?}, the limit being 50 unless given; with the id of a run in
+/// "before", only those that come after it. `result` is freed by turnkeep_bytes_free().
 ///
 /// Errors: as turnkeep_run_get().
 ///

@@ -536,3 +536,101 @@ async fn the_row_is_refreshed_at_every_step_for_those_who_ask() {
     turn.stop().await.unwrap();
     turn.done().await.unwrap();
 }
+
+/// The page that stops a turn may be faster than the one that began it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_comes_before_its_run_stops_it() {
+    let world = World::new(vec![answer("never asked for"), answer("the next turn")]).await;
+    assert!(world.other.stop_keyed(&who(), None, "k1").await.unwrap());
+    let turn = world.turn("go", json!({"idempotencyKey": "k1"})).await;
+    let outcome = turn.done().await.unwrap();
+    assert_eq!((outcome.status, outcome.reason), (RunStatus::Aborted, Some(RunReason::Stopped)));
+    // Nothing was asked of anybody, and the user's message is kept.
+    assert_eq!(world.provider.requests().len(), 0);
+    assert_eq!(world.engine.messages(&who(), turn.chat_id()).await.unwrap().len(), 2);
+    // Stopping it again tells that it is over; the key begins nothing else.
+    assert!(!world.engine.stop_keyed(&who(), Some(turn.chat_id()), "k1").await.unwrap());
+    assert!(world.turn("go", json!({"idempotencyKey": "k1"})).await.is_repeated());
+    // Other people's keys are their own.
+    let stranger = turnkeep::Who { user_id: "u2".into(), ..who() };
+    assert!(world.engine.stop_keyed(&stranger, None, "k2").await.unwrap());
+    let next = world.turn("go", json!({"idempotencyKey": "k2", "chatId": turn.chat_id()})).await;
+    assert_eq!(next.done().await.unwrap().status, RunStatus::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_stops_its_run_in_every_state() {
+    let world = World::new(vec![hangs(), answer("x")]).await;
+    let active = world.turn("go", json!({"idempotencyKey": "active"})).await;
+    let waits = json!({"idempotencyKey": "waits", "busy": "enqueue", "chatId": active.chat_id()});
+    let waits = world.turn("and then", waits).await;
+    // One that waits, one that is stopped before it waits, and the one that goes on, from another process.
+    assert!(world.other.stop_keyed(&who(), Some(active.chat_id()), "waits").await.unwrap());
+    assert_eq!(waits.done().await.unwrap().reason, Some(RunReason::Stopped));
+    assert!(world.other.stop_keyed(&who(), Some(active.chat_id()), "early").await.unwrap());
+    let early = json!({"idempotencyKey": "early", "busy": "enqueue", "chatId": active.chat_id()});
+    assert_eq!(world.turn("later", early).await.done().await.unwrap().reason, Some(RunReason::Stopped));
+    assert!(world.other.stop_keyed(&who(), None, "active").await.unwrap());
+    assert_eq!(active.done().await.unwrap().reason, Some(RunReason::Stopped));
+
+    // One that the host drives, and one that is left to others.
+    assert!(world.other.stop_keyed(&who(), None, "hosted").await.unwrap());
+    let run = world.engine.begin_run(hosted(json!({"idempotencyKey": "hosted"}))).await.unwrap();
+    assert_eq!(world.engine.run_signal(&who(), run.run_id).await.unwrap(), RunSignal::Stopped);
+    assert!(world.other.stop_keyed(&who(), None, "offered").await.unwrap());
+    let offered = request("go", json!({"idempotencyKey": "offered", "offeredTools": ["weather"]}));
+    let offered = world.engine.start_turn(offered, Vec::new()).await.unwrap();
+    assert!(world.engine.run(&who(), offered.run_id()).await.unwrap().stop_requested_at.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_stops_is_checked_like_one_that_begins() {
+    let world = World::new(vec![answer("x")]).await;
+    let turn = world.turn("go", json!({"idempotencyKey": "k"})).await;
+    turn.done().await.unwrap();
+    let elsewhere = turnkeep::ChatId::generate();
+    let engine = &world.engine;
+    for (chat_id, key) in [(None, String::new()), (None, "k".repeat(256)), (Some(elsewhere), "k".to_owned())] {
+        let error = engine.stop_keyed(&who(), chat_id, &key).await.unwrap_err();
+        assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("idempotencyKey")));
+    }
+    let stranger = turnkeep::Who { user_id: "u2".into(), ..who() };
+    let error = engine.stop_keyed(&stranger, Some(turn.chat_id()), "k").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Forbidden);
+    let call = |params: Value| async move { engine.call("runs.stop", &params.to_string()).await };
+    let error = call(json!({"workspaceId": "w1", "userId": "u1", "runId": turn.run_id(), "idempotencyKey": "k"})).await;
+    assert_eq!(error.unwrap_err().details()["field"], "runId");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_and_runs_are_read_a_page_at_a_time() {
+    let world = World::new((0..4).map(|_| answer("x")).collect()).await;
+    let mut turn = world.turn("go", json!({})).await;
+    turn.done().await.unwrap();
+    for _ in 0..3 {
+        turn = world.turn("go", json!({"chatId": turn.chat_id()})).await;
+        turn.done().await.unwrap();
+    }
+    let call = |method: &'static str, more: Value| {
+        let mut params = json!({"workspaceId": "w1", "userId": "u1", "chatId": turn.chat_id()});
+        more.as_object().unwrap().iter().for_each(|(name, value)| params[name] = value.clone());
+        let engine = &world.engine;
+        async move {
+            let answer = engine.call(method, &params.to_string()).await?;
+            Ok::<Vec<Value>, turnkeep::Error>(serde_json::from_str(&answer).unwrap())
+        }
+    };
+    for (method, count) in [("chats.messages", 8), ("runs.list", 4)] {
+        let all = call(method, json!({})).await.unwrap();
+        assert_eq!(all.len(), count);
+        let newest_first = method == "runs.list";
+        let (page, expected) = (call(method, json!({"limit": 3})).await.unwrap(), &all);
+        let newest = if newest_first { &expected[..3] } else { &expected[count - 3..] };
+        assert_eq!(page, newest);
+        let oldest = if newest_first { &page[2] } else { &page[0] };
+        let next = call(method, json!({"limit": 100, "before": oldest["id"]})).await.unwrap();
+        assert_eq!(next, if newest_first { &all[3..] } else { &all[..count - 3] });
+        let error = call(method, json!({"before": turnkeep::ChatId::generate()})).await.unwrap_err();
+        assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("before")));
+    }
+}

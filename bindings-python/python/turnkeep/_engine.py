@@ -305,16 +305,29 @@ class Chats:
         """Found at :attr:`Engine.chats`."""
         self._engine = engine
 
-    def messages(self, *, workspace_id: str, user_id: str, chat_id: str) -> list[dict[str, Any]]:
+    def messages(
+        self, *, workspace_id: str, user_id: str, chat_id: str, limit: int | None = None, before: str | None = None
+    ) -> list[dict[str, Any]]:
         """The chat's messages, oldest first; none of a chat that is not there (yet). One that is being written has
         every step that is finished.
+
+        :param limit: only that many, the newest; all of them unless given
+        :param before: the id of a message: only those that are older
         """
         messages: list[dict[str, Any]] = self._engine._call(
-            "chats.messages", workspaceId=workspace_id, userId=user_id, chatId=chat_id
+            "chats.messages", workspaceId=workspace_id, userId=user_id, chatId=chat_id, limit=limit, before=before
         )
         return messages
 
-    def open(self, *, workspace_id: str, user_id: str, chat_id: str, in_progress: str | None = None) -> dict[str, Any]:
+    def open(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        in_progress: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
         """What a page needs to show a chat and to go on with it: ``{messages, follow}``, which fit together.
 
         ``follow`` is ``None`` in a chat that is free, else ``{runId, messageId, cursor}`` for ``engine.runs.tail``,
@@ -322,9 +335,15 @@ class Chats:
 
         :param in_progress: ``omit`` (the default) leaves out the message that the run writes, and the cursor is
             ``None``; ``include`` has it with its finished steps, and the cursor is behind them
+        :param limit: only that many messages, the newest
         """
         chat: dict[str, Any] = self._engine._call(
-            "chats.open", workspaceId=workspace_id, userId=user_id, chatId=chat_id, inProgress=in_progress
+            "chats.open",
+            workspaceId=workspace_id,
+            userId=user_id,
+            chatId=chat_id,
+            inProgress=in_progress,
+            limit=limit,
         )
         return chat
 

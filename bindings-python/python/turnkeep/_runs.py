@@ -47,17 +47,39 @@ class Runs:
         )
         return run
 
-    def list(self, *, workspace_id: str, user_id: str, chat_id: str, limit: int | None = None) -> _Rows:
-        """The chat's newest runs (50 unless told otherwise), newest first; those that wait come before all others."""
+    def list(
+        self, *, workspace_id: str, user_id: str, chat_id: str, limit: int | None = None, before: str | None = None
+    ) -> _Rows:
+        """The chat's newest runs (50 unless told otherwise), newest first; those that wait come before all others.
+
+        :param before: the id of a run: those that come after it
+        """
         runs: _Rows = self._engine._call(
-            "runs.list", workspaceId=workspace_id, userId=user_id, chatId=chat_id, limit=limit
+            "runs.list", workspaceId=workspace_id, userId=user_id, chatId=chat_id, limit=limit, before=before
         )
         return runs
 
-    def stop(self, *, workspace_id: str, user_id: str, run_id: str | None = None, chat_id: str | None = None) -> bool:
-        """Stops a run, or the chat's active one, from any process. ``False`` when there is none to stop."""
+    def stop(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str | None = None,
+        chat_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Stops a run, or the chat's active one, from any process. ``False`` when there is none to stop.
+
+        :param idempotency_key: of the run's turn, which may not have begun: it then ends as stopped when it begins
+            (within an hour), before a provider is asked for anything
+        """
         stopped: bool = self._engine._call(
-            "runs.stop", workspaceId=workspace_id, userId=user_id, runId=run_id, chatId=chat_id
+            "runs.stop",
+            workspaceId=workspace_id,
+            userId=user_id,
+            runId=run_id,
+            chatId=chat_id,
+            idempotencyKey=idempotency_key,
         )
         return stopped
 

@@ -15,6 +15,7 @@ use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, 
 
 use super::journal::empty_row;
 use super::options::{Busy, Envelope};
+use super::stops::StopNote;
 use super::{Inner, stops, sweep};
 
 /// The first wait for a run that is to be superseded; it doubles up to [`MAX_WAIT`].
@@ -79,6 +80,12 @@ impl Beginning<'_> {
             return Err(Error::invalid("idempotencyKey", "was used for a run of another chat"));
         }
         Ok(Some(run_id))
+    }
+
+    /// What a stop was noted under that came before the run.
+    pub(super) fn stop_note(&self) -> Option<StopNote> {
+        let key = self.idempotency_key?.to_owned();
+        Some(StopNote { workspace_id: self.workspace_id.to_owned(), user_id: self.user_id.to_owned(), key })
     }
 
     /// The id of the user's message, and those of the run. Both messages are written at one time; their ids, which rise,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, from_json};
-use crate::id::{ChatId, ChatRef, RunId};
+use crate::id::{ChatId, ChatRef, MessageId, RunId};
 use crate::js::Text;
 use crate::model::{FinishReason, Json, RunReason, RunStatus};
 use crate::project::{Labels, Language};
@@ -44,6 +44,8 @@ struct OpenParams {
     user_id: String,
     chat_id: ChatRef,
     #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
     in_progress: InProgress,
 }
 
@@ -56,6 +58,8 @@ struct Stop {
     run_id: Option<RunId>,
     #[serde(default)]
     chat_id: Option<ChatRef>,
+    #[serde(default)]
+    idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +70,20 @@ struct ListParams {
     chat_id: ChatRef,
     #[serde(default)]
     limit: Option<usize>,
+    #[serde(default)]
+    before: Option<RunId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MessagesParams {
+    workspace_id: String,
+    user_id: String,
+    chat_id: ChatRef,
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    before: Option<MessageId>,
 }
 
 #[derive(Deserialize)]
@@ -266,13 +284,17 @@ impl Engine {
             "runs.stop" => {
                 let stop: Stop = from_json(params, "params")?;
                 let who = who(stop.workspace_id, stop.user_id);
-                match (stop.run_id, stop.chat_id) {
-                    (Some(run_id), None) => encode(&self.stop_run(&who, run_id).await?),
-                    (None, Some(chat_id)) => {
+                match (stop.run_id, stop.chat_id, stop.idempotency_key) {
+                    (Some(run_id), None, None) => encode(&self.stop_run(&who, run_id).await?),
+                    (None, Some(chat_id), None) => {
                         let (who, chat_id) = self.of_chat(who.workspace_id, who.user_id, &chat_id)?;
                         encode(&self.stop_chat(&who, chat_id).await?)
                     }
-                    _ => Err(Error::invalid("runId", "give either runId or chatId")),
+                    (None, chat_id, Some(key)) => {
+                        let chat_id = self.inner.chat_of(chat_id.as_ref(), &who.workspace_id, &who.user_id)?;
+                        encode(&self.stop_keyed(&who, chat_id, &key).await?)
+                    }
+                    _ => Err(Error::invalid("runId", "give runId, chatId, idempotencyKey, or the last two")),
                 }
             }
             "runs.activeForChat" => {
@@ -284,7 +306,10 @@ impl Engine {
                 let of: ListParams = from_json(params, "params")?;
                 let limit = of.limit.unwrap_or(DEFAULT_RUNS);
                 let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
-                encode(&self.runs(&who, chat_id, limit).await?)
+                match of.before {
+                    None => encode(&self.runs(&who, chat_id, limit).await?),
+                    Some(before) => encode(&self.runs_before(&who, chat_id, before, limit).await?),
+                }
             }
             "runs.sweep" => {
                 let Nothing {} = from_json(params, "params")?;
@@ -313,14 +338,14 @@ impl Engine {
                 encode(&self.run_signal(&who(of.workspace_id, of.user_id), of.run_id).await?)
             }
             "chats.messages" => {
-                let of: OfChat = from_json(params, "params")?;
+                let of: MessagesParams = from_json(params, "params")?;
                 let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
-                encode(&self.messages(&who, chat_id).await?)
+                encode(&self.message_page(&who, chat_id, of.before, of.limit.unwrap_or(usize::MAX)).await?)
             }
             "chats.open" => {
                 let of: OpenParams = from_json(params, "params")?;
                 let (who, chat_id) = self.of_chat(of.workspace_id, of.user_id, &of.chat_id)?;
-                encode(&self.open_chat(&who, chat_id, of.in_progress).await?)
+                encode(&self.open_chat(&who, chat_id, of.in_progress, of.limit).await?)
             }
             "chats.export" => {
                 let export = self.export_from_json(params).await?;

@@ -20,6 +20,7 @@ use crate::text::{one_line, storable};
 use super::begin::{Beginning, Outcome};
 use super::journal::{Journal, Rows};
 use super::options::{Busy, UserMessage, check_key, check_owner};
+use super::stops::stop_if_noted;
 use super::{Engine, Inner, Who};
 
 /// What a run of a host is begun with.
@@ -436,6 +437,7 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     inner.hosted.insert(ids.run, Arc::clone(&state));
     inner.registry.add(ids.run, control);
     inner.runtime.spawn(listen(Arc::downgrade(&inner), ids.run, state, events));
+    stop_if_noted(&inner, beginning.stop_note(), ids.run).await;
     if inner.ensure_open().is_err() {
         inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
     }

@@ -52,14 +52,20 @@ impl Inner {
 
 impl Engine {
     /// The chat's messages and the run that goes on with them. The two fit together: what is not in the messages comes by
-    /// following the run, and nothing comes twice. A chat that is not there (yet) is an empty one.
+    /// following the run, and nothing comes twice. With a limit there are only the newest messages. A chat that is not there (yet) is an empty one.
     ///
     /// # Errors
     /// As [`Engine::messages`].
-    pub async fn open_chat(&self, who: &Who, chat_id: ChatId, in_progress: InProgress) -> Result<OpenChat> {
+    pub async fn open_chat(
+        &self,
+        who: &Who,
+        chat_id: ChatId,
+        in_progress: InProgress,
+        limit: Option<usize>,
+    ) -> Result<OpenChat> {
         // The run first: what it writes after that is left to whoever follows it.
         let run = self.active_run(who, chat_id).await?;
-        let mut messages = self.messages(who, chat_id).await?;
+        let mut messages = self.message_page(who, chat_id, None, limit.unwrap_or(usize::MAX)).await?;
         let Some(run) = run else { return Ok(OpenChat { messages, follow: None }) };
         let message_id = run.assistant_message_id;
         let cursor = match in_progress {

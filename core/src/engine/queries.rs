@@ -8,6 +8,7 @@ use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, St
 use crate::project::{AssistantFlush, FlushExtra, flush_run};
 use crate::store::forbidden;
 
+use super::options::check_key;
 use super::tail::{RunTail, TailFrom};
 use super::{Engine, Who, stops, sweep};
 
@@ -57,6 +58,19 @@ impl Engine {
         self.inner.store.runs_of_chat(chat_id, limit).await
     }
 
+    /// The `limit` runs that come after this one in the order of [`Engine::runs`].
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and `INVALID_INPUT` for a run that is none of the chat's.
+    pub async fn runs_before(&self, who: &Who, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        if !self.has_chat(who, chat_id).await?
+            || self.inner.store.run(before).await?.is_none_or(|run| run.chat_id != chat_id)
+        {
+            return Err(Error::invalid("before", "is no run of this chat"));
+        }
+        self.inner.store.runs_before(chat_id, before, limit).await
+    }
+
     /// Follows a run's log from any process, while it goes on and after it has ended.
     ///
     /// # Errors
@@ -93,6 +107,33 @@ impl Engine {
             Some(run) => stops::stop(&self.inner, run.id, RunReason::Stopped).await,
             None => Ok(false),
         }
+    }
+
+    /// Stops the run of this idempotency key, from any process, also one that has not begun yet: then it ends as stopped
+    /// when it begins (within [`STOP_NOTES_KEPT`](crate::store::STOP_NOTES_KEPT)), before anything is asked of a provider.
+    /// With a chat, the key must be of a run of that chat. `false` when the run has settled already.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for a key that none can be, or one that was used in another chat; and as [`Engine::run`].
+    pub async fn stop_keyed(&self, who: &Who, chat_id: Option<ChatId>, key: &str) -> Result<bool> {
+        who.check()?;
+        check_key(Some(key))?;
+        if let Some(chat_id) = chat_id {
+            self.has_chat(who, chat_id).await?;
+        }
+        let store = &self.inner.store;
+        let mut run_id = store.run_of_key(&who.workspace_id, &who.user_id, key).await?;
+        if run_id.is_none() {
+            store.note_stop(&who.workspace_id, &who.user_id, key).await?;
+            // It may have begun in between, and have looked for the note before that was there.
+            run_id = store.run_of_key(&who.workspace_id, &who.user_id, key).await?;
+        }
+        let Some(run_id) = run_id else { return Ok(true) };
+        let run = self.run(who, run_id).await?;
+        if chat_id.is_some_and(|chat_id| run.chat_id != chat_id) {
+            return Err(Error::invalid("idempotencyKey", "was used for a run of another chat"));
+        }
+        stops::stop(&self.inner, run_id, RunReason::Stopped).await
     }
 
     /// One chat.
@@ -134,9 +175,33 @@ impl Engine {
         self.merged_messages(chat_id, usize::MAX).await
     }
 
+    /// The newest `limit` messages of the chat, or of those before this one, as [`Engine::messages`] gives them.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and `INVALID_INPUT` for a message that is none of the chat's.
+    pub async fn message_page(
+        &self,
+        who: &Who,
+        chat_id: ChatId,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let is_there = self.has_chat(who, chat_id).await?;
+        let Some(before) = before else {
+            return if is_there { self.merged_messages(chat_id, limit).await } else { Ok(Vec::new()) };
+        };
+        if !is_there || self.inner.store.chat_of_message(before).await? != Some(chat_id) {
+            return Err(Error::invalid("before", "is no message of this chat"));
+        }
+        self.brought_up_to_date(self.inner.store.messages_before(chat_id, before, limit).await?).await
+    }
+
     /// The rows, those in progress brought up to date from the log: the row is not rewritten at every step.
     async fn merged_messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        let mut messages = self.inner.store.messages(chat_id, limit).await?;
+        self.brought_up_to_date(self.inner.store.messages(chat_id, limit).await?).await
+    }
+
+    async fn brought_up_to_date(&self, mut messages: Vec<Message>) -> Result<Vec<Message>> {
         for message in &mut messages {
             if message.role == MessageRole::Assistant && message.status == Some(MessageStatus::Streaming) {
                 self.merge(message).await?;

@@ -108,6 +108,40 @@ pub(super) async fn stop(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -
     Ok(noted || told)
 }
 
+/// Where a stop is noted whose run has not begun.
+pub(super) struct StopNote {
+    pub(super) workspace_id: String,
+    pub(super) user_id: String,
+    pub(super) key: String,
+}
+
+/// How often it is asked whether a stop was noted, and how long it is waited in between: the store has just taken the run.
+const NOTE_TRIES: u32 = 50;
+const NOTE_WAIT: Duration = Duration::from_millis(100);
+
+/// Stops a run that was stopped before it began. To be awaited after it was written, because whoever stops it from then on
+/// finds it there, and before anything is done for it.
+pub(super) async fn stop_if_noted(inner: &Arc<Inner>, note: Option<StopNote>, run_id: RunId) {
+    let Some(StopNote { workspace_id, user_id, key }) = note else { return };
+    for _ in 0..NOTE_TRIES {
+        let looked = async {
+            match inner.store.is_stop_noted(&workspace_id, &user_id, &key).await? {
+                true => stop(inner, run_id, RunReason::Stopped).await.map(|_| ()),
+                false => Ok(()),
+            }
+        };
+        match looked.await {
+            Ok(()) => return,
+            Err(error) if inner.ensure_not_closed().is_err() => {
+                tracing::debug!(%error, "the engine was closed before a stop was looked for");
+                return;
+            }
+            Err(error) => tracing::warn!(%error, %run_id, "a stop could not be looked for; that will be repeated"),
+        }
+        sleep(NOTE_WAIT).await;
+    }
+}
+
 /// The runs of other processes that this one has asked to stop and looks after: one watcher each, however often it asks.
 #[derive(Default)]
 pub(super) struct Stops {

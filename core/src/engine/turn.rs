@@ -24,6 +24,7 @@ use super::journal::Journal;
 use super::options::{TurnRequest, check_files};
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::requests::name_chat;
+use super::stops::stop_if_noted;
 use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
 use super::{Inner, history, queue, stops};
@@ -206,6 +207,7 @@ pub(super) async fn start(
             Outcome::Begun(fence) => fence.run_id,
             Outcome::Waits(begin) => begin.run_id,
         };
+        stop_if_noted(&inner, beginning.stop_note(), run_id).await;
         inner.changed(run_id);
         let (feed, detached) = (Feed::Store, request.detached);
         return Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() });
@@ -229,16 +231,24 @@ pub(super) async fn start(
     let log = ChunkLog::new();
     let prepared = Prepared { ids, system, provider, tools, log: Arc::clone(&log), events, finished: sender };
     let done = Done { hands_over: may_hand_over, ..Done::default() };
+    let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
     match outcome {
         Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
         Outcome::Begun(fence) => {
             let driver = prepared.driver(&inner, fence, done).await?;
             inner.registry.add(ids.run, control);
-            inner.runtime.spawn(driver.run());
+            inner.runtime.spawn(async move {
+                stop_if_noted(&engine, note, ids.run).await;
+                drop(engine);
+                driver.run().await;
+            });
         }
         Outcome::Waits(begin) => {
             inner.registry.add(ids.run, control);
-            inner.runtime.spawn(queue::wait(Arc::clone(&inner), begin, prepared));
+            inner.runtime.spawn(async move {
+                stop_if_noted(&engine, note, ids.run).await;
+                queue::wait(engine, begin, prepared).await;
+            });
         }
     }
     if inner.options.generate_chat_titles && new_chat {

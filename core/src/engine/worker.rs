@@ -235,9 +235,11 @@ impl Hands {
             return;
         }
         let untitled = matches!(self.inner.store.chat(ids.chat).await, Ok(Some(chat)) if chat.title.is_none());
-        let Ok(messages) = self.inner.store.messages(ids.chat, usize::MAX).await else { return };
-        // The first message, as where the chat was begun.
-        let text = messages.into_iter().next().map(|message| message.content).unwrap_or_default();
+        // Only where this turn was the first one, as where a chat is begun.
+        let text = match self.inner.store.messages(ids.chat, 3).await.as_deref() {
+            Ok([message, _]) => message.content.clone(),
+            _ => return,
+        };
         if untitled && !text.trim().is_empty() {
             name_chat(Arc::clone(&self.inner), workspace_id, ids.chat, text).await;
         }

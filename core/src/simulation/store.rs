@@ -301,12 +301,24 @@ impl Store for SimulatedStore {
         Ok(self.inner.run(run_id).await?.map(|run| self.shown(run)))
     }
 
+    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
+        self.inner.note_stop(workspace_id, user_id, key).await
+    }
+
+    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
+        self.inner.is_stop_noted(workspace_id, user_id, key).await
+    }
+
     async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         self.inner.run_of_key(workspace_id, user_id, key).await
     }
 
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
         self.inner.runs_of_chat(chat_id, limit).await
+    }
+
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        self.inner.runs_before(chat_id, before, limit).await
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -335,6 +347,10 @@ impl Store for SimulatedStore {
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         self.inner.messages(chat_id, limit).await
+    }
+
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
+        self.inner.messages_before(chat_id, before, limit).await
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {

@@ -1,5 +1,6 @@
 //! What every store must do. The suite is written once against the trait and stamped onto each store.
 
+mod pages;
 mod settings;
 
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ use super::{
     StoredMessage, Sweep, UNTOUCHED_WITHOUT_LEASE, Waiting,
 };
 
+use pages::{a_stop_waits_for_its_run, pages_go_on_where_the_last_one_ended};
 use settings::{a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -734,7 +736,8 @@ macro_rules! conformance {
                 a_stop_is_noted_until_the_run_has_settled, the_log_is_read_in_order_from_any_place, a_key_begins_one_run,
                 runs_wait_in_order, a_run_is_driven_by_whoever_offers_its_tools,
                 a_run_that_nobody_takes_is_settled_in_the_end, a_run_waits_with_whoever_offers_its_tools, a_host_may_store_the_users_message_itself, a_change_of_settings_is_all_or_nothing,
-                secrets_are_sealed_anew_where_they_stand, a_closed_store_says_so);
+                secrets_are_sealed_anew_where_they_stand, pages_go_on_where_the_last_one_ended,
+                a_stop_waits_for_its_run, a_closed_store_says_so);
         }
     };
     (@tests $open:expr; $($name:ident),*) => {$(

@@ -17,8 +17,8 @@ use crate::project::AssistantFlush;
 use super::{
     Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep,
     MOST_OWNERS, MessageFields, MessagePlace, MessageSpan, MessageVisitor, ONE_PLACE, Offer, OfferedRuns, RecordStep,
-    Renewal, RolePrompt, RunPlan, SettleRun, StepNumbers, Store, StoredMessage, Sweep, UNTOUCHED_WITHOUT_LEASE,
-    Waiting, already_active, forbidden, lease_lost,
+    Renewal, RolePrompt, RunPlan, STOP_NOTES_KEPT, SettleRun, StepNumbers, Store, StoredMessage, Sweep,
+    UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
 };
 
 /// See the module's documentation.
@@ -36,6 +36,8 @@ struct Tables {
     steps: BTreeMap<(RunId, u32), LoggedStep>,
     packs: BTreeMap<(RunId, u64), ChunkPack>,
     queue: BTreeMap<RunId, Waits>,
+    /// By workspace, user and idempotency key.
+    stop_notes: BTreeMap<(String, String, String), Timestamp>,
     settings: settings::SettingsTables,
 }
 
@@ -665,6 +667,19 @@ impl Store for MemoryStore {
         Ok(self.tables()?.run(run_id))
     }
 
+    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
+        let now = self.clock.now();
+        let notes = &mut self.tables()?.stop_notes;
+        notes.retain(|_, noted_at| *noted_at >= now.before(STOP_NOTES_KEPT));
+        notes.insert((workspace_id.to_owned(), user_id.to_owned(), key.to_owned()), now);
+        Ok(())
+    }
+
+    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
+        let note = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
+        Ok(self.tables()?.stop_notes.contains_key(&note))
+    }
+
     async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         Ok(self.tables()?.run_of_key(workspace_id, user_id, key))
     }
@@ -678,6 +693,12 @@ impl Store for MemoryStore {
             tables.runs.values().map(|row| &row.run).filter(|run| run.chat_id == chat_id).cloned().collect();
         begun.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
         Ok(waiting.into_iter().chain(begun).take(limit).collect())
+    }
+
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        let all = self.runs_of_chat(chat_id, usize::MAX).await?;
+        let older = all.iter().position(|run| run.id == before).map_or(all.len(), |place| place + 1);
+        Ok(all.into_iter().skip(older).take(limit).collect())
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -712,6 +733,13 @@ impl Store for MemoryStore {
         messages.sort_by_key(|message| (message.created_at, message.id));
         let older = messages.len().saturating_sub(limit);
         Ok(messages.split_off(older))
+    }
+
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
+        let mut all = self.messages(chat_id, usize::MAX).await?;
+        all.truncate(all.iter().position(|message| message.id == before).unwrap_or(0));
+        let older = all.len().saturating_sub(limit);
+        Ok(all.split_off(older))
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {

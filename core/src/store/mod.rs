@@ -476,6 +476,19 @@ pub trait Store: SettingsStore {
     /// `NOT_FOUND`, `STORE_UNAVAILABLE`.
     async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool>;
 
+    /// Notes that the run of this idempotency key is to stop although it has not begun. Forgets notes that are older than
+    /// [`STOP_NOTES_KEPT`].
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`, `INVALID_INPUT` for ids that cannot be in this database.
+    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()>;
+
+    /// Whether such a note was made before.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool>;
+
     /// Renews the leases of these runs, which may be running or waiting.
     ///
     /// # Errors
@@ -548,6 +561,13 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>>;
 
+    /// The `limit` runs of a chat that come after this one in the order of [`Store::runs_of_chat`]; none where the chat
+    /// has no such run.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>>;
+
     /// The run that holds the chat's gate.
     ///
     /// # Errors
@@ -590,6 +610,13 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>>;
 
+    /// The newest `limit` messages of a chat that are older than this one, oldest first; none where the chat has no such
+    /// message.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>>;
+
     /// The newest `limit` messages of a chat, to be visited.
     ///
     /// # Errors
@@ -626,6 +653,9 @@ pub trait Store: SettingsStore {
     /// `STORE_UNAVAILABLE`.
     async fn close(&self) -> Result<()>;
 }
+
+/// For how long a stop waits for its run to begin: longer than any request is on its way.
+pub const STOP_NOTES_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// What an instance is called that was given no name.
 const UNNAMED: &str = "engine";

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tables", include_str!("../../../migrations/postgres/V1__tables.sql")),
     (2, "workers", include_str!("../../../migrations/postgres/V2__workers.sql")),
     (3, "outside_data", include_str!("../../../migrations/postgres/V3__outside_data.sql")),
+    (4, "stop_notes", include_str!("../../../migrations/postgres/V4__stop_notes.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;

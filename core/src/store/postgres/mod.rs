@@ -247,12 +247,24 @@ impl Store for PostgresStore {
         self.run_by_id(run_id).await
     }
 
+    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
+        self.write_stop_note(workspace_id, user_id, key).await
+    }
+
+    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
+        self.has_stop_note(workspace_id, user_id, key).await
+    }
+
     async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         self.keyed_run(workspace_id, user_id, key).await
     }
 
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
         self.runs_in_chat(chat_id, limit).await
+    }
+
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        self.older_runs(chat_id, before, limit).await
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -281,6 +293,10 @@ impl Store for PostgresStore {
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         self.newest_messages(chat_id, limit).await
+    }
+
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
+        self.older_messages(chat_id, before, limit).await
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {

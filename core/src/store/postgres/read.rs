@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, Json, Message, Run};
 use crate::store::{
-    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RolePrompt, StoredMessage, model_config_of,
+    MessageFields, MessagePlace, MessageSpan, MessageVisitor, RolePrompt, STOP_NOTES_KEPT, StoredMessage,
+    model_config_of,
 };
 use crate::text::storable;
 
@@ -27,11 +28,13 @@ const LARGEST_PAGE: usize = 128;
 pub(super) struct Statements {
     run: String,
     runs_of_chat: String,
+    runs_before: String,
     active: String,
     latest: String,
     of_message: String,
     chat: String,
     messages: String,
+    messages_before: String,
     span: String,
     visits: [String; 3],
 }
@@ -59,6 +62,19 @@ impl Statements {
                  ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint) UNION ALL ({})",
                 runs("WHERE run.chat_id = $1::uuid ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint")
             ),
+            runs_before: format!(
+                "WITH place AS (SELECT created_at, id, true AS waits FROM ai_chat_run_queue \
+                 WHERE id = $3::uuid AND chat_id = $1::uuid UNION ALL \
+                 SELECT created_at, id, false FROM ai_chat_runs WHERE id = $3::uuid AND chat_id = $1::uuid) \
+                 (SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue AS run WHERE run.chat_id = $1::uuid \
+                 AND (run.created_at, run.id) < (SELECT place.created_at, place.id FROM place WHERE place.waits) \
+                 ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint) UNION ALL ({})",
+                runs(
+                    "WHERE run.chat_id = $1::uuid AND (EXISTS (SELECT 1 FROM place WHERE place.waits) OR \
+                     (run.created_at, run.id) < (SELECT place.created_at, place.id FROM place)) \
+                     ORDER BY run.created_at DESC, run.id DESC LIMIT $2::bigint"
+                )
+            ),
             active: runs("WHERE run.chat_id = $1::uuid AND run.status IN ('pending', 'running')"),
             latest: runs("WHERE run.chat_id = $1::uuid ORDER BY run.created_at DESC, run.id DESC LIMIT 1"),
             of_message: runs(
@@ -68,6 +84,13 @@ impl Statements {
             messages: format!(
                 "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message \
                  WHERE message.chat_id = $1::uuid AND deleted_at IS NULL \
+                 ORDER BY message.created_at DESC, message.id DESC LIMIT $2::bigint"
+            ),
+            messages_before: format!(
+                "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message \
+                 WHERE message.chat_id = $1::uuid AND deleted_at IS NULL AND (message.created_at, message.id) < \
+                 (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
+                 WHERE one.id = $3::uuid AND one.chat_id = $1::uuid) \
                  ORDER BY message.created_at DESC, message.id DESC LIMIT $2::bigint"
             ),
             span: format!(
@@ -134,6 +157,31 @@ impl PostgresStore {
         found.iter().take(limit).map(rows::run).collect()
     }
 
+    pub(super) async fn older_runs(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        let found = self.database.query(&self.read.runs_before, &values![chat_id, limited(limit), before]).await?;
+        found.iter().take(limit).map(rows::run).collect()
+    }
+
+    pub(super) async fn write_stop_note(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
+        const NOTE: &str = "\
+             WITH forgotten AS (DELETE FROM turnkeep_stop_notes \
+                 WHERE noted_at < turnkeep_now() - $4::bigint * interval '1 second') \
+             INSERT INTO turnkeep_stop_notes (workspace_id, user_id, idempotency_key, noted_at) \
+             VALUES ($1::text, $2::text, $3::text, turnkeep_now()) \
+             ON CONFLICT (workspace_id, user_id, idempotency_key) DO UPDATE SET noted_at = excluded.noted_at";
+        check_id("workspaceId", workspace_id, self.ids.workspace)?;
+        check_id("userId", user_id, self.ids.user)?;
+        check_id("idempotencyKey", key, false)?;
+        let values = values![workspace_id, user_id, key, i64::try_from(STOP_NOTES_KEPT.as_secs()).unwrap_or(i64::MAX)];
+        self.database.query(NOTE, &values).await.map(|_| ())
+    }
+
+    pub(super) async fn has_stop_note(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
+        const NOTED: &str = "SELECT 1 AS noted FROM turnkeep_stop_notes \
+             WHERE workspace_id = $1::text AND user_id = $2::text AND idempotency_key = $3::text";
+        Ok(!self.database.query(NOTED, &values![workspace_id, user_id, key]).await?.is_empty())
+    }
+
     pub(super) async fn keyed_run(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         const KEYED: &str = "\
              SELECT id::text AS id FROM ai_chat_runs \
@@ -157,6 +205,17 @@ impl PostgresStore {
 
     pub(super) async fn newest_messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         let found = self.database.query(&self.read.messages, &values![chat_id, limited(limit)]).await?;
+        found.iter().rev().map(rows::message).collect()
+    }
+
+    pub(super) async fn older_messages(
+        &self,
+        chat_id: ChatId,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let values = values![chat_id, limited(limit), before];
+        let found = self.database.query(&self.read.messages_before, &values).await?;
         found.iter().rev().map(rows::message).collect()
     }
 

@@ -8,7 +8,8 @@ use crate::id::{ChatId, RunId};
 use crate::model::{MessageRole, RunReason, RunStatus};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, Fence, ONE_PLACE, RunPlan, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active, forbidden, lease_lost,
+    Began, BeginRun, Fence, ONE_PLACE, RunPlan, STOP_NOTES_KEPT, UNTOUCHED_WITHOUT_LEASE, Waiting, already_active,
+    forbidden, lease_lost,
 };
 
 use super::judge::Judge;
@@ -114,6 +115,23 @@ fn insert_run(connection: &Connection, now: Timestamp, begin: &BeginRun, row: &R
             ":now": now,
         })
         .map(|_| ())
+}
+
+pub(super) fn note_stop(connection: &Connection, now: Timestamp, workspace: &str, user: &str, key: &str) -> Result<()> {
+    let too_old = now.before(STOP_NOTES_KEPT).to_string();
+    let forget = connection.prepare_cached("DELETE FROM turnkeep_stop_notes WHERE noted_at < ?1");
+    forget.and_then(|mut statement| statement.execute([too_old])).map_err(store_error)?;
+    let note = "INSERT OR REPLACE INTO turnkeep_stop_notes (workspace_id, user_id, idempotency_key, noted_at) \
+                VALUES (?1, ?2, ?3, ?4)";
+    let note = connection.prepare_cached(note);
+    note.and_then(|mut statement| statement.execute([workspace, user, key, &now.to_string()])).map_err(store_error)?;
+    Ok(())
+}
+
+pub(super) fn is_stop_noted(connection: &Connection, workspace: &str, user: &str, key: &str) -> Result<bool> {
+    let noted = "SELECT 1 FROM turnkeep_stop_notes WHERE workspace_id = ?1 AND user_id = ?2 AND idempotency_key = ?3";
+    let found = connection.prepare_cached(noted);
+    found.and_then(|mut statement| statement.exists([workspace, user, key])).map_err(store_error)
 }
 
 pub(super) fn run_of_key(connection: &Connection, workspace: &str, user: &str, key: &str) -> Result<Option<RunId>> {

@@ -429,6 +429,17 @@ impl Store for SqliteStore {
         self.read(move |connection| read::run(connection, run_id)).await
     }
 
+    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
+        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
+        let now = self.clock.now();
+        self.write(move |connection| begin::note_stop(connection, now, &workspace_id, &user_id, &key)).await
+    }
+
+    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
+        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
+        self.read(move |connection| begin::is_stop_noted(connection, &workspace_id, &user_id, &key)).await
+    }
+
     async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
         let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
         self.read(move |connection| begin::run_of_key(connection, &workspace_id, &user_id, &key)).await
@@ -436,6 +447,10 @@ impl Store for SqliteStore {
 
     async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
         self.read(move |connection| read::runs_of_chat(connection, chat_id, limit)).await
+    }
+
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        self.read(move |connection| read::runs_before(connection, chat_id, before, limit)).await
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -464,6 +479,10 @@ impl Store for SqliteStore {
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         self.read(move |connection| read::messages(connection, chat_id, limit)).await
+    }
+
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
+        self.read(move |connection| read::messages_before(connection, chat_id, before, limit)).await
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {

@@ -47,23 +47,53 @@ pub(super) fn active_run(connection: &Connection, chat_id: ChatId) -> Result<Opt
 }
 
 pub(super) fn runs_of_chat(connection: &Connection, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
-    let read = |sql: String| {
-        connection
-            .prepare_cached(&sql)
-            .and_then(|mut statement| {
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                readable(statement.query_map(params![chat_id.to_string(), limit], rows::run)?)
-            })
-            .map_err(store_error)
-    };
-    let mut runs = read(format!(
-        "SELECT {WAITING_COLUMNS} FROM ai_chat_run_queue WHERE chat_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2"
-    ))?;
-    runs.extend(read(format!(
-        "SELECT {RUN_COLUMNS} FROM ai_chat_runs WHERE chat_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2"
-    ))?);
+    let mut runs = some_runs(connection, WAITING, "", chat_id, None, limit)?;
+    runs.extend(some_runs(connection, BEGUN, "", chat_id, None, limit)?);
     runs.truncate(limit);
     Ok(runs)
+}
+
+pub(super) fn runs_before(connection: &Connection, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+    let place = |table: &str| {
+        format!("AND (created_at, id) < (SELECT created_at, id FROM {table} WHERE id = ?3 AND chat_id = ?1)")
+    };
+    let (_, queue) = WAITING;
+    // Those that wait come before all that have begun.
+    let waiting = some_runs(connection, WAITING, &place(queue), chat_id, Some(before), limit)?;
+    let (_, begun) = BEGUN;
+    let waits = format!("EXISTS (SELECT 1 FROM {queue} WHERE id = ?3 AND chat_id = ?1)");
+    let rest = format!(
+        "AND ({waits} OR (created_at, id) < (SELECT created_at, id FROM {begun} WHERE id = ?3 AND chat_id = ?1))"
+    );
+    let mut runs = waiting;
+    runs.extend(some_runs(connection, BEGUN, &rest, chat_id, Some(before), limit)?);
+    runs.truncate(limit);
+    Ok(runs)
+}
+
+/// The columns of runs, and the table that they are in.
+type Source = (&'static str, &'static str);
+const WAITING: Source = (WAITING_COLUMNS, "ai_chat_run_queue");
+const BEGUN: Source = (RUN_COLUMNS, "ai_chat_runs");
+
+/// Newest first.
+fn some_runs(
+    connection: &Connection,
+    (columns, table): Source,
+    filter: &str,
+    chat_id: ChatId,
+    before: Option<RunId>,
+    limit: usize,
+) -> Result<Vec<Run>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql =
+        format!("SELECT {columns} FROM {table} WHERE chat_id = ?1 {filter} ORDER BY created_at DESC, id DESC LIMIT ?2");
+    let (chat_id, before) = (chat_id.to_string(), before.map(|before| before.to_string()));
+    let found = connection.prepare_cached(&sql).and_then(|mut statement| match before {
+        Some(before) => readable(statement.query_map(params![chat_id, limit, before], rows::run)?),
+        None => readable(statement.query_map(params![chat_id, limit], rows::run)?),
+    });
+    found.map_err(store_error)
 }
 
 pub(super) fn latest_run(connection: &Connection, chat_id: ChatId) -> Result<Option<Run>> {
@@ -104,6 +134,28 @@ pub(super) fn messages(connection: &Connection, chat_id: ChatId, limit: usize) -
              ORDER BY created_at DESC, id DESC LIMIT ?2"
         ))
         .and_then(|mut statement| readable(statement.query_map(params![chat_id.to_string(), limit], rows::message)?))
+        .map_err(store_error)?;
+    newest_first.reverse();
+    Ok(newest_first)
+}
+
+pub(super) fn messages_before(
+    connection: &Connection,
+    chat_id: ChatId,
+    before: MessageId,
+    limit: usize,
+) -> Result<Vec<Message>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut newest_first: Vec<Message> = connection
+        .prepare_cached(&format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
+             AND (created_at, id) < (SELECT created_at, id FROM ai_chat_messages WHERE id = ?3 AND chat_id = ?1) \
+             ORDER BY created_at DESC, id DESC LIMIT ?2"
+        ))
+        .and_then(|mut statement| {
+            let values = params![chat_id.to_string(), limit, before.to_string()];
+            readable(statement.query_map(values, rows::message)?)
+        })
         .map_err(store_error)?;
     newest_first.reverse();
     Ok(newest_first)
