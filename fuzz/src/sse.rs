@@ -118,7 +118,7 @@ fn check(parts: &[StreamPart], length: usize) {
     for (place, part) in parts.iter().enumerate() {
         match part {
             StreamPart::ResponseMetadata { .. } | StreamPart::Error(_) | StreamPart::Source(_) => {}
-            StreamPart::ToolResult { .. } | StreamPart::File { .. } | StreamPart::Pause => {
+            StreamPart::ToolResult { .. } | StreamPart::File { .. } | StreamPart::Pause | StreamPart::Refused => {
                 panic!("chat completions have none of it")
             }
             StreamPart::BlockStart { kind, .. } => {

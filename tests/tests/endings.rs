@@ -193,7 +193,10 @@ async fn an_answer_in_which_nothing_is_said_is_no_success() {
     let gemini = json!({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]});
     let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
     let [delta, end] = message_end("end_turn");
+    let [refusal, refused] = message_end("refusal");
     for (driver, response, kind) in [
+        ("openai-compatible", Response::stream([stop("refusal"), done()]), FailureKind::Refused),
+        ("anthropic", anthropic(&[message_start(), refusal, refused]), FailureKind::Refused),
         ("openai", Response::stream([text(""), stop("stop"), done()]), FailureKind::BadResponse),
         ("openai-compatible", Response::stream([text("\n\n"), stop("stop"), done()]), FailureKind::BadResponse),
         ("openai-compatible", Response::stream([reasoning("hm"), stop("stop"), done()]), FailureKind::BadResponse),

@@ -14,6 +14,8 @@ pub(super) struct StepBuilder {
     pub(super) usage: Option<Usage>,
     /// The provider wants to go on with this answer.
     pub(super) paused: bool,
+    /// The model would not answer.
+    pub(super) refused: bool,
     pub(super) failure: Option<ProviderFailure>,
     /// How much of an answer there is, in bytes.
     pub(super) bytes: u64,

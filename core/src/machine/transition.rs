@@ -297,6 +297,7 @@ impl RunMachine {
                 self.step.failure.get_or_insert(failure);
             }
             StreamPart::Pause => self.step.paused = true,
+            StreamPart::Refused => self.step.refused = true,
             StreamPart::Finish { reason, usage } => {
                 self.step.finish_reason = Some(reason);
                 self.step.usage = usage;
@@ -498,7 +499,7 @@ impl RunMachine {
             && !self.is_last_step();
         if !self.step.calls_the_host() || !may_run {
             if !self.has_said_something && !self.step.shows_something() {
-                return self.fail(nothing_said(reason), RunReason::ProviderError, effects);
+                return self.fail(nothing_said(reason, self.step.refused), RunReason::ProviderError, effects);
             }
             return self.finish(reason, effects);
         }
@@ -807,8 +808,9 @@ impl RunMachine {
 }
 
 /// An answer that came to its end and in which nobody can see anything.
-fn nothing_said(reason: FinishReason) -> ProviderFailure {
+fn nothing_said(reason: FinishReason, refused: bool) -> ProviderFailure {
     let (kind, message) = match reason {
+        _ if refused => (FailureKind::Refused, "The model would not answer, and said nothing about it."),
         FinishReason::ContentFilter => (FailureKind::ContentFilter, "The provider withheld the whole answer."),
         FinishReason::Length => (
             FailureKind::BadResponse,

@@ -100,6 +100,8 @@ pub enum StreamPart {
     /// The provider has not come to an end and wants to see the answer so far again, to go on with it. Comes before the
     /// finish.
     Pause,
+    /// The model would not answer. Comes before the finish.
+    Refused,
     /// The answer is complete.
     Finish {
         /// Why it ended.
@@ -121,6 +123,7 @@ impl StreamPart {
             | StreamPart::File { .. }
             | StreamPart::Error(_)
             | StreamPart::Pause
+            | StreamPart::Refused
             | StreamPart::Finish { .. } => true,
             StreamPart::ResponseMetadata { .. } | StreamPart::BlockStart { .. } | StreamPart::BlockEnd { .. } => false,
         }

@@ -161,7 +161,7 @@ impl Names {
             let word = |kind: BlockKind| if kind == BlockKind::Text { "text" } else { "reasoning" };
             list.push(match part {
                 // Told to the engine only: for its readers the answer goes on.
-                StreamPart::Pause => continue,
+                StreamPart::Pause | StreamPart::Refused => continue,
                 StreamPart::ResponseMetadata { .. } => continue,
                 StreamPart::BlockStart { kind, id, metadata } => {
                     json!([format!("{}-start", word(*kind)), self.begin(&format!("{kind:?} {id}")), shown(metadata)])

@@ -533,6 +533,9 @@ impl Answer {
             if reason.trim() == "pause_turn" {
                 parts.push(StreamPart::Pause);
             }
+            if reason.trim() == "refusal" {
+                parts.push(StreamPart::Refused);
+            }
             let reason = match finish_reason(&reason) {
                 _ if self.failed => FinishReason::Error,
                 FinishReason::ToolCalls if self.answered_with_json => FinishReason::Stop,

@@ -199,6 +199,9 @@ impl Answer {
         } else if let Some(Word::Fails(kind)) = word {
             self.error(ending::failure(kind, &reason), parts);
         }
+        if reason.trim().eq_ignore_ascii_case("refusal") {
+            parts.push(StreamPart::Refused);
+        }
         if let Some(word) = word {
             self.begun = true;
             self.finish_reason = Some(match word {
