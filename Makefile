@@ -58,6 +58,8 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 	$(VENV)/bin/ruff check bindings-python tests && $(VENV)/bin/ruff format --check bindings-python tests
 	cd bindings-python && ../$(VENV)/bin/mypy && \
 		MYPYPATH=python PYTHONPATH=python ../$(VENV)/bin/python -m mypy.stubtest turnkeep
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/{fault,wish}.yml
 
 bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
 	@scripts/need.sh cargo node npm cc c++ python3

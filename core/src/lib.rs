@@ -29,6 +29,8 @@
 //!
 //! `ARCHITECTURE.md` in the repository is the map of the modules.
 
+#![forbid(unsafe_code)]
+
 pub mod clock;
 mod engine;
 mod error;

@@ -122,6 +122,7 @@ impl HttpOptions {
 }
 
 /// The hosts of the proxies that may be used.
+#[allow(clippy::disallowed_methods, reason = "the option says that the environment decides")]
 fn proxies(options: &HttpOptions) -> Vec<String> {
     let host = |url: &str| {
         // What is no URL is a host.

@@ -289,6 +289,7 @@ async fn refusal(mut response: reqwest::Response, outgoing: &Outgoing) -> Failed
 }
 
 /// How long a provider asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date.
+#[allow(clippy::disallowed_methods, reason = "dates of others are compared with the time that people have")]
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
