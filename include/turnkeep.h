@@ -434,8 +434,10 @@ turnkeep_status turnkeep_run_latest_for_chat(const struct turnkeep_engine *engin
                                              struct turnkeep_error **error);
 
 /**
- * Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and either "runId" or "chatId". `result` is
- * true, or false when there is nothing left to stop, and is freed by turnkeep_bytes_free().
+ * Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and "runId", "chatId" or "idempotencyKey" (or
+ * the last two). By the idempotency key of its turn, a run may also be stopped that has not begun: it then ends as stopped
+ * when it begins (within an hour), before a provider is asked for anything. `result` is true, or false when there is
+ * nothing left to stop, and is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_run_get().
  *
@@ -449,8 +451,9 @@ turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
                                   struct turnkeep_error **error);
 
 /**
- * The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId"}. `result` is
- * freed by turnkeep_bytes_free().
+ * The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId", "limit"?,
+ * "before"?}: at most "limit" of them, the newest; only those that are older than the message "before". `result` is freed
+ * by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_run_get().
  *
@@ -466,8 +469,8 @@ turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
 /**
  * What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
  * is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
- * also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "inProgress"?}: by "omit" (the
- * default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
+ * also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "limit"?, "inProgress"?}: by "omit"
+ * (the default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
  * steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_run_get().
@@ -685,8 +688,8 @@ turnkeep_status turnkeep_run_active_for_chat(const struct turnkeep_engine *engin
 
 /**
  * The newest runs of a chat, newest first, as a JSON array; those that wait come before all others. `params` is
- * {"workspaceId", "userId", "chatId", "limit"?}, the limit being 50 unless given. `result` is freed by
- * turnkeep_bytes_free().
+ * {"workspaceId", "userId", "chatId", "limit"?, "before"?}, the limit being 50 unless given; with the id of a run in
+ * "before", only those that come after it. `result` is freed by turnkeep_bytes_free().
  *
  * Errors: as turnkeep_run_get().
  *

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use turnkeep::machine::{Effect, Event, Limits, RunMachine, ToolCatalog, TurnIds};
+use turnkeep::machine::{Effect, Event, Limits, RunMachine, TurnIds};
 use turnkeep::model::{Json, RunReason};
 use turnkeep::provider::{BlockKind, RunBy, StreamPart};
+use turnkeep::tool::ToolCatalog;
 use turnkeep::{ChatId, MessageId, RunId};
 
 struct Anything;

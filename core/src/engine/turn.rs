@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::machine::{Event, Limits, RunMachine, StopCause, ToolCatalog, TurnIds};
+use crate::machine::{Event, Limits, RunMachine, StopCause, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::stream::ChunkLog;
 use crate::text::js_trim;
-use crate::tool::{Tool, ToolSet};
+use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished};

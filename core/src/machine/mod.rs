@@ -23,4 +23,4 @@ mod transition;
 
 pub use effect::{Effect, Ending, Settlement, Timer, ToolCall};
 pub use event::{Event, StopCause};
-pub use transition::{Limits, RunMachine, ToolCatalog, TurnIds};
+pub use transition::{Limits, RunMachine, TurnIds};

@@ -1,7 +1,7 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
-use crate::model::{FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
-use crate::provider::{BlockKind, ProviderFailure, RunBy};
+use crate::model::{BlockKind, FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::provider::{ProviderFailure, RunBy};
 use crate::stream::CallDetails;
 
 use super::loop_guard::LoopGuard;

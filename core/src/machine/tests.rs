@@ -11,6 +11,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::stream::UiChunk;
+use crate::tool::ToolCatalog;
 
 struct Tools;
 

@@ -6,31 +6,19 @@ use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{
-    FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus, StepRecord,
-    Usage,
+    BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
+    StepRecord, Usage,
 };
-use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
+use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
 use crate::text::storable;
+use crate::tool::ToolCatalog;
 
 use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
-
-/// What the machine must know of the tools: pure questions only.
-pub trait ToolCatalog: Send + Sync {
-    /// The arguments as JSON when the tool exists and they fit its schema; else the text that the model is told.
-    ///
-    /// # Errors
-    /// That text.
-    fn check(&self, name: &str, arguments: &str) -> Result<Json, String>;
-    /// Whether the tool only reads. Calls of others are put on disk before they run.
-    fn is_read_only(&self, name: &str) -> bool;
-    /// How long a call of the tool may take.
-    fn timeout(&self, name: &str) -> Duration;
-}
 
 /// The ids that readers are told in the first chunk.
 #[derive(Clone, Copy, Debug)]

@@ -236,6 +236,15 @@ impl Fields {
     }
 }
 
+/// The two kinds of streamed text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    /// The answer.
+    Text,
+    /// The reasoning before it.
+    Reasoning,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,6 +61,39 @@ impl fmt::Debug for ProviderConfig {
     }
 }
 
+/// Who makes embeddings.
+#[derive(Clone, Debug)]
+pub struct EmbeddingConfig {
+    /// `openai`, `openai-compatible`, `gemini` or `ollama`.
+    pub driver: String,
+    /// The model.
+    pub model: String,
+    /// Where the API is, unless it is the driver's own place.
+    pub base_url: Option<String>,
+    /// The key.
+    pub api_key: Option<SecretString>,
+    pub(crate) access: Access,
+}
+
+/// Who writes down what was said.
+#[derive(Clone, Debug)]
+pub struct SttConfig {
+    /// The model.
+    pub model: String,
+    /// Where the API is.
+    pub base_url: String,
+    /// The key.
+    pub api_key: Option<SecretString>,
+    /// Whether audio goes as base64 in JSON; as a form otherwise.
+    pub as_json: bool,
+    /// The language that is spoken.
+    pub language: Option<String>,
+    pub(crate) access: Access,
+}
+
+/// Where OpenAI makes embeddings, and transcribes.
+pub(crate) const OPENAI_URL: &str = "https://api.openai.com/v1";
+
 /// The providers that a host configured, by name.
 pub type Providers = BTreeMap<String, ProviderConfig>;
 

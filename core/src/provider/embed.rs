@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::settings::resolve::{EmbeddingConfig, OPENAI_URL};
+use crate::provider::{EmbeddingConfig, OPENAI_URL};
 
 use super::http::{HttpClient, Outgoing, OutgoingBody};
 use super::{KeyHeader, ProviderFailure};

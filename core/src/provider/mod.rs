@@ -31,15 +31,16 @@ use std::borrow::Cow;
 
 use futures_util::stream::BoxStream;
 
+pub use crate::model::BlockKind;
 pub(crate) use address::{Access, login_in, without_secrets};
 pub use audio::{AudioFormat, resolve_audio_format};
-pub(crate) use config::resolve;
-pub use config::{ProviderChoice, ProviderConfig, Providers};
+pub use config::{EmbeddingConfig, ProviderChoice, ProviderConfig, Providers, SttConfig};
+pub(crate) use config::{OPENAI_URL, resolve};
 pub use describe::{
     BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
 };
 pub use http::{HttpClient, HttpOptions, HttpProvider};
-pub use part::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
+pub use part::{ProviderFailure, RunBy, Source, StreamPart};
 pub use request::{CallOptions, ChatRequest, KeyHeader, ResponseFormat, ToolChoice, WireRequest};
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 pub use transcribe::MAX_AUDIO_BYTES;

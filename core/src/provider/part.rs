@@ -1,7 +1,7 @@
 //! What every driver makes of its provider's bytes.
 
 use crate::error::{Error, ErrorCode};
-use crate::model::{FailureKind, FinishReason, Json, RunFailure, Usage};
+use crate::model::{BlockKind, FailureKind, FinishReason, Json, RunFailure, Usage};
 
 /// One piece of a model's answer. Ids are the driver's and unique only within one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,15 +170,6 @@ pub enum Source {
         /// What the provider says of it, by provider.
         metadata: Option<Json>,
     },
-}
-
-/// The two kinds of streamed text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockKind {
-    /// The answer.
-    Text,
-    /// The reasoning before it.
-    Reasoning,
 }
 
 /// A provider that refused, broke off or sent nonsense.

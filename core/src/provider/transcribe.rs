@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::settings::resolve::SttConfig;
+use crate::provider::SttConfig;
 use crate::text::js_trim;
 
 use super::audio::{AudioFormat, resolve_audio_format};

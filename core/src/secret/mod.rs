@@ -11,25 +11,9 @@ use serde::Deserialize;
 
 use crate::error::{Error, ErrorCode, Result};
 
+pub use crate::model::RecordIdentity;
 pub use rotation::{Rotating, Rotation, rotate};
 pub use sealed::KeyId;
-
-/// Which record a secret belongs to. A sealed secret opens only in the record that it was sealed for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordIdentity(String);
-
-impl RecordIdentity {
-    /// A key of a workspace's provider: `slot` is the column.
-    pub fn provider_key(workspace_id: &str, driver: &str, slot: &str) -> Self {
-        // JSON keeps the three apart whatever is in them.
-        Self(serde_json::json!(["ai_provider_credentials", workspace_id, driver, slot]).to_string())
-    }
-
-    /// The headers of a tool server.
-    pub fn mcp_headers(workspace_id: &str, server_id: &str) -> Self {
-        Self(serde_json::json!(["ai_mcp_servers", workspace_id, server_id, "headers_enc"]).to_string())
-    }
-}
 
 /// Seals and opens stored secrets: with the application secret of now, and opens also with those of before.
 pub struct SecretBox {
@@ -88,7 +72,7 @@ impl SecretBox {
     /// # Errors
     /// `INTERNAL` when the machine gives no random bytes.
     pub fn seal(&self, plaintext: &SecretString, record: &RecordIdentity) -> Result<String> {
-        sealed::seal(&self.current.secret, &self.current.id, plaintext.expose_secret().as_bytes(), &record.0)
+        sealed::seal(&self.current.secret, &self.current.id, plaintext.expose_secret().as_bytes(), record.as_str())
     }
 
     /// As [`SecretBox::seal`], in this form.
@@ -123,7 +107,7 @@ impl SecretBox {
         let all = || std::iter::once(&self.current).chain(&self.previous);
         if let Some(parts) = sealed::Parts::read(blob) {
             let secret = all().find(|secret| secret.id == parts.key_id).ok_or_else(unreadable)?;
-            let plaintext = parts.open(&secret.secret, &record.0).ok_or_else(unreadable)?;
+            let plaintext = parts.open(&secret.secret, record.as_str()).ok_or_else(unreadable)?;
             let current = secret.id == self.current.id;
             return Ok((plaintext, if current { Sealing::Current } else { Sealing::Outdated }));
         }

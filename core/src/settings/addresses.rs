@@ -4,10 +4,9 @@
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-use crate::provider::{DEFAULT_ADDRESSES, login_in};
+use crate::provider::{DEFAULT_ADDRESSES, OPENAI_URL, login_in};
 use crate::store::{KeyPlace, KeySlot, StoredKey, StoredSettings, WriteKey};
 
-use super::resolve::OPENAI_URL;
 use super::workspace::{ADDRESSES, SettingsPatch, WorkspaceSettings};
 
 /// The origin of the place that a key is sent to; of a driver's own place where no address is set.

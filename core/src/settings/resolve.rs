@@ -3,7 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::provider::{Access, CallOptions, ProviderConfig};
+use crate::provider::{Access, CallOptions, OPENAI_URL, ProviderConfig};
+pub use crate::provider::{EmbeddingConfig, SttConfig};
 use crate::store::KeySlot;
 use crate::text::js_trim;
 
@@ -138,20 +139,6 @@ fn detailed(message: String, driver: Option<&str>, asked: &ModelOverride<'_>) ->
     }
 }
 
-/// Who makes embeddings.
-#[derive(Clone, Debug)]
-pub struct EmbeddingConfig {
-    /// `openai`, `openai-compatible`, `gemini` or `ollama`.
-    pub driver: String,
-    /// The model.
-    pub model: String,
-    /// Where the API is, unless it is the driver's own place.
-    pub base_url: Option<String>,
-    /// The key.
-    pub api_key: Option<SecretString>,
-    pub(crate) access: Access,
-}
-
 /// Who makes embeddings for this workspace: the chat's driver, with a URL and a key of its own where they are set.
 ///
 /// # Errors
@@ -176,25 +163,6 @@ pub fn embedding_provider(settings: &WorkspaceSettings, key_of: KeyOf<'_>) -> Re
     let (driver, model) = (driver.to_owned(), model.to_owned());
     Ok(EmbeddingConfig { driver, model, base_url, api_key, access: Access::default() })
 }
-
-/// Who writes down what was said.
-#[derive(Clone, Debug)]
-pub struct SttConfig {
-    /// The model.
-    pub model: String,
-    /// Where the API is.
-    pub base_url: String,
-    /// The key.
-    pub api_key: Option<SecretString>,
-    /// Whether audio goes as base64 in JSON; as a form otherwise.
-    pub as_json: bool,
-    /// The language that is spoken.
-    pub language: Option<String>,
-    pub(crate) access: Access,
-}
-
-/// Where OpenAI transcribes.
-pub const OPENAI_URL: &str = "https://api.openai.com/v1";
 
 /// Who transcribes for this workspace.
 ///

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::engine::journal::Journal;
 use crate::engine::sweep::Left;
-use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, ToolCatalog, TurnIds};
+use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, TurnIds};
 use crate::model::{Json, StepRecord};
 use crate::project::ModelMessage;
 use crate::store::{BeginRun, ChunkPack, ClaimedRun, Fence, RecordStep, SettleRun};
+use crate::tool::ToolCatalog;
 
 use crate::id::RunId;
 

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use crate::id::{ChatId, MessageId, RunId};
+use crate::model::BlockKind;
 use crate::model::{
     FinishReason, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
     Usage,
 };
 use crate::model::{INCOMPLETE_CALL, Json};
-use crate::provider::BlockKind;
 
 use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
 

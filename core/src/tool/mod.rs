@@ -6,6 +6,8 @@ mod mailbox;
 pub mod mcp;
 mod registry;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,19 @@ use crate::model::Json;
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
 pub use registry::{Tool, ToolSet};
+
+/// What the machine must know of the tools: pure questions only.
+pub trait ToolCatalog: Send + Sync {
+    /// The arguments as JSON when the tool exists and they fit its schema; else the text that the model is told.
+    ///
+    /// # Errors
+    /// That text.
+    fn check(&self, name: &str, arguments: &str) -> Result<Json, String>;
+    /// Whether the tool only reads. Calls of others are put on disk before they run.
+    fn is_read_only(&self, name: &str) -> bool;
+    /// How long a call of the tool may take.
+    fn timeout(&self, name: &str) -> Duration;
+}
 
 /// What the model is told of a tool, and how turnkeep treats it.
 #[derive(Clone, Debug, Deserialize)]

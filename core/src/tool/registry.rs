@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
-use crate::machine::ToolCatalog;
 use crate::model::Json;
 
 use super::input::{InputCheck, read};
-use super::{ToolDefinition, ToolHandler, UnknownMembers};
+use super::{ToolCatalog, ToolDefinition, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]

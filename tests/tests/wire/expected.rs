@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
-use turnkeep::machine::{Effect, Event, Limits, RunMachine, ToolCatalog, TurnIds};
+use turnkeep::machine::{Effect, Event, Limits, RunMachine, TurnIds};
 use turnkeep::model::{Json, StepRecord, Usage};
+use turnkeep::tool::ToolCatalog;
 use turnkeep::{ChatId, MessageId, RunId};
 
 use crate::corpus::{document, driver, files, lines, response_bytes, wire};

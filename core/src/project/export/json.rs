@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, from_json};
 use crate::js::{Raw, Text, object, write_string};
+use crate::model::StoredMessage;
 use crate::model::{MessageRole, MessageStatus};
-use crate::store::StoredMessage;
 
 /// Names the document's format in its first member.
 pub const JSON_FORMAT: &str = "turnkeep-chat";

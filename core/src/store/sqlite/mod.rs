@@ -536,11 +536,19 @@ pub(in crate::store) fn hold_instance_lock(database: &Path, owner: &str) -> impl
     Held(InstanceLock::acquire(database, owner).unwrap())
 }
 
+/// A file as the first version wrote it.
+#[cfg(test)]
+pub(crate) fn file_of_the_first_version(path: &Path) -> Connection {
+    let mut old = Connection::open(path).unwrap();
+    let mut migrations = embedded::migrations::runner().set_target(refinery::Target::Version(1));
+    migrations.set_migration_table_name("turnkeep_migrations").run(&mut old).unwrap();
+    old
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::engine::tail::{LogReader, Reached, TailFrom};
 
     fn rows(store: &SqliteStore) -> impl Future<Output = Result<i64>> {
         store.read(|connection| {
@@ -553,57 +561,6 @@ mod tests {
             let text = "x".repeat(bytes);
             connection.execute("INSERT INTO kept VALUES (?1)", [text]).map(|_| ()).map_err(store_error)
         }
-    }
-
-    /// A file of the version before, with a finished run and one whose owner is gone.
-    #[tokio::test]
-    async fn a_file_of_the_first_version_is_brought_up_to_date() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("chats.db");
-        let mut old = Connection::open(&path).unwrap();
-        let mut migrations = embedded::migrations::runner().set_target(refinery::Target::Version(1));
-        migrations.set_migration_table_name("turnkeep_migrations").run(&mut old).unwrap();
-        let [chat, message, done, left] = std::array::from_fn(|_| uuid::Uuid::now_v7().to_string());
-        let now = "2026-07-01T12:34:56.789Z";
-        old.execute_batch(&format!(
-            "INSERT INTO ai_chats (id, workspace_id, creator_id, created_at, updated_at) \
-             VALUES ('{chat}', 'w', 'u', '{now}', '{now}'); \
-             INSERT INTO ai_chat_messages (id, chat_id, workspace_id, role, content, status, created_at, updated_at) \
-             VALUES ('{message}', '{chat}', 'w', 'assistant', 'ab', 'completed', '{now}', '{now}'); \
-             INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, step_count, \
-             assistant_message_id, created_at, updated_at) \
-             VALUES ('{done}', '{chat}', 'w', 'u', 'user', 'succeeded', 2, '{message}', '{now}', '{now}'), \
-             ('{left}', '{chat}', 'w', 'u', 'user', 'running', 0, NULL, '{now}', '{now}'); \
-             INSERT INTO ai_chat_run_steps (run_id, step_number, epoch, state, parts, created_at) VALUES \
-             ('{done}', 0, 1, 'finished', '[{{\"type\":\"text\",\"text\":\"a\"}}]', '{now}'), \
-             ('{done}', 1, 1, 'finished', '[{{\"type\":\"text\",\"text\":\"b\"}}]', '{now}'), \
-             ('{left}', 0, 1, 'intent', '[]', '{now}')"
-        ))
-        .unwrap();
-        drop(old);
-
-        let store = SqliteStore::open(path.to_str().unwrap(), "x/own", Arc::new(SystemClock)).await.unwrap();
-        let run_id: RunId = done.parse().unwrap();
-        let steps = store.steps(run_id).await.unwrap();
-        assert_eq!(steps.iter().map(|logged| logged.step.text()).collect::<String>(), "ab");
-        assert!(!store.steps(left.parse().unwrap()).await.unwrap()[0].finished);
-        // Its log can be followed like any other, and from any place that it gives out.
-        let read = async |from: TailFrom| {
-            let (mut reader, mut items) = (LogReader::new(from), Vec::new());
-            while reader.feed(store.read_log(run_id, reader.wants()).await.unwrap().unwrap(), &mut items)
-                == Reached::More
-            {}
-            items
-        };
-        let all = read(TailFrom::Start).await;
-        let told: Vec<&str> = all.iter().map(|item| &*item.chunk).filter(|chunk| chunk.contains("delta")).collect();
-        assert_eq!(told.len(), 2);
-        for (place, item) in all.iter().enumerate() {
-            assert_eq!(read(TailFrom::After(item.cursor)).await, all[place + 1..]);
-        }
-        let begun = store.claim_abandoned(Sweep::new("x/own", Duration::from_secs(15))).await.unwrap();
-        assert_eq!(begun.len(), 1);
-        store.close().await.unwrap();
     }
 
     #[tokio::test]

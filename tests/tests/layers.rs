@@ -1,0 +1,95 @@
+//! The order of the core's rooms: each uses only those of layers below its own. `ARCHITECTURE.md` shows the same order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// From the bottom up.
+const LAYERS: [&[&str]; 7] = [
+    &["clock", "error", "id", "js", "spelling", "text"],
+    &["mask", "model"],
+    &["project", "stream", "tool"],
+    &["provider", "store"],
+    &["machine", "secret", "settings"],
+    &["engine", "functions"],
+    &["simulation"],
+];
+
+fn core() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src")
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The room that a file belongs to: the first part of its path below the sources.
+fn room(file: &Path) -> String {
+    let first = file.strip_prefix(core()).unwrap().iter().next().unwrap();
+    first.to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+/// The rooms that a source names after `crate::`, also within braces; comments name what they like.
+fn named(source: &str) -> BTreeSet<String> {
+    let code: String =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut rooms = BTreeSet::new();
+    for (at, path) in code.match_indices("crate::") {
+        let rest = &code[at + path.len()..];
+        match rest.strip_prefix('{') {
+            None => rooms.extend([word(rest)]),
+            Some(list) => {
+                // Of a list the first words of its items, on its own level.
+                let (mut depth, mut begins) = (0, true);
+                for (place, character) in list.char_indices() {
+                    match character {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => begins = true,
+                        _ if begins && !character.is_whitespace() => {
+                            rooms.extend([word(&list[place..])]);
+                            begins = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn arrows_go_down() {
+    let layer_of: BTreeMap<&str, usize> =
+        LAYERS.iter().enumerate().flat_map(|(layer, rooms)| rooms.iter().map(move |room| (*room, layer))).collect();
+    let mut sources = Vec::new();
+    files(&core(), &mut sources);
+    assert!(sources.len() > 100, "the sources were not found");
+    let mut seen = BTreeSet::new();
+    for file in sources.iter().filter(|file| room(file) != "lib") {
+        let own = room(file);
+        let layer = *layer_of.get(own.as_str()).unwrap_or_else(|| panic!("{own} is in no layer"));
+        seen.insert(own.clone());
+        let below = |used: &String| layer_of.get(used.as_str()).is_none_or(|of_used| *of_used < layer) || *used == own;
+        let above: Vec<_> =
+            named(&std::fs::read_to_string(file).unwrap()).into_iter().filter(|used| !below(used)).collect();
+        assert!(above.is_empty(), "{} uses {above:?}", file.display());
+    }
+    assert_eq!(seen.len(), layer_of.len(), "a layer names a room that there is not");
+}
+
+#[test]
+fn names_are_found_however_they_are_written() {
+    let source = "use crate::store::Store;\nuse crate::{error::{Error, Result}, id::ChatId};\n// crate::engine\nlet x = crate::text::a();";
+    let expected = ["error", "id", "store", "text"].map(str::to_owned);
+    assert_eq!(named(source), BTreeSet::from(expected));
+}
