@@ -326,7 +326,7 @@ impl Inner {
             }
             _ => {}
         }
-        let step = step.into_record(number)?;
+        let step = step.into_record(number, self.options.runs.shown_output_bytes)?;
         state.heard();
         let due = writing.rows.due(Instant::now(), &self.options.runs);
         let record = writing.journal.record_step(step, due);
@@ -354,7 +354,8 @@ impl Inner {
         let HostedFinish { status, reason, error, finish_reason, step } = end;
         let mut writing = state.journal.lock().await;
         let number = writing.next_number();
-        let step = step.map(|step| step.into_record(number)).transpose()?;
+        let shown = self.options.runs.shown_output_bytes;
+        let step = step.map(|step| step.into_record(number, shown)).transpose()?;
         let steps = writing.journal.steps().iter().chain(&step);
         let usage = steps.clone().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let last = steps.last();
@@ -560,7 +561,8 @@ impl Inner {
 }
 
 impl HostedStep {
-    fn into_record(self, number: u32) -> Result<StepRecord> {
+    /// The step as a row of the log, of whose outputs pages are shown so many bytes.
+    fn into_record(self, number: u32, shown_bytes: u64) -> Result<StepRecord> {
         let mut parts = vec![Part::StepStart];
         match self.content {
             Some(content) => {
@@ -595,7 +597,11 @@ impl HostedStep {
                 tool.state = ToolState::OutputError(INCOMPLETE_CALL.to_owned());
             }
         }
-        Ok(StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage })
+        let parts = parts.into_iter().map(|part| match part {
+            Part::Tool(tool) => Part::Tool(tool.showing(shown_bytes)),
+            other => other,
+        });
+        Ok(StepRecord { number, parts: parts.collect(), finish_reason: self.finish_reason, usage: self.usage })
     }
 }
 

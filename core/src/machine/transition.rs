@@ -30,6 +30,10 @@ pub trait ToolCatalog: Send + Sync {
     fn is_read_only(&self, name: &str) -> bool;
     /// How long a call of the tool may take.
     fn timeout(&self, name: &str) -> Duration;
+    /// How many bytes of an output of the tool pages are shown.
+    fn shown_bytes(&self, _name: &str) -> u64 {
+        u64::MAX
+    }
 }
 
 /// The ids that readers are told in the first chunk.
@@ -465,7 +469,7 @@ impl RunMachine {
             call.phase = CallPhase::Failed { input, error: error_text.clone() };
             UiChunk::ToolOutputError { tool_call_id, error_text, more }
         } else {
-            call.phase = CallPhase::Output { input, output: output.clone() };
+            let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
             UiChunk::ToolOutputAvailable { tool_call_id, output, more }
         };
         effects.push(Effect::EmitChunk(chunk));
@@ -551,7 +555,7 @@ impl RunMachine {
         let (tool_call_id, more) = (call_id.to_owned(), CallDetails::default());
         let chunk = match outcome {
             Ok(output) => {
-                call.phase = CallPhase::Output { input, output: output.clone() };
+                let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
                 UiChunk::ToolOutputAvailable { tool_call_id, output, more }
             }
             Err(error) => {
@@ -598,7 +602,8 @@ impl RunMachine {
 
     fn finish_step(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(UiChunk::FinishStep));
-        if let Some(message_metadata) = StreamMetadata::usage(self.usage) {
+        let truncated = self.step.truncated_outputs();
+        if let Some(message_metadata) = StreamMetadata::of_step(self.usage, truncated) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
         }
     }

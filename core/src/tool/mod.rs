@@ -14,7 +14,7 @@ use crate::model::Json;
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
-pub use registry::{Tool, ToolSet};
+pub use registry::{SHOWN_OUTPUT_BYTES, Tool, ToolSet};
 
 /// What the model is told of a tool, and how turnkeep treats it.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,6 +40,10 @@ pub struct ToolDefinition {
     /// What becomes of members that the schema does not allow; the engine's `runs.unknownMembers` unless given.
     #[serde(default)]
     pub unknown_members: Option<UnknownMembers>,
+    /// How many bytes of an output's JSON pages are shown, while it streams and ever after; beyond that it is shown in a
+    /// shorter form of the same shape. The engine's `runs.shownOutputBytes` unless given.
+    #[serde(default)]
+    pub shown_output_bytes: Option<u64>,
 }
 
 impl ToolDefinition {
@@ -53,6 +57,7 @@ impl ToolDefinition {
             timeout_ms: None,
             validates_input: false,
             unknown_members: None,
+            shown_output_bytes: None,
         }
     }
 }
