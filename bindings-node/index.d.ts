@@ -737,7 +737,11 @@ export interface RunFinish {
 /** Why a host is to end its loop. */
 export type RunSignal = 'stopped' | 'superseded' | 'shutdown' | 'lease_lost' | 'settled';
 
-/** A run that the host drives. */
+/**
+ * A run that the host drives. One whose handle is collected before it is finished is given up, and so is one whose worker
+ * thread has ended: it is aborted as `worker_lost`. Whoever drives a run by its id alone says so by `runs.recordStep` or
+ * `runs.signal` before two leases have passed without a handle (`runs.stopDeadlineMs`).
+ */
 export interface HostedRun {
   readonly runId: string;
   readonly chatId: string;
