@@ -123,6 +123,12 @@ export interface ToolSpec<Input = any> {
   /** What becomes of members that the schema does not allow; `runs.unknownMembers` unless given. */
   unknownMembers?: 'strip' | 'refuse';
   /**
+   * How many bytes of an output's JSON pages are shown, while it streams and after a reload; `runs.shownOutputBytes` unless
+   * given. Beyond that it is shown in a shorter form of the same shape, and `truncatedOutputs` of the message's metadata
+   * says so. The model is told of it in any case.
+   */
+  shownOutputBytes?: number;
+  /**
    * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value;
    * `undefined` is null; what it throws, the model is told.
    */
@@ -171,6 +177,8 @@ export interface EngineOptions {
     maxParallelCalls?: number;
     /** What becomes of members of a tool's input that its schema does not allow. Default `strip`. */
     unknownMembers?: 'strip' | 'refuse';
+    /** How many bytes of a tool's output pages are shown, where the tool does not say. Default 256 KiB. */
+    shownOutputBytes?: number;
     /** How often stops from other processes are looked for. Default 250. */
     stopPollMs?: number;
     /** How often the log of a run of another process is looked at while somebody follows it. Default 100. */
@@ -490,6 +498,8 @@ export interface StreamMetadata {
   status?: 'completed' | 'error' | 'aborted';
   reason?: RunReason;
   error?: string;
+  /** The calls of whose outputs less is shown than there is, and how many bytes of JSON there are. */
+  truncatedOutputs?: Record<string, number>;
 }
 
 /** What a provider says of a part, by provider. */
@@ -736,7 +746,11 @@ export interface RunFinish {
 /** Why a host is to end its loop. */
 export type RunSignal = 'stopped' | 'superseded' | 'shutdown' | 'lease_lost' | 'settled';
 
-/** A run that the host drives. */
+/**
+ * A run that the host drives. One whose handle is collected before it is finished is given up, and so is one whose worker
+ * thread has ended: it is aborted as `worker_lost`. Whoever drives a run by its id alone says so by `runs.recordStep` or
+ * `runs.signal` before two leases have passed without a handle (`runs.stopDeadlineMs`).
+ */
 export interface HostedRun {
   readonly runId: string;
   readonly chatId: string;

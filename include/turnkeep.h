@@ -504,7 +504,8 @@ turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
  *
  * `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
  * "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
- * "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?}; their calls go to
+ * "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?,
+ * "shownOutputBytes"?}; their calls go to
  * `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
  * turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
  * function returns.
@@ -786,6 +787,23 @@ turnkeep_status turnkeep_run_signal(const struct turnkeep_engine *engine,
                                     size_t params_len,
                                     struct turnkeep_bytes *result,
                                     struct turnkeep_error **error);
+
+/**
+ * Gives up a run that the host drives, because whoever drove it is gone: it is aborted as "worker_lost". For
+ * destructors; nothing waits for the end. A run that has ended, or that this engine has not begun, stays as it is.
+ * `params` is {"workspaceId", "userId", "runId"}. `result` is null, and freed by turnkeep_bytes_free(). Runs that are not
+ * finished when the engine is closed or freed are settled as "shutdown".
+ *
+ * Errors: as turnkeep_run_get().
+ *
+ * The caller sees to it that:
+ * As for turnkeep_run_get().
+ */
+turnkeep_status turnkeep_run_abandon(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
 
 /**
  * Begins to follow a run's log, while it goes on and after it has ended, from any process. Nothing is stopped by going

@@ -89,15 +89,56 @@ class RunTail {
   }
 }
 
-/** Aborted when the engine says that the host is to end its loop, with the reason as the message of an `AbortError`. */
-function signalOf(nativeEngine, params) {
+/**
+ * Aborted when the engine says that the host is to end its loop, with the reason as the message of an `AbortError`. The
+ * engine, which waits for as long as the run goes on, does not keep it: it is there as long as its run's handle.
+ */
+function abortedBy(nativeEngine, params) {
   const controller = new AbortController();
+  const held = new WeakRef(controller);
   heard(nativeEngine, params).then(
     // A run that has ended has nothing left to stop.
-    (reason) => reason === 'settled' || controller.abort(new DOMException(reason, 'AbortError')),
-    (error) => controller.abort(error),
+    (reason) => reason === 'settled' || held.deref()?.abort(new DOMException(reason, 'AbortError')),
+    (error) => held.deref()?.abort(error),
   );
-  return controller.signal;
+  return controller;
+}
+
+/** The runs that were begun here and are driven by their handles, until these are collected. */
+class Handles {
+  #native;
+  #byId = new Map();
+  #collected = new FinalizationRegistry((known) => this.#forgotten(known));
+
+  constructor(nativeEngine) {
+    this.#native = nativeEngine;
+  }
+
+  /** `handle` is what everything that a host can drive the run with holds on to. */
+  add(handle, runId) {
+    const known = { runId, used: false, drivenById: false };
+    this.#byId.set(runId, known);
+    this.#collected.register(handle, known, known);
+    return known;
+  }
+
+  /** The host drives the run by its id, and need not keep the handle. */
+  drivenById(runId) {
+    const known = this.#byId.get(runId);
+    if (known) known.drivenById = true;
+  }
+
+  ended(runId) {
+    const known = this.#byId.get(runId);
+    if (known) this.#collected.unregister(known);
+    this.#byId.delete(runId);
+  }
+
+  /** Whoever has never used the handle may have kept the id, and is waited for. */
+  #forgotten({ runId, used, drivenById }) {
+    this.#byId.delete(runId);
+    if (!drivenById) this.#native.abandonRun(runId, used);
+  }
 }
 
 /** What `runs.signal` gives. Waiting for it keeps no process alive. */
@@ -120,10 +161,40 @@ function withErrors(_, value) {
   return value instanceof Error ? { name: value.name, message: value.message } : value;
 }
 
+/** Ties what keeps a run from being given up to its signal: a host may keep nothing else of the handle. */
+const HELD = Symbol('turnkeep.held');
+
+/** What a host is given of a run that it has begun. All of it is held by each of its parts. */
+function hostedRun(nativeEngine, handles, run, of, { recordStep, finish }) {
+  const controller = abortedBy(nativeEngine, of);
+  const held = { controller };
+  Object.defineProperty(controller.signal, HELD, { value: held });
+  // A run that was begun before is not driven by this handle.
+  const known = run.repeated ? undefined : handles.add(held, of.runId);
+  const by = (drive) => (given) => {
+    if (known) known.used = true;
+    return drive(given).finally(() => held);
+  };
+  return {
+    ...run,
+    signal: controller.signal,
+    recordStep: by((step) => recordStep({ ...of, step })),
+    finish: by((options) => finish({ ...options, ...of })),
+  };
+}
+
 /** The methods of `engine.runs`. `call` asks the engine by name. */
 function runsOf(nativeEngine, call, pipes) {
+  const handles = new Handles(nativeEngine);
   const recordStep = (params) => call('runs.recordStep', params, withErrors);
-  const finish = async (params) => void (await call('runs.finish', params, withErrors));
+  const finish = async (params) => {
+    await call('runs.finish', params, withErrors);
+    handles.ended(params.runId);
+  };
+  const byId = (drive) => (params) => {
+    handles.drivenById(params?.runId);
+    return drive(params);
+  };
   return Object.freeze({
     get: (params) => call('runs.get', params),
     latestForChat: (params) => call('runs.latestForChat', params),
@@ -139,16 +210,11 @@ function runsOf(nativeEngine, call, pipes) {
       const run = await call('runs.begin', params);
       const { workspaceId, userId } = params;
       const of = { workspaceId, userId, runId: run.runId };
-      return {
-        ...run,
-        signal: signalOf(nativeEngine, of),
-        recordStep: (step) => recordStep({ ...of, step }),
-        finish: (options) => finish({ ...options, ...of }),
-      };
+      return hostedRun(nativeEngine, handles, run, of, { recordStep, finish });
     },
-    recordStep,
-    finish,
-    signal: async (params) => heard(nativeEngine, params ?? {}),
+    recordStep: byId(recordStep),
+    finish: byId(finish),
+    signal: byId(async (params) => heard(nativeEngine, params ?? {})),
   });
 }
 

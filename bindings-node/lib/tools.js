@@ -30,7 +30,7 @@ function check(tool, path) {
     );
   }
   if (!TYPES.includes(tool.type)) throw TurnkeepError.invalid(`${path}.type`, 'tools of a provider are not taken');
-  for (const member of ['description', 'readOnly', 'timeoutMs']) {
+  for (const member of ['description', 'readOnly', 'timeoutMs', 'shownOutputBytes']) {
     if (typeof tool[member] === 'function') throw TurnkeepError.invalid(`${path}.${member}`, 'must not be a function');
   }
 }
@@ -39,7 +39,7 @@ function check(tool, path) {
 function prepare(name, tool, path) {
   if (typeof tool?.execute !== 'function') throw TurnkeepError.invalid(`${path}.execute`, 'must be a function');
   check(tool, path);
-  const { description, inputSchema, outputSchema, readOnly, timeoutMs, unknownMembers } = tool;
+  const { description, inputSchema, outputSchema, readOnly, timeoutMs, unknownMembers, shownOutputBytes } = tool;
   const input = inputSchema === undefined ? undefined : readSchema(inputSchema, `${path}.inputSchema`);
   const output = outputSchema === undefined ? undefined : readSchema(outputSchema, `${path}.outputSchema`);
   if (output && !output.validate) {
@@ -59,6 +59,7 @@ function prepare(name, tool, path) {
       readOnly,
       timeoutMs,
       unknownMembers,
+      shownOutputBytes,
     },
     validateInput: input?.validate,
     validateOutput: output?.validate,

@@ -39,6 +39,13 @@ pub async fn pending_migrations(store: String) -> Result<String> {
     turnkeep::store::pending_migrations_json(&store).await.map_err(to_js)
 }
 
+impl Drop for NativeEngine {
+    /// Nobody is left in this thread who could drive a run. A worker thread that ends frees its objects, too.
+    fn drop(&mut self) {
+        self.engine.abandon_runs();
+    }
+}
+
 #[napi]
 impl NativeEngine {
     /// Begins a turn; `request` is the JSON of `TurnRequest`.
@@ -91,6 +98,17 @@ impl NativeEngine {
             let told = engine.call("runs.signal", &params).await.unwrap_or_else(|error| error.to_json());
             tell.call(told, ThreadsafeFunctionCallMode::NonBlocking);
         });
+    }
+
+    /// Gives up a run that this engine has begun for its host; at once, or unless it is driven by its id after all. For
+    /// finalizers: an id that is none is nobody's run.
+    #[napi(catch_unwind)]
+    pub fn abandon_run(&self, run_id: String, at_once: bool) {
+        match run_id.parse() {
+            Ok(run_id) if at_once => self.engine.abandon_run(run_id),
+            Ok(run_id) => self.engine.abandon_run_unless_driven(run_id),
+            Err(_) => {}
+        }
     }
 
     /// Closes the engine.

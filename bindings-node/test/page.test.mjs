@@ -204,6 +204,32 @@ test('files are taken that the driver has a form for, and a refusal names those'
   assert.equal(provider.requests.length, asked);
 });
 
+test('a large output is after a reload what it was while it came, and keeps its shape where it is too large', async (t) => {
+  const records = Array.from({ length: 300 }, (_, id) => ({ id, title: `Page ${id}`, snippet: 'words '.repeat(10) }));
+  for (const shownOutputBytes of [undefined, 2_000]) {
+    const search = { readOnly: true, shownOutputBytes, execute: () => records };
+    const { engine } = await world(t, [call('search'), answer('ok')], { tools: { search } });
+    const turn = await engine.startTurn({ ...user, message: 'go' });
+    const chunks = await collect(turn.chunks());
+    await turn.done();
+    const stream = new ReadableStream({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(chunk);
+        controller.close();
+      },
+    });
+    const live = (await collect(sdk.readUIMessageStream({ stream }))).at(-1);
+    const [, row] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+    const reloaded = rowToUiMessage(row);
+    const output = ({ parts }) => parts.find(({ type }) => type === 'tool-search').output;
+    assert.deepEqual(output(live), output(reloaded));
+    assert.deepEqual(output(reloaded), records.slice(0, output(reloaded).length));
+    assert.equal(output(reloaded).length === records.length, shownOutputBytes === undefined);
+    const truncated = shownOutputBytes && { call_1: JSON.stringify(records).length };
+    for (const { metadata } of [live, reloaded]) assert.deepEqual(metadata.truncatedOutputs, truncated);
+  }
+});
+
 test('why an answer ends is in the metadata of its message, streamed and from the row', async (t) => {
   const script = [
     { events: [text('half')], then: 'hang' },

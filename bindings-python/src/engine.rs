@@ -97,6 +97,16 @@ impl Engine {
         Ok(Tail::new(tail, Arc::clone(&parts.runtime)))
     }
 
+    /// Gives up a run that this engine has begun for its host. For finalizers: it waits for nothing, and an id that is
+    /// none is nobody's run.
+    fn abandon_run(&self, py: Python<'_>, run_id: &str) -> PyResult<()> {
+        let parts = self.parts.get().or_raise(py)?;
+        if let Ok(run_id) = run_id.parse() {
+            parts.engine.abandon_run(run_id);
+        }
+        Ok(())
+    }
+
     /// Closes the engine and ends its threads. Interrupted, it goes on closing in the background.
     #[pyo3(signature = (grace_ms=None))]
     fn close(&self, py: Python<'_>, grace_ms: Option<i64>) -> PyResult<()> {

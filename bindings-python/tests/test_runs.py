@@ -4,6 +4,7 @@ stands for another process.
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -339,3 +340,35 @@ def test_options_of_runs_reach_the_engine(tmp_path: Path, provider: ScriptedProv
             engine.start_turn(**WHO, chat_id=turn.chat_id, message="x", busy={"supersede": run["runId"]})
         assert (caught.value.code, caught.value.details) == ("SUPERSEDE_TIMEOUT", {"activeRunId": run["runId"]})
         engine.runs.finish(**WHO, run_id=run["runId"], status="aborted")
+
+
+def until_ended(engine: turnkeep.Engine, run_id: str) -> dict[str, Any]:
+    """The run, once it has ended."""
+    for _ in engine.runs.tail(**WHO, run_id=run_id):
+        pass
+    return engine.runs.get(**WHO, run_id=run_id)
+
+
+def test_a_run_goes_with_the_handle_that_drives_it(engine: turnkeep.Engine) -> None:
+    run = engine.runs.begin(**WHO, message="go")
+    by_id = engine.runs.begin(**WHO, message="go")["runId"]
+    run_id, chat_id = run["runId"], run["chatId"]
+    assert run.record_step({"text": "kept"}) == 0
+    del run
+    gc.collect()
+    ended = until_ended(engine, run_id)
+    assert (ended["status"], ended["reason"]) == ("aborted", "worker_lost")
+    # The chat is free, and one that is driven by its id alone goes on.
+    engine.runs.begin(**WHO, chat_id=chat_id).finish("succeeded")
+    assert engine.runs.record_step(**WHO, run_id=by_id, step={"text": "kept"}) == 0
+
+
+def test_a_loop_that_raises_gives_its_run_up(engine: turnkeep.Engine) -> None:
+    with pytest.raises(ZeroDivisionError), engine.runs.begin(**WHO, message="go") as run:
+        raise ZeroDivisionError
+    ended = until_ended(engine, run["runId"])
+    assert (ended["status"], ended["reason"]) == ("aborted", "worker_lost")
+    with engine.runs.begin(**WHO, chat_id=run["chatId"]) as run:
+        run.finish("succeeded", step={"text": "done", "finishReason": "stop"})
+    assert engine.runs.get(**WHO, run_id=run["runId"])["status"] == "succeeded"
+    assert run.signal() == "settled"

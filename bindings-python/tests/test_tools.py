@@ -225,3 +225,20 @@ def test_a_turn_without_an_end_keeps_its_tools_until_the_engine_closes(
     pumps[0].join(30)
     assert not pumps[0].is_alive()
     assert turn.done()["reason"] == "shutdown"
+
+
+@pytest.mark.parametrize("shown", [None, 2_000])
+def test_a_large_output_is_stored_as_it_was_shown_and_keeps_its_shape(
+    engine: turnkeep.Engine, provider: ScriptedProvider, shown: int | None
+) -> None:
+    records = [{"id": number, "title": f"Page {number}", "snippet": "words " * 10} for number in range(300)]
+    provider.then(calls(("c1", "search", {})), says("done"))
+    tool = turnkeep.Tool("search", lambda _: records, shown_output_bytes=shown)
+    turn = engine.start_turn(**WHO, message="?", tools=[tool])
+    [chunk] = [chunk for chunk in turn.chunks() if chunk["type"] == "tool-output-available"]
+    turn.done()
+    metadata = assistant_row(engine, turn)["metadata"]
+    output = metadata["parts"][1]["output"]
+    assert output == chunk["output"] == records[: len(output)]
+    assert (len(output) == len(records)) == (shown is None)
+    assert list(metadata.get("truncatedOutputs", {})) == ([] if shown is None else ["c1"])

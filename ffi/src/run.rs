@@ -170,3 +170,26 @@ pub unsafe extern "C" fn turnkeep_run_signal(
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }
+
+/// Gives up a run that the host drives, because whoever drove it is gone: it is aborted as "worker_lost". For
+/// destructors; nothing waits for the end. A run that has ended, or that this engine has not begun, stays as it is.
+/// `params` is {"workspaceId", "userId", "runId"}. `result` is null, and freed by turnkeep_bytes_free(). Runs that are not
+/// finished when the engine is closed or freed are settled as "shutdown".
+///
+/// Errors: as turnkeep_run_get().
+///
+/// # Safety
+/// As for turnkeep_run_get().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_abandon(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.abandon", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}

@@ -114,7 +114,8 @@ impl Turn {
 ///
 /// `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
 /// "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
-/// "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?}; their calls go to
+/// "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?,
+/// "shownOutputBytes"?}; their calls go to
 /// `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
 /// turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
 /// function returns.

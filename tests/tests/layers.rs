@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 7] = [
     &["clock", "error", "id", "js", "spelling", "text"],
     &["mask", "model"],
-    &["project", "stream", "tool"],
-    &["provider", "store"],
+    &["project", "tool"],
+    &["provider", "store", "stream"],
     &["machine", "secret", "settings"],
     &["engine", "functions"],
     &["simulation"],

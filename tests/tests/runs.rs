@@ -633,4 +633,39 @@ async fn messages_and_runs_are_read_a_page_at_a_time() {
         let error = call(method, json!({"before": turnkeep::ChatId::generate()})).await.unwrap_err();
         assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("before")));
     }
+
+/// The run, once it has ended. Following it is nothing that a host does for it.
+async fn until_ended(engine: &Engine, run_id: RunId) -> Run {
+    let mut tail = engine.tail(&who(), run_id, TailFrom::Snapshot).await.unwrap();
+    while !tail.next_batch(16).await.unwrap().is_empty() {}
+    engine.run(&who(), run_id).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_nobody_drives_any_more_is_given_up() {
+    let world = World::with(Vec::new(), json!({"runs": {"stopDeadlineMs": 3_000}})).await;
+    let engine = &world.engine;
+    let begin = async || engine.begin_run(hosted(json!({}))).await.unwrap();
+    let lost = (RunStatus::Aborted, Some(RunReason::WorkerLost));
+
+    let given_up = begin().await;
+    engine.record_step(&who(), given_up.run_id, hosted_step(json!({"text": "kept"}))).await.unwrap();
+    engine.abandon_run(given_up.run_id);
+    let ended = until_ended(engine, given_up.run_id).await;
+    assert_eq!(((ended.status, ended.reason), ended.step_count), (lost, 1));
+    let error = engine.record_step(&who(), given_up.run_id, hosted_step(json!({"text": "late"}))).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::LeaseLost);
+
+    // One that is driven by its id after all, and one that is not; the time of the former is over first.
+    let (driven, forgotten) = (begin().await, begin().await);
+    engine.abandon_run_unless_driven(driven.run_id);
+    engine.record_step(&who(), driven.run_id, hosted_step(json!({"text": "one"}))).await.unwrap();
+    engine.abandon_run_unless_driven(forgotten.run_id);
+    let ended = until_ended(engine, forgotten.run_id).await;
+    assert_eq!((ended.status, ended.reason), lost);
+    engine.record_step(&who(), driven.run_id, hosted_step(json!({"text": "two"}))).await.unwrap();
+
+    engine.abandon_runs();
+    let ended = until_ended(engine, driven.run_id).await;
+    assert_eq!(((ended.status, ended.reason), ended.step_count), (lost, 2));
 }

@@ -51,7 +51,7 @@ from turnkeep._functions import (
     truncate_degenerate_output,
     validate_resolved_addresses,
 )
-from turnkeep._runs import Runs, Tail
+from turnkeep._runs import HostedRun, Runs, Tail
 from turnkeep._tools import Tool, ToolContext
 from turnkeep._turn import Stream, Turn
 
@@ -64,6 +64,7 @@ __all__ = [
     "SSE_HEADERS",
     "Chats",
     "Engine",
+    "HostedRun",
     "Runs",
     "Settings",
     "Stream",

@@ -59,7 +59,8 @@ class Engine:
         :param runs: limits: ``maxSteps``, ``leaseMs``, ``providerSilenceMs``, ``firstChunkMs``, ``stepTimeoutMs``,
             ``runTimeoutMs``, ``toolTimeoutMs``, ``unknownMembers``, ``historyMessages``,
             ``inputCheckMs``, ``maxAnswerBytes``, ``maxCallsPerStep``, ``maxParallelCalls``, ``degenerationGuard``,
-            ``stopPollMs``, ``tailPollMs``, ``chunkRetentionMs``, ``supersedeTimeoutMs``, ``refreshEveryStep``,
+            ``shownOutputBytes``, ``stopPollMs``, ``tailPollMs``, ``chunkRetentionMs``, ``supersedeTimeoutMs``,
+            ``refreshEveryStep``,
             ``maxOfferedRuns``, ``storePatienceMs``, ``stopDeadlineMs``, ``hostedSilenceMs``,
             ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from turnkeep._errors import TurnkeepError
 from turnkeep._json import decode
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ class Runs:
         trigger: str | None = None,
         busy: str | Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> HostedRun:
         """Begins a run that the host drives itself, by :meth:`record_step` and :meth:`finish`. The gate, the log, the
         lease and the stops are the engine's.
 
@@ -128,7 +131,7 @@ class Runs:
         :param trigger: ``api`` unless given
         :param busy: ``reject`` or ``{"supersede": run_id}``; the engine cannot begin a host's loop later
         :returns: ``runId``, ``chatId``, ``messageId``, and ``repeated``, which is true when the user has begun this run
-            before with the same key; then it is not to be driven again
+            before with the same key; then it is not to be driven again. It is a handle, too: see :class:`HostedRun`
         :raises TurnkeepError: as :meth:`Engine.start_turn`, without ``AI_NOT_CONFIGURED``
         """
         run: dict[str, Any] = self._engine._call(
@@ -143,7 +146,7 @@ class Runs:
             busy=busy,
             idempotencyKey=idempotency_key,
         )
-        return run
+        return HostedRun(self._engine, {"workspace_id": workspace_id, "user_id": user_id}, run)
 
     def record_step(self, *, workspace_id: str, user_id: str, run_id: str, step: Mapping[str, Any]) -> int:
         """Puts a finished step on disk and returns its number. Recording a step again by its number changes nothing.
@@ -196,6 +199,71 @@ class Runs:
         """
         reason: str = self._engine._call("runs.signal", workspaceId=workspace_id, userId=user_id, runId=run_id)
         return reason
+
+
+class HostedRun(dict[str, Any]):
+    """A run that the host drives: ``runId``, ``chatId``, ``messageId`` and ``repeated``.
+
+    It may be driven by its id, with the methods of :class:`Runs`, or by this handle, whose methods are the same. Once
+    it has been used as a handle, the run goes with it: one that is collected, or whose ``with`` block is left, before
+    the run is finished gives it up, and the run is aborted as ``worker_lost``.
+    """
+
+    def __init__(self, engine: Engine, who: Mapping[str, str], run: Mapping[str, Any]) -> None:
+        """Runs are begun by :meth:`Runs.begin`."""
+        super().__init__(run)
+        # The engine closes when it is collected, and its runs end with it.
+        self._runs = Runs(engine)
+        self._of: dict[str, Any] = {**who, "run_id": run["runId"]}
+        self._given_up: weakref.finalize[..., Any] | None = None
+
+    def _use(self) -> None:
+        if self._given_up is None and not self["repeated"]:
+            self._given_up = weakref.finalize(self, _give_up, self._runs._engine._native, self["runId"])
+            # At exit engines are closed, and say so.
+            self._given_up.atexit = False
+
+    def record_step(self, step: Mapping[str, Any]) -> int:
+        """As :meth:`Runs.record_step`."""
+        self._use()
+        return self._runs.record_step(**self._of, step=step)
+
+    def finish(
+        self,
+        status: str,
+        *,
+        reason: str | None = None,
+        error: str | None = None,
+        finish_reason: str | None = None,
+        step: Mapping[str, Any] | None = None,
+    ) -> None:
+        """As :meth:`Runs.finish`."""
+        self._use()
+        self._runs.finish(
+            **self._of, status=status, reason=reason, error=error, finish_reason=finish_reason, step=step
+        )
+        if self._given_up is not None:
+            self._given_up.detach()
+
+    def signal(self) -> str:
+        """As :meth:`Runs.signal`. A thread that waits here holds the handle."""
+        return self._runs.signal(**self._of)
+
+    def __enter__(self) -> HostedRun:
+        self._use()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._given_up is not None:
+            self._given_up()
+
+
+def _give_up(native: _native.Engine, run_id: str) -> None:
+    # In a forked child the run is the parent's.
+    with contextlib.suppress(TurnkeepError):
+        native.abandon_run(run_id)
 
 
 class Tail(Iterator[dict[str, Any]]):

@@ -64,6 +64,10 @@ class Tool:
     unknown_members: str | None = None
     """What becomes of members that the schema does not allow: ``strip`` or ``refuse``; the engine's
     ``runs.unknownMembers`` unless given."""
+    shown_output_bytes: int | None = None
+    """How many bytes of an output's JSON pages are shown, while it streams and after a reload; the engine's
+    ``runs.shownOutputBytes`` unless given. Beyond that it is shown in a shorter form of the same shape, and
+    ``truncatedOutputs`` of the message's metadata says so. The model is told of it in any case."""
     _handle: Handler = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +85,7 @@ class Tool:
             "readOnly": self.read_only,
             "timeoutMs": self.timeout_ms,
             "unknownMembers": self.unknown_members,
+            "shownOutputBytes": self.shown_output_bytes,
         }
         return {key: value for key, value in definition.items() if value is not None}
 

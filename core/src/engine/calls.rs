@@ -257,7 +257,7 @@ impl Engine {
     }
 
     /// Answers `runs.get`, `runs.latestForChat`, `runs.activeForChat`, `runs.list`, `runs.stop`, `runs.sweep`,
-    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `health`, `chats.messages`, `chats.open`, `chats.export`,
+    /// `runs.begin`, `runs.recordStep`, `runs.finish`, `runs.signal`, `runs.abandon`, `health`, `chats.messages`, `chats.open`, `chats.export`,
     /// `chats.import`, `settings.get`, `settings.update`, `settings.test`, `secrets.rotate`, `embed`, `transcribe` (audio
     /// in base64) and `generateTitle` with the JSON of their results. `params` is the object that these methods take in
     /// every language.
@@ -336,6 +336,12 @@ impl Engine {
             "runs.signal" => {
                 let of: OfRun = from_json(params, "params")?;
                 encode(&self.run_signal(&who(of.workspace_id, of.user_id), of.run_id).await?)
+            }
+            "runs.abandon" => {
+                let of: OfRun = from_json(params, "params")?;
+                self.run(&who(of.workspace_id, of.user_id), of.run_id).await?;
+                self.abandon_run(of.run_id);
+                encode(&())
             }
             "chats.messages" => {
                 let of: MessagesParams = from_json(params, "params")?;

@@ -180,6 +180,8 @@ struct HostedState {
     signal: watch::Sender<Option<RunSignal>>,
     /// When the host's loop last recorded something.
     heard: watch::Sender<Instant>,
+    /// Changes with whatever a host does for the run.
+    cared: watch::Sender<()>,
 }
 
 impl HostedState {
@@ -207,6 +209,10 @@ impl Hosted {
 
     fn insert(&self, run_id: RunId, state: Arc<HostedState>) {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run_id, state);
+    }
+
+    fn ids(&self) -> Vec<RunId> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     fn remove(&self, run_id: RunId) -> Option<Arc<HostedState>> {
@@ -295,15 +301,42 @@ impl Engine {
         }
     }
 
+    /// The same unless a host cares for the run after all within `runs.stopDeadlineMs`: records a step, ends it, or waits
+    /// for its signal. For handles that are gone of runs that may be driven by their ids.
+    pub fn abandon_run_unless_driven(&self, run_id: RunId) {
+        let Some(state) = self.inner.hosted.get(run_id) else { return };
+        let (engine, within) = (Arc::downgrade(&self.inner), self.inner.options.runs.stop_deadline());
+        let mut cared = state.cared.subscribe();
+        drop(state);
+        self.inner.runtime.spawn(async move {
+            if tokio::time::timeout(within, cared.changed()).await.is_err()
+                && let Some(inner) = engine.upgrade()
+            {
+                inner.abandon_hosted(run_id).await;
+            }
+        });
+    }
+
+    /// Gives up all runs that this engine has begun for hosts, as [`Engine::abandon_run`], because whoever could have
+    /// driven them is gone.
+    pub fn abandon_runs(&self) {
+        for run_id in self.inner.hosted.ids() {
+            self.abandon_run(run_id);
+        }
+    }
+
     /// Waits until the host is to end its loop, and says why. Returns at once when it was to already.
     ///
     /// # Errors
     /// As [`Engine::run`].
     pub async fn run_signal(&self, who: &Who, run_id: RunId) -> Result<RunSignal> {
+        // Looked for first: a run that is not a host's any more has ended on disk before.
+        let state = self.inner.hosted.get(run_id);
         let run = self.run(who, run_id).await?;
-        let Some(state) = self.inner.hosted.get(run_id) else {
+        let Some(state) = state else {
             return Ok(if run.status.is_active() { RunSignal::LeaseLost } else { RunSignal::Settled });
         };
+        state.cared.send_replace(());
         let mut signal = state.signal.subscribe();
         let seen = signal.wait_for(Option::is_some).await.map(|seen| *seen);
         Ok(seen.ok().flatten().unwrap_or(RunSignal::Settled))
@@ -312,7 +345,9 @@ impl Engine {
     async fn hosted(&self, who: &Who, run_id: RunId) -> Result<Arc<HostedState>> {
         self.inner.ensure_not_closed()?;
         self.run(who, run_id).await?;
-        self.inner.hosted.get(run_id).ok_or_else(crate::store::lease_lost)
+        let state = self.inner.hosted.get(run_id).ok_or_else(crate::store::lease_lost)?;
+        state.cared.send_replace(());
+        Ok(state)
     }
 }
 
@@ -327,7 +362,7 @@ impl Inner {
             }
             _ => {}
         }
-        let step = step.into_record(number)?;
+        let step = step.into_record(number, self.options.runs.shown_output_bytes)?;
         state.heard();
         let due = writing.rows.due(Instant::now(), &self.options.runs);
         let record = writing.journal.record_step(step, due);
@@ -355,7 +390,8 @@ impl Inner {
         let HostedFinish { status, reason, error, finish_reason, step } = end;
         let mut writing = state.journal.lock().await;
         let number = writing.next_number();
-        let step = step.map(|step| step.into_record(number)).transpose()?;
+        let shown = self.options.runs.shown_output_bytes;
+        let step = step.map(|step| step.into_record(number, shown)).transpose()?;
         let steps = writing.journal.steps().iter().chain(&step);
         let usage = steps.clone().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let last = steps.last();
@@ -433,7 +469,8 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     let (control, events) = mpsc::unbounded_channel();
     let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows: Rows::default() });
     let heard = watch::Sender::new(Instant::now());
-    let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None), heard });
+    let cared = watch::Sender::new(());
+    let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None), heard, cared });
     inner.hosted.insert(ids.run, Arc::clone(&state));
     inner.registry.add(ids.run, control);
     inner.runtime.spawn(listen(Arc::downgrade(&inner), ids.run, state, events));
@@ -562,7 +599,8 @@ impl Inner {
 }
 
 impl HostedStep {
-    fn into_record(self, number: u32) -> Result<StepRecord> {
+    /// The step as a row of the log, of whose outputs pages are shown so many bytes.
+    fn into_record(self, number: u32, shown_bytes: u64) -> Result<StepRecord> {
         let mut parts = vec![Part::StepStart];
         match self.content {
             Some(content) => {
@@ -597,7 +635,11 @@ impl HostedStep {
                 tool.state = ToolState::OutputError(INCOMPLETE_CALL.to_owned());
             }
         }
-        Ok(StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage })
+        let parts = parts.into_iter().map(|part| match part {
+            Part::Tool(tool) => Part::Tool(tool.showing(shown_bytes)),
+            other => other,
+        });
+        Ok(StepRecord { number, parts: parts.collect(), finish_reason: self.finish_reason, usage: self.usage })
     }
 }
 

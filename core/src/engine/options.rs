@@ -12,7 +12,7 @@ use crate::model::{Json, Part, Trigger};
 use crate::project::OpenPage;
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
 use crate::secret::{SecretBox, SecretForm};
-use crate::tool::{Tool, ToolDefinition, ToolSet, UnknownMembers};
+use crate::tool::{SHOWN_OUTPUT_BYTES, Tool, ToolDefinition, ToolSet, UnknownMembers};
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -204,6 +204,8 @@ pub struct RunLimits {
     pub history_messages: u32,
     /// What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
     pub unknown_members: UnknownMembers,
+    /// How many bytes of a tool's output pages are shown, where the tool does not say.
+    pub shown_output_bytes: u64,
     /// How often stops from other processes are looked for.
     pub stop_poll_ms: u64,
     /// How often the log of a run of another process is looked at while somebody follows it.
@@ -248,6 +250,7 @@ impl Default for RunLimits {
             input_check_ms: 2_000,
             history_messages: 100,
             unknown_members: UnknownMembers::Strip,
+            shown_output_bytes: SHOWN_OUTPUT_BYTES,
             stop_poll_ms: 250,
             tail_poll_ms: 100,
             chunk_retention_ms: 600_000,
@@ -281,6 +284,7 @@ impl RunLimits {
         let timeout = Duration::from_millis(self.tool_timeout_ms);
         Ok(ToolSet::new(tools, timeout)?
             .with_unknown_members(self.unknown_members)
+            .with_shown_output_bytes(self.shown_output_bytes)
             .with_check_time(Duration::from_millis(self.input_check_ms)))
     }
 }
@@ -557,6 +561,7 @@ impl EngineOptions {
             ("runs.maxSteps", u64::from(self.runs.max_steps)),
             ("runs.historyMessages", u64::from(self.runs.history_messages)),
             ("runs.inputCheckMs", self.runs.input_check_ms),
+            ("runs.shownOutputBytes", self.runs.shown_output_bytes),
             ("runs.maxAnswerBytes", self.runs.max_answer_bytes),
             ("runs.maxCallsPerStep", u64::from(self.runs.max_calls_per_step)),
             ("runs.maxParallelCalls", u64::from(self.runs.max_parallel_calls)),

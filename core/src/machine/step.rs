@@ -1,6 +1,7 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
 use crate::model::{BlockKind, FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
 use crate::stream::CallDetails;
 
@@ -58,6 +59,8 @@ pub(super) struct Call {
     run_by: RunBy,
     metadata: Option<Json>,
     result_metadata: Option<Json>,
+    /// How much of its output pages are shown.
+    shown_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -142,6 +145,7 @@ impl StepBuilder {
             run_by,
             metadata: None,
             result_metadata: None,
+            shown_bytes: u64::MAX,
         }));
     }
 
@@ -197,6 +201,17 @@ impl StepBuilder {
         self.items.iter().any(|item| match item {
             Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
             Item::Call(_) | Item::Part(_) => true,
+        })
+    }
+
+    /// The calls of whose outputs pages are shown less than there is, and how many bytes there are.
+    pub(super) fn truncated_outputs(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.calls().filter_map(|call| match &call.phase {
+            CallPhase::Output { output, .. } => {
+                let bytes = u64::try_from(output.get().len()).unwrap_or(u64::MAX);
+                (bytes > call.shown_bytes).then_some((call.call_id.as_str(), bytes))
+            }
+            _ => None,
         })
     }
 
@@ -274,6 +289,14 @@ impl Call {
         self.result_metadata = metadata;
     }
 
+    /// Ends the call with its output; gives what pages are shown of it.
+    pub(super) fn succeed(&mut self, input: Json, output: Json, shown_bytes: u64) -> Json {
+        self.shown_bytes = shown_bytes;
+        let shown = shown_output(&output, shown_bytes).unwrap_or_else(|| output.clone());
+        self.phase = CallPhase::Output { input, output };
+        shown
+    }
+
     /// What chunks say of the call besides its input.
     pub(super) fn details(&self) -> CallDetails {
         CallDetails {
@@ -312,7 +335,7 @@ impl Call {
             dynamic: self.run_by == RunBy::Provider { dynamic: true },
             provider_metadata: self.metadata.clone(),
             result_metadata: self.result_metadata.clone(),
-            ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state)
+            ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state).showing(self.shown_bytes)
         }
     }
 }

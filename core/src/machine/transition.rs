@@ -454,7 +454,7 @@ impl RunMachine {
             call.phase = CallPhase::Failed { input, error: error_text.clone() };
             UiChunk::ToolOutputError { tool_call_id, error_text, more }
         } else {
-            call.phase = CallPhase::Output { input, output: output.clone() };
+            let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
             UiChunk::ToolOutputAvailable { tool_call_id, output, more }
         };
         effects.push(Effect::EmitChunk(chunk));
@@ -540,7 +540,7 @@ impl RunMachine {
         let (tool_call_id, more) = (call_id.to_owned(), CallDetails::default());
         let chunk = match outcome {
             Ok(output) => {
-                call.phase = CallPhase::Output { input, output: output.clone() };
+                let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
                 UiChunk::ToolOutputAvailable { tool_call_id, output, more }
             }
             Err(error) => {
@@ -587,7 +587,8 @@ impl RunMachine {
 
     fn finish_step(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(UiChunk::FinishStep));
-        if let Some(message_metadata) = StreamMetadata::usage(self.usage) {
+        let truncated = self.step.truncated_outputs();
+        if let Some(message_metadata) = StreamMetadata::of_step(self.usage, truncated) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
         }
     }

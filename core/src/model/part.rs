@@ -64,6 +64,8 @@ pub struct ToolPart {
     pub provider_metadata: Option<Json>,
     /// What the provider wants to see again with the result that it gave itself.
     pub result_metadata: Option<Json>,
+    /// In a log: pages are shown so many bytes of the output, which has more.
+    pub shown_bytes: Option<u64>,
 }
 
 impl ToolPart {
@@ -78,6 +80,27 @@ impl ToolPart {
             dynamic: false,
             provider_metadata: None,
             result_metadata: None,
+            shown_bytes: None,
+        }
+    }
+
+    /// The call, of whose output a page is shown no more than so many bytes.
+    #[must_use]
+    pub fn showing(self, bytes: u64) -> Self {
+        let is_more = |output: &Json| u64::try_from(output.get().len()).unwrap_or(u64::MAX) > bytes;
+        let output = match &self.state {
+            ToolState::OutputAvailable(output) => output.as_ref(),
+            _ => None,
+        };
+        let shown_bytes = output.is_some_and(is_more).then_some(bytes);
+        Self { shown_bytes, ..self }
+    }
+
+    /// How many bytes the output has, where a page is shown less.
+    pub fn truncated(&self) -> Option<u64> {
+        match (&self.state, self.shown_bytes) {
+            (ToolState::OutputAvailable(Some(output)), Some(_)) => u64::try_from(output.get().len()).ok(),
+            _ => None,
         }
     }
 }
@@ -162,6 +185,9 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(metadata) = &tool.result_metadata {
         map.serialize_entry("resultProviderMetadata", metadata)?;
     }
+    if let Some(bytes) = tool.shown_bytes {
+        map.serialize_entry("shownBytes", &bytes)?;
+    }
     Ok(())
 }
 
@@ -185,6 +211,7 @@ struct Fields {
     provider_executed: Option<bool>,
     call_provider_metadata: Option<Json>,
     result_provider_metadata: Option<Json>,
+    shown_bytes: Option<u64>,
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -230,6 +257,7 @@ impl Fields {
                     dynamic,
                     provider_metadata: self.call_provider_metadata,
                     result_metadata: self.result_provider_metadata,
+                    shown_bytes: self.shown_bytes,
                 }))
             }
         }

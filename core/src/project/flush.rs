@@ -1,10 +1,13 @@
 //! The assistant's message row, computed from its steps.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::model::{Json, MessageStatus, Part, RunFailure, RunReason, StepRecord, ToolPart, ToolState, Usage};
 
 use super::compact::compact_tool_output;
+use super::shown::shown_state;
 
 /// The columns of an assistant's message row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,7 +18,7 @@ pub struct AssistantFlush {
     /// The flat trace, `None` when there is nothing.
     pub tool_calls: Option<Json>,
     /// `{parts, finishReason?, usage?, contextTokens?, maxContextTokens?, error?, failure?, historyLeftOut?, reason?,
-    /// stepsPersisted?}`.
+    /// stepsPersisted?, truncatedOutputs?}`.
     pub metadata: Json,
     /// The message's status.
     pub status: MessageStatus,
@@ -66,6 +69,8 @@ struct Metadata<'a> {
     reason: Option<RunReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_persisted: Option<u32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    truncated_outputs: BTreeMap<&'a str, u64>,
 }
 
 #[derive(Serialize)]
@@ -80,7 +85,7 @@ struct TraceEntry<'a> {
 }
 
 /// The row that the engine writes for the steps of its log: as [`super::flush_assistant`], with step boundaries, reasoning,
-/// provider metadata and the real error texts kept.
+/// provider metadata and the real error texts kept, and outputs as pages were shown them while the run went on.
 pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra) -> AssistantFlush {
     let content = steps.iter().flat_map(|step| step.parts.iter().filter_map(Part::as_text)).collect();
     let mut trace = Vec::new();
@@ -99,25 +104,29 @@ pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra
             _ => None,
         }));
     }
-    let parts: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().map(compact_part)).collect();
+    let parts: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().map(shown_part)).collect();
     let extra = FlushExtra { steps_persisted: Some(u32::try_from(steps.len()).unwrap_or(u32::MAX)), ..extra.clone() };
-    AssistantFlush { content, tool_calls: trace_json(&trace), metadata: metadata_json(&parts, status, &extra), status }
+    AssistantFlush {
+        content,
+        tool_calls: trace_json(&trace),
+        metadata: metadata_json(&parts, steps, status, &extra),
+        status,
+    }
 }
 
-fn compact_part(part: &Part) -> Part {
+fn shown_part(part: &Part) -> Part {
     match part {
-        Part::Tool(ToolPart { state: ToolState::OutputAvailable(output), .. }) => {
-            let Part::Tool(mut tool) = part.clone() else {
-                return part.clone();
-            };
-            tool.state = ToolState::OutputAvailable(output.as_ref().map(compact_tool_output));
-            Part::Tool(tool)
-        }
+        Part::Tool(tool) => Part::Tool(ToolPart { state: shown_state(tool), shown_bytes: None, ..tool.clone() }),
         other => other.clone(),
     }
 }
 
-fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> Json {
+/// The calls of whose outputs a page is shown less than there is, and how many bytes there are.
+pub(crate) fn truncated_outputs(steps: &[StepRecord]) -> impl Iterator<Item = (&str, u64)> {
+    steps.iter().flat_map(StepRecord::tools).filter_map(|tool| Some((tool.call_id.as_str(), tool.truncated()?)))
+}
+
+fn metadata_json(parts: &[Part], steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra) -> Json {
     let given = extra.finish_reason.as_deref().filter(|reason| !reason.is_empty());
     let by_status = match status {
         MessageStatus::Error | MessageStatus::Aborted => Some(status.as_str()),
@@ -134,6 +143,7 @@ fn metadata_json(parts: &[Part], status: MessageStatus, extra: &FlushExtra) -> J
         history_left_out: extra.history_left_out,
         reason: extra.reason,
         steps_persisted: extra.steps_persisted,
+        truncated_outputs: truncated_outputs(steps).collect(),
     };
     Json::from_value(&metadata).unwrap_or_else(|_| Json::null())
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::compact::compact_tool_output;
 use super::tool_content::{ContentPart, shortened, told};
 use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolPart, ToolState};
 
@@ -146,10 +147,31 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
                     messages.push(ModelMessage::User(parts));
                 }
             }
-            MessageRole::Assistant => assistant_messages(&row.parts(), &mut ids, &mut messages),
+            MessageRole::Assistant => assistant_messages(&compact_parts(row.parts()), &mut ids, &mut messages),
         }
     }
     messages
+}
+
+/// A stored row has what pages are shown of its outputs; a model is told less of those of earlier turns. What a provider
+/// returned itself goes back to it as it came.
+fn compact_parts(mut parts: Vec<Part>) -> Vec<Part> {
+    for part in &mut parts {
+        if let Part::Tool(ToolPart {
+            state: ToolState::OutputAvailable(Some(output)), provider_executed: false, ..
+        }) = part
+            && !is_compact(output)
+        {
+            *output = compact_tool_output(output);
+        }
+    }
+    parts
+}
+
+/// Rows of earlier versions, and of hosts with a loop of their own, have outputs that were cut before; the notes of what
+/// is missing would be cut with what they count.
+fn is_compact(output: &Json) -> bool {
+    output.get().contains("\"_truncated\":true")
 }
 
 /// Appends the messages for the steps of the run in progress to its history.

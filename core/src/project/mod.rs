@@ -12,6 +12,7 @@ mod hits;
 mod labels;
 mod prompt;
 mod rows;
+mod shown;
 mod split;
 mod steps;
 mod title;
@@ -24,6 +25,7 @@ pub use compact::{
 };
 pub use conversation::{Conversation, LEFT_OUT, text_tokens};
 pub use degenerate::{is_degenerate_output, truncate_degenerate_output};
+pub(crate) use flush::truncated_outputs;
 pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
 pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
@@ -33,6 +35,7 @@ pub use prompt::{
     page_title_prompt, prepare_agent_step,
 };
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
+pub use shown::{shown_output, shown_state};
 pub use split::{SplitOptions, split_text};
 pub use steps::{
     AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, TextStep, assistant_parts,

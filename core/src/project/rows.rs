@@ -65,6 +65,8 @@ fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
         failure: Option<Raw<'a>>,
         #[serde(borrow)]
         error: Option<Raw<'a>>,
+        #[serde(borrow)]
+        truncated_outputs: Option<Raw<'a>>,
     }
     let text = row.metadata?.get();
     let stored: Metadata<'_> = text.starts_with('{').then(|| serde_json::from_str(text).ok())??;
@@ -84,6 +86,7 @@ fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
         ("error", stored.error),
         ("finishReason", stored.finish_reason),
         ("usage", stored.usage),
+        ("truncatedOutputs", stored.truncated_outputs),
     ];
     for (name, value) in members {
         told.extend(value.map(|value| format!("\"{name}\":{}", canonical(value.get()).text)));

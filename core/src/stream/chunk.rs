@@ -1,5 +1,7 @@
 //! UI message chunks, with only the keys that the strict schemas of older clients know.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
@@ -46,12 +48,22 @@ pub struct StreamMetadata {
     /// The error in one line, when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The calls of the step of whose outputs less is shown than there is, and how many bytes there are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub truncated_outputs: BTreeMap<String, u64>,
 }
 
 impl StreamMetadata {
     /// How much was used so far, if that is known.
     pub(crate) fn usage(usage: Option<Usage>) -> Option<Self> {
         usage.map(|usage| Self { usage: Some(usage), ..Self::default() })
+    }
+
+    /// What is said at the end of a step, if there is anything to say.
+    pub(crate) fn of_step<'a>(usage: Option<Usage>, truncated: impl Iterator<Item = (&'a str, u64)>) -> Option<Self> {
+        let truncated_outputs: BTreeMap<String, u64> = truncated.map(|(id, bytes)| (id.to_owned(), bytes)).collect();
+        let says_something = usage.is_some() || !truncated_outputs.is_empty();
+        says_something.then(|| Self { usage, truncated_outputs, ..Self::default() })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::{
     Usage,
 };
 use crate::model::{INCOMPLETE_CALL, Json};
+use crate::project::{shown_state, truncated_outputs};
 
 use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
 
@@ -190,7 +191,7 @@ impl StepView {
                 Part::StepStart | Part::Other(_) => {}
             }
         }
-        close_step(usage, &mut chunks);
+        close_step(step, usage, &mut chunks);
         chunks
     }
 
@@ -315,21 +316,22 @@ fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>)
         return;
     }
     let more = CallDetails::of_result(tool);
-    match &tool.state {
+    match shown_state(tool) {
         ToolState::InputAvailable => {}
         ToolState::OutputAvailable(output) => {
-            let output = output.clone().unwrap_or_else(Json::null);
+            let output = output.unwrap_or_else(Json::null);
             chunks.push(UiChunk::ToolOutputAvailable { tool_call_id, output, more });
         }
-        ToolState::OutputError(error) => {
-            chunks.push(UiChunk::ToolOutputError { tool_call_id, error_text: error.clone(), more });
+        ToolState::OutputError(error_text) => {
+            chunks.push(UiChunk::ToolOutputError { tool_call_id, error_text, more });
         }
     }
 }
 
-fn close_step(usage: Option<Usage>, chunks: &mut Vec<UiChunk>) {
+fn close_step(step: &StepRecord, usage: Option<Usage>, chunks: &mut Vec<UiChunk>) {
     chunks.push(UiChunk::FinishStep);
-    chunks.extend(StreamMetadata::usage(usage).map(|message_metadata| UiChunk::MessageMetadata { message_metadata }));
+    let told = StreamMetadata::of_step(usage, truncated_outputs(std::slice::from_ref(step)));
+    chunks.extend(told.map(|message_metadata| UiChunk::MessageMetadata { message_metadata }));
 }
 
 /// How a run ended, as its row says.

@@ -16,7 +16,7 @@ use crate::model::Json;
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
-pub use registry::{Tool, ToolSet};
+pub use registry::{SHOWN_OUTPUT_BYTES, Tool, ToolSet};
 
 /// What the machine must know of the tools: pure questions only.
 pub trait ToolCatalog: Send + Sync {
@@ -29,6 +29,10 @@ pub trait ToolCatalog: Send + Sync {
     fn is_read_only(&self, name: &str) -> bool;
     /// How long a call of the tool may take.
     fn timeout(&self, name: &str) -> Duration;
+    /// How many bytes of an output of the tool pages are shown.
+    fn shown_bytes(&self, _name: &str) -> u64 {
+        u64::MAX
+    }
 }
 
 /// What the model is told of a tool, and how turnkeep treats it.
@@ -55,6 +59,10 @@ pub struct ToolDefinition {
     /// What becomes of members that the schema does not allow; the engine's `runs.unknownMembers` unless given.
     #[serde(default)]
     pub unknown_members: Option<UnknownMembers>,
+    /// How many bytes of an output's JSON pages are shown, while it streams and ever after; beyond that it is shown in a
+    /// shorter form of the same shape. The engine's `runs.shownOutputBytes` unless given.
+    #[serde(default)]
+    pub shown_output_bytes: Option<u64>,
 }
 
 impl ToolDefinition {
@@ -68,6 +76,7 @@ impl ToolDefinition {
             timeout_ms: None,
             validates_input: false,
             unknown_members: None,
+            shown_output_bytes: None,
         }
     }
 }

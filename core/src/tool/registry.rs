@@ -30,6 +30,8 @@ struct Entry {
 static CHECKS: Semaphore = Semaphore::const_new(8);
 /// How long an input may be checked, unless it is said otherwise.
 const CHECK_TIME: Duration = Duration::from_secs(2);
+/// How many bytes of an output pages are shown, unless it is said otherwise.
+pub const SHOWN_OUTPUT_BYTES: u64 = 256 * 1024;
 
 /// The tools of a turn with their compiled schemas, in the order given.
 pub struct ToolSet {
@@ -38,6 +40,7 @@ pub struct ToolSet {
     default_timeout: Duration,
     unknown_members: UnknownMembers,
     check_time: Duration,
+    shown_output_bytes: u64,
     /// Outcomes of checks that were made ahead, by tool and arguments.
     checked: Mutex<HashMap<(String, String), Result<Json, String>>>,
 }
@@ -55,6 +58,7 @@ impl ToolSet {
             default_timeout,
             unknown_members: UnknownMembers::default(),
             check_time: CHECK_TIME,
+            shown_output_bytes: SHOWN_OUTPUT_BYTES,
             checked: Mutex::default(),
         };
         for (index, tool) in tools.into_iter().enumerate() {
@@ -63,6 +67,9 @@ impl ToolSet {
             let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
             if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
                 return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
+            }
+            if tool.definition.shown_output_bytes == Some(0) {
+                return Err(Error::invalid(field("shownOutputBytes"), "must be at least 1"));
             }
             let nothing = Json::empty_object();
             // A tool that checks its input itself may have a schema that only it understands.
@@ -93,6 +100,12 @@ impl ToolSet {
     #[must_use]
     pub fn with_check_time(self, check_time: Duration) -> Self {
         Self { check_time, ..self }
+    }
+
+    /// The same, of whose outputs pages are shown so many bytes, unless a tool says otherwise.
+    #[must_use]
+    pub fn with_shown_output_bytes(self, shown_output_bytes: u64) -> Self {
+        Self { shown_output_bytes, ..self }
     }
 
     /// Checks an input on a thread of its own, so that a schema which takes long keeps nobody else waiting; the next
@@ -175,6 +188,11 @@ impl ToolCatalog for ToolSet {
             .and_then(|entry| entry.tool.definition.timeout_ms)
             .map_or(self.default_timeout, Duration::from_millis)
     }
+
+    fn shown_bytes(&self, name: &str) -> u64 {
+        let own = self.entry(name).and_then(|entry| entry.tool.definition.shown_output_bytes);
+        own.unwrap_or(self.shown_output_bytes)
+    }
 }
 
 fn invalid(name: &str, problem: &str) -> String {
@@ -247,6 +265,7 @@ mod tests {
         for (json, field) in [
             (r#"{"name":"a b"}"#, "tools[0].name"),
             (r#"{"name":"a","inputSchema":[]}"#, "tools[0].inputSchema"),
+            (r#"{"name":"a","shownOutputBytes":0}"#, "tools[0].shownOutputBytes"),
             (r#"{"name":"a","inputSchema":{"type":"nonsense"}}"#, "tools[0].inputSchema"),
         ] {
             let error = ToolSet::new(vec![tool(json)], Duration::MAX).err().unwrap();

@@ -449,6 +449,26 @@ static void a_host_keeps_its_own_loop(void) {
     pair_close(&pair);
 }
 
+static void a_run_that_its_host_has_given_up_frees_the_chat(void) {
+    struct text script = {0};
+    answer_with(&script, "unused");
+    struct pair pair = pair_open(&script);
+    char *run = begin_run(pair.engine, "");
+    require_result(pair.engine, turnkeep_run_record_step, run, ",\"step\":{\"text\":\"kept\"}", "0");
+    require_result(pair.engine, turnkeep_run_abandon, run, "", "null");
+    require_result(pair.engine, turnkeep_run_signal, run, "", "\"settled\"");
+    char *ended = ask(pair.other, turnkeep_run_get, "runId", run);
+    REQUIRE_IN_ORDER(ended, "\"status\":\"aborted\"", "\"reason\":\"worker_lost\"");
+    require_result(pair.engine, turnkeep_run_abandon, run, "", "null");
+    turnkeep_bytes result = {0};
+    turnkeep_error *error = NULL;
+    REQUIRE_ERROR(of_run(pair.engine, turnkeep_run_abandon, "x", "", &result, &error), &error,
+                  TURNKEEP_INVALID_INPUT, "runId");
+    free(run);
+    free(ended);
+    pair_close(&pair);
+}
+
 int main(void) {
     static const struct test tests[] = {
         TEST(a_turn_is_followed_from_another_process),
@@ -456,6 +476,7 @@ int main(void) {
         TEST(a_busy_chat_is_waited_for_or_taken),
         TEST(a_key_makes_one_turn),
         TEST(a_host_keeps_its_own_loop),
+        TEST(a_run_that_its_host_has_given_up_frees_the_chat),
     };
     return run_tests(tests, sizeof tests / sizeof *tests);
 }
