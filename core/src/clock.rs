@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
+    /// Later than any other.
+    pub const MAX: Self = Self(jiff::Timestamp::MAX);
+
     /// From milliseconds since 1970; values outside jiff's range (years -9999 to 9999) are clamped.
     pub fn from_millis(millis: i64) -> Self {
         let limit = |extreme: jiff::Timestamp| extreme.as_millisecond();

@@ -26,7 +26,9 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
         }
         // Sooner than at the next tick, if it fails: others wait for a lease, and no longer.
         while let Some(inner) = engine.upgrade() {
+            inner.note_awake();
             let renewed = renew(&inner).await;
+            inner.note_awake();
             drop(inner);
             if renewed.is_ok() {
                 break;

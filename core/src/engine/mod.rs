@@ -12,7 +12,7 @@ pub(crate) mod journal;
 mod leases;
 mod open;
 mod options;
-mod patience;
+pub(crate) mod patience;
 mod queries;
 pub(crate) mod queue;
 mod reader;
@@ -284,6 +284,11 @@ impl Inner {
         if error.code() == ErrorCode::StoreUnavailable {
             self.patience.lock().unwrap_or_else(PoisonError::into_inner).outage();
         }
+    }
+
+    /// This process is not asleep.
+    fn note_awake(&self) {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner).awake(self.clock.monotonic());
     }
 
     /// A run of this process has ended: those of its turns that wait for a chat look whether it was theirs.

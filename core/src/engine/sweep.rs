@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
@@ -27,11 +28,11 @@ const BATCH: usize = 50;
 /// Settles what has been abandoned, after the leases of this process itself have been renewed; returns how many runs that were.
 pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
     super::leases::renew(inner).await?;
-    let leases_count = judges(inner).await?;
+    let leases_at = judges(inner).await?;
     let (mut settled, mut failure) = (0, None);
     loop {
-        let waiting = sweep_waiting(inner, None, leases_count).await?;
-        let (runs, failed) = sweep_runs(inner, None, leases_count).await?;
+        let waiting = sweep_waiting(inner, None, leases_at).await?;
+        let (runs, failed) = sweep_runs(inner, None, leases_at).await?;
         settled += waiting + runs;
         let is_stuck = failed.is_some();
         failure = failed.or(failure);
@@ -54,35 +55,42 @@ pub(super) async fn begin_sweep(inner: &Arc<Inner>, within: Duration) {
 
 /// Settles this run, which was asked to stop, if its owner is gone; it may wait for its chat.
 pub(super) async fn sweep_stopped(inner: &Arc<Inner>, run_id: RunId) -> Result<()> {
-    let leases_count = judges(inner).await?;
-    sweep_waiting(inner, Some(run_id), leases_count).await?;
-    sweep_runs(inner, Some(run_id), leases_count).await.map(|_| ())
+    let leases_at = judges(inner).await?;
+    sweep_waiting(inner, Some(run_id), leases_at).await?;
+    sweep_runs(inner, Some(run_id), leases_at).await.map(|_| ())
 }
 
 /// Settles this run if its owner is gone.
 pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
-    let leases_count = judges(inner).await?;
-    let (settled, failure) = sweep_runs(inner, Some(run_id), leases_count).await?;
+    let leases_at = judges(inner).await?;
+    let (settled, failure) = sweep_runs(inner, Some(run_id), leases_at).await?;
     failure.map_or(Ok(settled > 0), Err)
 }
 
-/// Whether a lease that has run out says anything just now.
-async fn judges(inner: &Arc<Inner>) -> Result<bool> {
+/// The time by which leases may be judged, if they say anything just now. Whatever happens from here to the claim, a lease
+/// that was good then stays good.
+pub(super) async fn judges(inner: &Arc<Inner>) -> Result<Option<Timestamp>> {
     let before = inner.clock.monotonic();
     let time = inner.store.time().await.inspect_err(|error| inner.note_outage(error))?;
     let look = Look { before, after: inner.clock.monotonic(), time };
-    Ok(inner.patience.lock().unwrap_or_else(PoisonError::into_inner).look(look))
+    let judges = inner.patience.lock().unwrap_or_else(PoisonError::into_inner).look(look);
+    // Stores may tell times more finely than this one.
+    Ok(judges.then(|| time.after(Duration::from_millis(1))))
 }
 
-async fn sweep_waiting(inner: &Arc<Inner>, only: Option<RunId>, leases_count: bool) -> Result<usize> {
+async fn sweep_waiting(inner: &Arc<Inner>, only: Option<RunId>, leases_at: Option<Timestamp>) -> Result<usize> {
     let (empty, own) = (empty_row(MessageStatus::Aborted), inner.registry.ids());
-    let sweep = Sweep { only, spare: &own, leases_count, limit: BATCH, ..inner.everything() };
+    let sweep = Sweep { only, spare: &own, leases_at, limit: BATCH, ..inner.everything() };
     inner.store.settle_waiting(Waiting::Abandoned(sweep), RunReason::WorkerLost, empty).await
 }
 
-async fn sweep_runs(inner: &Arc<Inner>, only: Option<RunId>, leases_count: bool) -> Result<(usize, Option<Error>)> {
+async fn sweep_runs(
+    inner: &Arc<Inner>,
+    only: Option<RunId>,
+    leases_at: Option<Timestamp>,
+) -> Result<(usize, Option<Error>)> {
     let own = inner.registry.ids();
-    let sweep = Sweep { only, spare: &own, leases_count, limit: BATCH, ..inner.everything() };
+    let sweep = Sweep { only, spare: &own, leases_at, limit: BATCH, ..inner.everything() };
     let (mut settled, mut failure) = (0, None);
     for run in inner.store.claim_abandoned(sweep).await? {
         let run_id = run.run.id;

@@ -156,7 +156,8 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
     let tools: Vec<String> = inner.worker.lock().tools.iter().map(|tool| tool.definition.name.clone()).collect();
     let lease = inner.options.runs.lease();
     let own = inner.registry.ids();
-    let offer = Offer { owner: &inner.owner, tools: &tools, spare: &own, limit };
+    let leases_at = sweep::judges(inner).await?;
+    let offer = Offer { owner: &inner.owner, tools: &tools, spare: &own, leases_at, limit };
     let runs = inner.store.claim_offered(offer, lease).await?;
     let taken = runs.active.len() + runs.waiting.len();
     for (claimed, plan) in runs.active {

@@ -123,16 +123,20 @@ impl World<'_> {
                 return Err(Broken::new("a key begins one run", format!("{first} and {}", begin.run_id)));
             }
         }
-        let now = self.now();
-        let lease_until = if begin.unowned { now } else { now + LEASE.as_millis() as i64 };
-        let facts = self.ledger.runs.entry(begin.run_id);
-        let facts = facts.or_insert_with(|| Facts::new(begin, lease_until));
+        let (now, elapsed) = (self.now(), self.elapsed);
+        let facts = self.ledger.runs.entry(begin.run_id).or_insert_with(|| {
+            let mut facts = Facts::new(begin, now);
+            if !begin.unowned {
+                facts.is_heard(now, elapsed);
+            }
+            facts
+        });
         if facts.settled.is_some() {
             return Ok(());
         }
         if run.status == RunStatus::Running && facts.fence.is_none() {
             facts.fence = Some(Fence { run_id: run.id, owner: begin.owner.clone(), epoch: 1 });
-            facts.lease_until = lease_until;
+            facts.is_heard(now, elapsed);
             if begin.from_queue {
                 let overtaken = self.ledger.runs.iter().find(|(other, facts)| {
                     **other < run.id && facts.chat == run.chat_id && facts.fence.is_none() && facts.settled.is_none()
@@ -172,6 +176,10 @@ impl World<'_> {
         let queued = ready(self.store.enqueue_run(begin.clone()));
         self.store.arm(None);
         self.observe(&begin, key)?;
+        if let Some(facts) = self.ledger.runs.get_mut(&begin.run_id) {
+            // Those that wait have a lease, if only one that is over.
+            facts.unleased = false;
+        }
         self.say(|| format!("    it waits: {queued:?}"));
         match queued {
             Ok(Began::Started(_)) if begin.unowned => Ok(()),
@@ -247,7 +255,7 @@ impl World<'_> {
             self.coverage.released += 1;
             let now = self.now();
             if let Some(facts) = self.ledger.runs.get_mut(&run_id) {
-                facts.lease_until = now;
+                facts.is_given_up(now);
             }
         }
         self.ledger.check(&self.store, run_id)
@@ -255,11 +263,11 @@ impl World<'_> {
 
     /// Finding out that the run had begun already is a sign of life.
     fn renewed_by_beginning(&mut self, fence: &Fence) {
-        let lease_until = self.now() + LEASE.as_millis() as i64;
+        let (now, elapsed) = (self.now(), self.elapsed);
         if let Some(facts) = self.ledger.runs.get_mut(&fence.run_id)
             && facts.fence.as_ref().is_some_and(|owner| owner.owner == fence.owner)
         {
-            facts.lease_until = lease_until;
+            facts.is_heard(now, elapsed);
         }
     }
 

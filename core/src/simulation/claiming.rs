@@ -9,10 +9,10 @@ use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, Offer, Store};
 
 use super::drive::Answered;
-use super::ledger::tells_what_is_left;
+use super::ledger::{Facts, tells_what_is_left};
 use super::process::{Drive, Life, Process, TOOLS, Waiter, Write};
 use super::world::{LEASE, World};
-use super::{Broken, ready};
+use super::{Broken, Mutation, ready};
 
 impl World<'_> {
     pub(super) fn claim_event(&mut self) -> Result<(), Broken> {
@@ -27,6 +27,7 @@ impl World<'_> {
 
     pub(super) fn claim(&mut self, process: usize) -> Result<(), Broken> {
         if self.random.chance(self.plan.rates.unreachable) {
+            self.note_outage(process);
             return Ok(());
         }
         if self.random.chance(self.plan.rates.crash_before) {
@@ -36,10 +37,11 @@ impl World<'_> {
         let (owner, tools) = (self.processes[process].owner.clone(), TOOLS.map(str::to_owned));
         let limit = 1 + self.random.below(3);
         let own = self.registered(process);
-        let offer = Offer { owner: &owner, tools: &tools, spare: &own, limit };
+        let leases_at = self.leases_at(process, Mutation::ClaimIsImpatient);
+        let offer = Offer { owner: &owner, tools: &tools, spare: &own, leases_at, limit };
         let found = ready(self.store.claim_offered(offer, LEASE)).unwrap_or_default();
         for (claimed, _) in &found.active {
-            self.check_own(&own, claimed.run.id)?;
+            self.check_own(process, claimed.run.id)?;
             self.check_claim(process, claimed)?;
         }
         for begin in &found.waiting {
@@ -66,15 +68,18 @@ impl World<'_> {
     }
 
     /// A process that lives keeps its runs, at least from itself.
-    pub(super) fn check_own(&self, own: &[RunId], taken: RunId) -> Result<(), Broken> {
-        if own.contains(&taken) {
+    pub(super) fn check_own(&self, process: usize, taken: RunId) -> Result<(), Broken> {
+        // It may not have noticed yet that another has taken the run.
+        let is_own = |facts: &Facts| facts.owner() == self.processes[process].owner;
+        if self.registered(process).contains(&taken) && self.ledger.runs.get(&taken).is_some_and(is_own) {
             return Err(Broken::new("a living owner does not lose its run to itself", taken.to_string()));
         }
         Ok(())
     }
 
     fn check_claim(&mut self, process: usize, claimed: &ClaimedRun) -> Result<(), Broken> {
-        let (run_id, now) = (claimed.run.id, self.now());
+        let (run_id, now, elapsed) = (claimed.run.id, self.now(), self.elapsed);
+        self.check_silent(run_id)?;
         self.say(|| format!("p{process} takes {run_id} under epoch {}", claimed.fence.epoch));
         self.coverage.claimed += 1;
         let Some(facts) = self.ledger.runs.get_mut(&run_id) else { return Ok(()) };
@@ -86,7 +91,7 @@ impl World<'_> {
             return Err(Broken::new("only what nobody drives is gone on with", run_id.to_string()));
         }
         facts.fence = Some(claimed.fence.clone());
-        facts.lease_until = now + LEASE.as_millis() as i64;
+        facts.is_heard(now, elapsed);
         facts.swept = None;
         let chat = facts.chat;
         self.ledger.check(&self.store, run_id)?;
@@ -94,14 +99,16 @@ impl World<'_> {
     }
 
     fn check_waiting_claim(&mut self, process: usize, begin: &BeginRun) -> Result<(), Broken> {
-        let (run_id, now) = (begin.run_id, self.now());
+        let (run_id, now, elapsed) = (begin.run_id, self.now(), self.elapsed);
+        self.check_silent(run_id)?;
         self.say(|| format!("p{process} waits with {run_id} now"));
         self.coverage.claimed_waiting += 1;
         let Some(facts) = self.ledger.runs.get_mut(&run_id) else { return Ok(()) };
         if facts.fence.is_some() || !facts.may_go_on(now) {
             return Err(Broken::new("only what nobody drives is gone on with", format!("{run_id}, which waits")));
         }
-        facts.lease_until = now + LEASE.as_millis() as i64;
+        facts.waits_in.clone_from(&begin.owner);
+        facts.is_heard(now, elapsed);
         self.ledger.check(&self.store, run_id)
     }
 

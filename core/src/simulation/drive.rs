@@ -409,15 +409,14 @@ impl World<'_> {
             return Ok(answer);
         }
         if answer.is_ok() {
-            let now = self.now();
-            let lease_until = now + LEASE.as_millis() as i64;
+            let (now, elapsed) = (self.now(), self.elapsed);
             if let Some(facts) = self.ledger.runs.get_mut(&run_id).filter(|facts| facts.settled.is_none()) {
                 match write {
                     Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
                     Write::Intent(step) => facts.intent_acknowledged(step.clone()),
-                    Write::Step(record) if record.lease.is_some() => facts.lease_until = lease_until,
+                    Write::Step(record) if record.lease.is_some() => facts.is_heard(now, elapsed),
                     Write::Release(pack) => {
-                        facts.lease_until = now;
+                        facts.is_given_up(now);
                         pack.iter().for_each(|pack| facts.pack_acknowledged(pack.clone()));
                     }
                     _ => {}

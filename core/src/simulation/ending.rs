@@ -21,6 +21,8 @@ impl World<'_> {
             }
         }
         self.processes.iter_mut().filter(|p| p.life == Life::Frozen).for_each(|p| p.life = Life::Alive);
+        // A lease that was written before the clock was set back runs out when it is as late as that again.
+        self.pass(self.latest - self.now());
         let mut events = 0;
         while !self.drives.is_empty() || !self.waiters.is_empty() || !self.superseding.is_empty() {
             events += 1;
@@ -36,7 +38,7 @@ impl World<'_> {
                 self.queue_event()?;
                 if events.is_multiple_of(64) {
                     // Nor does anybody come who could.
-                    self.advance(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
+                    self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
                 }
                 if events.is_multiple_of(16) {
                     // Nobody drives what the others wait for.
@@ -64,7 +66,7 @@ impl World<'_> {
     fn finish_what_is_left(&mut self) -> Result<(), Broken> {
         while self.ledger.runs.values().any(|facts| facts.settled.is_none() && facts.planned) {
             if self.random.chance(300) {
-                self.advance(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
+                self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
                 self.after_a_lease()?;
                 continue;
             }
@@ -92,18 +94,16 @@ impl World<'_> {
     }
 
     pub(super) fn after_a_lease(&mut self) -> Result<(), Broken> {
-        for process in 0..self.processes.len() {
-            if self.is_alive(process) {
-                self.renew(process)?;
+        // Whoever has seen something strange has judged nothing for a lease then.
+        self.all_look();
+        for _ in 0..4 {
+            for process in 0..self.processes.len() {
+                if self.is_alive(process) {
+                    self.renew(process)?;
+                }
             }
+            self.pass(LEASE.as_millis() as i64 / 3);
         }
-        self.advance(LEASE.as_millis() as i64 - 1);
-        for process in 0..self.processes.len() {
-            if self.is_alive(process) {
-                self.renew(process)?;
-            }
-        }
-        self.advance(2);
         self.someone_lives();
         if let Some(process) = self.process(Life::Alive, false) {
             self.processes.iter_mut().for_each(|process| process.claims.clear());
@@ -146,6 +146,7 @@ fn no_faults(rates: &Rates) -> Rates {
         crash_before: 0,
         crash_after: 0,
         late: 0,
+        in_between: 0,
         provider_fails: rates.provider_fails,
         no_finish_reason: rates.no_finish_reason,
         tool_fails: rates.tool_fails,

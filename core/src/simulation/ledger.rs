@@ -16,6 +16,7 @@ use crate::stream::UiChunk;
 
 use super::reduce::{Told, ToldStep};
 use super::store::SimulatedStore;
+use super::world::LEASE;
 use super::{Broken, ready};
 
 /// What was promised of one run.
@@ -26,8 +27,14 @@ pub(super) struct Facts {
     pub(super) planned: bool,
     /// The only one that may write; nobody while the run waits.
     pub(super) fence: Option<Fence>,
+    /// Who waits with it, while it waits.
+    pub(super) waits_in: String,
     /// When the lease runs out, in milliseconds.
     pub(super) lease_until: i64,
+    /// It has had no lease yet: it is for whoever offers its tools.
+    pub(super) unleased: bool,
+    /// When its owner was last heard of, by the clock that nobody sets; nothing once it has been given up.
+    pub(super) heard_at: Option<i64>,
     acknowledged: Vec<StepRecord>,
     intents: BTreeMap<u32, StepRecord>,
     packs: BTreeMap<u64, ChunkPack>,
@@ -53,6 +60,8 @@ pub(super) struct Settled {
 pub(super) struct Ledger {
     pub(super) runs: BTreeMap<RunId, Facts>,
     pub(super) keys: HashMap<usize, RunId>,
+    /// The messages of each chat, as they were added.
+    added: HashMap<ChatId, Vec<MessageId>>,
 }
 
 fn broken(invariant: &'static str, detail: impl Into<String>) -> Broken {
@@ -71,7 +80,10 @@ impl Facts {
             message: begin.assistant_message_id,
             planned: begin.plan.is_some(),
             fence: None,
+            waits_in: begin.owner.clone(),
             lease_until,
+            unleased: begin.unowned,
+            heard_at: None,
             acknowledged: Vec::new(),
             intents: BTreeMap::new(),
             packs: BTreeMap::new(),
@@ -88,9 +100,23 @@ impl Facts {
         self.fence.as_ref().map_or(0, |fence| fence.epoch)
     }
 
+    pub(super) fn owner(&self) -> &str {
+        self.fence.as_ref().map_or(&self.waits_in, |fence| &fence.owner)
+    }
+
+    /// The owner has just been heard of: at this time by the clock of leases, and by the one that only goes on.
+    pub(super) fn is_heard(&mut self, now: i64, elapsed: i64) {
+        (self.lease_until, self.heard_at, self.unleased) = (now + LEASE.as_millis() as i64, Some(elapsed), false);
+    }
+
+    /// Its owner has given it up, or is known to be dead.
+    pub(super) fn is_given_up(&mut self, now: i64) {
+        (self.lease_until, self.heard_at) = (now, None);
+    }
+
     /// Whether nobody may believe that the run is his.
     pub(super) fn is_left(&self, now: i64) -> bool {
-        self.settled.is_none() && self.lease_until <= now
+        self.settled.is_none() && (self.unleased || self.lease_until <= now)
     }
 
     /// Whether somebody else may go on with it.
@@ -213,6 +239,22 @@ impl Facts {
     }
 }
 
+/// A chat only grows at its end, whatever the clock says.
+fn check_order(
+    store: &SimulatedStore,
+    chat: ChatId,
+    added: &mut HashMap<ChatId, Vec<MessageId>>,
+) -> Result<(), Broken> {
+    let rows: Vec<MessageId> =
+        ready(store.messages(chat, usize::MAX)).unwrap_or_default().iter().map(|row| row.id).collect();
+    let known = added.entry(chat).or_default();
+    if !rows.starts_with(known) {
+        return Err(broken("messages stand in the order in which they came", format!("{chat}: {rows:?}")));
+    }
+    *known = rows;
+    Ok(())
+}
+
 fn outcomes_are_in(step: &StepRecord) -> Result<(), Broken> {
     match step.tools().find(|tool| tool.state == ToolState::InputAvailable) {
         Some(tool) => {
@@ -260,11 +302,16 @@ impl Ledger {
         let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
         let settled = facts.settled.is_some();
         facts.check(store, run_id)?;
+        check_order(store, facts.chat, &mut self.added)?;
         if !settled && facts.settled.is_some() {
             let chat = facts.chat;
             self.check_history(store, chat)?;
         }
         Ok(())
+    }
+
+    pub(super) fn is_settled(&self, run_id: RunId) -> bool {
+        self.runs.get(&run_id).is_some_and(|facts| facts.settled.is_some())
     }
 
     pub(super) fn check_all(&mut self, store: &SimulatedStore) -> Result<(), Broken> {

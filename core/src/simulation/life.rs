@@ -8,7 +8,7 @@ use crate::store::{Store, UNTOUCHED_WITHOUT_LEASE};
 
 use super::process::{LateWrite, Life};
 use super::world::{LEASE, World};
-use super::{Broken, ready};
+use super::{Broken, Mutation, ready};
 
 impl World<'_> {
     pub(super) fn renew_event(&mut self) -> Result<(), Broken> {
@@ -29,20 +29,31 @@ impl World<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        let (owner, now) = (self.processes[process].owner.clone(), self.now());
-        if !self.random.chance(self.plan.rates.unreachable) {
-            let renewal = ready(self.store.renew_leases(&owner, &runs, LEASE)).unwrap_or_default();
+        let (owner, now, elapsed) = (self.processes[process].owner.clone(), self.now(), self.elapsed);
+        if self.random.chance(self.plan.rates.unreachable) {
+            self.note_outage(process);
+        } else {
+            let is_late = |run_id: &RunId| self.ledger.runs.get(run_id).is_some_and(|facts| facts.is_left(now));
+            let late: Vec<RunId> = runs.iter().copied().filter(is_late).collect();
+            let mut renewal = ready(self.store.renew_leases(&owner, &runs, LEASE)).unwrap_or_default();
+            if self.mutation == Some(Mutation::LateOwnerGivesUp) {
+                renewal.lost.extend(&late);
+            }
             self.say(|| format!("p{process} renews {runs:?}: {renewal:?}"));
             for run_id in &runs {
                 if renewal.lost.contains(run_id) {
                     continue;
                 }
                 if let Some(facts) = self.ledger.runs.get_mut(run_id) {
-                    facts.lease_until = now + LEASE.as_millis() as i64;
+                    facts.is_heard(now, elapsed);
+                    self.coverage.late_renewals += u64::from(late.contains(run_id));
                 }
             }
-            if !self.random.chance(self.plan.rates.answer_lost) {
+            if self.random.chance(self.plan.rates.answer_lost) {
+                self.note_outage(process);
+            } else {
                 for run_id in &renewal.lost {
+                    self.check_lost(process, *run_id)?;
                     self.tell_run(process, *run_id, Event::LeaseLost);
                 }
                 for (run_id, reason) in renewal.stop_requested {
@@ -51,6 +62,15 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whoever is told that its run is lost has lost it to somebody.
+    fn check_lost(&self, process: usize, run_id: RunId) -> Result<(), Broken> {
+        let Some(facts) = self.ledger.runs.get(&run_id) else { return Ok(()) };
+        match facts.settled.is_none() && facts.owner() == self.processes[process].owner {
+            true => Err(Broken::new("no owner gives a run up because it is late", run_id.to_string())),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn tell_run(&mut self, process: usize, run_id: RunId, event: Event) {
@@ -88,7 +108,7 @@ impl World<'_> {
             }
         }
         self.say(|| format!("{by} ms pass"));
-        self.advance(by);
+        self.pass(by);
         Ok(())
     }
 

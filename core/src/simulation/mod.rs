@@ -1,9 +1,11 @@
 //! A simulator: random schedules over the run machine, the journal, the sweep, the log's readers and a store, with faults
 //! at every effect. A seed decides everything, so a schedule that breaks an invariant can be replayed.
 //!
-//! Processes live, freeze, die and shut down, and some of them offer the tools of runs that others have begun; writes are refused, delayed, lost on their way or on their way back, and executed
-//! twice; leases run out under owners that go on writing; clients read the log in pieces while all of that happens. What
-//! was promised is kept in books beside the store and compared with it after every event.
+//! Processes live, freeze, die and shut down, and some of them offer the tools of runs that others have begun; writes are
+//! refused, delayed, lost on their way or on their way back, and executed twice; leases run out under owners that go on
+//! writing; everything sleeps, the clock that leases are written by is set, the store is away for a while; clients read the
+//! log in pieces while all of that happens. What was promised is kept in books beside the store and compared with it
+//! after every event.
 //!
 //! Named mutations break a rule on purpose, in the simulation and not in the engine, to show that the invariants see it.
 
@@ -20,6 +22,7 @@ mod readers;
 mod reading;
 mod reduce;
 mod schedule;
+mod sleeping;
 mod store;
 mod sweeping;
 #[cfg(test)]
@@ -120,6 +123,22 @@ mutations! {
     SweepTakesOwn = "sweep-takes-own",
     /// A process that is late with its renewals takes its own runs from itself.
     ClaimTakesOwn = "claim-takes-own",
+    /// A process that has slept takes runs from others before they can have renewed their leases.
+    SleepUnnoticed = "sleep-unnoticed",
+    /// A process takes runs from others by a clock that has just been set.
+    StepUnnoticed = "clock-step-unnoticed",
+    /// A process takes runs from owners that could not reach the store, no more than it could itself.
+    OutageUnnoticed = "outage-unnoticed",
+    /// Sweeps judge by leases whatever has happened.
+    SweepIsImpatient = "sweep-is-impatient",
+    /// Who offers tools judges by leases whatever has happened.
+    ClaimIsImpatient = "claim-is-impatient",
+    /// Leases are judged by the time of the claim, whatever has happened since a look at the clocks allowed it.
+    ClaimForgetsLook = "claim-forgets-look",
+    /// A process that finds its lease run out gives its run up without asking the store.
+    LateOwnerGivesUp = "late-owner-gives-up",
+    /// Messages stand in the order of the clock, also where it was set back.
+    OrderByClock = "order-by-clock",
 }
 
 impl FromStr for Mutation {
@@ -182,6 +201,18 @@ coverage! {
     crashes,
     /// Stops that were noted.
     stops,
+    /// Times when everything slept, by a clock that goes on meanwhile or by one that stands still.
+    sleeps,
+    /// Times when the clock was set.
+    clock_steps,
+    /// Times when nobody could reach the store for a while.
+    outages,
+    /// Times when any of these came between a look at the clocks and what was to follow from it.
+    in_between,
+    /// Looks at leases that said nothing, because of any of these.
+    patient,
+    /// Leases that had run out under owners that lived, and were renewed.
+    late_renewals,
     /// Timers that ran out.
     timers,
     /// Writes that were refused for good.

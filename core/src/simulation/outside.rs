@@ -98,7 +98,7 @@ impl World<'_> {
             let _ = ready(self.store.renew_leases(&owner, &runs, Duration::ZERO));
             for run_id in runs {
                 if let Some(facts) = self.ledger.runs.get_mut(&run_id) {
-                    facts.lease_until = now;
+                    facts.is_given_up(now);
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::journal::Journal;
+use crate::engine::patience::Patience;
 use crate::engine::sweep::Left;
 use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, TurnIds};
 use crate::model::{Json, StepRecord};
@@ -30,6 +31,8 @@ pub(super) struct Process {
     /// The time that its runs were given is over.
     pub(super) out_of_time: bool,
     pub(super) offers_tools: bool,
+    /// When it judges by leases.
+    pub(super) patience: Patience,
     /// Runs that it has taken over and not settled yet.
     pub(super) claims: VecDeque<ClaimedRun>,
 }

@@ -24,6 +24,8 @@ pub(super) struct Rates {
     pub(super) unowned: u32,
     /// Processes that offer tools.
     pub(super) offering: u32,
+    /// Everything sleeps, or the clock is set, between a look at the clocks and the claim that follows.
+    pub(super) in_between: u32,
 }
 
 /// How likely each kind of event is against the others.
@@ -48,6 +50,9 @@ pub(super) struct Weights {
     pub(super) advance: u32,
     pub(super) trim: u32,
     pub(super) read: u32,
+    pub(super) sleep: u32,
+    pub(super) step: u32,
+    pub(super) outage: u32,
 }
 
 pub(super) struct Plan {
@@ -85,6 +90,7 @@ impl Plan {
             planned: rate([0, 0, 300, 500, 500, 1000]),
             unowned: rate([0, 0, 200, 300, 500, 1000]),
             offering: rate([0, 500, 800, 1000, 1000, 1000]),
+            in_between: rate([0, 0, 0, 0, 20, 60]),
         };
         let weights = Weights {
             begin: rate([20, 40, 60, 80, 100, 200]),
@@ -107,6 +113,9 @@ impl Plan {
             advance: rate([0, 5, 10, 20, 30, 60]),
             trim: rate([0, 0, 0, 5, 10, 30]),
             read: rate([50, 100, 200, 300, 500, 900]),
+            sleep: rate([0, 0, 0, 5, 10, 30]),
+            step: rate([0, 0, 0, 5, 10, 30]),
+            outage: rate([0, 0, 0, 5, 10, 30]),
         };
         Self {
             chats: random.pick(&[1, 1, 1, 2, 2, 3]),

@@ -34,6 +34,7 @@ pub(super) enum Fault {
 
 pub(super) struct SimulatedStore {
     inner: MemoryStore,
+    clock: Arc<dyn Clock>,
     mutation: Option<Mutation>,
     state: Mutex<State>,
 }
@@ -47,6 +48,8 @@ struct State {
     /// Somebody reads what the last owner of a run has left.
     going_on: bool,
     settled_again: HashMap<RunId, Run>,
+    /// When each message was written, by the clock alone.
+    written_at: HashMap<MessageId, Timestamp>,
 }
 
 fn unreachable() -> Error {
@@ -55,7 +58,7 @@ fn unreachable() -> Error {
 
 impl SimulatedStore {
     pub(super) fn new(clock: Arc<dyn Clock>, mutation: Option<Mutation>) -> Self {
-        Self { inner: MemoryStore::new(clock), mutation, state: Mutex::default() }
+        Self { inner: MemoryStore::new(Arc::clone(&clock)), clock, mutation, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -257,7 +260,8 @@ impl Store for SimulatedStore {
         let mut claimed = self.inner.claim_abandoned(Sweep { spare, ..sweep }).await?;
         if self.breaks(Mutation::SweepWaitsForNobody) {
             let Sweep { owner, lease, .. } = sweep;
-            let offer = Offer { owner, tools: &TOOLS.map(str::to_owned), spare, limit: usize::MAX };
+            let tools = TOOLS.map(str::to_owned);
+            let offer = Offer { owner, tools: &tools, spare, leases_at: sweep.leases_at, limit: usize::MAX };
             let waited_for = self.inner.claim_offered(offer, lease).await?.active;
             claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));
         }
@@ -346,7 +350,12 @@ impl Store for SimulatedStore {
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        self.inner.messages(chat_id, limit).await
+        let mut messages = self.inner.messages(chat_id, limit).await?;
+        if self.breaks(Mutation::OrderByClock) {
+            let (mut state, now) = (self.state(), self.clock.now());
+            messages.sort_by_key(|message| (*state.written_at.entry(message.id).or_insert(now), message.id));
+        }
+        Ok(messages)
     }
 
     async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {

@@ -1,5 +1,6 @@
 //! The sweep, as far as the engine's one cannot be taken as it is.
 
+use crate::clock::Timestamp;
 use crate::engine::journal::empty_row;
 use crate::engine::sweep;
 use crate::error::ErrorCode;
@@ -9,7 +10,7 @@ use crate::store::{ClaimedRun, Store, Sweep, Waiting};
 use super::process::{LateWrite, Life, Write};
 use super::store::Fault;
 use super::world::{LEASE, World};
-use super::{Broken, ready};
+use super::{Broken, Mutation, ready};
 
 impl World<'_> {
     pub(super) fn sweep_event(&mut self) -> Result<(), Broken> {
@@ -29,26 +30,34 @@ impl World<'_> {
         }
     }
 
-    /// Settles what is abandoned; `false` when that was interrupted.
+    /// Settles what is abandoned; `false` when that was interrupted, or leases said nothing.
     pub(super) fn sweep(&mut self, process: usize) -> Result<bool, Broken> {
         self.say(|| format!("p{process} sweeps"));
-        let now = self.now();
         if self.random.chance(self.plan.rates.unreachable) {
+            self.note_outage(process);
             return Ok(false);
         }
+        let leases_at = self.leases_at(process, Mutation::SweepIsImpatient);
+        let (now, elapsed) = (self.now(), self.elapsed);
         let own = self.registered(process);
         let begun_before = !self.processes[process].claims.is_empty();
         if !begun_before {
-            for (run_id, facts) in &mut self.ledger.runs {
-                if facts.fence.is_none() && facts.is_abandoned(now) && !own.contains(run_id) {
+            let mut left = Vec::new();
+            for (run_id, facts) in self.ledger.runs.iter_mut() {
+                let is_judged = leases_at.is_some_and(|at| facts.lease_until <= at.as_millis());
+                if facts.fence.is_none() && is_judged && facts.is_abandoned(now) && !own.contains(run_id) {
                     facts.swept.get_or_insert(facts.stop);
+                    left.push(*run_id);
                 }
             }
             let empty = empty_row(MessageStatus::Aborted);
             let owner = self.processes[process].owner.clone();
-            let everything = Sweep { spare: &own, ..Sweep::new(&owner, LEASE) };
+            let everything = Sweep { spare: &own, leases_at, ..Sweep::new(&owner, LEASE) };
             let _ = ready(self.store.settle_waiting(Waiting::Abandoned(everything), RunReason::WorkerLost, empty));
             self.ledger.check_all(&self.store)?;
+            for run_id in left.into_iter().filter(|run_id| self.ledger.is_settled(*run_id)) {
+                self.check_silent(run_id)?;
+            }
             if self.random.chance(self.plan.rates.crash_before) {
                 self.crash(process);
                 return Ok(false);
@@ -56,14 +65,15 @@ impl World<'_> {
             let claimed = ready(self.store.claim_abandoned(everything)).unwrap_or_default();
             for claim in &claimed {
                 let run_id = claim.run.id;
-                self.check_own(&own, run_id)?;
+                self.check_own(process, run_id)?;
+                self.check_silent(run_id)?;
                 self.say(|| format!("    takes over {run_id} under epoch {}", claim.fence.epoch));
                 let Some(facts) = self.ledger.runs.get_mut(&run_id) else { continue };
                 if claim.fence.epoch <= facts.epoch() || !facts.is_abandoned(now) {
                     return Err(Broken::new("only what is abandoned is taken over", run_id.to_string()));
                 }
                 facts.fence = Some(claim.fence.clone());
-                facts.lease_until = now + LEASE.as_millis() as i64;
+                facts.is_heard(now, elapsed);
                 facts.swept = Some(facts.stop);
             }
             self.processes[process].claims.extend(claimed);
@@ -78,7 +88,7 @@ impl World<'_> {
                 return Ok(false);
             }
         }
-        Ok(!begun_before)
+        Ok(!begun_before && leases_at == Some(Timestamp::from_millis(now)))
     }
 
     pub(super) fn settle_claimed(&mut self, process: usize, claim: ClaimedRun) -> Result<bool, Broken> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
+use crate::engine::patience::Patience;
 use crate::id::ChatId;
 use crate::machine::Effect;
 
@@ -18,6 +19,7 @@ use super::store::SimulatedStore;
 use super::{Broken, Coverage, Mutation};
 
 pub(super) const LEASE: Duration = Duration::from_secs(15);
+pub(super) const HOUR: i64 = 3_600_000;
 /// Events after which a schedule that should have come to its end has not.
 pub(super) const FAR_TOO_MANY: usize = 4000;
 
@@ -36,7 +38,16 @@ pub(super) struct World<'t> {
     pub(super) random: Random,
     pub(super) plan: Plan,
     pub(super) mutation: Option<Mutation>,
+    /// The clock that leases are written by.
     pub(super) clock: Arc<SimulatedClock>,
+    /// The latest that it has been.
+    pub(super) latest: i64,
+    /// The clock that only goes on, in milliseconds.
+    pub(super) elapsed: i64,
+    /// Since when owners that live can be heard, by that clock.
+    pub(super) calm_from: i64,
+    /// The same when leases were last judged, and when that was.
+    pub(super) judged: (i64, i64),
     pub(super) store: Arc<SimulatedStore>,
     pub(super) ledger: Ledger,
     pub(super) coverage: Coverage,
@@ -65,6 +76,10 @@ impl<'t> World<'t> {
             turns_left: plan.turns,
             mutation,
             clock,
+            latest: 0,
+            elapsed: 0,
+            calm_from: -HOUR,
+            judged: (-HOUR, 0),
             store,
             ledger: Ledger::default(),
             coverage: Coverage::default(),
@@ -103,7 +118,15 @@ impl<'t> World<'t> {
     }
 
     pub(super) fn advance(&mut self, by: i64) {
+        self.elapsed += by;
+        self.set_clock(by);
+    }
+
+    /// The clock that leases are written by goes ahead or back, and nothing else does.
+    pub(super) fn set_clock(&mut self, by: i64) {
+        self.latest = self.latest.max(self.now());
         self.clock.0.fetch_add(by, Ordering::Relaxed);
+        self.latest = self.latest.max(self.now());
     }
 
     /// Ids that rise, and are the same whenever the seed is replayed.
@@ -129,8 +152,14 @@ impl<'t> World<'t> {
             closing: false,
             out_of_time: false,
             offers_tools,
+            patience: Patience::new(LEASE),
             claims: VecDeque::new(),
         });
+        // It knows of nothing that was before, so none is drawn that begins while owners cannot have been heard yet.
+        if self.elapsed - self.calm_from < LEASE.as_millis() as i64 {
+            self.processes[place].patience.outage();
+        }
+        self.judges(place);
         place
     }
 
@@ -138,7 +167,7 @@ impl<'t> World<'t> {
         for _ in 0..self.plan.events {
             self.coverage.events += 1;
             let pause = self.random.below(4) as i64;
-            self.advance(pause);
+            self.pass(pause);
             self.happen()?;
             if self.is_idle() && self.random.chance(60) {
                 break;
@@ -194,6 +223,9 @@ impl<'t> World<'t> {
             has(closing, weights.deadline),
             has(planned, weights.claim),
             has(self.plan.readers > 0 && !self.ledger.runs.is_empty(), weights.read),
+            weights.sleep,
+            weights.step,
+            weights.outage,
         ];
         match self.random.weighted(&choices) {
             Some(0) => self.begin_event(),
@@ -246,7 +278,19 @@ impl<'t> World<'t> {
                 Ok(())
             }
             Some(16) => self.claim_event(),
-            Some(_) => self.read_event(),
+            Some(17) => self.read_event(),
+            Some(18) => {
+                self.sleep_event();
+                Ok(())
+            }
+            Some(19) => {
+                self.step_event();
+                Ok(())
+            }
+            Some(_) => {
+                self.outage_event();
+                Ok(())
+            }
             None => Ok(()),
         }
     }

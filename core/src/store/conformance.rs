@@ -355,17 +355,28 @@ async fn a_clock_that_is_set_back_changes_no_order(store: TestStore, clock: Arc<
 
 async fn a_run_stays_its_own_process_s_however_late_it_is(store: TestStore, clock: Arc<TestClock>) {
     let fence = started(&store, begin(ChatId::generate(), "a")).await;
-    let planned = started(&store, planned(ChatId::generate(), "a", false)).await;
+    let (owned, unowned) = (planned(ChatId::generate(), "a", false), planned(ChatId::generate(), "a", true));
+    let (owned, before) = (started(&store, owned).await, store.time().await.unwrap());
     clock.advance(UNTOUCHED_WITHOUT_LEASE + LEASE);
-    let own = [fence.run_id, planned.run_id];
+    let own = [fence.run_id, owned.run_id];
     let late = Sweep { spare: &own, ..Sweep::new("a", LEASE) };
     assert!(store.claim_abandoned(late).await.unwrap().is_empty());
     let tools = ["t".to_owned(), "u".to_owned()];
-    let offer = Offer { owner: "a", tools: &tools, spare: &own, limit: 9 };
+    let offer = Offer { owner: "a", tools: &tools, spare: &own, leases_at: Some(Timestamp::MAX), limit: 9 };
     assert!(store.claim_offered(offer, LEASE).await.unwrap().active.is_empty());
     // While leases do not count nobody takes it, and afterwards only others do.
-    let uncertain = Sweep { leases_count: false, ..Sweep::new("b", LEASE) };
+    let uncertain = Sweep { leases_at: None, ..Sweep::new("b", LEASE) };
     assert!(store.claim_abandoned(uncertain).await.unwrap().is_empty());
+    // Nor if it was good when the look was taken by which it is judged, whatever became of the clock since.
+    let since_set = Sweep { leases_at: Some(before), ..Sweep::new("b", LEASE) };
+    assert!(store.claim_abandoned(since_set).await.unwrap().is_empty());
+    let since_set = Offer { owner: "b", leases_at: Some(before), ..offer };
+    assert!(store.claim_offered(since_set, LEASE).await.unwrap().active.is_empty());
+    let unowned = started(&store, unowned).await;
+    let uncertain = Offer { owner: "b", leases_at: None, ..offer };
+    let found = store.claim_offered(uncertain, LEASE).await.unwrap();
+    let taken: Vec<RunId> = found.active.iter().map(|(claimed, _)| claimed.run.id).collect();
+    assert_eq!((taken, found.waiting.len()), (vec![unowned.run_id], 0), "what never had a lease is taken all the same");
     assert_eq!(store.claim_abandoned(Sweep { limit: 1, ..Sweep::new("b", LEASE) }).await.unwrap().len(), 1);
     assert_eq!(store.claim_abandoned(Sweep::new("b", LEASE)).await.unwrap().len(), 1);
 }
@@ -586,7 +597,8 @@ async fn runs_wait_in_order(store: TestStore, clock: Arc<TestClock>) {
 /// What those who offer these tools are given: the fences, with the steps that are counted, and those that wait.
 async fn claimed(store: &TestStore, owner: &str, tools: &[&str]) -> (Vec<Fence>, Vec<BeginRun>) {
     let tools: Vec<String> = tools.iter().map(|tool| (*tool).to_owned()).collect();
-    let runs = store.claim_offered(Offer { owner, tools: &tools, spare: &[], limit: 9 }, LEASE).await.unwrap();
+    let offer = Offer { owner, tools: &tools, spare: &[], leases_at: Some(Timestamp::MAX), limit: 9 };
+    let runs = store.claim_offered(offer, LEASE).await.unwrap();
     (runs.active.into_iter().map(|(claimed, _)| claimed.fence).collect(), runs.waiting)
 }
 

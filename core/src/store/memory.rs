@@ -373,7 +373,7 @@ impl Store for MemoryStore {
             .filter(|row| match waiting {
                 Waiting::Run(run_id, owner) => row.begin.run_id == run_id && row.begin.owner == owner,
                 Waiting::Abandoned(sweep) => {
-                    sweep.leases_count
+                    sweep.leases_at.is_some_and(|at| row.lease_expires_at <= at)
                         && row.is_abandoned(now)
                         && !sweep.spares(Some(&row.begin.owner), row.begin.run_id)
                 }
@@ -563,7 +563,7 @@ impl Store for MemoryStore {
         let mut tables = self.tables()?;
         let is_wanted = |row: &Owned| {
             row.run.status.is_active()
-                && (sweep.leases_count || row.lease_expires_at.is_none())
+                && row.lease_expires_at.is_none_or(|lease| sweep.leases_at.is_some_and(|at| lease <= at))
                 && row.is_abandoned(now)
                 && sweep.only.is_none_or(|only| only == row.run.id)
                 && !sweep.spares(Some(&row.owner), row.run.id)
@@ -637,6 +637,9 @@ impl Store for MemoryStore {
         let fits = |plan: &Option<RunPlan>| plan.as_ref().filter(|plan| plan.fits(offer.tools)).cloned();
         let mut found = OfferedRuns::default();
         for row in tables.runs.values_mut().filter(|row| row.run.status.is_active() && row.is_left(now)) {
+            if row.lease_expires_at.is_some_and(|lease| offer.leases_at.is_none_or(|at| lease > at)) {
+                continue;
+            }
             let is_own = row.owner == offer.owner && offer.spare.contains(&row.run.id);
             let wanted = row.run.stop_requested_at.is_none() && row.epoch < MOST_OWNERS && !is_own;
             if let Some(plan) = fits(&row.plan).filter(|_| wanted && found.active.len() < offer.limit) {
@@ -646,6 +649,9 @@ impl Store for MemoryStore {
             }
         }
         for row in tables.queue.values_mut().filter(|row| row.lease_expires_at <= now) {
+            if offer.leases_at.is_none_or(|at| row.lease_expires_at > at) {
+                continue;
+            }
             let taken = found.active.len() + found.waiting.len();
             let is_own = row.begin.owner == offer.owner && offer.spare.contains(&row.begin.run_id);
             if row.stop_requested_at.is_none() && taken < offer.limit && !is_own && fits(&row.begin.plan).is_some() {

@@ -206,8 +206,9 @@ pub struct Sweep<'a> {
     pub only: Option<RunId>,
     /// Runs that the instance drives itself. They stay its, however late it is with their renewal.
     pub spare: &'a [RunId],
-    /// Whether a lease that has run out says that its owner is gone. If not, only proof of its death does.
-    pub leases_count: bool,
+    /// A lease says that its owner is gone if it had run out at this time, and still has when the store looks. Without
+    /// this time, only proof of death says so.
+    pub leases_at: Option<Timestamp>,
     /// How many runs at most.
     pub limit: usize,
 }
@@ -215,7 +216,7 @@ pub struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     /// A sweep of everything, by leases.
     pub fn new(owner: &'a str, lease: Duration) -> Self {
-        Self { owner, lease, only: None, spare: &[], leases_count: true, limit: usize::MAX }
+        Self { owner, lease, only: None, spare: &[], leases_at: Some(Timestamp::MAX), limit: usize::MAX }
     }
 
     /// Whether this run stays its owner's whatever its lease says.

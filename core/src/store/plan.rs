@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::model::MessageStatus;
 use crate::project::{AssistantFlush, FlushExtra, OpenPage, flush_run};
@@ -31,6 +32,9 @@ pub struct Offer<'a> {
     pub tools: &'a [String],
     /// Runs that it drives itself, which are not to be taken from it.
     pub spare: &'a [RunId],
+    /// As in [`super::Sweep::leases_at`]. Without this time, only what never had a lease is taken, and what is left by
+    /// owners whose death is proven.
+    pub leases_at: Option<Timestamp>,
     /// How many runs at most.
     pub limit: usize,
 }

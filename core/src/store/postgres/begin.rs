@@ -135,7 +135,8 @@ impl Statements {
             // Those that are just being begun, taken or settled are not waited for. For one with a plan somebody who
             // offers its tools may still come.
             settle_abandoned: settle_waiting_statement(
-                "$1::uuid IS NULL AND $6::text IS NULL AND lease_expires_at <= turnkeep_now() - \
+                "$1::uuid IS NULL AND $6::text IS NULL AND lease_expires_at <= $11::timestamptz \
+                 AND lease_expires_at <= turnkeep_now() - \
                  CASE WHEN plan IS NULL OR stop_requested_at IS NOT NULL THEN interval '0' \
                  ELSE make_interval(secs => $7::float8) END \
                  AND NOT (owner = $8::text AND id = ANY ($9::uuid[])) \
@@ -283,7 +284,7 @@ impl PostgresStore {
                 let values = values![run_id, reason.as_str(), &content, metadata, status, owner];
                 self.database.query_one(&self.begin.settle_one, &values).await?
             }
-            Waiting::Abandoned(sweep) if !sweep.leases_count => return Ok(0),
+            Waiting::Abandoned(sweep) if sweep.leases_at.is_none() => return Ok(0),
             Waiting::Abandoned(sweep) => {
                 let (spare, limit) = (ids(sweep.spare), i64::try_from(sweep.limit).unwrap_or(i64::MAX));
                 let values = values![
@@ -296,7 +297,8 @@ impl PostgresStore {
                     patience,
                     sweep.owner,
                     spare,
-                    limit
+                    limit,
+                    sweep.leases_at
                 ];
                 self.database.query_one(&self.begin.settle_abandoned, &values).await?
             }

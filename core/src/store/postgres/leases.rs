@@ -49,7 +49,8 @@ const STOP: &str = "\
 const CLAIM_WAITING: &str = "\
      WITH due AS MATERIALIZED (SELECT id FROM ai_chat_run_queue WHERE plan IS NOT NULL AND stop_requested_at IS NULL \
          AND (owner <> $1::text OR NOT id = ANY ($5::uuid[])) \
-         AND lease_expires_at <= turnkeep_now() AND plan::jsonb -> 'tools' <@ $3::text::jsonb \
+         AND lease_expires_at <= $6::timestamptz AND lease_expires_at <= turnkeep_now() \
+         AND plan::jsonb -> 'tools' <@ $3::text::jsonb \
          ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED) \
      UPDATE ai_chat_run_queue AS run SET owner = $1::text, \
          lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8) FROM due WHERE run.id = due.id \
@@ -102,7 +103,7 @@ impl Statements {
                  turnkeep_now() - make_interval(secs => $3::float8) AS long_ago), \
                  due AS MATERIALIZED (SELECT ai_chat_runs.* FROM ai_chat_runs, at \
                  WHERE status IN ('pending', 'running') AND ($4::uuid IS NULL OR id = $4::uuid) \
-                 AND ($6::boolean OR lease_expires_at IS NULL) \
+                 AND (lease_expires_at <= $6::timestamptz OR lease_expires_at IS NULL) \
                  AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
                  AND CASE WHEN plan IS NULL THEN lease_expires_at <= now \
                          OR (lease_expires_at IS NULL AND updated_at <= long_ago) \
@@ -120,7 +121,8 @@ impl Statements {
                 "WITH due AS MATERIALIZED (SELECT * FROM ai_chat_runs WHERE status IN ('pending', 'running') \
                  AND plan IS NOT NULL AND stop_requested_at IS NULL AND epoch < {MOST_OWNERS} \
                  AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
-                 AND (lease_expires_at <= turnkeep_now() OR (lease_expires_at IS NULL AND status = 'pending')) \
+                 AND (lease_expires_at <= $6::timestamptz AND lease_expires_at <= turnkeep_now() \
+                     OR (lease_expires_at IS NULL AND status = 'pending')) \
                  AND plan::jsonb -> 'tools' <@ $3::text::jsonb ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
                  claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
                  status = 'running', started_at = COALESCE(ai_chat_runs.started_at, turnkeep_now()), \
@@ -183,7 +185,7 @@ impl PostgresStore {
             seconds(UNTOUCHED_WITHOUT_LEASE),
             sweep.only,
             ids(sweep.spare),
-            sweep.leases_count,
+            sweep.leases_at,
             i64::try_from(sweep.limit).unwrap_or(i64::MAX),
         ];
         let found = self.database.query(&self.leases.claim, &values).await?;
@@ -234,7 +236,7 @@ impl PostgresStore {
         let count = |taken: usize| i64::try_from(offer.limit.saturating_sub(taken)).unwrap_or(i64::MAX);
         let mut runs = OfferedRuns::default();
         let spare = ids(offer.spare);
-        let values = values![offer.owner, seconds(lease), &tools, count(0), spare.clone()];
+        let values = values![offer.owner, seconds(lease), &tools, count(0), spare.clone(), offer.leases_at];
         for row in &self.database.query(&self.leases.claim_offered, &values).await? {
             let plan = RunPlan::parse(rows::get(row, "plan")?).unwrap_or_default();
             match claimed(row, offer.owner) {
@@ -242,7 +244,7 @@ impl PostgresStore {
                 Err(error) => tracing::error!(%error, "a run cannot be read; the sweep ends it"),
             }
         }
-        let values = values![offer.owner, seconds(lease), &tools, count(runs.active.len()), spare];
+        let values = values![offer.owner, seconds(lease), &tools, count(runs.active.len()), spare, offer.leases_at];
         match self.database.query(CLAIM_WAITING, &values).await {
             Ok(found) => {
                 for row in &found {

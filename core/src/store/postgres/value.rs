@@ -7,6 +7,7 @@ use std::fmt;
 use bytes::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 
+use crate::clock::Timestamp;
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::Json;
 
@@ -83,7 +84,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(bool, i64, u32, u64, RunId, ChatId, MessageId, AgentRoleId);
+as_text!(bool, i64, u32, u64, Timestamp, RunId, ChatId, MessageId, AgentRoleId);
 
 /// These run ids as an array.
 pub(super) fn ids(runs: &[RunId]) -> Value<'static> {

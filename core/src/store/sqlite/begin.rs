@@ -235,7 +235,7 @@ pub(super) fn settle_waiting(
     assistant: &AssistantFlush,
     judge: &mut Judge,
 ) -> Result<usize> {
-    let (now_text, long_ago) = (now.to_string(), now.before(UNTOUCHED_WITHOUT_LEASE).to_string());
+    let now_text = now.to_string();
     let wanted = match waiting {
         Waiting::Run(run_id, _) => Some(run_id),
         Waiting::Abandoned(sweep) => sweep.only,
@@ -248,7 +248,8 @@ pub(super) fn settle_waiting(
             Waiting::Abandoned(sweep) if sweep.spares(Some(&begin.owner), begin.run_id) => false,
             // Somebody who offers its tools may still come for it.
             Waiting::Abandoned(sweep) if begin.plan.is_some() && !row.stop_requested => {
-                sweep.leases_count && row.lease_expires_at <= long_ago
+                let limit = sweep.leases_at.map(|at| at.min(now.before(UNTOUCHED_WITHOUT_LEASE)).to_string());
+                limit.is_some_and(|limit| row.lease_expires_at <= limit)
             }
             Waiting::Abandoned(_) => {
                 judge.is_gone(&begin.run_id.to_string(), Some(&begin.owner), 0, &row.lease_expires_at, &now_text)

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::store::UNTOUCHED_WITHOUT_LEASE;
 
 use super::instance::{Life, life_of};
@@ -42,7 +42,8 @@ pub(super) struct Judge {
     heard: Arc<Heard>,
     now: Duration,
     lease: Duration,
-    leases_count: bool,
+    /// As of [`crate::store::Sweep::leases_at`].
+    leases_at: Option<String>,
 }
 
 impl Judge {
@@ -51,12 +52,12 @@ impl Judge {
         heard: Arc<Heard>,
         clock: &dyn Clock,
         lease: Duration,
-        leases_count: bool,
+        leases_at: Option<Timestamp>,
     ) -> Self {
         let now = clock.monotonic();
         // Runs that nobody has looked at for long have settled.
         heard.runs().retain(|_, sign| now.saturating_sub(sign.last_looked) < UNTOUCHED_WITHOUT_LEASE);
-        Self { instances, known: HashMap::new(), heard, now, lease, leases_count }
+        Self { instances, known: HashMap::new(), heard, now, lease, leases_at: leases_at.map(|at| at.to_string()) }
     }
 
     /// Whether the owner of a run with this lease is gone, at this time by the clock that leases are written by.
@@ -67,14 +68,15 @@ impl Judge {
             }
             _ => Life::Unknown,
         };
+        let is_over = lease <= now && self.leases_at.as_deref().is_some_and(|at| lease <= at);
         match life {
             Life::Dead => true,
-            Life::Unknown => self.leases_count && lease <= now,
+            Life::Unknown => is_over,
             Life::Alive => {
                 let silent = self.silent(run, epoch, lease);
                 // A lease far in the future was written by a clock that has been set back since.
-                let is_over = if lease <= now { self.lease } else { UNTOUCHED_WITHOUT_LEASE };
-                self.leases_count && silent >= is_over
+                let most = if is_over { self.lease } else { UNTOUCHED_WITHOUT_LEASE };
+                self.leases_at.is_some() && silent >= most
             }
         }
     }
@@ -102,7 +104,6 @@ mod tests {
 
     use super::super::instance::InstanceLock;
     use super::*;
-    use crate::clock::Timestamp;
 
     struct Monotonic(AtomicU64);
 
@@ -126,7 +127,7 @@ mod tests {
         gone.let_go();
         let (clock, heard) = (Monotonic(AtomicU64::new(100)), Arc::new(Heard::default()));
         let is_gone = |owner: &str, lease: &str, now: &str| {
-            let mut judge = Judge::new(Some(alive.folder()), Arc::clone(&heard), &clock, LEASE, true);
+            let mut judge = Judge::new(Some(alive.folder()), Arc::clone(&heard), &clock, LEASE, Some(Timestamp::MAX));
             judge.is_gone(owner, Some(owner), 1, lease, now)
         };
         assert!(is_gone("a/2", "9", "5"), "its lock is free");
@@ -154,7 +155,7 @@ mod tests {
         let gone = InstanceLock::acquire(&database, "a/2").unwrap();
         gone.let_go();
         let (clock, heard) = (Monotonic(AtomicU64::new(100)), Arc::new(Heard::default()));
-        let mut judge = Judge::new(Some(gone.folder()), heard, &clock, LEASE, false);
+        let mut judge = Judge::new(Some(gone.folder()), heard, &clock, LEASE, None);
         assert!(judge.is_gone("r", Some("a/2"), 1, "9", "5"));
         assert!(!judge.is_gone("r", Some("b/3"), 1, "1", "5"));
     }

@@ -106,9 +106,9 @@ impl SqliteStore {
     }
 
     /// Judges owners by what is known at this moment.
-    fn judge(&self, lease: Duration, leases_count: bool) -> Judge {
+    fn judge(&self, lease: Duration, leases_at: Option<Timestamp>) -> Judge {
         let instances = self.instance.as_ref().map(InstanceLock::folder);
-        Judge::new(instances, Arc::clone(&self.heard), &*self.clock, lease, leases_count)
+        Judge::new(instances, Arc::clone(&self.heard), &*self.clock, lease, leases_at)
     }
 
     async fn write<T: Send + 'static>(
@@ -135,19 +135,19 @@ struct OwnedSweep {
     spare: Vec<RunId>,
     lease: Duration,
     only: Option<RunId>,
-    leases_count: bool,
+    leases_at: Option<Timestamp>,
     limit: usize,
 }
 
 impl OwnedSweep {
     fn of(sweep: Sweep<'_>) -> Self {
-        let Sweep { owner, lease, only, spare, leases_count, limit } = sweep;
-        Self { owner: owner.to_owned(), spare: spare.to_vec(), lease, only, leases_count, limit }
+        let Sweep { owner, lease, only, spare, leases_at, limit } = sweep;
+        Self { owner: owner.to_owned(), spare: spare.to_vec(), lease, only, leases_at, limit }
     }
 
     fn borrowed(&self) -> Sweep<'_> {
-        let Self { owner, spare, lease, only, leases_count, limit } = self;
-        Sweep { owner, spare, lease: *lease, only: *only, leases_count: *leases_count, limit: *limit }
+        let Self { owner, spare, lease, only, leases_at, limit } = self;
+        Sweep { owner, spare, lease: *lease, only: *only, leases_at: *leases_at, limit: *limit }
     }
 }
 
@@ -156,17 +156,19 @@ struct OwnedOffer {
     owner: String,
     tools: Vec<String>,
     spare: Vec<RunId>,
+    leases_at: Option<Timestamp>,
     limit: usize,
 }
 
 impl OwnedOffer {
     fn of(offer: Offer<'_>) -> Self {
-        let Offer { owner, tools, spare, limit } = offer;
-        Self { owner: owner.to_owned(), tools: tools.to_vec(), spare: spare.to_vec(), limit }
+        let Offer { owner, tools, spare, leases_at, limit } = offer;
+        Self { owner: owner.to_owned(), tools: tools.to_vec(), spare: spare.to_vec(), leases_at, limit }
     }
 
     fn borrowed(&self) -> Offer<'_> {
-        Offer { owner: &self.owner, tools: &self.tools, spare: &self.spare, limit: self.limit }
+        let Self { owner, tools, spare, leases_at, limit } = self;
+        Offer { owner, tools, spare, leases_at: *leases_at, limit: *limit }
     }
 }
 
@@ -294,7 +296,7 @@ impl Store for SqliteStore {
         let clock = Arc::clone(&self.clock);
         match waiting {
             Waiting::Run(run_id, owner) => {
-                let (owner, mut judge) = (owner.to_owned(), self.judge(Duration::MAX, false));
+                let (owner, mut judge) = (owner.to_owned(), self.judge(Duration::MAX, None));
                 self.write(move |connection| {
                     let waiting = Waiting::Run(run_id, &owner);
                     begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, &mut judge)
@@ -306,7 +308,7 @@ impl Store for SqliteStore {
                 if !self.read(begin::anybody_waits).await? {
                     return Ok(0);
                 }
-                let (sweep, mut judge) = (OwnedSweep::of(sweep), self.judge(sweep.lease, sweep.leases_count));
+                let (sweep, mut judge) = (OwnedSweep::of(sweep), self.judge(sweep.lease, sweep.leases_at));
                 self.write(move |connection| {
                     let waiting = Waiting::Abandoned(sweep.borrowed());
                     begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, &mut judge)
@@ -376,7 +378,7 @@ impl Store for SqliteStore {
 
     async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
         let (look, clock) = (OwnedSweep::of(sweep), Arc::clone(&self.clock));
-        let mut judge = self.judge(sweep.lease, sweep.leases_count);
+        let mut judge = self.judge(sweep.lease, sweep.leases_at);
         let any =
             move |connection: &Connection| leases::any_abandoned(connection, clock.now(), look.borrowed(), &mut judge);
         // Mostly there are none, and looking holds nobody up.
@@ -384,7 +386,7 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         let (take, clock) = (OwnedSweep::of(sweep), Arc::clone(&self.clock));
-        let mut judge = self.judge(sweep.lease, sweep.leases_count);
+        let mut judge = self.judge(sweep.lease, sweep.leases_at);
         self.write(move |connection| leases::claim_abandoned(connection, clock.now(), take.borrowed(), &mut judge))
             .await
     }
@@ -413,14 +415,16 @@ impl Store for SqliteStore {
     }
 
     async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
-        let (look, clock, mut judge) = (OwnedOffer::of(offer), Arc::clone(&self.clock), self.judge(lease, true));
+        let (look, clock) = (OwnedOffer::of(offer), Arc::clone(&self.clock));
+        let mut judge = self.judge(lease, offer.leases_at);
         let any =
             move |connection: &Connection| leases::has_offered(connection, clock.now(), look.borrowed(), &mut judge);
         // Mostly there are none, and looking holds nobody up.
         if !self.read(any).await? {
             return Ok(OfferedRuns::default());
         }
-        let (take, clock, mut judge) = (OwnedOffer::of(offer), Arc::clone(&self.clock), self.judge(lease, true));
+        let (take, clock) = (OwnedOffer::of(offer), Arc::clone(&self.clock));
+        let mut judge = self.judge(lease, offer.leases_at);
         self.write(move |connection| leases::claim_offered(connection, clock.now(), take.borrowed(), lease, &mut judge))
             .await
     }
