@@ -633,6 +633,7 @@ async fn messages_and_runs_are_read_a_page_at_a_time() {
         let error = call(method, json!({"before": turnkeep::ChatId::generate()})).await.unwrap_err();
         assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("before")));
     }
+}
 
 /// The run, once it has ended. Following it is nothing that a host does for it.
 async fn until_ended(engine: &Engine, run_id: RunId) -> Run {
