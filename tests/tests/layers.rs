@@ -87,6 +87,44 @@ fn arrows_go_down() {
     assert_eq!(seen.len(), layer_of.len(), "a layer names a room that there is not");
 }
 
+/// What is opened within the host's runtime must not make one of its own.
+#[test]
+fn the_core_makes_no_runtime() {
+    let mut sources = Vec::new();
+    files(&core(), &mut sources);
+    for file in sources.iter().filter(|file| !file.ends_with("tests.rs")) {
+        let source = std::fs::read_to_string(file).unwrap();
+        let makes = ["Runtime::new", "new_multi_thread", "new_current_thread"].iter().any(|name| source.contains(name));
+        assert!(!makes, "{} makes a runtime", file.display());
+    }
+}
+
+/// The tests that prove an invariant, with their files.
+fn proofs(invariant: &str) -> Vec<(&str, &str)> {
+    let Some((_, proofs)) = invariant.split_once("Proof:") else { return Vec::new() };
+    let quoted: Vec<&str> = proofs.split('`').skip(1).step_by(2).collect();
+    quoted.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+#[test]
+fn each_invariant_names_a_test_that_there_is() {
+    let repository = core().join("../..");
+    let map = std::fs::read_to_string(repository.join("ARCHITECTURE.md")).unwrap();
+    let (_, rest) = map.split_once("\n## Invariants\n").unwrap();
+    let (invariants, _) = rest.split_once("\n## ").unwrap();
+    let invariants: Vec<&str> = invariants.split("\n- **").skip(1).collect();
+    assert!(invariants.len() >= 15, "the invariants were not found");
+    for invariant in invariants {
+        let proofs = proofs(invariant);
+        assert!(!proofs.is_empty(), "nothing proves: {invariant}");
+        for (test, file) in proofs {
+            let source = std::fs::read_to_string(repository.join(file)).unwrap_or_default();
+            let is_there = [format!("fn {test}("), format!("def {test}("), format!("test('{test}'")];
+            assert!(is_there.iter().any(|name| source.contains(name)), "{file} has no {test}");
+        }
+    }
+}
+
 #[test]
 fn names_are_found_however_they_are_written() {
     let source = "use crate::store::Store;\nuse crate::{error::{Error, Result}, id::ChatId};\n// crate::engine\nlet x = crate::text::a();";
