@@ -21,7 +21,8 @@ impl Access {
     /// The address without its user and password. What it holds itself comes before what was stored for it.
     pub(crate) fn split<'a>(&self, base_url: &'a str) -> (Cow<'a, str>, Access) {
         let login = login_in(base_url).or_else(|| self.login.clone());
-        let problem = problem_of_base(base_url);
+        let is_none = !base_url.is_empty() && reqwest::Url::parse(base_url).is_err();
+        let problem = if is_none { Some(NO_URL) } else { problem_of_base(base_url) };
         (without_login(base_url), Access { login, by_workspace: self.by_workspace, problem })
     }
 
@@ -54,9 +55,13 @@ pub(crate) fn login_in(url: &str) -> Option<SecretString> {
 
 /// The address without user and password.
 pub(crate) fn without_login(url: &str) -> Cow<'_, str> {
-    let Some(place) = place_of_login(url) else { return url.into() };
-    let after = url.get(place.end + 1..).unwrap_or_default();
-    format!("{}{after}", url.get(..place.start).unwrap_or_default()).into()
+    let mut shown = Cow::Borrowed(url);
+    // Of what is no address, a part may look like one once another is gone.
+    while let Some(place) = place_of_login(&shown) {
+        let after = shown.get(place.end + 1..).unwrap_or_default();
+        shown = format!("{}{after}", shown.get(..place.start).unwrap_or_default()).into();
+    }
+    shown
 }
 
 /// The address as it may be kept and shown: of a query only the names, of a fragment nothing. Both are refused where a
@@ -78,6 +83,9 @@ pub(crate) fn without_secrets(url: &str) -> String {
         .collect();
     format!("{place}?{}{fragment}", names.join("&"))
 }
+
+/// What is said of an address that is none.
+pub(crate) const NO_URL: &str = "the base URL is missing or not a URL";
 
 /// What is wrong with an address that paths are appended to.
 fn problem_of_base(url: &str) -> Option<&'static str> {
@@ -139,8 +147,16 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_client_finds_no_login_that_we_do_not(url in "https?:[/\\\\]{0,3}[a-z:@%0-9.?#/\\\\\t]{0,20}") {
-            if let Ok(parsed) = reqwest::Url::parse(&without_login(&url)) {
+            let shown = without_login(&url);
+            if let Ok(parsed) = reqwest::Url::parse(&shown) {
                 proptest::prop_assert_eq!((parsed.username(), parsed.password()), ("", None), "{}", url);
+            }
+            // Without it, a client goes to the same place, or nowhere.
+            let place = |url: &str| reqwest::Url::parse(url).ok().and_then(|url| Some((url.host_str()?.to_owned(), url.port())));
+            if let Some(meant) = place(&url) {
+                proptest::prop_assert_eq!(Some(meant), place(&shown), "{}", url);
+            } else if !url.is_empty() {
+                proptest::prop_assert!(Access::default().split(&url).1.problem.is_some(), "{}", url);
             }
         }
     }

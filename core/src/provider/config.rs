@@ -16,7 +16,7 @@ use super::http::{HttpClient, HttpProvider};
 use super::ollama::Ollama;
 use super::openai::OpenAi;
 use super::openai_compatible::OpenAiCompatible;
-use super::{Access, CallOptions, Driver, without_secrets};
+use super::{Access, CallOptions, Driver, NO_URL, without_secrets};
 
 /// Settings of one provider, given by the host at open or with a turn.
 #[derive(Clone, Deserialize)]
@@ -180,7 +180,7 @@ impl ProviderConfig {
             return Err(problem("no API key is set"));
         }
         if base_url.is_some() || self.driver == "openai-compatible" {
-            let url = reqwest::Url::parse(&address).map_err(|_| problem("the base URL is missing or not a URL"))?;
+            let url = reqwest::Url::parse(&address).map_err(|_| problem(NO_URL))?;
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(problem("the base URL must begin with http or https"));
             }

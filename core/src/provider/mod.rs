@@ -32,7 +32,7 @@ use std::borrow::Cow;
 use futures_util::stream::BoxStream;
 
 pub use crate::model::BlockKind;
-pub(crate) use address::{Access, login_in, without_secrets};
+pub(crate) use address::{Access, NO_URL, login_in, without_secrets};
 pub use audio::{AudioFormat, resolve_audio_format};
 pub use config::{EmbeddingConfig, ProviderChoice, ProviderConfig, Providers, SttConfig};
 pub(crate) use config::{OPENAI_URL, resolve};

@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url};
 
 use crate::error::{Error, Result};
-use crate::provider::Access;
+use crate::provider::{Access, NO_URL};
 use crate::tool::{IpRefusal, check_address};
 
 /// A private place that workspaces may name: a host or a network, with or without a port.
@@ -174,7 +174,7 @@ impl Clients {
         if !access.by_workspace {
             return Ok(&self.open);
         }
-        let not_a_url = || Refused::Unusable("the base URL is missing or not a URL");
+        let not_a_url = || Refused::Unusable(NO_URL);
         let url = Url::parse(url).map_err(|_| not_a_url())?;
         let port = url.port_or_known_default();
         let name = url.host_str().ok_or_else(not_a_url)?;
