@@ -265,6 +265,14 @@ export interface EngineOptions {
   };
   /** Name chats that a turn has created, by a second request after its success. Default false. */
   generateChatTitles?: boolean;
+  /**
+   * What pages are told of a failure (`error` chunks, `error` and `failure.message` of a message's metadata): a sentence for
+   * each kind that says nothing of what the provider said (`safe`, the default), the provider's own (`provider`), or what a
+   * function makes of the failure, which has the provider's. Where that is no text, or it throws, it is the safe one. The
+   * outcome, the rows and the log have the provider's in any case; rows of `chats.messages` and `chats.open` have beside it
+   * what pages are told, as `errorText`, which `rowToUiMessage` takes.
+   */
+  errorText?: 'safe' | 'provider' | ((failure: RunFailure) => string | undefined);
   chats?: {
     /**
      * Which ids chats may be called by: UUIDs (the default), or whatever a client has made up, too (`any`), which then

@@ -9,6 +9,7 @@ use crate::model::{
     BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
     StepRecord, Usage,
 };
+use crate::project::ErrorText;
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
@@ -52,6 +53,8 @@ pub struct Limits {
     pub calls: u32,
     /// How many of them run at once.
     pub calls_at_once: u32,
+    /// In whose words readers are told of a failure.
+    pub error_text: ErrorText,
 }
 
 impl Limits {
@@ -68,6 +71,7 @@ impl Limits {
             answer_bytes: u64::MAX,
             calls: u32::MAX,
             calls_at_once: u32::MAX,
+            error_text: ErrorText::Safe,
         }
     }
 }
@@ -654,7 +658,8 @@ impl RunMachine {
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
         let error = failure.as_ref().map(|failure| failure.message.clone());
-        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone() };
+        let words = self.limits.error_text;
+        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone(), words };
         self.close = Some(Close { end, finish_reason });
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();
