@@ -129,7 +129,8 @@ export interface ToolSpec<Input = any> {
    */
   shownOutputBytes?: number;
   /**
-   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value;
+   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value; what comes
+   * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);
    * `undefined` is null; what it throws, the model is told.
    */
   execute(input: Input, context: ToolContext): unknown;

@@ -9,7 +9,7 @@ use crate::model::{
     BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
     StepRecord, Usage,
 };
-use crate::project::ErrorText;
+use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
@@ -173,6 +173,7 @@ impl RunMachine {
             (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
                 self.tool_finished(&call_id, outcome, effects);
             }
+            (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
             (Event::HandOver, _) => self.handing_over = self.hands_over,
@@ -557,6 +558,22 @@ impl RunMachine {
         self.step.running = self.step.running.saturating_sub(1);
         self.start_tools(effects);
         self.persist_when_tools_are_done(effects);
+    }
+
+    /// Shows readers what a tool has so far, up to the limit of an answer in a step. Nothing of it is recorded: the call
+    /// has one outcome.
+    fn tool_shows(&mut self, call_id: &str, output: Json, effects: &mut Vec<Effect>) {
+        if self.step.preliminary_bytes >= self.limits.answer_bytes {
+            return;
+        }
+        let Some(call) = self.step.call(call_id).filter(|call| matches!(call.phase, CallPhase::Ready(_))) else {
+            return;
+        };
+        let output = shown_output(&output, self.tools.shown_bytes(&call.name)).unwrap_or(output);
+        let bytes = u64::try_from(output.get().len()).unwrap_or(u64::MAX);
+        self.step.preliminary_bytes = self.step.preliminary_bytes.saturating_add(bytes);
+        let tool_call_id = call_id.to_owned();
+        effects.push(Effect::EmitChunk(UiChunk::ToolOutputPreliminary { tool_call_id, output, preliminary: true }));
     }
 
     fn persist_when_tools_are_done(&mut self, effects: &mut Vec<Effect>) {

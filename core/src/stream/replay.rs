@@ -125,7 +125,9 @@ impl StepView {
                 }
             }
             UiChunk::Part(part) => self.items.push(Seen::Part(part.clone())),
-            UiChunk::Start { .. }
+            // What it comes to is told at the end of the call.
+            UiChunk::ToolOutputPreliminary { .. }
+            | UiChunk::Start { .. }
             | UiChunk::FinishStep
             | UiChunk::MessageMetadata { .. }
             | UiChunk::Finish { .. }
