@@ -192,15 +192,15 @@ export interface EngineOptions {
     refreshEveryStep?: boolean;
     /** How many runs of others an engine that offers tools drives at a time. Default 64. */
     maxOfferedRuns?: number;
-    /** For how long a write is attempted again while the store cannot be reached. @default 600000 */
+    /** For how long a write is attempted again while the store cannot be reached. Default 600000. */
     storePatienceMs?: number;
-    /** How long a host's own loop may take to finish a run that was asked to stop. @default two leases */
+    /** How long a host's own loop may take to finish a run that was asked to stop. Default two leases. */
     stopDeadlineMs?: number;
-    /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. @default unlimited */
+    /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. No limit unless given. */
     hostedSilenceMs?: number;
-    /** How many turns of one chat may wait for it. @default 20 */
+    /** How many turns of one chat may wait for it. Default 20. */
     maxWaitingPerChat?: number;
-    /** How many turns of one user may wait, in all chats. @default 200 */
+    /** How many turns of one user may wait, in all chats. Default 200. */
     maxWaitingPerUser?: number;
   };
   /** Providers by name. A turn that names none uses `default`, or the only one. */

@@ -505,6 +505,9 @@ async fn pages_are_told(world: &World) -> (String, [String; 5]) {
     let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap());
     let ui: Value = serde_json::from_str(&ui).unwrap();
     assert_eq!(ui["metadata"]["error"], ui["metadata"]["failure"]["message"]);
+    let of_chat = json!({"workspaceId": "w1", "userId": "u1", "chatId": turn.chat_id()}).to_string();
+    let export: String = serde_json::from_str(&world.engine.call("chats.export", &of_chat).await.unwrap()).unwrap();
+    assert_eq!(export.contains("org-77"), ui["metadata"]["error"].as_str().unwrap().contains("org-77"));
     let [live, followed] = [of(&live), of(&followed)];
     let row = ui["metadata"]["error"].as_str().unwrap().to_owned();
     (outcome.error.unwrap(), [live[0].clone(), live[1].clone(), followed[0].clone(), followed[1].clone(), row])

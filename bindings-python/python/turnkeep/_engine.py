@@ -69,7 +69,7 @@ class Engine:
             ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
-        :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
+        :param prompt: ``workspaceName``, ``adminPrompt``, ``productName``, ``extraRules``
         :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
         :param previous_app_secrets: previous application secrets: what is sealed with them is read; on a database of
             turnkeep's own it is sealed anew with ``app_secret`` in the background
