@@ -129,7 +129,8 @@ export interface ToolSpec<Input = any> {
    */
   shownOutputBytes?: number;
   /**
-   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value;
+   * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value; what comes
+   * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);
    * `undefined` is null; what it throws, the model is told.
    */
   execute(input: Input, context: ToolContext): unknown;
@@ -191,15 +192,15 @@ export interface EngineOptions {
     refreshEveryStep?: boolean;
     /** How many runs of others an engine that offers tools drives at a time. Default 64. */
     maxOfferedRuns?: number;
-    /** For how long a write is attempted again while the store cannot be reached. @default 600000 */
+    /** For how long a write is attempted again while the store cannot be reached. Default 600000. */
     storePatienceMs?: number;
-    /** How long a host's own loop may take to finish a run that was asked to stop. @default two leases */
+    /** How long a host's own loop may take to finish a run that was asked to stop. Default two leases. */
     stopDeadlineMs?: number;
-    /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. @default unlimited */
+    /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. No limit unless given. */
     hostedSilenceMs?: number;
-    /** How many turns of one chat may wait for it. @default 20 */
+    /** How many turns of one chat may wait for it. Default 20. */
     maxWaitingPerChat?: number;
-    /** How many turns of one user may wait, in all chats. @default 200 */
+    /** How many turns of one user may wait, in all chats. Default 200. */
     maxWaitingPerUser?: number;
   };
   /** Providers by name. A turn that names none uses `default`, or the only one. */
@@ -265,6 +266,14 @@ export interface EngineOptions {
   };
   /** Name chats that a turn has created, by a second request after its success. Default false. */
   generateChatTitles?: boolean;
+  /**
+   * What pages are told of a failure (`error` chunks, `error` and `failure.message` of a message's metadata): a sentence for
+   * each kind that says nothing of what the provider said (`safe`, the default), the provider's own (`provider`), or what a
+   * function makes of the failure, which has the provider's. Where that is no text, or it throws, it is the safe one. The
+   * outcome, the rows and the log have the provider's in any case; rows of `chats.messages` and `chats.open` have beside it
+   * what pages are told, as `errorText`, which `rowToUiMessage` takes.
+   */
+  errorText?: 'safe' | 'provider' | ((failure: RunFailure) => string | undefined);
   chats?: {
     /**
      * Which ids chats may be called by: UUIDs (the default), or whatever a client has made up, too (`any`), which then

@@ -652,6 +652,20 @@ turnkeep_status turnkeep_tool_call_respond(struct turnkeep_tool_call *call,
                                            struct turnkeep_error **error);
 
 /**
+ * Shows readers what the output of the call is so far, any JSON value, as a preliminary result. The call remains to be
+ * answered, and its answer is what is stored. What comes faster than it can be shown is left out, and so is what is shown
+ * for a cancelled call. INVALID_INPUT when `output` is not JSON.
+ *
+ * The caller sees to it that:
+ * `call` is NULL or a call that has been neither answered nor freed; `output` is NULL or holds `output_len` bytes; `error`
+ * is NULL or may be written to.
+ */
+turnkeep_status turnkeep_tool_call_show(const struct turnkeep_tool_call *call,
+                                        const char *output,
+                                        size_t output_len,
+                                        struct turnkeep_error **error);
+
+/**
  * Answers the call with a failure, of which the model and the reader are told this text, and frees it. On
  * INVALID_INPUT the call remains to be answered. The answer to a cancelled call is accepted and ignored.
  *

@@ -2,6 +2,7 @@
 
 const binding = require('./native.js');
 const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
+const { checkErrorText, tellRows, wordsOf } = require('./failure.js');
 const { Pipes } = require('./pipe.js');
 const { runsOf } = require('./runs.js');
 const { byName, complete, definitions, serve } = require('./tools.js');
@@ -40,18 +41,23 @@ async function* pieces(nativeEngine, params) {
 class Engine {
   #native;
   #tools;
+  #words;
   #pipes = new Pipes();
 
   /** Use `Engine.open`. */
-  constructor(nativeEngine, tools) {
+  constructor(nativeEngine, tools, words) {
     this.#native = nativeEngine;
     this.#tools = tools;
+    this.#words = words;
     const call = async (method, params, replacer) =>
       JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params', replacer))));
-    this.runs = runsOf(nativeEngine, call, this.#pipes);
+    this.runs = runsOf(nativeEngine, call, this.#pipes, words);
     this.chats = Object.freeze({
-      messages: (params) => call('chats.messages', params),
-      open: (params) => call('chats.open', params),
+      messages: async (params) => tellRows(await call('chats.messages', params), words),
+      open: async (params) => {
+        const { messages, ...rest } = await call('chats.open', params);
+        return { messages: tellRows(messages, words), ...rest };
+      },
       export: (params) => call('chats.export', params),
       exportStream: (params) => pieces(nativeEngine, params),
       import: (params) => call('chats.import', params),
@@ -70,9 +76,12 @@ class Engine {
   }
 
   static async open(given = {}) {
-    const { tools, ...options } = object(given, 'options');
+    const { tools, errorText: chosen, ...options } = object(given, 'options');
+    checkErrorText(chosen);
+    const { errorText, words } = wordsOf(chosen);
     const named = await complete(byName(tools));
-    return new Engine(await native(binding.openEngine(toJson(options, 'options'))), named);
+    const json = toJson({ ...options, errorText }, 'options');
+    return new Engine(await native(binding.openEngine(json)), named, words);
   }
 
   static async pendingMigrations(store) {
@@ -87,7 +96,7 @@ class Engine {
     signal?.throwIfAborted();
     const json = toJson({ ...request, offeredTools, tools: definitions(named) }, 'turn');
     const nativeTurn = await native(this.#native.startTurn(json));
-    const turn = new Turn(nativeTurn, this.#pipes);
+    const turn = new Turn(nativeTurn, this.#pipes, this.#words);
     // Rejects only if the native half does, which ends the turn's tools; the turn itself then says why.
     serve(nativeTurn, named).catch(() => {});
     if (signal) this.#stopOnAbort(turn, signal);

@@ -1,20 +1,23 @@
 'use strict';
 
 const { TurnkeepError, native, toJson } = require('./error.js');
+const { tellChunk, telling } = require('./failure.js');
 const { BATCH, iterate } = require('./stream.js');
 
 /** A reader of a run's log, from any process. It is opened by its first use, and gives one place to all of its forms. */
 class RunTail {
   #open;
   #pipes;
+  #words;
   #native;
   #closed = false;
   #chunks;
   #end = null;
 
-  constructor(open, pipes) {
+  constructor(open, pipes, words) {
     this.#open = open;
     this.#pipes = pipes;
+    this.#words = words;
     this.#chunks = iterate(
       () => this.#nextItems(),
       () => this.close(),
@@ -63,6 +66,7 @@ class RunTail {
   async #nextItems() {
     const text = await native((await this.#opened())?.next(BATCH) ?? null);
     const items = text === null ? [] : JSON.parse(text);
+    if (this.#words) for (const { chunk } of items) if (chunk) tellChunk(chunk, this.#words);
     if (items[0]?.end === undefined) return items;
     this.#end = items[0].end;
     return [];
@@ -70,7 +74,7 @@ class RunTail {
 
   async #nextSse() {
     const tail = await this.#opened();
-    const bytes = await native(tail?.nextSse(BATCH) ?? null);
+    const bytes = await native((tail && telling(tail, this.#words).nextSse(BATCH)) ?? null);
     if (bytes === null && tail) this.#end ??= JSON.parse(tail.end() ?? 'null');
     return bytes;
   }
@@ -184,7 +188,7 @@ function hostedRun(nativeEngine, handles, run, of, { recordStep, finish }) {
 }
 
 /** The methods of `engine.runs`. `call` asks the engine by name. */
-function runsOf(nativeEngine, call, pipes) {
+function runsOf(nativeEngine, call, pipes, words) {
   const handles = new Handles(nativeEngine);
   const recordStep = (params) => call('runs.recordStep', params, withErrors);
   const finish = async (params) => {
@@ -204,7 +208,7 @@ function runsOf(nativeEngine, call, pipes) {
     sweep: () => call('runs.sweep', {}),
     tail(params, more) {
       const json = toJson(tailParams(params, more), 'params');
-      return new RunTail(() => native(nativeEngine.tail(json)), pipes);
+      return new RunTail(() => native(nativeEngine.tail(json)), pipes, words);
     },
     async begin(params) {
       const run = await call('runs.begin', params);

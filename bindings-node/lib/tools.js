@@ -119,8 +119,11 @@ function errorText(error) {
   }
 }
 
-/** The value itself, or the last one of a generator or of a stream. Who iterates has left when the call is over. */
-async function lastValue(output, signal) {
+/**
+ * The value itself, or the last one of a generator or of a stream, each of which `show` is given. Who iterates has left
+ * when the call is over.
+ */
+async function lastValue(output, signal, show) {
   const result = await output;
   const iterate = result?.[Symbol.asyncIterator] ?? (typeof result?.next === 'function' && result[Symbol.iterator]);
   if (typeof iterate !== 'function') return result;
@@ -128,6 +131,7 @@ async function lastValue(output, signal) {
   for await (const value of { [Symbol.asyncIterator]: () => iterate.call(result) }) {
     last = value;
     if (signal.aborted) break;
+    show(value);
   }
   return last;
 }
@@ -142,6 +146,17 @@ function toOutputJson(value) {
   return text;
 }
 
+/** Shows readers what a call has so far. What has no JSON form is an error only as the output. */
+function show(mailbox, ticket, value) {
+  let text;
+  try {
+    text = toOutputJson(value);
+  } catch {
+    return;
+  }
+  mailbox.show(ticket, text);
+}
+
 /** Runs one call and answers it. Never rejects: whatever the tool does becomes the call's outcome. */
 async function run(mailbox, prepared, ticket, call, signal) {
   try {
@@ -154,7 +169,7 @@ async function run(mailbox, prepared, ticket, call, signal) {
     // The AI SDK's name for it.
     const given = Object.defineProperty({ ...context, signal }, 'abortSignal', { value: signal });
     const result = prepared.tool.execute(checked.value, given);
-    const output = await lastValue(result, signal);
+    const output = await lastValue(result, signal, (value) => show(mailbox, ticket, value));
     const { value, problem } = (await prepared.validateOutput?.(output)) ?? { value: output };
     if (problem !== undefined) throw new Error(`Invalid output of tool ${call.toolName}: ${problem}`);
     mailbox.respond(ticket, toOutputJson(value));

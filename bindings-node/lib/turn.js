@@ -1,17 +1,20 @@
 'use strict';
 
 const { native } = require('./error.js');
+const { tellChunk, telling } = require('./failure.js');
 const { BATCH, iterate } = require('./stream.js');
 
 /** A turn that was begun here. Forgetting it stops nothing. */
 class Turn {
   #native;
   #pipes;
+  #words;
   #done;
 
-  constructor(nativeTurn, pipes) {
+  constructor(nativeTurn, pipes, words) {
     this.#native = nativeTurn;
     this.#pipes = pipes;
+    this.#words = words;
     Object.assign(this, JSON.parse(nativeTurn.ids()), { repeated: nativeTurn.isRepeated() });
     // Asked for at once, so that the process does not exit in the middle of a turn that nobody is reading. A run that is
     // driven elsewhere needs neither this process nor to be watched by it.
@@ -21,13 +24,15 @@ class Turn {
   /** The turn's chunks, from the first one on. */
   chunks() {
     const reader = this.#native.reader();
-    const next = async () => (await native(reader.next(BATCH))).map((text) => JSON.parse(text));
+    const words = this.#words;
+    const read = (text) => (words ? tellChunk(JSON.parse(text), words) : JSON.parse(text));
+    const next = async () => (await native(reader.next(BATCH))).map(read);
     return iterate(next, () => reader.close());
   }
 
   /** The same as bytes of a UI message stream over HTTP, with the terminator. */
   sse() {
-    const reader = this.#native.reader();
+    const reader = telling(this.#native.reader(), this.#words);
     const next = async () => {
       const bytes = await native(reader.nextSse(BATCH));
       return bytes === null ? [] : [bytes];
@@ -37,7 +42,7 @@ class Turn {
 
   /** Sends the stream as an HTTP response: head, chunks as they come, heartbeats in silence, end. */
   async pipe(response, options) {
-    await this.#pipes.send(() => this.#native.reader(), response, options);
+    await this.#pipes.send(() => telling(this.#native.reader(), this.#words), response, options);
   }
 
   /** Asks the run to stop; false when it has settled already. */

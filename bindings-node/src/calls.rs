@@ -41,6 +41,12 @@ impl Calls {
         Ok(self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Ok(output)))
     }
 
+    /// Shows what the output of a call is so far. What has no JSON form is not shown.
+    pub(crate) fn show(&self, ticket: i64, output: &str) -> bool {
+        let ticket = CallTicket::try_from(ticket).unwrap_or_default();
+        Json::parse(output).is_ok_and(|output| self.mailbox.show(ticket, output))
+    }
+
     pub(crate) fn fail(&self, ticket: i64, error: String) -> bool {
         self.mailbox.respond(CallTicket::try_from(ticket).unwrap_or_default(), Err(error))
     }
@@ -70,6 +76,12 @@ impl NativeOffer {
     #[napi(catch_unwind)]
     pub fn respond(&self, ticket: i64, output: String) -> Result<bool> {
         self.calls.respond(ticket, &output)
+    }
+
+    /// Shows the JSON of what the output of a call is so far.
+    #[napi(catch_unwind)]
+    pub fn show(&self, ticket: i64, output: String) -> bool {
+        self.calls.show(ticket, &output)
     }
 
     /// Answers a call with the text of its error.

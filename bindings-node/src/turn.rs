@@ -79,6 +79,12 @@ impl NativeTurn {
         self.calls.respond(ticket, &output)
     }
 
+    /// Shows the JSON of what the output of a call is so far.
+    #[napi(catch_unwind)]
+    pub fn show(&self, ticket: i64, output: String) -> bool {
+        self.calls.show(ticket, &output)
+    }
+
     /// Answers a call with the text of its error.
     #[napi(catch_unwind)]
     pub fn fail(&self, ticket: i64, error: String) -> bool {

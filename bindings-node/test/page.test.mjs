@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import * as sdk from 'ai';
 
-import { rowToUiMessage } from '../index.mjs';
+import { Engine, rowToUiMessage } from '../index.mjs';
 import { finish, text } from '../../examples/demo/provider.mjs';
 import { answer, call, collect, thrown, user, world } from './world.mjs';
 
@@ -202,6 +202,74 @@ test('files are taken that the driver has a form for, and a refusal names those'
   );
   assert.match(error.message, /takes image\/\* only/);
   assert.equal(provider.requests.length, asked);
+});
+
+const refusal = { status: 401, body: '{"error":{"message":"key of org-77 is gone"},"account":"org-77"}' };
+
+/** What a page is told of the failure of a turn, by every way that there is. */
+async function toldOf(t, errorText) {
+  const { engine } = await world(t, [refusal], { errorText });
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  const { error, failure } = await turn.done();
+  assert.match(error, /org-77/);
+  assert.equal(failure.message, error);
+  const of = { ...user, runId: turn.runId };
+  const fromSse = async (events) =>
+    Buffer.concat(await collect(events))
+      .toString()
+      .split('\n\n')
+      .filter((event) => event.includes('data: {'))
+      .map((event) => JSON.parse(event.slice(event.indexOf('{'))));
+  const streams = [
+    await collect(turn.chunks()),
+    await fromSse(turn.sse()),
+    (await collect(engine.runs.tail(of))).map(({ chunk }) => chunk),
+    await fromSse(engine.runs.tail(of).sse()),
+  ];
+  const told = streams.map((chunks) => {
+    const { messageMetadata: how } = chunks.find(({ messageMetadata }) => messageMetadata?.failure);
+    assert.equal(how.error, how.failure.message);
+    assert.equal(chunks.find(({ type }) => type === 'error').errorText, how.error);
+    return how.error;
+  });
+  const { messages } = await engine.chats.open({ ...user, chatId: turn.chatId });
+  for (const rows of [messages, await engine.chats.messages({ ...user, chatId: turn.chatId })]) {
+    assert.match(rows[1].metadata.error, /org-77/);
+    const { metadata } = rowToUiMessage(rows[1]);
+    assert.equal(metadata.error, metadata.failure.message);
+    told.push(metadata.error);
+  }
+  assert.equal(new Set(told).size, 1, told.join());
+  return { told: told[0], error };
+}
+
+test('what a provider said is not told to pages unless the host asks', async (t) => {
+  const safe = 'The AI provider refused the request: authentication failed (401).';
+  assert.equal((await toldOf(t)).told, safe);
+  assert.equal((await toldOf(t, 'safe')).told, safe);
+  const { told, error } = await toldOf(t, 'provider');
+  assert.equal(told, error);
+});
+
+test('a host makes the sentence that pages are told, and what it does wrong is in nobody\u2019s way', async (t) => {
+  const seen = [];
+  const { told, error } = await toldOf(t, (failure) => {
+    seen.push(failure);
+    return `Sorry: ${failure.kind}, "${failure.statusCode}"\n`;
+  });
+  assert.equal(told, 'Sorry: authentication, "401"\n');
+  assert.deepEqual(seen[0], { kind: 'authentication', statusCode: 401, retryable: false, message: error });
+  for (const wrong of [
+    () => undefined,
+    () => 5,
+    () => {
+      throw new Error('no');
+    },
+  ]) {
+    assert.match((await toldOf(t, wrong)).told, /authentication failed/);
+  }
+  const refused = await thrown(() => Engine.open({ store: 'sqlite::memory:', errorText: 'all' }));
+  assert.deepEqual([refused.code, refused.details.field], ['INVALID_INPUT', 'errorText']);
 });
 
 test('a large output is after a reload what it was while it came, and keeps its shape where it is too large', async (t) => {

@@ -11,7 +11,7 @@ import * as newest from 'ai-newest';
 
 import { finish, reasoning, text, toolCall } from '../../examples/demo/provider.mjs';
 import { Engine, RunTail, TurnkeepError } from '../index.mjs';
-import { answer, collect, thrown, user, world } from './world.mjs';
+import { answer, call, collect, thrown, user, world } from './world.mjs';
 
 const tools = { weather: { execute: ({ city }) => ({ city, tempC: 21 }) } };
 const hanging = () => ({ events: [text('half')], then: 'hang' });
@@ -469,6 +469,65 @@ test("the AI SDK's own loop is recorded as it goes, and stopped in the middle", 
   assert.deepEqual(await looping, []);
   assert.equal(stopped.signal.aborted, true);
   await stopped.finish({ status: 'aborted' });
+});
+
+for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest ai 6': newest })) {
+  test(`${version}: what a generator yields is shown as preliminary results, here and elsewhere`, async (t) => {
+    const { open, opened } = gate();
+    const search = {
+      readOnly: true,
+      async *execute() {
+        yield { hits: 0 };
+        await opened;
+        yield { hits: 2 };
+      },
+    };
+    const { engine, other } = await pair(t, [[...call('search')], answer('ok')], { tools: { search } });
+    const turn = await engine.startTurn({ ...user, message: 'go' });
+    const { runId } = turn;
+    const chunks = turn.chunks();
+    const tail = other.runs.tail({ ...user, runId, from: 'start' });
+    const live = await until(chunks, 'preliminary');
+    const followed = await until(tail, 'preliminary');
+    open();
+    live.push(...(await collect(chunks)));
+    followed.push(...(await collect(tail)));
+    const logs = [live, followed.map(({ chunk }) => chunk)];
+    logs.push((await collect(other.runs.tail(runId, user))).map(({ chunk }) => chunk));
+    const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
+    const [, row] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+    for (const [place, log] of logs.entries()) {
+      for (const chunk of log) assert.ok((await schema.validate(chunk)).success, JSON.stringify(chunk));
+      const shown = log.filter(({ type }) => type === 'tool-output-available');
+      const preliminary = shown.slice(0, -1);
+      assert.ok(preliminary.every((chunk) => chunk.preliminary === true));
+      if (place < 2) assert.deepEqual(preliminary[0].output, { hits: 0 });
+      else assert.deepEqual(preliminary, [], 'a snapshot tells what it came to');
+      assert.deepEqual(shown.at(-1), { type: 'tool-output-available', toolCallId: 'call_1', output: { hits: 2 } });
+      assert.deepEqual((await reduced(sdk, log)).parts.map(comparable), row.metadata.parts);
+    }
+    assert.deepEqual(row.metadata.parts[1].output, { hits: 2 });
+  });
+}
+
+test('a run that is stopped while a tool shows what it has keeps no half outcome', async (t) => {
+  const tools = {
+    search: {
+      async *execute(_, { signal }) {
+        yield { hits: 0 };
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    },
+  };
+  const { engine } = await world(t, [call('search')], { tools });
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  const chunks = turn.chunks();
+  await until(chunks, 'preliminary');
+  await turn.stop();
+  const rest = await collect(chunks);
+  assert.equal(rest.filter(({ type }) => type === 'tool-output-error').length, 1);
+  const [, row] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+  assert.equal(row.metadata.parts[1].errorText, 'The tool call did not complete.');
 });
 
 test('options of runs reach the engine', async (t) => {

@@ -25,6 +25,11 @@ pub(crate) fn respond(py: Python<'_>, mailbox: &Mailbox, ticket: CallTicket, out
     Ok(mailbox.respond(ticket, Ok(output)))
 }
 
+/// Shows what the output of a call is so far. What is not JSON is not shown.
+pub(crate) fn show(mailbox: &Mailbox, ticket: CallTicket, output: &str) -> bool {
+    Json::parse(output).is_ok_and(|output| mailbox.show(ticket, output))
+}
+
 /// What an engine offers. The tools are not offered any more once it is dropped.
 #[pyclass(frozen, module = "turnkeep._native")]
 pub(crate) struct Offer {
@@ -47,6 +52,11 @@ impl Offer {
     /// Answers a call with JSON. Returns whether anybody still waited for it.
     fn respond(&self, py: Python<'_>, ticket: CallTicket, output: &str) -> PyResult<bool> {
         respond(py, self.mailbox.get().or_raise(py)?, ticket, output)
+    }
+
+    /// Shows the JSON of what the output of a call is so far. Returns whether that is not in vain.
+    fn show(&self, py: Python<'_>, ticket: CallTicket, output: &str) -> PyResult<bool> {
+        Ok(show(self.mailbox.get().or_raise(py)?, ticket, output))
     }
 
     /// Answers a call with the text of a failure. Returns whether anybody still waited for it.

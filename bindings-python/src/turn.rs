@@ -78,6 +78,11 @@ impl Turn {
         calls::respond(py, &parts.mailbox, ticket, output)
     }
 
+    /// Shows the JSON of what the output of a call is so far. Returns whether that is not in vain.
+    fn show(&self, py: Python<'_>, ticket: CallTicket, output: &str) -> PyResult<bool> {
+        Ok(calls::show(&self.parts.get().or_raise(py)?.mailbox, ticket, output))
+    }
+
     /// Answers a call with the text of a failure. Returns whether anybody still waited for it.
     fn fail(&self, py: Python<'_>, ticket: CallTicket, text: String) -> PyResult<bool> {
         Ok(self.parts.get().or_raise(py)?.mailbox.respond(ticket, Err(text)))

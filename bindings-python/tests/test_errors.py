@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from conftest import WHO, assistant_row
 from scripted_provider import Script, ScriptedProvider, answers, breaks_off, resets, says
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 HTML = "<html><body>Bad gateway</body></html>"
@@ -43,7 +44,9 @@ def test_a_provider_that_fails_is_an_outcome(
     assert error in outcome["error"]
     assert "\n" not in outcome["error"]
     assert "test-key" not in outcome["error"]
-    assert chunk["errorText"] == outcome["error"]
+    # A page is told in a sentence of ours.
+    assert "AI provider" in chunk["errorText"]
+    assert HTML not in chunk["errorText"]
     row = assistant_row(engine, turn)
     assert (row["status"], row["metadata"]["error"]) == ("error", outcome["error"])
     # The chat is free again.
@@ -160,3 +163,52 @@ def test_the_error_can_be_pickled_and_read() -> None:
         error.details,
     )
     assert str(copy) == f"INVALID_INPUT: {error.message}"
+
+
+REFUSAL = '{"error":{"message":"key of org-77 is gone"},"account":"org-77"}'
+
+
+@pytest.mark.parametrize(
+    ("error_text", "told"),
+    [
+        (None, "The AI provider refused the request: authentication failed (401)."),
+        ("provider", None),
+        (lambda failure: f"Sorry: {failure['kind']}", "Sorry: authentication"),
+        (lambda failure: failure["none"], "The AI provider refused the request: authentication failed (401)."),
+    ],
+    ids=["safe", "provider", "function", "failing"],
+)
+def test_pages_are_told_of_a_failure_what_the_host_wants(
+    tmp_path: Path, provider: ScriptedProvider, error_text: Any, told: str | None
+) -> None:
+    provider.then(answers(401, REFUSAL))
+    settings: dict[str, Any] = {"store": f"sqlite:{tmp_path}/chats.db", "providers": {"default": provider.settings}}
+    with turnkeep.Engine.open(**settings, error_text=error_text) as engine:
+        turn = engine.start_turn(**WHO, message="?")
+        outcome = turn.done()
+        assert "org-77" in outcome["error"]
+        told = told or outcome["error"]
+        tail = {**WHO, "run_id": turn.run_id}
+        streams = [
+            list(turn.chunks()),
+            chunks_in(turn.sse()),
+            [entry["chunk"] for entry in engine.runs.tail(**tail)],
+            chunks_in(engine.runs.tail(**tail).sse()),
+        ]
+        for chunks in streams:
+            [error] = [chunk["errorText"] for chunk in chunks if chunk["type"] == "error"]
+            [how] = [chunk["messageMetadata"] for chunk in chunks if "failure" in chunk.get("messageMetadata", {})]
+            assert {error, how["error"], how["failure"]["message"]} == {told}
+        for rows in (
+            engine.chats.messages(**WHO, chat_id=turn.chat_id),
+            engine.chats.open(**WHO, chat_id=turn.chat_id)["messages"],
+        ):
+            assert "org-77" in rows[1]["metadata"]["error"]
+            metadata = turnkeep.row_to_ui_message(rows[1])["metadata"]
+            assert {metadata["error"], metadata["failure"]["message"]} == {told}
+
+
+def chunks_in(events: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The chunks of server-sent events."""
+    texts = b"".join(events).decode().split("\n\n")
+    return [json.loads(text[text.index("{") :]) for text in texts if "data: {" in text]

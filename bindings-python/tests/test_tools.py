@@ -12,7 +12,7 @@ from conftest import WHO, assistant_row
 from scripted_provider import ScriptedProvider, calls, hangs, says
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -242,3 +242,52 @@ def test_a_large_output_is_stored_as_it_was_shown_and_keeps_its_shape(
     assert output == chunk["output"] == records[: len(output)]
     assert (len(output) == len(records)) == (shown is None)
     assert list(metadata.get("truncatedOutputs", {})) == ([] if shown is None else ["c1"])
+
+
+def test_what_a_generator_yields_is_shown_before_it_is_done(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    go_on = threading.Event()
+
+    def search(_: Any) -> Iterator[Any]:
+        yield {"hits": 0}
+        go_on.wait()
+        yield object()
+        yield {"hits": 2}
+
+    provider.then(calls(("c1", "search", {})), says("done"))
+    turn = engine.start_turn(**WHO, message="?", tools=[turnkeep.Tool("search", search, read_only=True)])
+    shown = []
+    for chunk in turn.chunks():
+        if chunk["type"] == "tool-output-available":
+            shown.append(chunk)
+            go_on.set()
+    assert shown[0] == {
+        "type": "tool-output-available",
+        "toolCallId": "c1",
+        "output": {"hits": 0},
+        "preliminary": True,
+    }
+    assert [chunk["output"] for chunk in shown if "preliminary" not in chunk] == [{"hits": 2}]
+    assert "preliminary" not in shown[-1]
+    assert assistant_row(engine, turn)["metadata"]["parts"][1]["output"] == {"hits": 2}
+
+
+def test_a_generator_whose_call_is_over_is_closed(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
+    closed = threading.Event()
+
+    def search(_: Any, context: turnkeep.ToolContext) -> Iterator[Any]:
+        try:
+            while True:
+                yield {"hits": 0}
+                context.cancelled.wait()
+        finally:
+            closed.set()
+
+    provider.then(calls(("c1", "search", {})))
+    turn = engine.start_turn(**WHO, message="?", tools=[turnkeep.Tool("search", search)])
+    for chunk in turn.chunks():
+        if "preliminary" in chunk:
+            turn.stop()
+    assert closed.wait(60)
+    assert assistant_row(engine, turn)["metadata"]["parts"][1]["errorText"] == "The tool call did not complete."

@@ -279,6 +279,31 @@ pub unsafe extern "C" fn turnkeep_tool_call_respond(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Shows readers what the output of the call is so far, any JSON value, as a preliminary result. The call remains to be
+/// answered, and its answer is what is stored. What comes faster than it can be shown is left out, and so is what is shown
+/// for a cancelled call. INVALID_INPUT when `output` is not JSON.
+///
+/// # Safety
+/// `call` is NULL or a call that has been neither answered nor freed; `output` is NULL or holds `output_len` bytes; `error`
+/// is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_tool_call_show(
+    call: *const ToolCall,
+    output: *const c_char,
+    output_len: usize,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (call, output) = unsafe { (ToolCall::borrow(call)?, text(output, output_len, "output")?) };
+        let output = Json::parse(output).map_err(|_| turnkeep::Error::invalid("output", "is not valid JSON"))?;
+        call.mailbox.show(call.ticket, output);
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Answers the call with a failure, of which the model and the reader are told this text, and frees it. On
 /// INVALID_INPUT the call remains to be answered. The answer to a cancelled call is accepted and ignored.
 ///

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use turnkeep::model::{FailureKind, FinishReason, RunOutcome, RunStatus};
+use turnkeep::project::{StoredRow, row_to_ui_message};
 use turnkeep::tool::Tool;
-use turnkeep::{Engine, Turn};
+use turnkeep::{Engine, TailFrom, Turn};
 use turnkeep_tests::chunks::{event, finish, reasoning, text, tool_call};
 use turnkeep_tests::scenario::{FnTool, all_chunks, options, request, tool, weather_and_time, who};
 use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
@@ -288,14 +289,17 @@ async fn a_failure_says_of_which_kind_it_is_wherever_it_is_told() {
     ] {
         let refusal = || Response::body(status, "application/json", body);
         let world = World::compatible(vec![refusal(), refusal()]).await;
-        let told = world.turn().await;
+        let mut told = world.turn().await;
         assert_eq!(failure(&told), (kind, Some(status)));
         let expected = serde_json::to_value(told.outcome.failure.as_ref().unwrap()).unwrap();
         assert_eq!(expected["retryable"], json!(matches!(status, 429 | 503)));
         let metadata: Value = told.row.metadata.as_ref().unwrap().read().unwrap();
         assert_eq!(metadata["failure"], expected);
         let error = told.chunks.iter().position(|chunk| chunk["type"] == "error").unwrap();
-        assert_eq!(told.chunks[error - 1]["messageMetadata"]["failure"], expected);
+        let mut to_pages = told.chunks[error - 1]["messageMetadata"]["failure"].take();
+        assert_eq!(to_pages["message"].take(), told.chunks[error]["errorText"]);
+        to_pages["message"] = expected["message"].clone();
+        assert_eq!(to_pages, expected);
         let run = world.engine.run(&who(), told.outcome.run_id).await.unwrap();
         assert_eq!(run.failure, told.outcome.failure);
     }
@@ -472,4 +476,62 @@ async fn a_tool_whose_name_begins_with_a_digit_has_another_one_at_gemini_only() 
     assert_eq!(requests[1]["contents"][2]["parts"][0]["functionResponse"]["name"], "_1st");
     let called = told.chunks.iter().find(|chunk| chunk["type"] == "tool-output-available");
     assert_eq!(called.unwrap()["output"], "first");
+}
+
+/// What pages are told of the turn's failure: by its chunks, by its log, and by its row.
+async fn pages_are_told(world: &World) -> (String, [String; 5]) {
+    let turn = world.engine.start_turn(request("go", json!({})), Vec::new()).await.unwrap();
+    let live = all_chunks(&turn).await;
+    let outcome = turn.done().await.unwrap();
+    let mut tail = world.engine.tail(&who(), turn.run_id(), TailFrom::Start).await.unwrap();
+    let mut followed = Vec::new();
+    loop {
+        let items = tail.next_batch(16).await.unwrap();
+        if items.is_empty() {
+            break;
+        }
+        followed.extend(items.iter().map(|item| serde_json::from_str::<Value>(&item.chunk).unwrap()));
+    }
+    let of = |chunks: &[Value]| {
+        let error = chunks.iter().find(|chunk| chunk["type"] == "error").unwrap();
+        let metadata = chunks.iter().map(|chunk| &chunk["messageMetadata"]).find(|told| told["failure"].is_object());
+        let metadata = metadata.unwrap();
+        assert_eq!(metadata["error"], metadata["failure"]["message"]);
+        [error["errorText"].as_str().unwrap().to_owned(), metadata["error"].as_str().unwrap().to_owned()]
+    };
+    let row = world.engine.messages(&who(), turn.chat_id()).await.unwrap().pop().unwrap();
+    let row = serde_json::to_string(&row).unwrap();
+    assert!(row.contains("org-77"), "the row has what the provider said");
+    let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap());
+    let ui: Value = serde_json::from_str(&ui).unwrap();
+    assert_eq!(ui["metadata"]["error"], ui["metadata"]["failure"]["message"]);
+    let of_chat = json!({"workspaceId": "w1", "userId": "u1", "chatId": turn.chat_id()}).to_string();
+    let export: String = serde_json::from_str(&world.engine.call("chats.export", &of_chat).await.unwrap()).unwrap();
+    assert_eq!(export.contains("org-77"), ui["metadata"]["error"].as_str().unwrap().contains("org-77"));
+    let [live, followed] = [of(&live), of(&followed)];
+    let row = ui["metadata"]["error"].as_str().unwrap().to_owned();
+    (outcome.error.unwrap(), [live[0].clone(), live[1].clone(), followed[0].clone(), followed[1].clone(), row])
+}
+
+fn refuses() -> Response {
+    Response::body(401, "application/json", r#"{"error":{"message":"key of org-77 is gone"},"account":"org-77"}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_said_is_not_told_to_pages() {
+    let world = World::of("openai-compatible", vec![refuses()], json!({})).await;
+    let (error, told) = pages_are_told(&world).await;
+    assert!(error.contains("org-77"), "{error}");
+    for told in told {
+        assert_eq!(told, "The AI provider refused the request: authentication failed (401).");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_told_what_the_provider_said_when_the_host_asks() {
+    let world = World::of("openai-compatible", vec![refuses()], json!({"errorText": "provider"})).await;
+    let (error, told) = pages_are_told(&world).await;
+    for told in told {
+        assert_eq!(told, error);
+    }
 }

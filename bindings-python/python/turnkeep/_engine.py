@@ -9,13 +9,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from turnkeep import _exit, _native
+from turnkeep._failures import Words
 from turnkeep._json import decode, encode_fields
 from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 
@@ -26,9 +27,10 @@ class Engine:
     grace for its running turns. It belongs to the process that opened it: a forked child opens its own.
     """
 
-    def __init__(self, native: _native.Engine, tools: Sequence[Tool]) -> None:
+    def __init__(self, native: _native.Engine, tools: Sequence[Tool], words: Words | None = None) -> None:
         """Engines are made by :meth:`Engine.open`."""
         self._native = native
+        self._words = words
         self._tools = tuple(tools)
         self._pumps: weakref.WeakSet[ToolPump] = weakref.WeakSet()
         self._process = os.getpid()
@@ -50,6 +52,8 @@ class Engine:
         http: Mapping[str, Any] | None = None,
         requests: Mapping[str, Any] | None = None,
         generate_chat_titles: bool | None = None,
+        chats: Mapping[str, Any] | None = None,
+        error_text: str | Callable[[dict[str, Any]], str | None] | None = None,
         tools: Sequence[Tool] = (),
     ) -> Engine:
         """Opens the store and settles what dead processes left in it.
@@ -65,7 +69,7 @@ class Engine:
             ``maxWaitingPerChat``, ``maxWaitingPerUser``
         :param providers: by name, each ``{driver, model, baseUrl?, apiKey?, contextWindow?, options?}`` with the driver
             ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``
-        :param prompt: ``workspaceName``, ``adminPrompt``, ``extraRules``
+        :param prompt: ``workspaceName``, ``adminPrompt``, ``productName``, ``extraRules``
         :param app_secret: the secret that stored keys are sealed with; without it no keys can be stored
         :param previous_app_secrets: previous application secrets: what is sealed with them is read; on a database of
             turnkeep's own it is sealed anew with ``app_secret`` in the background
@@ -79,9 +83,18 @@ class Engine:
         :param requests: limits of requests outside of runs: ``embeddingTimeoutMs``, ``transcriptionTimeoutMs``,
             ``titleTimeoutMs``, ``testTimeoutMs``
         :param generate_chat_titles: name chats that a turn has created, by a second request after its success
+        :param chats: ``ids``: which ids chats may be called by: ``uuid`` (the default), or whatever a client has made
+            up, too (``any``), which then stands for one chat of this user in this workspace
+        :param error_text: what pages are told of a failure (``error`` chunks, ``error`` and ``failure.message`` of a
+            message's metadata): a sentence for each kind that says nothing of what the provider said (``safe``, the
+            default), the provider's own (``provider``), or what a function makes of the failure, which has the
+            provider's; where that is no text, or it raises, it is the safe one. The outcome, the rows and the log have
+            the provider's in any case; rows of :meth:`Chats.messages` and :meth:`Chats.open` have beside it what pages
+            are told, as ``errorText``, which :func:`row_to_ui_message` takes
         :param tools: tools for every turn; a turn's own tool of the same name takes the place of one of these
         :raises TurnkeepError: ``INVALID_INPUT`` naming the option, ``STORE_UNAVAILABLE``
         """
+        words = Words(error_text) if callable(error_text) else None
         options = {
             "store": store,
             "instanceId": instance_id,
@@ -94,8 +107,10 @@ class Engine:
             "http": http,
             "requests": requests,
             "generateChatTitles": generate_chat_titles,
+            "chats": chats,
+            "errorText": error_text if words is None else "failure",
         }
-        return cls(_native.Engine.open(encode_fields(options)), tools)
+        return cls(_native.Engine.open(encode_fields(options)), tools, words)
 
     @staticmethod
     def pending_migrations(store: str) -> list[dict[str, Any]]:
@@ -318,7 +333,7 @@ class Chats:
         messages: list[dict[str, Any]] = self._engine._call(
             "chats.messages", workspaceId=workspace_id, userId=user_id, chatId=chat_id, limit=limit, before=before
         )
-        return messages
+        return self._told(messages)
 
     def open(
         self,
@@ -346,7 +361,12 @@ class Chats:
             inProgress=in_progress,
             limit=limit,
         )
+        self._told(chat["messages"])
         return chat
+
+    def _told(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        words = self._engine._words
+        return rows if words is None else words.tell_rows(rows)
 
     def export(
         self,

@@ -239,9 +239,7 @@ class HostedRun(dict[str, Any]):
     ) -> None:
         """As :meth:`Runs.finish`."""
         self._use()
-        self._runs.finish(
-            **self._of, status=status, reason=reason, error=error, finish_reason=finish_reason, step=step
-        )
+        self._runs.finish(**self._of, status=status, reason=reason, error=error, finish_reason=finish_reason, step=step)
         if self._given_up is not None:
             self._given_up.detach()
 
@@ -297,6 +295,10 @@ class Tail(Iterator[dict[str, Any]]):
             if entries and "end" in entries[0]:
                 self._end = entries[0]["end"]
                 entries = []
+            if self._engine._words is not None:
+                for entry in entries:
+                    if "chunk" in entry:
+                        self._engine._words.tell_chunk(entry["chunk"])
             self._batch.extend(entries)
         if not self._batch:
             raise StopIteration
@@ -307,7 +309,7 @@ class Tail(Iterator[dict[str, Any]]):
         response with :data:`turnkeep.SSE_HEADERS`.
         """
         while (events := self._native.next_events(_BATCH)) is not None:
-            yield events
+            yield events if self._engine._words is None else self._engine._words.tell_events(events)
         end = self._native.end
         if end is not None:
             self._end = decode(end)

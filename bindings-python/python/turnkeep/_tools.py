@@ -14,7 +14,7 @@ from turnkeep._handlers import Handler, encode_output, members_of
 from turnkeep._json import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from turnkeep import _native
 
@@ -45,7 +45,8 @@ class Tool:
     ``handler(input)``. A parameter that is named ``context`` or annotated as :class:`ToolContext` is given the context,
     and so is a second one that must be given; one that has a default keeps it.
 
-    What it returns must have a JSON form; models of Pydantic, dataclasses, times, UUIDs, decimals and enums have one,
+    What it returns must have a JSON form; of a generator the last value is the output, and readers are shown those before
+    it as preliminary results (some of them, where they come faster than they can be shown); models of Pydantic, dataclasses, times, UUIDs, decimals and enums have one,
     too. What it raises is told to the model as the call's failure, written to the log ``turnkeep``, and ends
     nothing.
     """
@@ -89,12 +90,27 @@ class Tool:
         }
         return {key: value for key, value in definition.items() if value is not None}
 
-    def _run(self, tool_input: Any, context: ToolContext) -> str:
+    def _run(self, tool_input: Any, context: ToolContext, show: Callable[[str], object]) -> str:
         output = self._handle(tool_input, context)
+        if inspect.isgenerator(output):
+            output = _last(output, context, show)
         try:
             return encode_output(output)
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"The tool {self.name} returned what cannot be written as JSON: {error}") from error
+
+
+def _last(values: Generator[Any], context: ToolContext, show: Callable[[str], object]) -> object:
+    """The last value of a generator, each of which is shown. One whose call is over is closed."""
+    last: object = None
+    with contextlib.closing(values):
+        for last in values:
+            if context.cancelled.is_set():
+                break
+            # What has no JSON is a failure only as the output.
+            with contextlib.suppress(TypeError, ValueError, RecursionError):
+                show(encode_output(last))
+    return last
 
 
 class ToolPump:
@@ -154,7 +170,9 @@ class ToolPump:
 
     def _call(self, ticket: int, tool_input: Any, context: ToolContext) -> None:
         try:
-            output = self._tools[context.tool_name]._run(tool_input, context)
+            output = self._tools[context.tool_name]._run(
+                tool_input, context, lambda text: self._calls.show(ticket, text)
+            )
             self._forget(ticket)
             self._calls.respond(ticket, output)
         except BaseException as error:  # Also SystemExit: a tool ends its call and nothing else.

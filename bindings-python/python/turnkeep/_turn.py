@@ -117,12 +117,18 @@ class Turn:
     def chunks(self) -> Stream[dict[str, Any]]:
         """The chunks of the AI SDK's UI message stream, from the first one on, however late this is called."""
         reader = self._native.reader()
-        return Stream(self, reader, lambda: [decode(chunk) for chunk in reader.next(_BATCH)])
+        words = self._engine._words
+        read = decode if words is None else lambda chunk: words.tell_chunk(decode(chunk))
+        return Stream(self, reader, lambda: [read(chunk) for chunk in reader.next(_BATCH)])
 
     def sse(self) -> Stream[bytes]:
         """The same as server-sent events, for the body of an HTTP response with :data:`turnkeep.SSE_HEADERS`."""
         reader = self._native.reader()
-        return Stream(self, reader, lambda: reader.next_events(_BATCH), [_native.SSE_DONE])
+        words = self._engine._words
+        if words is None:
+            return Stream(self, reader, lambda: reader.next_events(_BATCH), [_native.SSE_DONE])
+        fetch = lambda: [words.tell_events(event) for event in reader.next_events(_BATCH)]  # noqa: E731
+        return Stream(self, reader, fetch, [_native.SSE_DONE])
 
     def stop(self) -> bool:
         """Asks the run to stop; ``False`` when it has settled already."""

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::stream::{BoxStream, FuturesUnordered, SelectAll};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -19,7 +19,7 @@ use crate::model::{FailureKind, Json, RunFailure, RunOutcome, RunReason, RunStat
 use crate::project::{Conversation, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::stream::ChunkLog;
-use crate::tool::{ToolInvocation, ToolSet};
+use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
 use super::tail::FOLLOWING_AGAIN;
@@ -61,6 +61,8 @@ pub(super) struct Driver {
     pack_write: Option<BoxFuture<'static, Option<Event>>>,
     stream: Option<BoxStream<'static, Result<StreamPart, ProviderFailure>>>,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
+    /// What the calls show before they are done.
+    shown: SelectAll<BoxStream<'static, Event>>,
     call_handles: HashMap<String, AbortHandle>,
     timers: HashMap<Timer, Instant>,
     write: Option<BoxFuture<'static, Event>>,
@@ -104,6 +106,7 @@ impl Driver {
             pack_write: None,
             stream: None,
             calls: FuturesUnordered::new(),
+            shown: SelectAll::new(),
             call_handles: HashMap::new(),
             timers: HashMap::new(),
             write: None,
@@ -150,6 +153,8 @@ impl Driver {
                         None => self.pack_when_due(),
                     }
                 }
+                // Before the outcomes: what a call has shown came before its own.
+                Some(event) = self.shown.next(), if !self.shown.is_empty() => return event,
                 Some(event) = self.calls.next(), if !self.calls.is_empty() => return event,
                 timer = fire(deadline) => {
                     self.timers.remove(&timer);
@@ -343,6 +348,12 @@ impl Driver {
             run_id: self.ids.run,
             message_id: self.ids.message,
         };
+        let (progress, mut shown) = ToolProgress::new();
+        let id = call_id.clone();
+        let shown = futures_util::stream::poll_fn(move |context| {
+            shown.poll_recv(context).map(|output| Some(Event::ToolShows { call_id: id.clone(), output: output? }))
+        });
+        self.shown.push(shown.boxed());
         // In a task of its own: a tool that panics ends its call and nothing else.
         let validates = self.tools.validates_input(&invocation.name);
         let task = self.inner.runtime.spawn(async move {
@@ -353,7 +364,7 @@ impl Driver {
                     Err(problem) => return Err(format!("Invalid input for tool {}: {problem}", invocation.name)),
                 };
             }
-            handler.call(invocation).await
+            handler.call_showing(invocation, progress).await
         });
         self.call_handles.insert(call_id.clone(), task.abort_handle());
         self.calls.push(Box::pin(async move {

@@ -187,7 +187,8 @@ impl Export {
                 let span = store.message_span(chat.id, MAX_EXPORTED_MESSAGES).await?;
                 let totals = self.totals(&span).await?;
                 let labels = labels.clone().over(Labels::builtin(*language));
-                let mut writer = MarkdownWriter::new(String::new(), Cow::Owned(labels));
+                let words = self.engine.inner.options.error_text;
+                let mut writer = MarkdownWriter::new(String::new(), Cow::Owned(labels)).telling(words);
                 writer
                     .head(&MarkdownHead {
                         title: chat.title.as_deref(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::model::{Json, Part, Trigger};
-use crate::project::OpenPage;
+use crate::project::{ErrorText, OpenPage};
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
 use crate::secret::{SecretBox, SecretForm};
 use crate::tool::{SHOWN_OUTPUT_BYTES, Tool, ToolDefinition, ToolSet, UnknownMembers};
@@ -65,6 +65,10 @@ pub struct EngineOptions {
     /// How chats are treated.
     #[serde(default)]
     pub chats: ChatOptions,
+    /// In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what the
+    /// provider said in any case.
+    #[serde(default)]
+    pub error_text: ErrorText,
 }
 
 /// Which ids chats may be called by.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, StepRecord, Usage};
-use crate::project::{AssistantFlush, FlushExtra, flush_run};
+use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, StepRecord, Usage};
+use crate::project::{AssistantFlush, ErrorText, FlushExtra, flush_run, told_failure};
 use crate::store::forbidden;
 
 use super::options::check_key;
@@ -172,7 +174,12 @@ impl Engine {
         if !self.has_chat(who, chat_id).await? {
             return Ok(Vec::new());
         }
-        self.merged_messages(chat_id, usize::MAX).await
+        let mut messages = self.merged_messages(chat_id, usize::MAX).await?;
+        let words = self.inner.options.error_text;
+        if words != ErrorText::Safe {
+            messages.iter_mut().for_each(|message| tell_failure(message, words));
+        }
+        Ok(messages)
     }
 
     /// The newest `limit` messages of the chat, or of those before this one, as [`Engine::messages`] gives them.
@@ -230,5 +237,21 @@ impl Engine {
         let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let extra = FlushExtra { usage, ..FlushExtra::default() };
         Ok(Some(flush_run(&steps, MessageStatus::Streaming, &extra)))
+    }
+}
+
+/// Puts beside what a provider said what pages are to be told of it, as `errorText`.
+fn tell_failure(message: &mut Message, words: ErrorText) {
+    #[derive(Deserialize)]
+    struct Stored {
+        error: Option<String>,
+        failure: Option<RunFailure>,
+    }
+    let Some(metadata) = message.metadata.as_ref().filter(|_| message.role == MessageRole::Assistant) else { return };
+    let Ok(Stored { error, failure }) = metadata.read::<Stored>() else { return };
+    let Some(text) = told_failure(words, error.as_deref(), failure.as_ref()).0 else { return };
+    if let Some(members) = metadata.get().strip_prefix('{') {
+        let told = format!("{{\"errorText\":{},{members}", Json::string(&text).get());
+        message.metadata = Json::parse(&told).ok().or(message.metadata.take());
     }
 }

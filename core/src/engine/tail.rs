@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::model::{FinishReason, RunReason, RunStatus, Usage};
+use crate::project::ErrorText;
 use crate::store::{LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep, StepNumbers};
 use crate::stream::replay::{self, StepView};
 use crate::stream::{SSE_DONE, UiChunk};
@@ -153,6 +154,8 @@ pub(crate) struct LogReader {
     finish_reason: Option<FinishReason>,
     /// The next item begins anew.
     resync: bool,
+    /// In whose words a failure is told.
+    words: ErrorText,
 }
 
 /// How far a page led.
@@ -186,7 +189,13 @@ impl LogReader {
             usage: None,
             finish_reason: None,
             resync: false,
+            words: ErrorText::default(),
         }
+    }
+
+    /// The same, which tells of a failure in these words.
+    fn telling(self, words: ErrorText) -> Self {
+        Self { words, ..self }
     }
 
     /// What to read next.
@@ -268,6 +277,7 @@ impl LogReader {
             reason: run.reason,
             error: run.error.clone(),
             failure: run.failure.clone(),
+            words: self.words,
         };
         for chunk in end.chunks(&self.view, self.finish_reason, self.usage) {
             self.exact(chunk.encode().into(), items);
@@ -496,16 +506,16 @@ enum State {
 
 impl State {
     /// Reading from the store what comes from this number on.
-    fn behind(next: u64) -> Self {
+    fn behind(next: u64, words: ErrorText) -> Self {
         let cursor = Cursor { sequence: next.saturating_sub(1), compact: 0 };
-        State::Behind(LogReader::new(TailFrom::After(cursor)))
+        State::Behind(LogReader::new(TailFrom::After(cursor)).telling(words))
     }
 }
 
 impl RunTail {
     pub(super) fn new(inner: Arc<Inner>, run_id: RunId, from: TailFrom) -> Self {
         let closed = inner.closed.subscribe();
-        let state = State::Behind(LogReader::new(from));
+        let state = State::Behind(LogReader::new(from).telling(inner.options.error_text));
         Self { inner, run_id, state, buffer: VecDeque::new(), end: None, closed }
     }
 
@@ -559,18 +569,20 @@ impl RunTail {
                         return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
                     };
                     match follower.read(wanted, limit) {
-                        None => self.state = State::behind(wanted),
+                        None => self.state = State::behind(wanted, self.inner.options.error_text),
                         Some(items) if !items.is_empty() => {
                             *next = wanted + items.len() as u64;
                             return Ok(items);
                         }
                         // Behind the end of the log: what is there is read anew.
-                        Some(_) if seen.end.is_some() && wanted > seen.next => self.state = State::behind(wanted),
+                        Some(_) if seen.end.is_some() && wanted > seen.next => {
+                            self.state = State::behind(wanted, self.inner.options.error_text)
+                        }
                         Some(_) if seen.end.is_some() => {
                             self.end = seen.end;
                             self.state = State::Over;
                         }
-                        Some(_) if seen.given_up => self.state = State::behind(wanted),
+                        Some(_) if seen.given_up => self.state = State::behind(wanted, self.inner.options.error_text),
                         Some(_) => {}
                     }
                 }

@@ -378,6 +378,7 @@ impl Prepared {
             answer_bytes: runs.max_answer_bytes,
             calls: runs.max_calls_per_step,
             calls_at_once: runs.max_parallel_calls,
+            error_text: inner.options.error_text,
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
         let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);

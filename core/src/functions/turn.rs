@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::js::{Raw, Text, canonical, list, object, optional_object, present, truthy, write_string};
-use crate::model::MessageStatus;
+use crate::model::{MessageStatus, RunFailure};
 use crate::project::{
     self, FinalizePlan, RowExtra, StoredRow, TextStep, TokenUsage, assistant_parts, compact_text, flush_assistant,
-    plan_finalize_assistant, row_to_ui_message, serialize_steps,
+    plan_finalize_assistant, row_to_ui_message, safe_error_text, serialize_steps,
 };
 
 use super::{Answer, Function, answer, arguments};
@@ -20,6 +20,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
         "serializeSteps" => trace,
         "compactToolOutput" => compact,
         "rowToUiMessage" => ui_message,
+        "safeErrorText" => safe_text,
         "planFinalizeAssistant" => plan,
         "accumulateStepUsage" => accumulate,
         "normalizeUsage" => normalize,
@@ -96,6 +97,16 @@ fn ui_message(text: &str) -> Answer {
     }
     let Arguments { row } = arguments(text)?;
     Ok(Some(row_to_ui_message(&row)))
+}
+
+/// For bindings whose host makes sentences of failures, where it makes none.
+fn safe_text(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments {
+        failure: RunFailure,
+    }
+    let Arguments { failure } = arguments(text)?;
+    answer(&safe_error_text(&failure))
 }
 
 fn plan(text: &str) -> Answer {

@@ -23,6 +23,13 @@ pub enum Event {
         /// Its output, or the error's text.
         outcome: Result<Json, String>,
     },
+    /// A tool that is not done yet has something to show.
+    ToolShows {
+        /// The call.
+        call_id: String,
+        /// What its output is so far.
+        output: Json,
+    },
     /// The calls of the step in progress are on disk; tools may change things now.
     IntentPersisted,
     /// The step is on disk.

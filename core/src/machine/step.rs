@@ -20,6 +20,8 @@ pub(super) struct StepBuilder {
     pub(super) failure: Option<ProviderFailure>,
     /// How much of an answer there is, in bytes.
     pub(super) bytes: u64,
+    /// How much tools have shown before they were done, in bytes.
+    pub(super) preliminary_bytes: u64,
     /// How many tools run, and how many items have been looked at for calls to run.
     pub(super) running: usize,
     started_until: usize,

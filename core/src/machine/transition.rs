@@ -9,6 +9,7 @@ use crate::model::{
     BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
     StepRecord, Usage,
 };
+use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::stream::replay::{RunEnd, block_id, start_chunk};
 use crate::stream::{CallDetails, StreamMetadata, UiChunk};
@@ -52,6 +53,8 @@ pub struct Limits {
     pub calls: u32,
     /// How many of them run at once.
     pub calls_at_once: u32,
+    /// In whose words readers are told of a failure.
+    pub error_text: ErrorText,
 }
 
 impl Limits {
@@ -68,6 +71,7 @@ impl Limits {
             answer_bytes: u64::MAX,
             calls: u32::MAX,
             calls_at_once: u32::MAX,
+            error_text: ErrorText::Safe,
         }
     }
 }
@@ -169,6 +173,7 @@ impl RunMachine {
             (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
                 self.tool_finished(&call_id, outcome, effects);
             }
+            (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
             (Event::HandOver, _) => self.handing_over = self.hands_over,
@@ -555,6 +560,22 @@ impl RunMachine {
         self.persist_when_tools_are_done(effects);
     }
 
+    /// Shows readers what a tool has so far, up to the limit of an answer in a step. Nothing of it is recorded: the call
+    /// has one outcome.
+    fn tool_shows(&mut self, call_id: &str, output: Json, effects: &mut Vec<Effect>) {
+        if self.step.preliminary_bytes >= self.limits.answer_bytes {
+            return;
+        }
+        let Some(call) = self.step.call(call_id).filter(|call| matches!(call.phase, CallPhase::Ready(_))) else {
+            return;
+        };
+        let output = shown_output(&output, self.tools.shown_bytes(&call.name)).unwrap_or(output);
+        let bytes = u64::try_from(output.get().len()).unwrap_or(u64::MAX);
+        self.step.preliminary_bytes = self.step.preliminary_bytes.saturating_add(bytes);
+        let tool_call_id = call_id.to_owned();
+        effects.push(Effect::EmitChunk(UiChunk::ToolOutputPreliminary { tool_call_id, output, preliminary: true }));
+    }
+
     fn persist_when_tools_are_done(&mut self, effects: &mut Vec<Effect>) {
         if !self.step.has_open_calls() {
             self.phase = Phase::PersistingStep;
@@ -654,7 +675,8 @@ impl RunMachine {
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
         let error = failure.as_ref().map(|failure| failure.message.clone());
-        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone() };
+        let words = self.limits.error_text;
+        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone(), words };
         self.close = Some(Close { end, finish_reason });
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();

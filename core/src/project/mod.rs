@@ -16,6 +16,7 @@ mod shown;
 mod split;
 mod steps;
 mod title;
+mod told;
 mod tool_content;
 mod trim;
 mod usage;
@@ -42,6 +43,7 @@ pub use steps::{
     flush_assistant, serialize_steps,
 };
 pub use title::{TITLE_UNITS, clean_chat_title, clean_generated_title};
+pub use told::{ErrorText, safe_error_text, told_failure};
 pub use tool_content::{ContentPart, MAX_OUTCOME_BYTES, content_text};
 pub use trim::{HistoryTrim, TrimOptions, trim_history};
 pub use usage::TokenUsage;

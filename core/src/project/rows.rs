@@ -3,6 +3,9 @@
 use serde::Deserialize;
 
 use crate::js::{Raw, Text, canonical, present, write_string};
+use crate::model::{Json, RunFailure};
+
+use super::told::{ErrorText, in_words, told_failure};
 
 /// A row of `ai_chat_messages` as a host reads it. What else it holds is not read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,10 +64,11 @@ fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
         finish_reason: Option<Raw<'a>>,
         #[serde(borrow)]
         reason: Option<Raw<'a>>,
-        #[serde(borrow)]
-        failure: Option<Raw<'a>>,
+        failure: Option<Json>,
         #[serde(borrow)]
         error: Option<Raw<'a>>,
+        #[serde(borrow)]
+        error_text: Option<Raw<'a>>,
         #[serde(borrow)]
         truncated_outputs: Option<Raw<'a>>,
     }
@@ -80,10 +84,26 @@ fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
         write_string(&status.0, &mut text);
         told.push(format!("\"status\":{text}"));
     }
+    // A row has what the provider said; a page is told it in other words, the host's where it has put any beside it.
+    let failure = stored.failure.and_then(|failure| failure.read::<RunFailure>().ok());
+    let text = |value: Option<Raw<'_>>| value.and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+    let error = text(stored.error);
+    let (error, failure) = match text(stored.error_text) {
+        Some(words) => {
+            let failure = failure.map(|failure| in_words(&failure, &words));
+            (Some(words), failure)
+        }
+        None => told_failure(ErrorText::Safe, error.as_deref(), failure.as_ref()),
+    };
+    let error = error.map(|error| {
+        let mut text = String::new();
+        write_string(&error, &mut text);
+        text
+    });
+    told.extend(stored.reason.map(|reason| format!("\"reason\":{}", canonical(reason.get()).text)));
+    told.extend(failure.map(|failure| format!("\"failure\":{}", failure.to_json())));
+    told.extend(error.map(|error| format!("\"error\":{error}")));
     let members = [
-        ("reason", stored.reason),
-        ("failure", stored.failure),
-        ("error", stored.error),
         ("finishReason", stored.finish_reason),
         ("usage", stored.usage),
         ("truncatedOutputs", stored.truncated_outputs),

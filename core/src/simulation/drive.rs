@@ -223,6 +223,11 @@ impl World<'_> {
 
     fn tool_returns(&mut self, drive: &mut Drive) -> Event {
         let place = self.random.below(drive.running.len());
+        if let Some(call) = drive.running.get(place)
+            && self.random.chance(200)
+        {
+            return Event::ToolShows { call_id: call.call_id.clone(), output: Json::string(&self.word()) };
+        }
         let call = drive.running.swap_remove(place);
         let failed = self.random.chance(self.plan.rates.tool_fails);
         let text = self.word();

@@ -140,6 +140,14 @@ pub enum UiChunk {
         #[serde(flatten)]
         more: CallDetails,
     },
+    /// An outcome that will be followed by another one.
+    #[serde(rename = "tool-output-available")]
+    ToolOutputPreliminary {
+        tool_call_id: String,
+        output: Json,
+        /// Always true.
+        preliminary: bool,
+    },
     ToolOutputError {
         tool_call_id: String,
         error_text: String,
@@ -223,6 +231,8 @@ struct Fields {
     provider_executed: bool,
     #[serde(default)]
     dynamic: bool,
+    #[serde(default)]
+    preliminary: bool,
     provider_metadata: Option<Json>,
 }
 
@@ -278,6 +288,10 @@ impl UiChunk {
                 more,
                 error_text: fields.error_text?,
             },
+            "tool-output-available" if fields.preliminary => {
+                let output = fields.output.unwrap_or_else(Json::null);
+                UiChunk::ToolOutputPreliminary { tool_call_id: fields.tool_call_id?, output, preliminary: true }
+            }
             "tool-output-available" => UiChunk::ToolOutputAvailable {
                 tool_call_id: fields.tool_call_id?,
                 output: fields.output.unwrap_or_else(Json::null),
@@ -337,6 +351,7 @@ mod tests {
                 more: more.clone(),
             },
             UiChunk::ToolOutputAvailable { tool_call_id: call(), output: Json::null(), more: more.clone() },
+            UiChunk::ToolOutputPreliminary { tool_call_id: call(), output: Json::string("half"), preliminary: true },
             UiChunk::ToolOutputError { tool_call_id: call(), error_text: "no".into(), more },
             UiChunk::Part(Json::parse(r#"{"type":"source-url","sourceId":"1","url":"https://example.com"}"#).unwrap()),
         ];

@@ -13,7 +13,7 @@ use crate::model::{
     Usage,
 };
 use crate::model::{INCOMPLETE_CALL, Json};
-use crate::project::{shown_state, truncated_outputs};
+use crate::project::{ErrorText, shown_state, told_failure, truncated_outputs};
 
 use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
 
@@ -125,7 +125,9 @@ impl StepView {
                 }
             }
             UiChunk::Part(part) => self.items.push(Seen::Part(part.clone())),
-            UiChunk::Start { .. }
+            // What it comes to is told at the end of the call.
+            UiChunk::ToolOutputPreliminary { .. }
+            | UiChunk::Start { .. }
             | UiChunk::FinishStep
             | UiChunk::MessageMetadata { .. }
             | UiChunk::Finish { .. }
@@ -341,6 +343,8 @@ pub(crate) struct RunEnd {
     pub(crate) reason: Option<RunReason>,
     pub(crate) error: Option<String>,
     pub(crate) failure: Option<RunFailure>,
+    /// In whose words readers are told of the failure.
+    pub(crate) words: ErrorText,
 }
 
 impl RunEnd {
@@ -355,6 +359,7 @@ impl RunEnd {
     /// The chunks that say how the run ended, once everything is closed. Clients stop reading at an error, and some know
     /// nothing of `abort`: what they are to know comes before it, as the message's metadata.
     pub(crate) fn told(&self, last: Option<FinishReason>, in_step: bool, usage: Option<Usage>) -> Vec<UiChunk> {
+        let (error, failure) = told_failure(self.words, self.error.as_deref(), self.failure.as_ref());
         let how = StreamMetadata {
             status: Some(match self.status {
                 RunStatus::Failed => MessageStatus::Error,
@@ -362,13 +367,13 @@ impl RunEnd {
                 _ => MessageStatus::Completed,
             }),
             reason: self.reason,
-            error: self.error.clone(),
-            failure: self.failure.clone(),
+            error: error.clone(),
+            failure,
             ..StreamMetadata::default()
         };
         match self.status {
             RunStatus::Failed => {
-                let error_text = self.error.clone().unwrap_or_else(|| "The run failed.".to_owned());
+                let error_text = error.unwrap_or_else(|| "The run failed.".to_owned());
                 let mut chunks =
                     vec![UiChunk::MessageMetadata { message_metadata: how }, UiChunk::Error { error_text }];
                 if in_step {

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::Error;
 use crate::model::Json;
 
-use super::{Tool, ToolDefinition, ToolHandler, ToolInvocation};
+use super::{Tool, ToolDefinition, ToolHandler, ToolInvocation, ToolProgress};
 
 /// Names one call in its mailbox; never used twice.
 pub type CallTicket = u64;
@@ -60,6 +60,12 @@ pub struct MailboxHandler {
     messages: mpsc::UnboundedSender<MailboxMessage>,
 }
 
+/// Who waits for an answer.
+struct Waiting {
+    outcome: oneshot::Sender<Result<Json, String>>,
+    progress: Option<ToolProgress>,
+}
+
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -68,7 +74,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     last_ticket: CallTicket,
-    waiting: HashMap<CallTicket, oneshot::Sender<Result<Json, String>>>,
+    waiting: HashMap<CallTicket, Waiting>,
 }
 
 impl Mailbox {
@@ -91,7 +97,13 @@ impl Mailbox {
     /// Answers a call. Returns whether anybody still waited for it.
     pub fn respond(&self, ticket: CallTicket, outcome: Result<Json, String>) -> bool {
         let waiting = self.shared.lock().waiting.remove(&ticket);
-        waiting.is_some_and(|sender| sender.send(outcome).is_ok())
+        waiting.is_some_and(|waiting| waiting.outcome.send(outcome).is_ok())
+    }
+
+    /// Shows what the output of a call is so far. `false` when that is in vain.
+    pub fn show(&self, ticket: CallTicket, output: Json) -> bool {
+        let progress = self.shared.lock().waiting.get(&ticket).and_then(|waiting| waiting.progress.clone());
+        progress.is_some_and(|progress| progress.show(output))
     }
 }
 
@@ -119,12 +131,26 @@ impl Drop for CancelOnDrop<'_> {
 #[async_trait]
 impl ToolHandler for MailboxHandler {
     async fn call(&self, invocation: ToolInvocation) -> Result<Json, String> {
-        let (sender, receiver) = oneshot::channel();
+        self.ask(invocation, None).await
+    }
+
+    async fn call_showing(&self, invocation: ToolInvocation, progress: ToolProgress) -> Result<Json, String> {
+        self.ask(invocation, Some(progress)).await
+    }
+
+    fn is_gone(&self) -> bool {
+        self.messages.is_closed()
+    }
+}
+
+impl MailboxHandler {
+    async fn ask(&self, invocation: ToolInvocation, progress: Option<ToolProgress>) -> Result<Json, String> {
+        let (outcome, receiver) = oneshot::channel();
         let ticket = {
             let mut state = self.shared.lock();
             state.last_ticket += 1;
             let ticket = state.last_ticket;
-            state.waiting.insert(ticket, sender);
+            state.waiting.insert(ticket, Waiting { outcome, progress });
             ticket
         };
         let guard = CancelOnDrop { handler: self, ticket };
@@ -134,10 +160,6 @@ impl ToolHandler for MailboxHandler {
         let outcome = receiver.await;
         drop(guard);
         outcome.unwrap_or_else(|_| Err("The tool ended without an answer.".to_owned()))
-    }
-
-    fn is_gone(&self) -> bool {
-        self.messages.is_closed()
     }
 }
 
@@ -171,6 +193,19 @@ mod tests {
         assert!(!mailbox.respond(ticket, Ok(Json::null())));
         assert_eq!(call.await.unwrap(), Ok(Json::string("x")));
         assert!(mailbox.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_a_call_shows_comes_before_its_answer_and_not_after() {
+        let (mailbox, tool) = one_tool();
+        let (progress, mut shown) = ToolProgress::new();
+        let call = tokio::spawn(async move { tool.handler.call_showing(invocation(), progress).await });
+        let Some(MailboxMessage::Call { ticket, .. }) = mailbox.next().await else { panic!() };
+        assert!(mailbox.show(ticket, Json::string("half")));
+        assert!(mailbox.respond(ticket, Ok(Json::string("whole"))));
+        assert!(!mailbox.show(ticket, Json::string("late")));
+        assert_eq!(call.await.unwrap(), Ok(Json::string("whole")));
+        assert_eq!((shown.recv().await, shown.recv().await), (Some(Json::string("half")), None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod address;
 mod input;
 mod mailbox;
 pub mod mcp;
+mod progress;
 mod registry;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::model::Json;
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
+pub use progress::ToolProgress;
 pub use registry::{SHOWN_OUTPUT_BYTES, Tool, ToolSet};
 
 /// What the machine must know of the tools: pure questions only.
@@ -123,6 +125,11 @@ pub struct ToolInvocation {
 pub trait ToolHandler: Send + Sync {
     /// Runs the tool. An error's text is what the model and the reader are told.
     async fn call(&self, invocation: ToolInvocation) -> Result<Json, String>;
+
+    /// The same, of a tool that has something to show before it is done.
+    async fn call_showing(&self, invocation: ToolInvocation, _progress: ToolProgress) -> Result<Json, String> {
+        self.call(invocation).await
+    }
 
     /// Checks the input of a tool whose definition says `validates_input`, and gives what the tool is called with: the
     /// same, or a cleaned form of it. Asked right before the call, in the same task and within its time.

@@ -113,6 +113,27 @@ static void a_call_tells_what_it_is_for(void) {
     free(json);
 }
 
+static void what_a_tool_has_so_far_is_shown(void) {
+    struct provider provider = one_call();
+    turnkeep_engine *engine = open_engine("sqlite::memory:", &provider);
+    struct inbox inbox = INBOX;
+    turnkeep_turn *turn = start(engine, TOOLS, put_into_inbox, &inbox);
+    turnkeep_tool_call *call = take_from_inbox(&inbox);
+    turnkeep_error *error = NULL;
+    REQUIRE_ERROR(turnkeep_tool_call_show(call, "{", 1, &error), &error, TURNKEEP_INVALID_INPUT, "output");
+    REQUIRE(turnkeep_tool_call_show(call, "[1]", 3, NULL) == TURNKEEP_OK);
+    respond(call, "[1,2]");
+    char *chunks = read_chunks(turn);
+    REQUIRE_IN_ORDER(chunks,
+                     "{\"type\":\"tool-output-available\",\"toolCallId\":\"call_1\",\"output\":[1],\"preliminary\":true}",
+                     "{\"type\":\"tool-output-available\",\"toolCallId\":\"call_1\",\"output\":[1,2]}");
+    require_success(turn);
+    turnkeep_turn_free(turn);
+    turnkeep_engine_free(engine);
+    free(provider_stop(&provider));
+    free(chunks);
+}
+
 static void a_wrong_answer_does_not_use_the_call_up(void) {
     struct provider provider = one_call();
     turnkeep_engine *engine = open_engine("sqlite::memory:", &provider);
@@ -501,6 +522,7 @@ int main(void) {
     static const struct test tests[] = {
         TEST(two_tools_are_answered_by_another_thread),
         TEST(a_call_tells_what_it_is_for),
+        TEST(what_a_tool_has_so_far_is_shown),
         TEST(a_wrong_answer_does_not_use_the_call_up),
         TEST(a_failure_is_told_to_the_model),
         TEST(arguments_that_do_not_fit_never_become_a_call),

@@ -6,7 +6,9 @@ use std::fmt::{self, Write};
 use serde::Deserialize;
 
 use crate::js::{Number, Raw, Scanner, Text, canonical, pretty_shown, truthy, unescape};
+use crate::model::RunFailure;
 use crate::project::labels::Labels;
+use crate::project::{ErrorText, told_failure};
 use crate::text::{js_trim, one_line};
 
 use super::contain::contained;
@@ -116,12 +118,22 @@ pub struct MarkdownWriter<'a, W> {
     labels: Cow<'a, Labels>,
     messages: usize,
     body: String,
+    /// In whose words failures are told; nothing: as they stand.
+    words: Option<ErrorText>,
 }
 
 impl<'a, W: Write> MarkdownWriter<'a, W> {
     /// A document that goes to `out`. Labels that are absent stay empty, so start from [`Labels::builtin`].
     pub fn new(out: W, labels: Cow<'a, Labels>) -> Self {
-        Self { out, labels, messages: 0, body: String::new() }
+        Self { out, labels, messages: 0, body: String::new(), words: None }
+    }
+
+    /// The same, which tells of failures as pages are told of them.
+    #[must_use]
+    pub fn telling(self, words: ErrorText) -> Self {
+        // Nobody is there who would make a sentence of the failure.
+        let words = if words == ErrorText::Failure { ErrorText::Safe } else { words };
+        Self { words: Some(words), ..self }
     }
 
     /// The sink.
@@ -185,7 +197,11 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         if row.streaming {
             write!(self.out, "\n\n_⏳ {}_", self.labels.still_generating.as_deref().unwrap_or_default())?;
         }
-        if let Some(error) = shown.error {
+        let error = match self.words {
+            Some(words) => told_failure(words, shown.error.as_deref(), shown.failure.as_ref()).0,
+            None => shown.error,
+        };
+        if let Some(error) = error {
             write!(self.out, "\n\n{}", contained(&format!("**⚠️ Error:** {error}")))?;
         }
         match shown.usage {
@@ -290,6 +306,7 @@ const LINE_ENDS: [char; 2] = ['\n', '\r'];
 struct Shown<'a> {
     parts: Option<&'a str>,
     error: Option<String>,
+    failure: Option<RunFailure>,
     usage: Option<ShownUsage>,
 }
 
@@ -299,6 +316,7 @@ impl<'a> Shown<'a> {
         each_field(&mut Scanner::new(metadata), |key, value| match key {
             "parts" => shown.parts = Some(value).filter(|parts| is_filled_list(parts)),
             "error" => shown.error = as_text(value).filter(|_| is_truthy(value)),
+            "failure" => shown.failure = serde_json::from_str(value).ok(),
             "usage" => shown.usage = is_truthy(value).then(|| ShownUsage::of(value)),
             _ => {}
         });
