@@ -642,6 +642,11 @@ export declare class Turn {
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. A client that leaves ends this, not the run (unless `detached: false`). */
   pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
+  /**
+   * The stream as a `Response` of the web, for frameworks that return one (Hono, Next). A client that leaves cancels its
+   * body, which ends this, not the run (unless `detached: false`).
+   */
+  toResponse(options?: PipeOptions): Promise<Response>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
   /**
@@ -690,6 +695,8 @@ export declare class RunTail implements AsyncIterableIterator<TailItem> {
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. It rejects before anything is sent when the run cannot be followed. */
   pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
+  /** The same as a `Response` of the web. */
+  toResponse(options?: PipeOptions): Promise<Response>;
   /** Goes away. Whoever waits for chunks is at the end. */
   close(): void;
 }

@@ -1,39 +1,14 @@
 'use strict';
 
 const { TurnkeepError, native } = require('./error.js');
+const { HEARTBEAT_MS, OF_CONNECTION, merge } = require('./head.js');
 const binding = require('./native.js');
+const { respond } = require('./respond.js');
 const { BATCH } = require('./stream.js');
 
-const HEARTBEAT_MS = 15_000;
 /** The first look at a wrapper that says no more than that its buffer is full, and the longest wait between two. */
 const FIRST_LOOK_MS = 1;
 const LAST_LOOK_MS = 50;
-/** What belongs to one connection of HTTP/1.1, and has no place in HTTP/2. */
-const OF_CONNECTION = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
-
-/** Headers in any of the forms that Node and the web know, as pairs. */
-function pairs(headers) {
-  if (headers === undefined || headers === null) return [];
-  if (typeof headers !== 'object') throw TurnkeepError.invalid('headers', 'must be an object or a list');
-  if (Array.isArray(headers) && !headers.some(Array.isArray)) {
-    if (headers.length % 2 !== 0) throw TurnkeepError.invalid('headers', 'a raw list has a value for each name');
-    return headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
-  }
-  return typeof headers[Symbol.iterator] === 'function' ? [...headers] : Object.entries(headers);
-}
-
-/** Adds headers to those of `merged`, whatever the case of their names; those that come later win. */
-function merge(merged, headers) {
-  const own = new Map();
-  for (const [name, value] of pairs(headers)) {
-    if (value === undefined || value === null) continue;
-    const key = String(name).toLowerCase();
-    const values = [own.get(key) ?? [], value].flat();
-    own.set(key, values.length === 1 ? values[0] : values);
-  }
-  for (const [name, value] of own) merged.set(name, value);
-  return merged;
-}
 
 /** What is written to: the response itself, or that of a Fastify reply, which is told to leave it to us. */
 function targetOf(response) {
@@ -175,7 +150,19 @@ class Pipes {
 
   /** As `pipe`, and known to those who wait. */
   send(open, response, options) {
-    const sent = pipe(open, response, options);
+    return this.#known(pipe(open, response, options));
+  }
+
+  /** The same as a `Response` of the web, which its framework sends. */
+  respond(reader, options) {
+    let over;
+    const sent = new Promise((resolve) => (over = resolve));
+    const response = respond(reader, options, over);
+    this.#known(sent);
+    return response;
+  }
+
+  #known(sent) {
     this.#open.add(sent);
     const forget = () => this.#open.delete(sent);
     sent.then(forget, forget);

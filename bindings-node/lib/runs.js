@@ -52,9 +52,18 @@ class RunTail {
 
   /** Sends the stream as an HTTP response. What is wrong with the tail is said before anything is sent. */
   async pipe(response, options) {
-    await this.#opened();
-    const reader = { nextSse: () => this.#nextSse(), close: () => this.close() };
+    const reader = await this.#reader();
     await this.#pipes.send(() => reader, response, options);
+  }
+
+  /** The stream as a `Response` of the web. */
+  async toResponse(options) {
+    return this.#pipes.respond(await this.#reader(), options);
+  }
+
+  async #reader() {
+    await this.#opened();
+    return { nextSse: () => this.#nextSse(), close: () => this.close() };
   }
 
   /** Goes away. Whoever waits for chunks is at the end. */

@@ -45,6 +45,11 @@ class Turn {
     await this.#pipes.send(() => telling(this.#native.reader(), this.#words), response, options);
   }
 
+  /** The stream as a `Response` of the web. */
+  async toResponse(options) {
+    return this.#pipes.respond(telling(this.#native.reader(), this.#words), options);
+  }
+
   /** Asks the run to stop; false when it has settled already. */
   async stop() {
     return native(this.#native.stop());

@@ -29,6 +29,8 @@ const user = { workspaceId: 'w', userId: 'u' };
 createServer(async (_, response) => {
   const turn = await engine.startTurn({ ...user, message: { role: 'user', parts: [{ type: 'text', text: 'hi' }] } });
   await turn.pipe(response);
+  const ofTheWeb: Response = await turn.toResponse({ heartbeatMs: 1000 });
+  void ofTheWeb;
 });
 
 const turn = await engine.startTurn({
