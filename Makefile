@@ -18,17 +18,18 @@ KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
 SEQUENCES := 20000
+TURNS := 1000
 RECORDS := 100000
 ROTATION_KILLS := 200
 PROCESSES := 8
 SLOTS := 4
-# What storm, contend and tails run on: sqlite or postgres. RESTARTS crashes that server in a storm.
+# What storm, contend, upgrade and tails run on: sqlite or postgres. RESTARTS crashes that server in a storm.
 STORE := sqlite
 RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend tails replicas rotate fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend upgrade tails replicas rotate fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -96,6 +97,11 @@ contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 P
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin contend
 	@target/debug/contend begins=$(BEGINS) processes=$(PROCESSES) connections=8 store=$(STORE)
+
+upgrade: ## TURNS (1000) of two versions at a time on one STORE, one of which writes what the other does not know
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked -p turnkeep-tests --bin upgrade --bin worker-child
+	@target/debug/upgrade turns=$(TURNS) store=$(STORE) seed=$(SEED)
 
 tails: ## SEQUENCES (20000) readers that come and go, in 2 processes, over live and finished runs in a STORE
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))

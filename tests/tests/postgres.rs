@@ -311,6 +311,38 @@ async fn a_lock_that_is_not_let_go_of_delays_and_a_deadlock_is_tried_again() {
     while query(&store, deadlocks) == "0" {}
 }
 
+/// A heartbeat that meets a run while it begins finds it in neither table, and must not take it for lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_begins_under_a_heartbeat_is_not_lost() {
+    let (store, provider) = (Cluster::shared().database(), provider(vec![hangs(), hangs()]).await);
+    let engine = engine(&store, &provider, json!({"runs": {"leaseMs": 1500}})).await;
+    let first = turn(&engine, json!({})).await;
+    let waits = turn(&engine, json!({"chatId": first.chat_id(), "busy": "enqueue"})).await;
+    let (begins, connection) = tokio_postgres::connect(&store, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // As a beginning does it, in one transaction, as long as it takes until a heartbeat waits for it.
+    let moves = format!(
+        "BEGIN; UPDATE ai_chat_runs SET status = 'aborted', reason = 'stopped', finished_at = now() WHERE id = '{0}'; \
+         INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, assistant_message_id, owner, \
+         epoch, lease_expires_at) SELECT id, chat_id, workspace_id, created_by, trigger, 'running', NULL, owner, 1, \
+         now() + interval '1 minute' FROM ai_chat_run_queue WHERE id = '{1}'; \
+         DELETE FROM ai_chat_run_queue WHERE id = '{1}'",
+        first.run_id(),
+        waits.run_id()
+    );
+    begins.batch_execute(&moves).await.unwrap();
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() \
+         AND query LIKE '%ai_chat_run_queue%SET lease_expires_at%'";
+    while query(&store, waiting) == "0" {
+        tokio::task::yield_now().await;
+    }
+    begins.batch_execute("COMMIT").await.unwrap();
+    // Its own attempt to begin finds that it has begun, and it is driven: the provider is asked.
+    provider.until_requests(2).await;
+    assert_eq!(engine.run(&who(), waits.run_id()).await.unwrap().status, RunStatus::Running);
+    engine.close(Some(Duration::ZERO)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_is_told_without_its_password() {
     let mut texts = Vec::new();

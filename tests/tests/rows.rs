@@ -8,7 +8,7 @@ use turnkeep::model::{MessageStatus, Run, RunReason, RunStatus};
 use turnkeep::{ChatId, Engine, HostedRequest, HostedRun};
 use turnkeep_tests::chunks::{finish, text};
 use turnkeep_tests::scenario::{on_postgres, open, request, sql, who};
-use turnkeep_tests::{Response, Script, ScriptedProvider};
+use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
 
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -114,6 +114,29 @@ async fn a_word_that_is_not_known_is_shown_as_it_is() {
     assert_eq!(messages[1]["status"], "paused");
     engine.close(Some(Duration::ZERO)).await.unwrap();
     assert_eq!(sql(folder.path(), "SELECT trigger FROM ai_chat_runs"), "webhook", "and not written over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_another_version_ends_the_run_for_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let hangs = Response { then: Then::Hang, ..Response::stream(vec![text("half")]) };
+    let provider = ScriptedProvider::start(Script { responses: vec![hangs], repeat: true, by_step: false }).await;
+    let engine = engine(folder.path(), &provider.base_url()).await;
+    let turn = engine.start_turn(request("go", json!({})), Vec::new()).await.unwrap();
+    let asked = if on_postgres() { "now()" } else { "'2026-07-01T00:00:00.000Z'" };
+    let stop = format!("stop_requested_at = {asked}, stop_reason = 'spent'");
+    sql(folder.path(), &format!("UPDATE ai_chat_runs SET {stop} WHERE id = '{}'", turn.run_id()));
+    let outcome = turn.done().await.unwrap();
+    assert_eq!((outcome.status, outcome.reason), (RunStatus::Aborted, Some(RunReason::read("spent"))));
+    // And where a sweep settles in the owner's place.
+    let left = begun(&engine).await;
+    engine.close(Some(Duration::ZERO)).await.unwrap();
+    left_behind(folder.path(), &left);
+    sql(folder.path(), &format!("UPDATE ai_chat_runs SET {stop} WHERE id = '{}'", left.run_id));
+    let next = self::engine(folder.path(), &provider.base_url()).await;
+    next.sweep().await.unwrap();
+    assert_eq!(run(&next, &left).await.reason, Some(RunReason::read("spent")));
+    next.close(Some(Duration::ZERO)).await.unwrap();
 }
 
 /// Rows that only a file can hold: a server's columns have types.

@@ -537,6 +537,9 @@ async fn listen(
             Event::StopRequested(StopCause::Superseded) => {
                 (RunSignal::Superseded, now + limits.stop_deadline(), RunReason::Superseded)
             }
+            Event::StopRequested(cause @ StopCause::Other(_)) => {
+                (RunSignal::Stopped, now + limits.stop_deadline(), cause.reason())
+            }
             Event::StopRequested(_) => (RunSignal::Stopped, now + limits.stop_deadline(), RunReason::Stopped),
             Event::LeaseLost => {
                 let Some(inner) = engine.upgrade() else { return };

@@ -26,9 +26,7 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
         }
         // Sooner than at the next tick, if it fails: others wait for a lease, and no longer.
         while let Some(inner) = engine.upgrade() {
-            inner.note_awake();
             let renewed = renew(&inner).await;
-            inner.note_awake();
             drop(inner);
             if renewed.is_ok() {
                 break;
@@ -40,6 +38,19 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
         }
         if engine.strong_count() == 0 {
             return;
+        }
+    }
+}
+
+/// Says that this process is awake, as long as the engine is open: so often that being busy is no sleep.
+pub(super) async fn stay_awake(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+    while let Some(inner) = engine.upgrade() {
+        inner.note_awake();
+        let pause = inner.options.runs.lease() / 12;
+        drop(inner);
+        tokio::select! {
+            () = until_closed(&mut closed) => return,
+            () = sleep(pause) => {}
         }
     }
 }

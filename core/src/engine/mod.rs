@@ -158,6 +158,7 @@ impl Engine {
         if let Some(wakeups) = &inner.wakeups {
             inner.runtime.spawn(stops::listen(Arc::downgrade(&inner), wakeups.listen(), inner.closed.subscribe()));
         }
+        inner.runtime.spawn(leases::stay_awake(Arc::downgrade(&inner), inner.closed.subscribe()));
         inner.runtime.spawn(leases::keep(Arc::downgrade(&inner), inner.closed.subscribe()));
         inner.runtime.spawn(stops::poll(Arc::downgrade(&inner), inner.closed.subscribe()));
         inner.runtime.spawn(housekeeping::keep(Arc::downgrade(&inner), inner.closed.subscribe()));

@@ -4,8 +4,8 @@
 //! while its owner lives and is about to renew it. Whoever has seen such a thing waits for one lease before it takes
 //! runs from others: by then the living have been heard of.
 //!
-//! A sleep that is shorter than a lease ends leases as well, of which a part had gone by already. So whoever renews
-//! leases says that it is awake, several times a lease, and half a lease in which nobody has said so was a sleep.
+//! A sleep that is shorter than a lease ends leases as well, of which a part had gone by already. So a process says that it
+//! is awake, a dozen times a lease, and half a lease in which it has not said so was a sleep.
 
 use std::time::Duration;
 

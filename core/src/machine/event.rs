@@ -63,6 +63,8 @@ pub enum StopCause {
     Disconnected,
     /// The engine is closing.
     Shutdown,
+    /// A stop that was noted for any other reason, such as one that only another version knows.
+    Other(RunReason),
 }
 
 impl StopCause {
@@ -71,7 +73,8 @@ impl StopCause {
         match reason {
             RunReason::Superseded => StopCause::Superseded,
             RunReason::Disconnected => StopCause::Disconnected,
-            _ => StopCause::Stopped,
+            RunReason::Stopped => StopCause::Stopped,
+            other => StopCause::Other(other),
         }
     }
 
@@ -82,6 +85,7 @@ impl StopCause {
             StopCause::Superseded => RunReason::Superseded,
             StopCause::Disconnected => RunReason::Disconnected,
             StopCause::Shutdown => RunReason::Shutdown,
+            StopCause::Other(reason) => reason,
         }
     }
 }

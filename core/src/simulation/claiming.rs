@@ -9,7 +9,7 @@ use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, Offer, Store};
 
 use super::drive::Answered;
-use super::ledger::{Facts, tells_what_is_left};
+use super::ledger::tells_what_is_left;
 use super::process::{Drive, Life, Process, TOOLS, Waiter, Write};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
@@ -69,9 +69,7 @@ impl World<'_> {
 
     /// A process that lives keeps its runs, at least from itself.
     pub(super) fn check_own(&self, process: usize, taken: RunId) -> Result<(), Broken> {
-        // It may not have noticed yet that another has taken the run.
-        let is_own = |facts: &Facts| facts.owner() == self.processes[process].owner;
-        if self.registered(process).contains(&taken) && self.ledger.runs.get(&taken).is_some_and(is_own) {
+        if self.own(process).contains(&taken) {
             return Err(Broken::new("a living owner does not lose its run to itself", taken.to_string()));
         }
         Ok(())

@@ -24,6 +24,13 @@ impl World<'_> {
         drives.chain(waiters.map(|waiter| waiter.begin.run_id)).collect()
     }
 
+    /// Those of them that are its own; it may not have noticed yet that another has taken one.
+    pub(super) fn own(&self, process: usize) -> Vec<RunId> {
+        let owner = &self.processes[process].owner;
+        let is_own = |run_id: &RunId| self.ledger.runs.get(run_id).is_some_and(|facts| facts.owner() == owner);
+        self.registered(process).into_iter().filter(is_own).collect()
+    }
+
     pub(super) fn renew(&mut self, process: usize) -> Result<(), Broken> {
         let runs = self.registered(process);
         if runs.is_empty() {

@@ -82,7 +82,7 @@ impl World<'_> {
         self.processes.iter_mut().for_each(|process| process.patience = Patience::new(LEASE));
     }
 
-    /// Owners could not be heard until now.
+    /// Owners could not be heard until now, however punctual they are. What is over in half a lease is none of that.
     fn disturbed(&mut self) {
         self.calm_from = self.elapsed;
     }
@@ -143,7 +143,9 @@ impl World<'_> {
                 self.note_outage(process);
             }
         }
-        self.disturbed();
+        if by > LEASE_MS / 2 {
+            self.disturbed();
+        }
     }
 
     /// An owner that lives and could not be heard, because of any of these, keeps its run: nobody takes it within a lease.

@@ -22,7 +22,7 @@ impl World<'_> {
 
     pub(super) fn check_swept(&self, process: usize) -> Result<(), Broken> {
         let now = self.now();
-        let own = self.registered(process);
+        let own = self.own(process);
         let left = self.ledger.runs.iter().find(|(run_id, facts)| facts.is_abandoned(now) && !own.contains(run_id));
         match left {
             None => Ok(()),
@@ -42,10 +42,10 @@ impl World<'_> {
         let own = self.registered(process);
         let begun_before = !self.processes[process].claims.is_empty();
         if !begun_before {
-            let mut left = Vec::new();
+            let (mut left, spared) = (Vec::new(), self.own(process));
             for (run_id, facts) in self.ledger.runs.iter_mut() {
                 let is_judged = leases_at.is_some_and(|at| facts.lease_until <= at.as_millis());
-                if facts.fence.is_none() && is_judged && facts.is_abandoned(now) && !own.contains(run_id) {
+                if facts.fence.is_none() && is_judged && facts.is_abandoned(now) && !spared.contains(run_id) {
                     facts.swept.get_or_insert(facts.stop);
                     left.push(*run_id);
                 }

@@ -137,17 +137,24 @@ impl Statements {
 
 impl PostgresStore {
     pub(super) async fn renew(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
-        let found = self.database.query(RENEW, &values![ids(runs), owner, seconds(lease)]).await?;
-        let mut renewed = std::collections::HashSet::new();
-        let mut renewal = Renewal::default();
-        for row in &found {
-            let run_id: RunId = rows::id(row, "id")?;
-            renewed.insert(run_id);
-            if let Some(reason) = rows::stop_reason(row)? {
-                renewal.stop_requested.push((run_id, reason));
+        let mut renewal = Renewal { lost: runs.to_vec(), ..Renewal::default() };
+        // One that begins just then is in neither table for the first look: its row among the runs came after the look
+        // had begun, and the one among those that wait was gone when it came to it. Lost is what the second look misses.
+        for _ in 0..2 {
+            let found = self.database.query(RENEW, &values![ids(&renewal.lost), owner, seconds(lease)]).await?;
+            let mut renewed = std::collections::HashSet::new();
+            for row in &found {
+                let run_id: RunId = rows::id(row, "id")?;
+                renewed.insert(run_id);
+                if let Some(reason) = rows::stop_reason(row)? {
+                    renewal.stop_requested.push((run_id, reason));
+                }
+            }
+            renewal.lost.retain(|run_id| !renewed.contains(run_id));
+            if renewal.lost.is_empty() {
+                break;
             }
         }
-        renewal.lost = runs.iter().copied().filter(|run_id| !renewed.contains(run_id)).collect();
         Ok(renewal)
     }
 

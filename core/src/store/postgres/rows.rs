@@ -238,5 +238,5 @@ pub(super) fn pack(row: &Row) -> Result<ChunkPack> {
 pub(super) fn stop_reason(row: &Row) -> Result<Option<RunReason>> {
     let asked: bool = get(row, "stop_asked")?;
     let reason: Option<&str> = get(row, "stop_reason")?;
-    Ok(asked.then(|| reason.and_then(RunReason::parse).unwrap_or(RunReason::Stopped)))
+    Ok(asked.then(|| reason.map(RunReason::read).unwrap_or(RunReason::Stopped)))
 }

@@ -44,7 +44,7 @@ pub(super) fn request_stop(connection: &Connection, now: Timestamp, run_id: RunI
 
 /// The reason of a stop that somebody asked for; older rows have none.
 fn stop_reason_of(asked: bool, reason: Option<String>) -> Option<RunReason> {
-    asked.then(|| reason.and_then(|word| RunReason::parse(&word)).unwrap_or(RunReason::Stopped))
+    asked.then(|| reason.map(|word| RunReason::read(&word)).unwrap_or(RunReason::Stopped))
 }
 
 pub(super) fn renew_leases(

@@ -568,6 +568,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_question_is_answered_from_one_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chats.db");
+        let store = SqliteStore::open(path.to_str().unwrap(), "x/own", Arc::new(SystemClock)).await.unwrap();
+        let run = |sql: &'static str| store.write(move |connection| connection.execute_batch(sql).map_err(store_error));
+        run("CREATE TABLE waiting (id); CREATE TABLE begun (id); INSERT INTO waiting VALUES (1)").await.unwrap();
+        let (looked, has_looked) = tokio::sync::oneshot::channel();
+        let (moved, has_moved) = std::sync::mpsc::channel::<()>();
+        let looking = store.read(move |connection| {
+            let count = |table: &str| {
+                let sql = format!("SELECT COUNT(*) FROM {table}");
+                connection.query_row(&sql, [], |row| row.get::<_, u32>(0)).map_err(store_error)
+            };
+            let begun = count("begun")?;
+            let _ = looked.send(());
+            let _ = has_moved.recv();
+            Ok(begun + count("waiting")?)
+        });
+        let moving = async {
+            has_looked.await.unwrap();
+            run("INSERT INTO begun SELECT id FROM waiting; DELETE FROM waiting").await.unwrap();
+            moved.send(()).unwrap();
+        };
+        let (found, ()) = tokio::join!(looking, moving);
+        assert_eq!(found.unwrap(), 1, "a run that begins in between is in one of the two tables");
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_full_disk_fails_the_write_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chats.db");

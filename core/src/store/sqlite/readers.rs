@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
+use super::store_error;
 use super::writer::closed;
 
 type Query = Box<dyn FnOnce(&Connection) + Send>;
@@ -40,7 +41,12 @@ impl Readers {
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
         let query: Query = Box::new(move |connection| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| query(connection)))
+            // Whatever it looks at is of one moment: what moves from one table to another meanwhile is in one of them.
+            let in_snapshot = || {
+                let _snapshot = connection.unchecked_transaction().map_err(store_error)?;
+                query(connection)
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(in_snapshot))
                 .unwrap_or_else(|_| Err(Error::internal("a store query panicked")));
             // Whoever asked may have gone away.
             let _ = sender.send(outcome);
