@@ -45,10 +45,10 @@ class Tool:
     ``handler(input)``. A parameter that is named ``context`` or annotated as :class:`ToolContext` is given the context,
     and so is a second one that must be given; one that has a default keeps it.
 
-    What it returns must have a JSON form; of a generator the last value is the output, and readers are shown those before
-    it as preliminary results (some of them, where they come faster than they can be shown); models of Pydantic, dataclasses, times, UUIDs, decimals and enums have one,
-    too. What it raises is told to the model as the call's failure, written to the log ``turnkeep``, and ends
-    nothing.
+    What it returns must have a JSON form; models of Pydantic, dataclasses, times, UUIDs, decimals and enums have one,
+    too. Of a generator the last value is the output, and readers are shown those before it as preliminary results (some
+    of them, where they come faster than they can be shown). What it raises is told to the model as the call's failure,
+    written to the log ``turnkeep``, and ends nothing.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Tool:
             raise TypeError(f"The tool {self.name} returned what cannot be written as JSON: {error}") from error
 
 
-def _last(values: Generator[Any], context: ToolContext, show: Callable[[str], object]) -> object:
+def _last(values: Generator[Any, Any, Any], context: ToolContext, show: Callable[[str], object]) -> object:
     """The last value of a generator, each of which is shown. One whose call is over is closed."""
     last: object = None
     with contextlib.closing(values):
