@@ -174,12 +174,7 @@ impl Engine {
         if !self.has_chat(who, chat_id).await? {
             return Ok(Vec::new());
         }
-        let mut messages = self.merged_messages(chat_id, usize::MAX).await?;
-        let words = self.inner.options.error_text;
-        if words != ErrorText::Safe {
-            messages.iter_mut().for_each(|message| tell_failure(message, words));
-        }
-        Ok(messages)
+        self.merged_messages(chat_id, usize::MAX).await
     }
 
     /// The newest `limit` messages of the chat, or of those before this one, as [`Engine::messages`] gives them.
@@ -209,7 +204,11 @@ impl Engine {
     }
 
     async fn brought_up_to_date(&self, mut messages: Vec<Message>) -> Result<Vec<Message>> {
+        let words = self.inner.options.error_text;
         for message in &mut messages {
+            if words != ErrorText::Safe {
+                tell_failure(message, words);
+            }
             if message.role == MessageRole::Assistant && message.status == Some(MessageStatus::Streaming) {
                 self.merge(message).await?;
             }
