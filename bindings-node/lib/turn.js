@@ -21,6 +21,11 @@ class Turn {
     if (nativeTurn.isDrivenHere()) void this.done();
   }
 
+  /** What its stream over HTTP is read from, with the host's sentences in it. */
+  #reader() {
+    return telling(this.#native.reader(), this.#words);
+  }
+
   /** The turn's chunks, from the first one on. */
   chunks() {
     const reader = this.#native.reader();
@@ -32,7 +37,7 @@ class Turn {
 
   /** The same as bytes of a UI message stream over HTTP, with the terminator. */
   sse() {
-    const reader = telling(this.#native.reader(), this.#words);
+    const reader = this.#reader();
     const next = async () => {
       const bytes = await native(reader.nextSse(BATCH));
       return bytes === null ? [] : [bytes];
@@ -42,12 +47,12 @@ class Turn {
 
   /** Sends the stream as an HTTP response: head, chunks as they come, heartbeats in silence, end. */
   async pipe(response, options) {
-    await this.#pipes.send(() => telling(this.#native.reader(), this.#words), response, options);
+    await this.#pipes.send(() => this.#reader(), response, options);
   }
 
   /** The stream as a `Response` of the web. */
   async toResponse(options) {
-    return this.#pipes.respond(telling(this.#native.reader(), this.#words), options);
+    return this.#pipes.respond(this.#reader(), options);
   }
 
   /** Asks the run to stop; false when it has settled already. */

@@ -223,6 +223,8 @@ async function toldOf(t, errorText) {
   const streams = [
     await collect(turn.chunks()),
     await fromSse(turn.sse()),
+    await fromSse((await turn.toResponse()).body),
+    await fromSse((await engine.runs.tail(of).toResponse()).body),
     (await collect(engine.runs.tail(of))).map(({ chunk }) => chunk),
     await fromSse(engine.runs.tail(of).sse()),
   ];
