@@ -311,7 +311,8 @@ void turnkeep_error_free(struct turnkeep_error *error);
  * Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
  *
  * `options` is a JSON object: {"store": "sqlite:PATH", "sqlite::memory:" or "postgres://…", "instanceId"?, "runs"?, "providers"?,
- * "prompt"?}. `engine` receives a handle for turnkeep_engine_free().
+ * "prompt"?, "appSecret"?, "previousAppSecrets"?, "secrets"?, "http"?, "requests"?, "generateChatTitles"?, "chats"?,
+ * "errorText"?}; docs/outcomes.md has the limits of "runs". `engine` receives a handle for turnkeep_engine_free().
  *
  * Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
  *
