@@ -48,6 +48,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("resolveAudioFormat", r#"{"mime":@}"#),
     ("roleModelOverride", r#"{"role":{"name":@,"modelConfig":#}}"#),
     ("rowToUiMessage", r#"{"row":{"id":#,"role":@,"content":@,"metadata":#}}"#),
+    ("safeErrorText", r#"{"failure":{"kind":@,"message":@,"retryable":true}}"#),
     ("sanitizeToolName", r#"{"value":@}"#),
     ("selectAccessibleHits", r#"{"hits":[{"pageId":@,"title":@,"content":#}],"accessiblePageIds":[@],"cap":#}"#),
     (

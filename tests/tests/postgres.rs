@@ -381,7 +381,7 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
         engine.close(Some(Duration::ZERO)).await.unwrap();
     }
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
-    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "3");
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "4");
 
     // A database of an earlier version.
     query(
@@ -390,7 +390,7 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
          ALTER TABLE ai_chat_runs DROP COLUMN failure; DELETE FROM turnkeep_migrations WHERE version >= 2",
     );
     let pending = pending_migrations(&store).await.unwrap();
-    assert_eq!(pending.len(), 2);
+    assert_eq!(pending.len(), 3);
     assert_eq!(pending[0].additions, ["column ai_chat_runs.plan", "column ai_chat_run_queue.plan"]);
     assert!(pending[1].additions.contains(&"column ai_chat_runs.failure".to_owned()));
     engine(&store, &provider, json!({})).await.close(None).await.unwrap();
