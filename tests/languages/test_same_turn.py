@@ -148,7 +148,8 @@ def test_rust_ran_the_whole_script(results: dict[str, Result]) -> None:
     question, answer = rust.rows["ai_chat_messages"]
     assert question["content"] == "Grüße 😀"
     assert answer["content"].endswith("Fertig 😀")
-    assert "[truncated 4500 chars]" in answer["metadata"]
+    # A page has after a reload what it had of the output while it came.
+    assert outcomes[3] in answer["metadata"]
     assert len(rust.requests) == 7
 
 
