@@ -56,6 +56,7 @@ pub mod simulation;
 mod spelling;
 pub mod store;
 pub mod stream;
+mod surface;
 pub mod text;
 pub mod tool;
 
@@ -67,3 +68,4 @@ pub use engine::{
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
+pub use surface::OPERATIONS;

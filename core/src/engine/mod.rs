@@ -1,7 +1,6 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
 mod begin;
-mod calls;
 mod driver;
 mod export;
 mod health;
@@ -35,7 +34,7 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::RunId;
+use crate::id::{ChatId, ChatRef, RunId};
 use crate::machine::{Event, StopCause};
 use crate::provider::{HttpClient, Provider};
 use crate::secret::{Rotating, Rotation, SecretBox, SecretForm, rotate};
@@ -339,5 +338,25 @@ impl Inner {
         let patience = runs.first_chunk_ms.unwrap_or(runs.provider_silence_ms);
         let client = HttpClient::new(self.options.http.clone())?.with_patience(Duration::from_millis(patience));
         Ok(self.client.get_or_init(|| client).clone())
+    }
+}
+
+/// For what asks by name.
+impl Engine {
+    /// Refuses what begins something while the engine drains, and everything once it is closed.
+    ///
+    /// # Errors
+    /// `ENGINE_CLOSED`.
+    pub(crate) fn may(&self, begins: bool) -> Result<()> {
+        if begins { self.inner.ensure_open() } else { self.inner.ensure_not_closed() }
+    }
+
+    /// Who asks, and the chat that they mean.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for `chatId`.
+    pub(crate) fn of_chat(&self, workspace_id: String, user_id: String, chat: &ChatRef) -> Result<(Who, ChatId)> {
+        let chat_id = self.inner.options.chats.resolve(chat, &workspace_id, &user_id)?;
+        Ok((Who { workspace_id, user_id }, chat_id))
     }
 }

@@ -7,16 +7,7 @@ use crate::js::{Raw, Text, list, optional_object, write_string};
 use crate::project::export::{ExportRow, JsonWriter, Moment, build_chat_markdown, parse_chat_json};
 use crate::project::{Labels, Language};
 
-use super::{Answer, Function, answer, arguments};
-
-pub(super) fn find(name: &str) -> Option<Function> {
-    Some(match name {
-        "buildChatMarkdown" => markdown,
-        "buildChatJson" => json,
-        "parseChatJson" => parse,
-        _ => return None,
-    })
-}
+use super::{Answer, answer, arguments};
 
 /// The time that was passed in, or now.
 fn exported_at(given: Option<Moment<'_>>) -> String {
@@ -26,7 +17,7 @@ fn exported_at(given: Option<Moment<'_>>) -> String {
     }
 }
 
-fn markdown(text: &str) -> Answer {
+pub(super) fn markdown(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -50,7 +41,7 @@ fn markdown(text: &str) -> Answer {
     answer(&build_chat_markdown(title, &given.chat_id.0, &given.rows, &labels, &exported_at(given.exported_at)))
 }
 
-fn json(text: &str) -> Answer {
+pub(super) fn json(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -77,7 +68,7 @@ fn json(text: &str) -> Answer {
 }
 
 /// `{chatId, title, exportedAt, rows}` of a document.
-fn parse(text: &str) -> Answer {
+pub(super) fn parse(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(borrow)]

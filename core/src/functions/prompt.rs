@@ -10,20 +10,9 @@ use crate::project::{
     prepare_agent_step,
 };
 
-use super::{Answer, Function, answer, arguments};
+use super::{Answer, answer, arguments};
 
-pub(super) fn find(name: &str) -> Option<Function> {
-    Some(match name {
-        "normalizeLang" => normalize_lang,
-        "prepareAgentStep" => prepare_step,
-        "buildSystemPrompt" => system_prompt,
-        "chatTitlePrompt" => chat_title,
-        "pageTitlePrompt" => page_title,
-        _ => return None,
-    })
-}
-
-fn normalize_lang(text: &str) -> Answer {
+pub(super) fn normalize_lang(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(default, borrow)]
@@ -36,7 +25,7 @@ fn normalize_lang(text: &str) -> Answer {
 /// `MAX_AGENT_STEPS` of the servers that this replaces.
 const DEFAULT_MAX_STEPS: u32 = 20;
 
-fn prepare_step(text: &str) -> Answer {
+pub(super) fn prepare_step(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -64,7 +53,7 @@ fn text_or_none(raw: Option<Raw<'_>>) -> Option<String> {
     serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(|text| text.0.into_owned())
 }
 
-fn system_prompt(text: &str) -> Answer {
+pub(super) fn system_prompt(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -124,7 +113,7 @@ fn system_prompt(text: &str) -> Answer {
     answer(&build_system_prompt(&layers))
 }
 
-fn chat_title(text: &str) -> Answer {
+pub(super) fn chat_title(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(borrow)]
@@ -134,7 +123,7 @@ fn chat_title(text: &str) -> Answer {
     answer(&chat_title_prompt(&text.0))
 }
 
-fn page_title(text: &str) -> Answer {
+pub(super) fn page_title(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(borrow)]

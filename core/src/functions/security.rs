@@ -8,6 +8,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
+use crate::js::OwnedText as Text;
 use crate::model::Json;
 use crate::provider::resolve_audio_format;
 use crate::settings::role_model_override;
@@ -16,25 +17,9 @@ use crate::tool::mcp::{
 };
 use crate::tool::{ResolutionRefusal, check_ip, check_resolved};
 
-use super::text::Text;
-use super::{Answer, Function, answer, arguments};
+use super::{Answer, answer, arguments};
 
-pub(super) fn find(name: &str) -> Option<Function> {
-    Some(match name {
-        "capToolName" => cap,
-        "disambiguateToolName" => disambiguate,
-        "isIpAllowed" => ip_allowed,
-        "resolveAudioFormat" => audio_format,
-        "roleModelOverride" => model_override,
-        "sanitizeToolName" => sanitize,
-        "toView" => to_view,
-        "toolNamePrefix" => prefix,
-        "validateResolvedAddresses" => resolved_addresses,
-        _ => return None,
-    })
-}
-
-fn model_override(text: &str) -> Answer {
+pub(super) fn model_override(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Role {
@@ -54,7 +39,7 @@ fn model_override(text: &str) -> Answer {
     role_model_override(name.as_ref().map(|name| name.0.as_str()), &config).map_or(Ok(None), |found| answer(&found))
 }
 
-fn audio_format(text: &str) -> Answer {
+pub(super) fn audio_format(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         mime: Text,
@@ -66,7 +51,7 @@ fn audio_format(text: &str) -> Answer {
     })
 }
 
-fn ip_allowed(text: &str) -> Answer {
+pub(super) fn ip_allowed(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         ip: Text,
@@ -115,7 +100,7 @@ impl<'de> Deserialize<'de> for Resolved {
     }
 }
 
-fn resolved_addresses(text: &str) -> Answer {
+pub(super) fn resolved_addresses(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         addresses: Vec<Resolved>,
@@ -133,17 +118,17 @@ struct OneValue {
     value: Text,
 }
 
-fn sanitize(text: &str) -> Answer {
+pub(super) fn sanitize(text: &str) -> Answer {
     let OneValue { value } = arguments(text)?;
     answer(&sanitize_tool_name(&value.0))
 }
 
-fn cap(text: &str) -> Answer {
+pub(super) fn cap(text: &str) -> Answer {
     let OneValue { value } = arguments(text)?;
     answer(cap_tool_name(&value.0))
 }
 
-fn prefix(text: &str) -> Answer {
+pub(super) fn prefix(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments {
@@ -153,7 +138,7 @@ fn prefix(text: &str) -> Answer {
     answer(&tool_name_prefix(&server_name.0))
 }
 
-fn disambiguate(text: &str) -> Answer {
+pub(super) fn disambiguate(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments {
@@ -166,7 +151,7 @@ fn disambiguate(text: &str) -> Answer {
     answer(&disambiguate_tool_name(&name.0, &server_id.0, &taken))
 }
 
-fn to_view(text: &str) -> Answer {
+pub(super) fn to_view(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         server: McpServerRow,

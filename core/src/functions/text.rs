@@ -7,41 +7,14 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::js::{self, object, objects, optional_object};
+use crate::js::{self, OwnedText as Text, object, objects, optional_object};
 use crate::project::{
     SearchHit, SplitOptions, TrimOptions, clean_chat_title, clean_generated_title, is_degenerate_output,
     select_accessible_hits, split_text, trim_history, truncate_degenerate_output,
 };
 use crate::provider::{ReportedError, describe_provider_error};
 
-use super::{Answer, Function, answer, arguments};
-
-pub(super) fn find(name: &str) -> Option<Function> {
-    Some(match name {
-        "cleanChatTitle" => chat_title,
-        "cleanGeneratedTitle" => generated_title,
-        "describeProviderError" => describe,
-        "isDegenerateOutput" => is_degenerate,
-        "isFatalProviderError" => is_fatal,
-        "selectAccessibleHits" => select_hits,
-        "splitText" => split,
-        "trimHistory" => trim,
-        "truncateDegenerateOutput" => truncate_degenerate,
-        _ => return None,
-    })
-}
-
-/// [`js::Text`], owned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Text(pub(super) String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let text: js::Text<'_> = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-        Ok(Self(text.0.into_owned()))
-    }
-}
+use super::{Answer, answer, arguments};
 
 fn text_of(value: &RawValue) -> Option<String> {
     serde_json::from_str::<js::Text<'_>>(value.get()).ok().map(|text| text.0.into_owned())
@@ -56,7 +29,7 @@ struct OneText {
     text: Text,
 }
 
-fn chat_title(text: &str) -> Answer {
+pub(super) fn chat_title(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         #[serde(default)]
@@ -66,22 +39,22 @@ fn chat_title(text: &str) -> Answer {
     answer(&text.as_ref().and_then(|text| clean_chat_title(&text.0)))
 }
 
-fn generated_title(text: &str) -> Answer {
+pub(super) fn generated_title(text: &str) -> Answer {
     let OneText { text } = arguments(text)?;
     answer(&clean_generated_title(&text.0))
 }
 
-fn is_degenerate(text: &str) -> Answer {
+pub(super) fn is_degenerate(text: &str) -> Answer {
     let OneText { text } = arguments(text)?;
     answer(&is_degenerate_output(&text.0))
 }
 
-fn truncate_degenerate(text: &str) -> Answer {
+pub(super) fn truncate_degenerate(text: &str) -> Answer {
     let OneText { text } = arguments(text)?;
     answer(&truncate_degenerate_output(&text.0))
 }
 
-fn split(text: &str) -> Answer {
+pub(super) fn split(text: &str) -> Answer {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Options {
@@ -125,7 +98,7 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-fn select_hits(text: &str) -> Answer {
+pub(super) fn select_hits(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Hit {
@@ -172,7 +145,7 @@ impl Caught {
     }
 }
 
-fn describe(text: &str) -> Answer {
+pub(super) fn describe(text: &str) -> Answer {
     let caught: Caught = arguments(text)?;
     let fallback = caught.fallback.as_ref().map_or("Unknown error", |fallback| &fallback.0);
     let line = describe_provider_error(&caught.read()?, fallback);
@@ -193,7 +166,7 @@ fn bare_scalar(err: &RawValue) -> Option<String> {
     message.filter(|message| message.is_number() || message.is_boolean()).map(|message| message.to_string())
 }
 
-fn is_fatal(text: &str) -> Answer {
+pub(super) fn is_fatal(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Status {
         #[serde(rename = "statusCode")]
@@ -205,7 +178,7 @@ fn is_fatal(text: &str) -> Answer {
     answer(&status.is_some_and(crate::provider::is_fatal_status))
 }
 
-fn trim(text: &str) -> Answer {
+pub(super) fn trim(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Options {

@@ -11,25 +11,9 @@ use crate::project::{
     plan_finalize_assistant, row_to_ui_message, safe_error_text, serialize_steps,
 };
 
-use super::{Answer, Function, answer, arguments};
+use super::{Answer, answer, arguments};
 
-pub(super) fn find(name: &str) -> Option<Function> {
-    Some(match name {
-        "flushAssistant" => flush,
-        "assistantParts" => parts,
-        "serializeSteps" => trace,
-        "compactToolOutput" => compact,
-        "rowToUiMessage" => ui_message,
-        "safeErrorText" => safe_text,
-        "planFinalizeAssistant" => plan,
-        "accumulateStepUsage" => accumulate,
-        "normalizeUsage" => normalize,
-        "chatStreamMetadata" => stream_metadata,
-        _ => return None,
-    })
-}
-
-fn flush(text: &str) -> Answer {
+pub(super) fn flush(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -46,7 +30,7 @@ fn flush(text: &str) -> Answer {
     Ok(Some(flush_assistant(&steps, &in_progress.0, status, &extra.unwrap_or_default()).to_json()))
 }
 
-fn parts(text: &str) -> Answer {
+pub(super) fn parts(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {
@@ -59,7 +43,7 @@ fn parts(text: &str) -> Answer {
     Ok(Some(assistant_parts(&steps, &fallback_text.unwrap_or_default().0)))
 }
 
-fn trace(text: &str) -> Answer {
+pub(super) fn trace(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(default, borrow, deserialize_with = "list")]
@@ -76,7 +60,7 @@ fn single<'a>(text: &'a str, name: &'static str) -> crate::Result<Option<Raw<'a>
     Ok(members.get(name).copied())
 }
 
-fn compact(text: &str) -> Answer {
+pub(super) fn compact(text: &str) -> Answer {
     Ok(single(text, "value")?.map(|value| compact_text(value.get()).into_owned()))
 }
 
@@ -89,7 +73,7 @@ pub fn compacted(json: &str) -> crate::Result<Option<String>> {
     Ok(project::compacted(value.get()))
 }
 
-fn ui_message(text: &str) -> Answer {
+pub(super) fn ui_message(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(borrow, deserialize_with = "object")]
@@ -100,7 +84,7 @@ fn ui_message(text: &str) -> Answer {
 }
 
 /// For bindings whose host makes sentences of failures, where it makes none.
-fn safe_text(text: &str) -> Answer {
+pub(super) fn safe_text(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments {
         failure: RunFailure,
@@ -109,7 +93,7 @@ fn safe_text(text: &str) -> Answer {
     answer(&safe_error_text(&failure))
 }
 
-fn plan(text: &str) -> Answer {
+pub(super) fn plan(text: &str) -> Answer {
     let id = match single(text, "assistantId")? {
         Some(id) if truthy(id) => Some(
             serde_json::from_str::<Text<'_>>(id.get())
@@ -133,7 +117,7 @@ fn usage_of(field: &str, raw: Option<Raw<'_>>) -> crate::Result<Option<TokenUsag
     }
 }
 
-fn accumulate(text: &str) -> Answer {
+pub(super) fn accumulate(text: &str) -> Answer {
     #[derive(Deserialize)]
     struct Arguments<'a> {
         #[serde(default, borrow, deserialize_with = "present")]
@@ -150,11 +134,11 @@ fn accumulate(text: &str) -> Answer {
     })
 }
 
-fn normalize(text: &str) -> Answer {
+pub(super) fn normalize(text: &str) -> Answer {
     Ok(usage_of("usage", single(text, "usage")?)?.map(|usage| usage.to_json()))
 }
 
-fn stream_metadata(text: &str) -> Answer {
+pub(super) fn stream_metadata(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Arguments<'a> {

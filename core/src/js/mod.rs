@@ -17,5 +17,5 @@ pub use canonical::{Canonical, canonical, canonical_shown, pretty_shown};
 pub use number::write_number;
 pub use pretty::{PRETTY_DEPTH, pretty};
 pub(crate) use scan::{Scanner, escaped_utf16_len, unescape, write_string};
-pub use value::{Number, Raw, Text, truthy};
+pub use value::{Number, OwnedText, Raw, Text, truthy};
 pub(crate) use value::{list, object, objects, optional_object, present};

@@ -43,6 +43,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// [`Text`] that borrows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OwnedText(pub String);
+
+impl<'de> Deserialize<'de> for OwnedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text: Text<'_> = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        Ok(Self(text.0.into_owned()))
+    }
+}
+
 /// A number, spelled as JavaScript does; integers keep all their digits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Number(String);
