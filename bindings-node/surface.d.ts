@@ -1,0 +1,1985 @@
+// Written by tools/surface from the description of the surface. Changes made here are overwritten.
+
+/** Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else. */
+export interface Who {
+  /** The workspace. */
+  workspaceId: string;
+  /** The user. */
+  userId: string;
+}
+
+/** What went wrong, in terms of what the caller can do about it. Codes never change their meaning. */
+export type ErrorCode =
+  /** A field is missing or wrong; the message and `details.field` name it. */
+  | 'INVALID_INPUT'
+  /** The thing belongs to somebody else. */
+  | 'FORBIDDEN'
+  /** There is no such thing. */
+  | 'NOT_FOUND'
+  /** The payload is over its documented limit. */
+  | 'PAYLOAD_TOO_LARGE'
+  /** The media type is not on the list. */
+  | 'UNSUPPORTED_MEDIA'
+  /** There is no such thing yet, such as generating an answer anew. */
+  | 'NOT_SUPPORTED'
+  /** Another run is active in the chat; `details.activeRunId` names it. */
+  | 'A_RUN_ALREADY_ACTIVE'
+  /** The run could not be written. */
+  | 'A_RUN_BEGIN_FAILED'
+  /** Another process owns the run now. */
+  | 'LEASE_LOST'
+  /** A run other than the one to supersede is active. */
+  | 'SUPERSEDE_TARGET_MISMATCH'
+  /** The run to supersede did not settle in time. */
+  | 'SUPERSEDE_TIMEOUT'
+  /** The run to supersede is not a run of this chat. */
+  | 'SUPERSEDE_INVALID'
+  /** A message of this id is in the chat already. */
+  | 'MESSAGE_EXISTS'
+  /** The store cannot be reached or written. */
+  | 'STORE_UNAVAILABLE'
+  /** The engine is shutting down or closed. */
+  | 'ENGINE_CLOSED'
+  /** A stored secret cannot be read with the application secret in use. */
+  | 'SECRET_UNREADABLE'
+  /** No usable chat provider is configured. */
+  | 'AI_NOT_CONFIGURED'
+  /** No usable embedding provider is configured. */
+  | 'EMBEDDING_NOT_CONFIGURED'
+  /** No usable speech-to-text provider is configured. */
+  | 'STT_NOT_CONFIGURED'
+  /** The provider refused or failed. */
+  | 'PROVIDER_ERROR'
+  /** Too many requests in a window. */
+  | 'RATE_LIMITED'
+  /** The budget of the window is spent. */
+  | 'BUDGET_EXHAUSTED'
+  /** A bug of ours. */
+  | 'INTERNAL';
+
+/** What comes with an error of this code. */
+export interface ErrorDetails {
+  /** The place of what is wrong, such as `message.parts[0].type`. */
+  INVALID_INPUT: { readonly field: string };
+  UNSUPPORTED_MEDIA: { readonly field: string };
+  /** The run that is in the way. */
+  A_RUN_ALREADY_ACTIVE: { readonly activeRunId: string };
+}
+
+interface ErrorOf<Code extends ErrorCode> extends Error {
+  readonly name: 'TurnkeepError';
+  /** Stable; decide on this. */
+  readonly code: Code;
+  /** The HTTP status that suits the code, as a hint. */
+  readonly httpStatus: number;
+  /** What else is known. */
+  readonly details: (Code extends keyof ErrorDetails ? ErrorDetails[Code] : {}) & Readonly<Record<string, unknown>>;
+}
+
+/** A failure of turnkeep. Some codes come with details of their own. */
+export type TurnkeepError = { [Code in ErrorCode]: ErrorOf<Code> }[ErrorCode];
+
+interface ErrorClass<Of extends TurnkeepError> {
+  /** For `instanceof`; turnkeep makes them. */
+  readonly prototype: Of;
+  [Symbol.hasInstance](value: unknown): value is Of;
+}
+
+export declare const TurnkeepError: ErrorClass<TurnkeepError>;
+
+/** A field is missing or wrong; the message and `details.field` name it. `INVALID_INPUT`, 400. */
+export type InvalidInputError = ErrorOf<'INVALID_INPUT'>;
+export declare const InvalidInputError: ErrorClass<InvalidInputError>;
+
+/** The thing belongs to somebody else. `FORBIDDEN`, 403. */
+export type ForbiddenError = ErrorOf<'FORBIDDEN'>;
+export declare const ForbiddenError: ErrorClass<ForbiddenError>;
+
+/** There is no such thing. `NOT_FOUND`, 404. */
+export type NotFoundError = ErrorOf<'NOT_FOUND'>;
+export declare const NotFoundError: ErrorClass<NotFoundError>;
+
+/** The payload is over its documented limit. `PAYLOAD_TOO_LARGE`, 413. */
+export type PayloadTooLargeError = ErrorOf<'PAYLOAD_TOO_LARGE'>;
+export declare const PayloadTooLargeError: ErrorClass<PayloadTooLargeError>;
+
+/** The media type is not on the list. `UNSUPPORTED_MEDIA`, 415. */
+export type UnsupportedMediaError = ErrorOf<'UNSUPPORTED_MEDIA'>;
+export declare const UnsupportedMediaError: ErrorClass<UnsupportedMediaError>;
+
+/** There is no such thing yet, such as generating an answer anew. `NOT_SUPPORTED`, 501. */
+export type NotSupportedError = ErrorOf<'NOT_SUPPORTED'>;
+export declare const NotSupportedError: ErrorClass<NotSupportedError>;
+
+/** Another run is active in the chat; `details.activeRunId` names it. `A_RUN_ALREADY_ACTIVE`, 409. */
+export type RunAlreadyActiveError = ErrorOf<'A_RUN_ALREADY_ACTIVE'>;
+export declare const RunAlreadyActiveError: ErrorClass<RunAlreadyActiveError>;
+
+/** The run could not be written. `A_RUN_BEGIN_FAILED`, 503. */
+export type RunBeginFailedError = ErrorOf<'A_RUN_BEGIN_FAILED'>;
+export declare const RunBeginFailedError: ErrorClass<RunBeginFailedError>;
+
+/** Another process owns the run now. `LEASE_LOST`, 409. */
+export type LeaseLostError = ErrorOf<'LEASE_LOST'>;
+export declare const LeaseLostError: ErrorClass<LeaseLostError>;
+
+/** A run other than the one to supersede is active. `SUPERSEDE_TARGET_MISMATCH`, 409. */
+export type SupersedeTargetMismatchError = ErrorOf<'SUPERSEDE_TARGET_MISMATCH'>;
+export declare const SupersedeTargetMismatchError: ErrorClass<SupersedeTargetMismatchError>;
+
+/** The run to supersede did not settle in time. `SUPERSEDE_TIMEOUT`, 409. */
+export type SupersedeTimeoutError = ErrorOf<'SUPERSEDE_TIMEOUT'>;
+export declare const SupersedeTimeoutError: ErrorClass<SupersedeTimeoutError>;
+
+/** The run to supersede is not a run of this chat. `SUPERSEDE_INVALID`, 400. */
+export type SupersedeInvalidError = ErrorOf<'SUPERSEDE_INVALID'>;
+export declare const SupersedeInvalidError: ErrorClass<SupersedeInvalidError>;
+
+/** A message of this id is in the chat already. `MESSAGE_EXISTS`, 409. */
+export type MessageExistsError = ErrorOf<'MESSAGE_EXISTS'>;
+export declare const MessageExistsError: ErrorClass<MessageExistsError>;
+
+/** The store cannot be reached or written. `STORE_UNAVAILABLE`, 503. */
+export type StoreUnavailableError = ErrorOf<'STORE_UNAVAILABLE'>;
+export declare const StoreUnavailableError: ErrorClass<StoreUnavailableError>;
+
+/** The engine is shutting down or closed. `ENGINE_CLOSED`, 503. */
+export type EngineClosedError = ErrorOf<'ENGINE_CLOSED'>;
+export declare const EngineClosedError: ErrorClass<EngineClosedError>;
+
+/** A stored secret cannot be read with the application secret in use. `SECRET_UNREADABLE`, 500. */
+export type SecretUnreadableError = ErrorOf<'SECRET_UNREADABLE'>;
+export declare const SecretUnreadableError: ErrorClass<SecretUnreadableError>;
+
+/** No usable chat provider is configured. `AI_NOT_CONFIGURED`, 503. */
+export type AiNotConfiguredError = ErrorOf<'AI_NOT_CONFIGURED'>;
+export declare const AiNotConfiguredError: ErrorClass<AiNotConfiguredError>;
+
+/** No usable embedding provider is configured. `EMBEDDING_NOT_CONFIGURED`, 503. */
+export type EmbeddingNotConfiguredError = ErrorOf<'EMBEDDING_NOT_CONFIGURED'>;
+export declare const EmbeddingNotConfiguredError: ErrorClass<EmbeddingNotConfiguredError>;
+
+/** No usable speech-to-text provider is configured. `STT_NOT_CONFIGURED`, 503. */
+export type SttNotConfiguredError = ErrorOf<'STT_NOT_CONFIGURED'>;
+export declare const SttNotConfiguredError: ErrorClass<SttNotConfiguredError>;
+
+/** The provider refused or failed. `PROVIDER_ERROR`, 502. */
+export type ProviderError = ErrorOf<'PROVIDER_ERROR'>;
+export declare const ProviderError: ErrorClass<ProviderError>;
+
+/** Too many requests in a window. `RATE_LIMITED`, 429. */
+export type RateLimitedError = ErrorOf<'RATE_LIMITED'>;
+export declare const RateLimitedError: ErrorClass<RateLimitedError>;
+
+/** The budget of the window is spent. `BUDGET_EXHAUSTED`, 429. */
+export type BudgetExhaustedError = ErrorOf<'BUDGET_EXHAUSTED'>;
+export declare const BudgetExhaustedError: ErrorClass<BudgetExhaustedError>;
+
+/** A bug of ours. `INTERNAL`, 500. */
+export type InternalError = ErrorOf<'INTERNAL'>;
+export declare const InternalError: ErrorClass<InternalError>;
+
+/** Whether an address is allowed, and if not, why. */
+export interface AddressVerdict {
+  ok: boolean;
+  reason?: string;
+}
+
+/** What the row of an assistant's message is to hold. */
+export interface AssistantFlush {
+  content: string;
+  toolCalls: TraceEntry[] | null;
+  metadata: AssistantMetadata;
+  status: MessageStatus;
+}
+
+/** The metadata of an assistant's message that such a host stores. */
+export interface AssistantMetadata {
+  parts: AssistantPart[];
+  finishReason?: string;
+  usage?: Usage;
+  contextTokens?: number;
+  maxContextTokens?: number;
+  error?: string;
+}
+
+/** A part of an assistant's message as such hosts store it. */
+export type AssistantPart =
+  | SaidPart
+  | ToolOutcomePart;
+
+/** How a recording is sent. */
+export type AudioFormat =
+  | TakenAudio
+  | RefusedAudio;
+
+/** A run that the host drives. */
+export interface BegunRun {
+  /** The run. */
+  runId: string;
+  /** Its chat. */
+  chatId: string;
+  /** The assistant's message, whose row the engine writes. */
+  messageId: string;
+  /** The run had been begun before, with the same idempotency key; it is not to be driven again. */
+  repeated: boolean;
+}
+
+/**
+ * What to do when a chat is busy: refuse with `A_RUN_ALREADY_ACTIVE`, wait until it is free, or stop the run that is
+ * named and take its place.
+ */
+export type Busy =
+  | 'reject'
+  | 'enqueue'
+  | { supersede: string };
+
+/**
+ * How a model is to answer. What is not set is left to the provider; what a provider does not know is left out. Numbers
+ * are sent as they were written.
+ */
+export interface CallOptions {
+  /** How many tokens the answer may have. */
+  maxOutputTokens?: number;
+  /** Randomness, from 0; what the highest is depends on the provider. */
+  temperature?: number;
+  /** Nucleus sampling, 0 to 1. */
+  topP?: number;
+  /** Sampling from this many tokens only. */
+  topK?: number;
+  /** Against tokens that were used often. */
+  frequencyPenalty?: number;
+  /** Against tokens that were used at all. */
+  presencePenalty?: number;
+  /** Texts that end the answer. */
+  stopSequences?: readonly string[];
+  /** For answers that can be repeated, where the provider supports it. */
+  seed?: number;
+  /** What the answer has to look like. */
+  responseFormat?: ResponseFormat;
+  /** What only one provider knows, by the provider's name, as the AI SDK's `providerOptions`. */
+  providerOptions?: Record<string, any>;
+}
+
+/** What can be tried out of a workspace's settings. */
+export type Capability =
+  /** A model answers. */
+  | 'chat'
+  /** Texts get vectors. */
+  | 'embeddings'
+  /** Recordings are transcribed. */
+  | 'stt';
+
+/** A row of `ai_chats`. */
+export interface Chat {
+  /** Its id. */
+  id: string;
+  /** The workspace that it belongs to. */
+  workspaceId: string;
+  /** Its owner. */
+  creatorId: string;
+  /** Its title, once it has one. */
+  title: string | null;
+  /** The role that it was created with. */
+  roleId: string | null;
+  /** The page that was open when it was created. */
+  pageId: string | null;
+  /** When it was created. */
+  createdAt: string;
+  /** When it was last changed. */
+  updatedAt: string;
+}
+
+/** `openai-compatible`, or the official API. */
+export type ChatApiStyle =
+  | 'openai-compatible'
+  | 'openai';
+
+/** What a JSON export holds. */
+export interface ChatDocument {
+  chatId: string;
+  title: string | null;
+  exportedAt: string | null;
+  rows: unknown[];
+}
+
+/** Which ids chats may be called by. */
+export type ChatIds =
+  /** UUIDs. */
+  | 'uuid'
+  /** Whatever a client has made up, too: it stands for one chat of this user in this workspace, always the same. */
+  | 'any';
+
+/** How chats are treated. */
+export interface ChatOptions {
+  /**
+   * Which ids they may be called by.
+   * @default 'uuid'
+   */
+  ids?: ChatIds;
+}
+
+/** A stored message, as far as it is read. */
+export interface ChatRow {
+  id?: string;
+  role: string;
+  content?: string | null;
+  metadata?: unknown;
+  status?: string | null;
+  createdAt?: Date | string | null;
+  [key: string]: unknown;
+}
+
+/** Who a client says that wrote a message. */
+export type ClientRole =
+  | 'system'
+  | 'user'
+  | 'assistant';
+
+/** A part for the client, which is kept and which no model is told. */
+export interface DataPart {
+  type: `data-${string}`;
+  id?: string;
+  data: unknown;
+}
+
+/** Which document a chat is exported as. */
+export type DocumentFormat =
+  | 'markdown'
+  | 'json';
+
+/** Which driver speaks to a provider. */
+export type DriverName =
+  | 'openai'
+  | 'openai-compatible'
+  | 'gemini'
+  | 'ollama'
+  | 'anthropic';
+
+/** How a run may end. */
+export type EndStatus =
+  | 'succeeded'
+  | 'failed'
+  | 'aborted';
+
+/** How a message may end. */
+export type EndedMessageStatus =
+  | 'completed'
+  | 'error'
+  | 'aborted';
+
+/** How an engine is opened. */
+export interface EngineSettings {
+  /** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. */
+  store: string;
+  /**
+   * What this process is called in leases; every opening adds a unique part of its own. On PostgreSQL, what the same
+   * instance has left when it died is free as soon as it comes back.
+   */
+  instanceId?: string;
+  /** The secret that stored keys are sealed with. Without it no keys can be stored. */
+  appSecret?: string;
+  /**
+   * Application secrets of before: what is sealed with them is read, and sealed anew with `app_secret` in the
+   * background.
+   */
+  previousAppSecrets?: readonly string[];
+  /** How keys are kept. */
+  secrets?: SecretOptions;
+  /** Limits of runs. */
+  runs?: RunLimits;
+  /** The providers, by name. */
+  providers?: Providers;
+  /** What goes into every system prompt. */
+  prompt?: PromptOptions;
+  /** How providers are reached. */
+  http?: HttpOptions;
+  /** Limits of single requests. */
+  requests?: RequestLimits;
+  /**
+   * Name chats that a turn has created, by a second request to the workspace's model after its success.
+   * @default false
+   */
+  generateChatTitles?: boolean;
+  /** How chats are treated. */
+  chats?: ChatOptions;
+  /**
+   * In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what
+   * the provider said in any case.
+   * @default 'safe'
+   */
+  errorText?: ErrorText;
+}
+
+/**
+ * In whose words pages are told why a run failed. The log, the rows and the outcome have the provider's in any case.
+ */
+export type ErrorText =
+  /** In a sentence of ours for each kind of failure. */
+  | 'safe'
+  /** In those of the provider. */
+  | 'provider';
+
+/** The words that a host may replace; what it leaves out stays in the export's language. */
+export interface ExportLabels {
+  /** Title of a chat without one. */
+  untitled?: string;
+  /** The model's name above its messages. */
+  aiAgent?: string;
+  /** The person's name above theirs. */
+  you?: string;
+  /** What a tool without a label of its own is called; `{name}` stands for its name. */
+  ranTool?: string;
+  /** The note under a message that is still being written. */
+  stillGenerating?: string;
+  /** Labels of tools, by name. */
+  tools?: Record<string, string>;
+}
+
+/** What kind of failure it is, in terms of what can be done about it. */
+export type FailureKind =
+  /** The key is wrong, missing, or has no permission. */
+  | 'authentication'
+  /** The account has no credits left. */
+  | 'billing'
+  /** Too many requests for now. */
+  | 'rate_limit'
+  /** The conversation is too long for the model. */
+  | 'context_overflow'
+  /** There is no such model, or not for this account. */
+  | 'model_not_found'
+  /** The provider cannot answer at the moment. */
+  | 'overloaded'
+  /** There is no way to the provider. */
+  | 'unreachable'
+  /** The connection broke off. */
+  | 'connection_lost'
+  /** The provider sent nothing for too long. */
+  | 'silence'
+  /** The answer cannot be read, is not whole, or has nothing in it. */
+  | 'bad_response'
+  /** The provider withheld the answer. */
+  | 'content_filter'
+  /** The model would not answer. */
+  | 'refused'
+  /** The provider takes no such request. */
+  | 'invalid_request'
+  /** The answer passed one of the engine's limits. */
+  | 'limit'
+  /** A bug of ours, or a store that refused a write for good. */
+  | 'internal';
+
+/** How the end of a turn is to be written. */
+export type FinalizePlan =
+  | { kind: 'update'; id: string }
+  | { kind: 'insert' };
+
+/** Why the model stopped, in the AI SDK's words. */
+export type FinishReason =
+  /** It was done. */
+  | 'stop'
+  /** It ran into the output limit. */
+  | 'length'
+  /** Its output was withheld. */
+  | 'content-filter'
+  /** It wants its tool calls answered. */
+  | 'tool-calls'
+  /** The stream broke or carried an error. */
+  | 'error'
+  /** Something else, or nothing was said; `unknown` in the words of earlier versions. */
+  | 'other';
+
+/** What is said of a message besides its steps. */
+export interface FlushExtra {
+  finishReason?: string;
+  usage?: StreamUsage | null;
+  contextTokens?: number;
+  maxContextTokens?: number;
+  error?: string;
+}
+
+/** A run to be followed by `tail`, also when it has ended by then. */
+export interface Follow {
+  /** The run. */
+  runId: string;
+  /** The message that it writes. */
+  messageId: string | null;
+  /** Where to go on; `None`: with the first chunk. */
+  cursor: string | null;
+}
+
+/** How the engine is. */
+export interface Health {
+  /** Its store. */
+  store: StoreHealth;
+  /** Whether other processes are heard at once or by polling. */
+  notifications: NotificationHealth;
+  /** Runs of this process, also those that wait for their chat. */
+  activeRuns: number;
+}
+
+/** How providers are reached. Times are in milliseconds. */
+export interface HttpOptions {
+  /**
+   * A proxy's URL, or `environment` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. None otherwise: a proxy
+   * that somebody else put into the environment would see the traffic.
+   */
+  proxy?: string;
+  /** A file with certificates in PEM form that are trusted besides the machine's. */
+  caFile?: string;
+  /** Such certificates themselves. */
+  caPem?: string;
+  /**
+   * Trust the certificate authorities that come with turnkeep, besides the machine's. Where the machine has none (slim
+   * container images), they are trusted in any case.
+   * @default false
+   */
+  bundledRoots?: boolean;
+  /**
+   * How long a connection may take to open.
+   * @default 30000
+   */
+  connectTimeoutMs?: number;
+  /**
+   * How long an unused connection is kept. Shorter than what balancers allow, so that none is used that they have
+   * dropped.
+   * @default 10000
+   */
+  keepAliveMs?: number;
+  /**
+   * How often a request is sent at most, when it is refused or lost before the first byte of an answer.
+   * @default 3
+   */
+  maxTries?: number;
+  /**
+   * The wait before the second try of a request that a provider refused without saying when to come back; it doubles.
+   * After a lost connection it is a tenth of that.
+   * @default 1500
+   */
+  retryWaitMs?: number;
+  /**
+   * Hosts of private networks that workspaces may name in their settings: a name, an IP address or a network such as
+   * `10.0.0.0/8`, with or without a port. Without them, settings lead to public addresses only. What the engine is
+   * opened with, and what a turn brings, may name any address.
+   */
+  allowPrivate?: readonly string[];
+}
+
+/** What becomes of the message that the run in progress writes. */
+export type InProgress =
+  /** It is left out, and whoever follows the run is told all of it. */
+  | 'omit'
+  /** It is there with its finished steps, and the cursor is behind these. */
+  | 'include';
+
+/** A language of exports. */
+export type Lang =
+  | 'en'
+  | 'ru';
+
+/** What the administrators wrote about a connected tool server. */
+export interface McpGuidance {
+  serverName: string;
+  toolPrefix: string;
+  instructions?: string | null;
+}
+
+/** A tool server's row, as far as it is read. */
+export interface McpServer {
+  id: string;
+  name: string;
+  /** `http` or `sse`. */
+  transport: string;
+  url: string;
+  enabled?: boolean | null;
+  /** The tools that may be used; all of them when there is no list. */
+  toolAllowlist?: readonly string[] | null;
+  instructions?: string | null;
+  /** The headers in the clear. */
+  headers?: Record<string, string> | null;
+  /** The headers as they are stored. */
+  headersEnc?: string | null;
+  [key: string]: unknown;
+}
+
+/** What clients may see. */
+export interface McpServerView {
+  /** Its id. */
+  id: string;
+  /** Its display name. */
+  name: string;
+  /** `http` or `sse`. */
+  transport: string;
+  /** Where it is, with what looks like a secret masked. */
+  url: string;
+  /** Whether its tools are offered. */
+  enabled: boolean;
+  /** The tools that may be used, or all. */
+  toolAllowlist: string[] | null;
+  /** Whether requests carry headers of the administrator's. */
+  hasHeaders: boolean;
+  /** Guidance for the model. */
+  instructions: string | null;
+  /** The names of these headers, as far as they can be read. */
+  headerNames: string[];
+}
+
+/** A message as it is stored. */
+export interface Message {
+  id: string;
+  chatId: string;
+  /** The workspace. */
+  workspaceId: string;
+  /** Who wrote it, for a user's message. */
+  userId: string | null;
+  role: MessageRole;
+  /** Its text. */
+  content: string;
+  /** The flat trace of its tool calls and results. */
+  toolCalls: unknown[] | null;
+  metadata: MessageMetadata | null;
+  /** How far it has come. Null: written before statuses existed, completed. */
+  status: MessageStatus | null;
+  createdAt: string;
+  updatedAt: string;
+  /** What pages are told of its failure, where a host's function says it. */
+  errorText?: string;
+}
+
+/** What a user wrote: text, or a message as clients of the AI SDK have it. */
+export type MessageInput =
+  | string
+  | UserMessage;
+
+/** What a message's row says besides its text. */
+export interface MessageMetadata {
+  parts: MessagePart[];
+  finishReason?: string;
+  usage?: Usage;
+  /** How full the context was. */
+  contextTokens?: number;
+  /** How much it holds. */
+  maxContextTokens?: number;
+  error?: string;
+  failure?: RunFailure;
+  /** The model was not told of earlier messages of the chat. */
+  historyLeftOut?: boolean;
+  /** Why its run did not succeed. */
+  reason?: RunReason;
+  /** The client's own, of a user's message. */
+  metadata?: unknown;
+  /** How many steps of the log the row shows. */
+  stepsPersisted?: number;
+  /** The calls of whose outputs less is shown than there is, and how many bytes of JSON there are. */
+  truncatedOutputs?: Record<string, number>;
+}
+
+/** A part of a stored message, in the AI SDK's shapes. */
+export interface MessagePart {
+  type: string;
+  [key: string]: unknown;
+}
+
+export type MessageRole =
+  | 'user'
+  | 'assistant';
+
+export type MessageStatus =
+  | 'streaming'
+  | 'completed'
+  | 'error'
+  | 'aborted';
+
+/** The model that a role asks for. */
+export interface ModelOverride {
+  driver?: string;
+  chatModel?: string;
+  roleName?: string;
+}
+
+/** No tools. */
+export type NoTools =
+  | 'none';
+
+/** What is known of the hints of a store. */
+export interface NotificationHealth {
+  /** Whether they arrive. */
+  state: NotificationState;
+  /** Notifications that this process has sent, each about any number of runs. */
+  sent: number;
+  /** Notifications of other processes that have arrived. */
+  heard: number;
+}
+
+/** Whether hints arrive. */
+export type NotificationState =
+  /** One of our own has arrived a moment ago. */
+  | 'live'
+  /** They do not arrive; everything is found by polling. */
+  | 'polling'
+  /** This store has none. */
+  | 'none';
+
+/** A chat as it was at one moment. */
+export interface OpenChat {
+  /** The messages, oldest first. */
+  messages: Message[];
+  /** The run that brings what is missing of them; `None` when the chat is free. */
+  follow: Follow | null;
+}
+
+export interface OutputTokenDetails {
+  reasoningTokens?: number;
+}
+
+/** What a search has found. */
+export interface PageHit {
+  pageId: string;
+  title?: string | null;
+  content?: string | null;
+  [key: string]: unknown;
+}
+
+/** A page that a person has open. */
+export interface PageRef {
+  id?: string | null;
+  title?: string | null;
+}
+
+/** A chunk that is a part of its message as well. */
+export type PartChunk =
+  | { type: 'source-url'; sourceId: string; url: string; title?: string; providerMetadata?: Record<string, any> }
+  | { type: 'source-document'; sourceId: string; mediaType: string; title: string; filename?: string; providerMetadata?: Record<string, any> }
+  | { type: 'file'; url: string; mediaType: string; providerMetadata?: Record<string, any> };
+
+/** Whether a part is whole. */
+export type PartState =
+  | 'streaming'
+  | 'done';
+
+/** A migration that opening a database would apply. */
+export interface PendingMigration {
+  version: number;
+  name: string;
+  /** What it would add to the database as it is. */
+  additions: string[];
+}
+
+/** The host's share of the system prompt. */
+export interface PromptOptions {
+  /** The workspace's name. */
+  workspaceName?: string;
+  /** The persona for chats without a role. */
+  adminPrompt?: string;
+  /** What the product is called, for the default persona. */
+  productName?: string;
+  /** Rules that join the safety text. */
+  extraRules?: readonly string[];
+}
+
+/** The name of a configured provider, or settings of its own. */
+export type ProviderChoice =
+  | string
+  | ProviderConfig;
+
+/** Settings of one provider, given by the host at open or with a turn. */
+export interface ProviderConfig {
+  /** The driver: `openai`, `openai-compatible`, `gemini`, `ollama` or `anthropic`. */
+  driver: DriverName;
+  /** The model's id. */
+  model?: string;
+  /**
+   * Where the API is, such as `https://api.example.com/v1`; the provider's own place when it is empty. User and
+   * password in it are sent as basic authentication, in the place of a key that would go in the same header.
+   */
+  baseUrl?: string;
+  /** The key. It is sent to `base_url` and appears nowhere else. */
+  apiKey?: string;
+  /** How many tokens the model's context holds. */
+  contextWindow?: number;
+  /** How the model is to answer. */
+  options?: CallOptions;
+}
+
+/** The providers that a host configured, by name. */
+export type Providers = Record<string, ProviderConfig>;
+
+export interface RefusedAudio {
+  ok: false;
+}
+
+/** How long requests outside of runs may take, in milliseconds. */
+export interface RequestLimits {
+  /**
+   * All requests of one call for embeddings together.
+   * @default 120000
+   */
+  embeddingTimeoutMs?: number;
+  /**
+   * A transcript.
+   * @default 300000
+   */
+  transcriptionTimeoutMs?: number;
+  /**
+   * A title.
+   * @default 60000
+   */
+  titleTimeoutMs?: number;
+  /**
+   * A test of the chat settings.
+   * @default 30000
+   */
+  testTimeoutMs?: number;
+}
+
+/** An address as resolvers give it. */
+export interface ResolvedAddress {
+  address: string;
+  family?: number;
+}
+
+/** What an answer has to look like. Without a schema it is any JSON. */
+export interface ResponseFormat {
+  /** Its JSON Schema. */
+  schema?: unknown;
+  /** What it is called. */
+  name?: string;
+  /** What it is for. */
+  description?: string;
+}
+
+/** A role's row, as far as it is read. */
+export interface RoleRow {
+  name?: string | null;
+  modelConfig?: unknown;
+  [key: string]: unknown;
+}
+
+/** A row of `ai_chat_runs`, without what only the engine needs (owner, epoch, lease). */
+export interface Run {
+  /** Its id. */
+  id: string;
+  /** The chat that it belongs to. */
+  chatId: string;
+  /** The workspace that it belongs to. */
+  workspaceId: string;
+  /** Who began it. */
+  createdBy: string;
+  /** What began it. */
+  trigger: Trigger;
+  /** Where it is. */
+  status: RunStatus;
+  /** Why it did not succeed. */
+  reason: RunReason | null;
+  /** The error in one line, when it failed. */
+  error: string | null;
+  /** What kind of failure it was, when that is known. */
+  failure: RunFailure | null;
+  /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
+  stepCount: number;
+  /** When a stop was asked for. */
+  stopRequestedAt: string | null;
+  /** The message that shows it. */
+  assistantMessageId: string | null;
+  /** When it was begun. */
+  createdAt: string;
+  /** When a process took it up. */
+  startedAt: string | null;
+  /** When it settled. */
+  finishedAt: string | null;
+  /** When it was last written. */
+  updatedAt: string;
+}
+
+/** A failure as outcomes, messages and streams carry it. */
+export interface RunFailure {
+  /** What kind it is. A row may have one of another version's. */
+  kind: FailureKind;
+  /** The HTTP status, or the one that an error inside of an answer stands for. */
+  statusCode?: number;
+  /** Whether the same turn may well succeed a little later. */
+  retryable: boolean;
+  /** One line for people. */
+  message: string;
+}
+
+/** Limits of runs. Times are in milliseconds. */
+export interface RunLimits {
+  /**
+   * Model calls in a turn, the last of which is text only.
+   * @default 20
+   */
+  maxSteps?: number;
+  /**
+   * How long a run stays its owner's without a sign of life; renewed at a third of it.
+   * @default 15000
+   */
+  leaseMs?: number;
+  /**
+   * How long a provider may send nothing of its answer. Frames that carry none of it do not count.
+   * @default 900000
+   */
+  providerSilenceMs?: number;
+  /** The same until the first piece of an answer, where that is to be different. */
+  firstChunkMs?: number;
+  /** How long a step may take, with its tools; a run that takes longer is aborted with what it has. */
+  stepTimeoutMs?: number;
+  /** How long a run may take. */
+  runTimeoutMs?: number;
+  /**
+   * Abort a run whose model's output goes round in circles.
+   * @default true
+   */
+  degenerationGuard?: boolean;
+  /**
+   * How long a tool may take that does not say so itself.
+   * @default 900000
+   */
+  toolTimeoutMs?: number;
+  /**
+   * How many bytes one answer may have: its text, reasoning, files and the inputs of its calls.
+   * @default 33554432
+   */
+  maxAnswerBytes?: number;
+  /**
+   * How many tool calls one answer may have.
+   * @default 256
+   */
+  maxCallsPerStep?: number;
+  /**
+   * How many of a step's calls run at once.
+   * @default 32
+   */
+  maxParallelCalls?: number;
+  /**
+   * How long the input of a call may be checked against its schema.
+   * @default 2000
+   */
+  inputCheckMs?: number;
+  /**
+   * How many of a chat's newest messages a model is told, at most; at least 1.
+   * @default 100
+   */
+  historyMessages?: number;
+  /**
+   * What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
+   * @default 'strip'
+   */
+  unknownMembers?: UnknownMembers;
+  /**
+   * How many bytes of a tool's output pages are shown, where the tool does not say.
+   * @default 262144
+   */
+  shownOutputBytes?: number;
+  /**
+   * How often stops from other processes are looked for.
+   * @default 250
+   */
+  stopPollMs?: number;
+  /**
+   * How often the log of a run of another process is looked at while somebody follows it.
+   * @default 100
+   */
+  tailPollMs?: number;
+  /**
+   * How long the streamed chunks of a settled run are kept for readers that come back. Its steps stay.
+   * @default 600000
+   */
+  chunkRetentionMs?: number;
+  /**
+   * How long a run that is to be superseded may take to settle.
+   * @default 30000
+   */
+  supersedeTimeoutMs?: number;
+  /**
+   * Bring the message row up to date at every step, for hosts that read the table by themselves while a run goes on.
+   * Otherwise that is done about once a second while the row is small, and then at the end.
+   * @default false
+   */
+  refreshEveryStep?: boolean;
+  /**
+   * How many runs of others an engine that offers tools drives at a time.
+   * @default 64
+   */
+  maxOfferedRuns?: number;
+  /**
+   * For how long a write is attempted again while the store cannot be reached; then the run ends here. What can never
+   * succeed ends it at once.
+   * @default 600000
+   */
+  storePatienceMs?: number;
+  /**
+   * How long a host's own loop may take to finish a run that was asked to stop; then the engine settles it. Defaults to
+   * two leases.
+   */
+  stopDeadlineMs?: number;
+  /** How long a host's own loop may record nothing; then its run is aborted as `timeout`. Unlimited by default. */
+  hostedSilenceMs?: number;
+  /**
+   * How many turns of one chat may wait for it.
+   * @default 20
+   */
+  maxWaitingPerChat?: number;
+  /**
+   * How many turns of one user may wait, in all chats.
+   * @default 200
+   */
+  maxWaitingPerUser?: number;
+}
+
+/** How a turn ended. It is given out only after it is on disk. */
+export interface RunOutcome {
+  /** The run. */
+  runId: string;
+  /** Its chat. */
+  chatId: string;
+  /** The assistant's message. */
+  messageId: string;
+  /** `succeeded`, `failed` or `aborted`. */
+  status: EndStatus;
+  /** Why it did not succeed. */
+  reason: RunReason | null;
+  /** The error in one line, when it failed. */
+  error: string | null;
+  /** What kind of failure it was, when it failed. */
+  failure: RunFailure | null;
+  /** The last step's finish reason. */
+  finishReason: FinishReason | null;
+  /** Tokens of all steps. */
+  usage: Usage | null;
+  /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
+  stepCount: number;
+}
+
+/** Why a run did not succeed. */
+export type RunReason =
+  /** Somebody asked it to stop. */
+  | 'stopped'
+  /** Another run took its place. */
+  | 'superseded'
+  /** Its client went away and it was not detached. */
+  | 'disconnected'
+  /** The process that ran it died or lost its lease. */
+  | 'worker_lost'
+  /** The engine was closed. */
+  | 'shutdown'
+  /** A time limit ran out. */
+  | 'timeout'
+  /** A budget was spent. */
+  | 'budget'
+  /** The model's output had fallen into a loop. */
+  | 'degenerate'
+  /** The provider refused or failed. */
+  | 'provider_error'
+  /** A bug of ours, or a store that refused a write for good. */
+  | 'internal';
+
+/** What a run of a host is begun with. */
+export interface RunRequestFields {
+  /** The workspace. */
+  workspaceId: string;
+  /** The user. */
+  userId: string;
+  /** The chat; it is created when there is none of this id, and when no id is given. */
+  chatId?: string;
+  /** What the user wrote; nothing when the host has stored that itself. */
+  message?: MessageInput;
+  /** The role of a chat that is created. */
+  roleId?: string;
+  /** The page that the user has open. */
+  openPage?: PageRef;
+  /**
+   * What begins the run.
+   * @default 'api'
+   */
+  trigger?: Trigger;
+  /**
+   * What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
+   * @default 'reject'
+   */
+  busy?: Busy;
+  /** A second begin of the same user with the same key begins nothing. */
+  idempotencyKey?: string;
+}
+
+/** Why a host is to end its loop. */
+export type RunSignal =
+  /** Somebody asked the run to stop: cancel what is under way and finish it as `aborted`. */
+  | 'stopped'
+  /** Another run is to take its place: as `Stopped`. */
+  | 'superseded'
+  /** The engine is closing. The run is settled without the host. */
+  | 'shutdown'
+  /** The run is another process's; nothing more can be written. */
+  | 'lease_lost'
+  /** The run has ended. */
+  | 'settled';
+
+/** Where a run is in its life. Only the last three are final. */
+export type RunStatus =
+  /** Waiting for its turn or for a worker. */
+  | 'pending'
+  /** Owned by a process. */
+  | 'running'
+  /** Ended as it should. */
+  | 'succeeded'
+  /** Ended by an error. */
+  | 'failed'
+  /** Ended from outside. */
+  | 'aborted';
+
+/**
+ * A finished step of a host's loop: the AI SDK's step result. Its `content` is taken where there is one; otherwise
+ * text, reasoning and calls.
+ */
+export interface RunStep {
+  /** Its place in the run, from 0; the next one unless given. Recording a step again changes nothing. */
+  number?: number;
+  /** Everything in its order. */
+  content?: readonly RunStepContent[];
+  /** What the model thought. */
+  reasoningText?: string;
+  /** What it wrote. */
+  text?: string;
+  /** What it called. */
+  toolCalls?: readonly RunStepCall[];
+  /** What came back. */
+  toolResults?: readonly RunStepResult[];
+  /** What failed. */
+  toolErrors?: readonly RunStepError[];
+  /** Why the model stopped. */
+  finishReason?: FinishReason;
+  /** The provider's count for this call. */
+  usage?: Usage;
+}
+
+/** A tool call of a step. */
+export interface RunStepCall {
+  toolCallId: string;
+  toolName: string;
+  input?: unknown;
+  providerMetadata?: unknown;
+}
+
+/** One entry of a step's content. */
+export interface RunStepContent {
+  type: string;
+  text?: string;
+  toolCallId?: string;
+  toolName?: string;
+  input?: unknown;
+  output?: unknown;
+  error?: unknown;
+  providerMetadata?: unknown;
+}
+
+/** A tool's failure: a text, or an object with a `message`. */
+export interface RunStepError {
+  toolCallId: string;
+  error?: unknown;
+  errorText?: string;
+}
+
+/** A tool's result. */
+export interface RunStepResult {
+  toolCallId: string;
+  output?: unknown;
+}
+
+/** What a model wrote or thought. */
+export type SaidPart =
+  | { type: 'text'; text: string }
+  | { type: 'reasoning'; text: string };
+
+/** In which form secrets are sealed. */
+export type SecretForm =
+  /** That of the system before, which it can read, and which is bound to no record. */
+  | 'legacy'
+  /** Ours: bound to its record, and to the application secret by name. */
+  | 'current';
+
+/** How keys are kept. */
+export interface SecretOptions {
+  /**
+   * The form in which keys are written: `legacy`, which the system before reads, or `current`. Defaults to `legacy` on
+   * a database of that system, and to `current` elsewhere. Both are read; on a database of turnkeep's own the old form,
+   * which is bound to no record, only with `legacy`.
+   */
+  write?: SecretForm;
+  /**
+   * Send a stored key nowhere but to the address that was set when it was entered: whoever changes the address enters
+   * the key anew. `false` is for hosts whose workspaces' administrators are trusted with the keys themselves.
+   * @default true
+   */
+  bindToAddress?: boolean;
+}
+
+/** What a rotation came to. */
+export interface SecretRotation {
+  /** Secrets that were sealed anew, or would be in a dry run. */
+  resealed: number;
+  /** Secrets that none of the application secrets opens. They stay as they are; people have to enter them again. */
+  unreadable: number;
+}
+
+/**
+ * A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver that is set: `""`
+ * clears one, null leaves it.
+ */
+export interface SettingsPatch {
+  driver?: DriverName | null;
+  chatModel?: string | null;
+  /** Tokens that the model's context holds. */
+  chatContextWindow?: number | null;
+  /** `openai-compatible` where there is a base URL, unless set. */
+  chatApiStyle?: ChatApiStyle | null;
+  baseUrl?: string | null;
+  embeddingModel?: string | null;
+  /** `baseUrl` unless set. */
+  embeddingBaseUrl?: string | null;
+  sttModel?: string | null;
+  /** `baseUrl` unless set. */
+  sttBaseUrl?: string | null;
+  sttApiStyle?: SttApiStyle | null;
+  sttLanguage?: string | null;
+  /** The persona for chats without a role. */
+  systemPrompt?: string | null;
+  publicShareChatModel?: string | null;
+  publicShareAssistantRoleId?: string | null;
+  apiKey?: string | null;
+  embeddingApiKey?: string | null;
+  sttApiKey?: string | null;
+}
+
+/** What came of trying. */
+export interface SettingsTest {
+  /** Whether it works. */
+  ok: boolean;
+  /** Why it does not, in one line. */
+  error?: string;
+}
+
+/** A hit that the person may see. */
+export interface ShownHit {
+  id: string;
+  title: string;
+  snippet: string;
+}
+
+/** A message as pages show it. */
+export interface ShownMessage {
+  id: string;
+  role: MessageRole;
+  metadata?: ShownMetadata;
+  parts: MessagePart[];
+}
+
+/** How the stream told that a message ended, or a client's own metadata. */
+export interface ShownMetadata {
+  chatId?: string;
+  runId?: string;
+  usage?: Usage;
+  failure?: RunFailure;
+  status?: MessageStatus;
+  reason?: RunReason;
+  error?: string;
+  truncatedOutputs?: Record<string, number>;
+  finishReason?: string;
+  [key: string]: unknown;
+}
+
+/** How a text is split. */
+export interface SplitOptions {
+  /** No chunk is longer. 1000 unless given. */
+  chunkSize?: number;
+  /** How much of a chunk's end the next one may repeat. 200 unless given. */
+  chunkOverlap?: number;
+}
+
+/** One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read. */
+export interface Step {
+  text?: string | null;
+  toolCalls?: readonly StepToolCall[] | null;
+  toolResults?: readonly StepToolResult[] | null;
+  /** The real text of failed calls. */
+  toolErrors?: readonly StepToolError[] | null;
+  usage?: unknown;
+}
+
+/** What is different about a step. */
+export interface StepOverride {
+  toolChoice: NoTools;
+  system: string;
+}
+
+/** A tool call of a step. */
+export interface StepToolCall {
+  toolCallId: string;
+  toolName: string;
+  input?: unknown;
+}
+
+/** What came of a call that failed. */
+export interface StepToolError {
+  toolCallId: string;
+  toolName: string;
+  errorText: string;
+}
+
+/** A tool's result. */
+export interface StepToolResult {
+  toolCallId: string;
+  toolName: string;
+  output?: unknown;
+}
+
+/** How the store is. */
+export interface StoreHealth {
+  /** `sqlite` or `postgres`. */
+  kind: StoreKind;
+  /** Whether it has taken a write just now. */
+  ok: boolean;
+  /** How long that took. */
+  latencyMs?: number;
+  /** Why it has not answered. */
+  error?: string;
+}
+
+/** Which database a store is. */
+export type StoreKind =
+  | 'sqlite'
+  | 'postgres';
+
+/**
+ * What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, how it ended at the
+ * end.
+ */
+export interface StreamMetadata {
+  /** The chat, which may have been created by this turn. */
+  chatId?: string;
+  /** The run. */
+  runId?: string;
+  /** Tokens of all steps so far. */
+  usage?: Usage;
+  /** What kind of failure ended the run. */
+  failure?: RunFailure;
+  /** The message's status, once that is final. */
+  status?: EndedMessageStatus;
+  /** Why the run did not succeed. */
+  reason?: RunReason;
+  /** The error in one line, when it failed. */
+  error?: string;
+  /** The calls of the step of whose outputs less is shown than there is, and how many bytes there are. */
+  truncatedOutputs?: Record<string, number>;
+}
+
+/** A usage as providers' libraries give it; `outputTokenDetails.reasoningTokens` wins over `reasoningTokens`. */
+export interface StreamUsage {
+  inputTokens?: number;
+  outputTokens?: number;
+  totalTokens?: number;
+  reasoningTokens?: number;
+  outputTokenDetails?: OutputTokenDetails;
+  [key: string]: unknown;
+}
+
+/** A part of a stream of the AI SDK, as far as it is read. */
+export interface StreamedPart {
+  type: string;
+  totalUsage?: StreamUsage;
+  [key: string]: unknown;
+}
+
+/** How recordings are sent. */
+export type SttApiStyle =
+  | 'multipart'
+  | 'json';
+
+/** A cursor as it was given out, or its number. */
+export type TailCursor =
+  | number
+  | string;
+
+/** How the run that was followed ended. */
+export interface TailEnd {
+  /** A final status. */
+  status: EndStatus;
+  /** Why it did not succeed. */
+  reason: RunReason | null;
+  /** The error in one line, when it failed. */
+  error: string | null;
+}
+
+/** A chunk of a run's log. */
+export interface TailItem {
+  /** Where to go on after this chunk. */
+  cursor: string;
+  chunk: UIMessageChunk;
+  /** The place that was asked for is not known any more: what follows begins anew and replaces what was read before. */
+  resync?: boolean;
+}
+
+/** Where a tail begins: with finished steps in compact form, or chunk by chunk. */
+export type TailStart =
+  | 'snapshot'
+  | 'start';
+
+export interface TakenAudio {
+  ok: true;
+  baseMime: string;
+  format: string;
+}
+
+/** What a model is asked for a title. */
+export interface TitlePrompt {
+  /** The system prompt. */
+  system: string;
+  /** The user's message. */
+  prompt: string;
+}
+
+/** A part that a model can be told. */
+export type ToldPart =
+  | { type: 'text'; text: string; state?: PartState }
+  | { type: 'file'; mediaType: string; url: string; filename?: string }
+  | { type: 'step-start' };
+
+/** A tool call with its outcome. */
+export type ToolOutcomePart =
+  | { state: 'output-available'; type: `tool-${string}`; toolCallId: string; input: unknown; output: unknown }
+  | { state: 'output-error'; type: `tool-${string}`; toolCallId: string; input: unknown; errorText: string };
+
+/** A call in the trace. */
+export interface TraceCall {
+  toolName: string;
+  input: unknown;
+}
+
+/** An entry of a message's trace. Calls as they come, then results; those of one step before those of the next. */
+export type TraceEntry =
+  | TraceCall
+  | TraceResult;
+
+/** A result in the trace. */
+export interface TraceResult {
+  toolName: string;
+  output: unknown;
+}
+
+/** What began a run. */
+export type Trigger =
+  /** A person wrote. */
+  | 'user'
+  /** A role that begins by itself. */
+  | 'autostart'
+  /** A schedule. */
+  | 'schedule'
+  /** A program. */
+  | 'api'
+  /** Going on where a run had ended. */
+  | 'continue';
+
+/** How a history is trimmed. */
+export interface TrimOptions {
+  /** How many tokens, as estimated here. At least one. */
+  budgetTokens: number;
+  /** What the provider counted for the last call. When that is more than the estimate, estimates are raised. */
+  contextTokens?: number;
+  /** How many of the newest turns are kept whatever they cost. At least one, and one unless given. */
+  keepTurns?: number;
+}
+
+/** What of a history is kept. */
+export interface TrimmedHistory {
+  /** As they were given. */
+  messages: (Record<string, any>)[];
+  /** Whether something was left out. */
+  trimmed: boolean;
+  estimatedTokens: number;
+}
+
+/** What a turn is begun with. */
+export interface TurnRequestFields {
+  /** The workspace. */
+  workspaceId: string;
+  /** The user. */
+  userId: string;
+  /** The chat; it is created when there is none of this id, and when no id is given. */
+  chatId?: string;
+  /** What the user wrote. */
+  message: MessageInput;
+  /** The role of a chat that is created; a chat keeps the role that it was created with. */
+  roleId?: string;
+  /** The page that the user has open, resolved by the host. */
+  openPage?: PageRef;
+  /** The tools of this turn, for hosts that answer calls through a mailbox. */
+  tools?: readonly [];
+  /** The provider; without it the one named `default`, or the only one. */
+  provider?: ProviderChoice;
+  /**
+   * `false`: the run stops when its last reader goes away.
+   * @default true
+   */
+  detached?: boolean;
+  /**
+   * What begins the turn.
+   * @default 'user'
+   */
+  trigger?: Trigger;
+  /**
+   * The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
+   */
+  messageId?: string;
+  /**
+   * What to do when the chat is busy.
+   * @default 'reject'
+   */
+  busy?: Busy;
+  /** A second turn of the same user with the same key begins nothing and follows the first. */
+  idempotencyKey?: string;
+  /**
+   * Names of tools that engines offer (`offerTools`), instead of `tools`. Such a run is driven by any engine that
+   * offers all of them: this one if it does, else the first that takes it, and another one when that engine is closed
+   * or its process dies. Its model is the one that its workspace and role, or that engine's options, say.
+   */
+  offeredTools?: readonly string[];
+}
+
+/** One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads. */
+export type UIMessageChunk =
+  | { type: 'start'; messageId: string; messageMetadata: StreamMetadata }
+  | { type: 'start-step' }
+  | { type: 'text-start'; id: string; providerMetadata?: Record<string, any> }
+  | { type: 'text-delta'; id: string; delta: string; providerMetadata?: Record<string, any> }
+  | { type: 'text-end'; id: string; providerMetadata?: Record<string, any> }
+  | { type: 'reasoning-start'; id: string; providerMetadata?: Record<string, any> }
+  | { type: 'reasoning-delta'; id: string; delta: string; providerMetadata?: Record<string, any> }
+  | { type: 'reasoning-end'; id: string; providerMetadata?: Record<string, any> }
+  | { type: 'tool-input-start'; toolCallId: string; toolName: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-input-delta'; toolCallId: string; inputTextDelta: string }
+  | { type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-input-error'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; errorText: string }
+  | { type: 'tool-output-available'; toolCallId: string; output: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-output-available'; toolCallId: string; output: unknown; preliminary: true }
+  | { type: 'tool-output-error'; toolCallId: string; errorText: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'finish-step' }
+  | { type: 'message-metadata'; messageMetadata: StreamMetadata }
+  | { type: 'finish'; finishReason: FinishReason; messageMetadata?: StreamMetadata }
+  | { type: 'abort'; reason: RunReason }
+  | { type: 'error'; errorText: string }
+  | PartChunk;
+
+/** What becomes of members of an input that its schema forbids by `additionalProperties: false`. */
+export type UnknownMembers =
+  /** They are taken out before the tool sees the input. */
+  | 'strip'
+  /** The call is refused, and the model is told. */
+  | 'refuse';
+
+/** Tokens of a step or of a turn. A field that the provider did not report is absent, not zero. */
+export interface Usage {
+  /** Tokens of the prompt. */
+  inputTokens?: number;
+  /** Tokens of the answer, reasoning included. */
+  outputTokens?: number;
+  /** Both together. */
+  totalTokens?: number;
+  /** Of the answer's tokens, those spent on reasoning. */
+  reasoningTokens?: number;
+}
+
+/** A user's message as clients of the AI SDK have it. */
+export interface UserMessage {
+  /**
+   * The client's own id for it: kept where it is a UUID, else the message gets one that is made of it. A message that
+   * is in the chat already is `MESSAGE_EXISTS`.
+   */
+  id?: string;
+  /** Only a user's message begins a turn; a client's type may allow others. */
+  role?: ClientRole;
+  /** Kept, and given back by `rowToUiMessage`. */
+  metadata?: unknown;
+  /** At least one that says something. */
+  parts: readonly UserMessagePart[];
+}
+
+/** A part of a user's message. */
+export type UserMessagePart =
+  | ToldPart
+  | DataPart;
+
+/** A workspace's settings as they are stored and shown. Of keys only whether they are set. */
+export interface WorkspaceSettings {
+  driver?: DriverName | null;
+  chatModel?: string | null;
+  /** Tokens that the model's context holds. */
+  chatContextWindow?: number;
+  /** `openai-compatible` where there is a base URL, unless set. */
+  chatApiStyle?: ChatApiStyle | null;
+  baseUrl?: string | null;
+  embeddingModel?: string | null;
+  /** `baseUrl` unless set. */
+  embeddingBaseUrl?: string | null;
+  sttModel?: string | null;
+  /** `baseUrl` unless set. */
+  sttBaseUrl?: string | null;
+  sttApiStyle?: SttApiStyle | null;
+  sttLanguage?: string | null;
+  /** The persona for chats without a role. */
+  systemPrompt?: string | null;
+  publicShareChatModel?: string | null;
+  publicShareAssistantRoleId?: string | null;
+  hasApiKey: boolean;
+  hasEmbeddingApiKey: boolean;
+  hasSttApiKey: boolean;
+  /** A user and a password were in the address; they are kept as a secret. Absent where there are none. */
+  hasBaseUrlLogin?: boolean;
+  hasEmbeddingBaseUrlLogin?: boolean;
+  hasSttBaseUrlLogin?: boolean;
+}
+
+/** Methods of `engine.runs`. */
+export interface RunsOperations {
+  /**
+   * One run.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  get(params: Who & {
+    /** The run. */
+    runId: string;
+  }): Promise<Run>;
+  /**
+   * The newest run of a chat; null in a chat that never had one, or that is not there (yet).
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  latestForChat(params: Who & {
+    /** The chat. */
+    chatId: string;
+  }): Promise<Run | null>;
+  /**
+   * The run that holds a chat; null when the chat is free, or not there (yet).
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  activeForChat(params: Who & {
+    /** The chat. */
+    chatId: string;
+  }): Promise<Run | null>;
+  /**
+   * The newest runs of a chat, newest first; those that wait come before all others.
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  list(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** At most so many; 50 unless given. */
+    limit?: number;
+    /** A run's id: those that come after it in the list. */
+    before?: string;
+  }): Promise<Run[]>;
+  /** Settles what dead processes have left, as opening an engine does. Answers how many runs that were. */
+  sweep(): Promise<number>;
+  /**
+   * Puts a finished step of a host's own loop on disk, and answers its number. Recording a step again by its number
+   * changes nothing. After `STORE_UNAVAILABLE` the step may be recorded again.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN, LEASE_LOST
+   */
+  recordStep(params: Who & {
+    /** The run. */
+    runId: string;
+    /** The step. */
+    step: RunStep;
+  }): Promise<number>;
+  /**
+   * Ends a run that the host drives. Ending it again the same way changes nothing.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN, LEASE_LOST
+   */
+  finish(params: Who & {
+    /** The run. */
+    runId: string;
+    /** `succeeded`, `failed` or `aborted`. */
+    status: EndStatus;
+    /** Why it did not succeed; `internal` for a run that failed and what it was stopped for otherwise, unless given. */
+    reason?: RunReason;
+    /** The error in one line, of a run that failed. */
+    error?: string;
+    /** Why the model stopped, unless the last step said it. */
+    finishReason?: FinishReason;
+    /** A last step, or what there was of it, written together with the end. */
+    step?: RunStep;
+  }): Promise<void>;
+  /**
+   * Waits until the host is to end the loop of its run, and says why.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  signal(params: Who & {
+    /** The run. */
+    runId: string;
+  }): Promise<RunSignal>;
+}
+
+/** Methods of `engine.chats`. */
+export interface ChatsOperations {
+  /**
+   * The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has every
+   * finished step.
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  messages(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** Only so many, the newest; all of them unless given. */
+    limit?: number;
+    /** A message's id: only those that are older. */
+    before?: string;
+  }): Promise<Message[]>;
+  /**
+   * What a page needs to show a chat and to go on with it: messages, and the run that brings what they lack. The two
+   * fit together, also when the run has ended by the time that it is followed.
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  open(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** Only so many messages, the newest. */
+    limit?: number;
+    /**
+     * What becomes of the message that a run is writing: left out (`omit`), and following the run brings all of it; or
+     * there with its finished steps (`include`), and the cursor is behind them.
+     * @default 'omit'
+     */
+    inProgress?: InProgress;
+  }): Promise<OpenChat>;
+  /**
+   * A chat as one document: Markdown to be read, or JSON that `chats.import` takes.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  export(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** `markdown` (the default) or `json`. */
+    format?: DocumentFormat;
+    /** A language tag; Russian for `ru…`, English otherwise. */
+    lang?: string;
+    /** Words of the host's own, in place of the language's. */
+    labels?: ExportLabels;
+  }): Promise<string>;
+  /**
+   * A new chat made of a JSON export. Chat and messages get ids of their own.
+   * @throws {TurnkeepError} INVALID_INPUT
+   */
+  import(params: Who & {
+    /** The document. */
+    document: string;
+  }): Promise<Chat>;
+}
+
+/** Methods of `engine.settings`. */
+export interface SettingsOperations {
+  /** A workspace's settings; of keys only whether they are set. */
+  get(workspaceId: string): Promise<WorkspaceSettings>;
+  /**
+   * Changes a workspace's settings and keys, all or nothing, and answers them as `settings.get` does. To set keys, the
+   * engine needs its `appSecret`.
+   * @throws {TurnkeepError} INVALID_INPUT
+   */
+  update(workspaceId: string, settings: SettingsPatch): Promise<WorkspaceSettings>;
+  /** Tries what a workspace has configured, with the cheapest request that there is. */
+  test(workspaceId: string, capability?: Capability): Promise<SettingsTest>;
+}
+
+/** Methods of `engine.secrets`. */
+export interface SecretsOperations {
+  /**
+   * Seals stored keys anew under the engine's `appSecret`, in the form of its option `secrets.write`. On a database of
+   * turnkeep's own that also happens by itself after opening; on an adopted one nothing is rewritten but by this call.
+   * @throws {TurnkeepError} INVALID_INPUT
+   */
+  rotate(params?: {
+    /**
+     * Tell how many keys it would touch, and touch none.
+     * @default false
+     */
+    dryRun?: boolean;
+  }): Promise<SecretRotation>;
+}
+
+/** Methods of `engine`. */
+export interface EngineOperations {
+  /**
+   * Vectors for texts, in their order, by the workspace's embedding model.
+   * @throws {TurnkeepError} INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR
+   */
+  embed(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The texts. */
+    texts: readonly string[];
+  }): Promise<number[][]>;
+  /**
+   * What is said in a recording of at most 25 MiB; empty text when nothing is said.
+   * @throws {TurnkeepError} PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR
+   */
+  transcribe(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The recording, in base64. */
+    audio: NodeJS.ArrayBufferView;
+    /** Its media type, such as `audio/webm`. */
+    mime: string;
+  }): Promise<string>;
+  /**
+   * A title for a page with this content. Nothing is stored.
+   * @throws {TurnkeepError} AI_NOT_CONFIGURED, PROVIDER_ERROR
+   */
+  generateTitle(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The page's text. */
+    content: string;
+  }): Promise<string>;
+  /** How the engine is; asks the store. A store that does not answer is not an error: `ok` is false then. */
+  health(): Promise<Health>;
+}
+
+/** The row of an assistant message after these steps: the first one, one in between, or the last. */
+export declare function flushAssistant(steps: readonly Step[], inProgressText: string, status: MessageStatus, extra?: FlushExtra | null): AssistantFlush;
+
+/** The parts of an assistant message. The fallback is its text when no step has one. */
+export declare function assistantParts(steps: readonly Step[] | null | undefined, fallbackText: string): AssistantPart[];
+
+/** The trace of calls and results; null when there is none. */
+export declare function serializeSteps(steps?: readonly Step[] | null): TraceEntry[] | null;
+
+/**
+ * The value itself when its JSON has at most 4000 bytes, or when it has none; else a copy with long strings, long
+ * arrays and deep objects cut short.
+ */
+export declare function compactToolOutput(value: unknown): unknown;
+
+/**
+ * A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream tells it; of a
+ * user's its client's own metadata.
+ */
+export declare function rowToUiMessage(row: ChatRow): ShownMessage;
+
+/** How the end of a turn is to be written: an update of the row of this id, or a new row. */
+export declare function planFinalizeAssistant(assistantId?: string | null): FinalizePlan;
+
+/** The sum of two usages; nothing when there is neither. */
+export declare function accumulateStepUsage(acc?: Usage | null, step?: Usage | null): Usage | undefined;
+
+/** The four figures of a usage that are kept; nothing when there is no usage. */
+export declare function normalizeUsage(usage?: StreamUsage | null): Usage | undefined;
+
+/**
+ * The message metadata that goes with a part of a stream: the chat's id at the start, usage at the end of a step or of
+ * all; nothing for other parts.
+ */
+export declare function chatStreamMetadata(part: StreamedPart, chatId: string, cumulativeUsage?: Usage | null): StreamMetadata | undefined;
+
+/** A chat as Markdown. */
+export declare function buildChatMarkdown(params: {
+    title?: string | null;
+    chatId: string;
+    rows: readonly ChatRow[];
+    /** A language tag; Russian for `ru…`, English otherwise. */
+    lang?: string | null;
+    /** Words of the host's own, in place of the language's. */
+    labels?: ExportLabels | null;
+    /** Now, unless given. */
+    exportedAt?: Date | string | null;
+  }): string;
+
+/** A chat as a JSON document, which `parseChatJson` reads. */
+export declare function buildChatJson(params: {
+    title?: string | null;
+    chatId: string;
+    rows: readonly ChatRow[];
+    /** Now, unless given. */
+    exportedAt?: Date | string | null;
+  }): string;
+
+/** What a document of `buildChatJson` holds. */
+export declare function parseChatJson(text: string): ChatDocument;
+
+/** The language of exports for a language tag. */
+export declare function normalizeLang(tag?: string | null): Lang;
+
+/** The system prompt: the persona and what goes with it, between two copies of the safety text. */
+export declare function buildSystemPrompt(params?: {
+    workspaceName?: string | null;
+    /** The persona for chats without a role. */
+    adminPrompt?: string | null;
+    roleInstructions?: string | null;
+    /** The page that the person has open. */
+    openedPage?: PageRef | null;
+    /** Guidance for the tools of connected servers. */
+    mcpInstructions?: readonly McpGuidance[] | null;
+    /** What the product is called, for the default persona. */
+    productName?: string | null;
+    /** Rules that join the safety text. Nothing replaces it. */
+    extraRules?: readonly string[] | null;
+  }): string;
+
+/** A chat title made of what a model wrote; null when nothing is left of it. */
+export declare function cleanChatTitle(text: string): string | null;
+
+/** What a model is asked for the title of a chat that begins with this text. */
+export declare function chatTitlePrompt(text: string): TitlePrompt;
+
+/** What a model is asked for the title of a page of this content. */
+export declare function pageTitlePrompt(content: string): TitlePrompt;
+
+/** What is different about the last allowed step, which goes without tools; nothing for the others. */
+export declare function prepareAgentStep(stepNumber: number, system: string, maxSteps?: number | null): StepOverride | undefined;
+
+/** A page title made of what a model wrote. */
+export declare function cleanGeneratedTitle(text: string): string;
+
+/** A failure of a provider on one line. */
+export declare function describeProviderError(err?: unknown | null, fallback?: string | null): string;
+
+/** Whether asking the provider again is of no use. */
+export declare function isFatalProviderError(err?: unknown | null): boolean;
+
+/** The model that a role asks for; nothing when it asks for none. */
+export declare function roleModelOverride(role?: RoleRow | null): ModelOverride | undefined;
+
+/** How a recording of this media type is sent; not `ok` for audio that is not on the list. */
+export declare function resolveAudioFormat(mime: string): AudioFormat;
+
+/** Whether a tool server may have this address. */
+export declare function isIpAllowed(ip: string): AddressVerdict;
+
+/** Whether a tool server may have all of these addresses. The reason names none of them. */
+export declare function validateResolvedAddresses(addresses: readonly ResolvedAddress[]): AddressVerdict;
+
+/** The search hits that the person may see, the best one of each page. */
+export declare function selectAccessibleHits(hits: readonly PageHit[], accessiblePageIds: ReadonlySet<string> | readonly string[], cap: number): ShownHit[];
+
+/** A name made of the characters that tool names may have. */
+export declare function sanitizeToolName(value: string): string;
+
+/** The prefix of the names of a server's tools. */
+export declare function toolNamePrefix(serverName: string): string;
+
+/** A tool name, cut to the length that providers accept. */
+export declare function capToolName(value: string): string;
+
+/** A tool name that is not among those that are taken. */
+export declare function disambiguateToolName(name: string, serverId: string, taken: ReadonlySet<string> | readonly string[]): string;
+
+/** The chunks of a text for embedding. */
+export declare function splitText(text: string, options?: SplitOptions | null): string[];
+
+/** Whether a model has fallen into repeating itself. */
+export declare function isDegenerateOutput(text: string): boolean;
+
+/** The text without the repetitions at its end. */
+export declare function truncateDegenerateOutput(text: string): string;
+
+/** The newest messages that fit into a budget. */
+export declare function trimHistory(messages: readonly (Record<string, any>)[], options: TrimOptions): TrimmedHistory;
+
+/** A tool server without the values of its headers: their names only. */
+export declare function toView(server: McpServer): McpServerView;

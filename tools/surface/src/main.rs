@@ -1,0 +1,59 @@
+//! Writes what only converts between the engine and each language, from the one description of the surface: the
+//! operations in `core/src/surface`, the functions in `core/src/functions`, the options, results and chunks as the core's
+//! own types, and what is passed on unread in `shapes.rs`.
+//!
+//! `surface ROOT` writes, `surface ROOT --check` fails where what is there is not what it would write.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a tool of the build: it stops where it cannot go on"
+)]
+
+mod read;
+mod surface;
+mod typescript;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs};
+
+/// What every generated file begins with.
+const GENERATED: &str =
+    "Written by tools/surface from the description of the surface. Changes made here are overwritten.";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let root = arguments.next().unwrap_or_else(|| ".".to_owned());
+    let root = Path::new(&root);
+    let check = arguments.next().is_some_and(|argument| argument == "--check");
+    let surface = match read::read(root) {
+        Ok(surface) => surface,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let files = [
+        ("bindings-node/surface.d.ts", typescript::declarations(&surface)),
+        ("bindings-node/lib/surface.js", typescript::javascript(&surface)),
+    ];
+    let mut stale = false;
+    for (path, text) in files {
+        let path = root.join(path);
+        if fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            continue;
+        }
+        if check {
+            eprintln!("{} is out of date: make surface, and commit it", path.display());
+            stale = true;
+        } else if let Err(error) = fs::write(&path, text) {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    if stale { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
