@@ -1,4 +1,4 @@
-//! The questions of [`super::queries`] by name, with JSON in and out, for bindings that pass text.
+//! The questions of [`super::service::queries`] by name, with JSON in and out, for bindings that pass text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +11,11 @@ use crate::model::{FinishReason, Json, RunReason, RunStatus};
 use crate::project::{Labels, Language};
 use crate::settings::SettingsPatch;
 
-use super::export::{Export, ExportFormat};
-use super::hosted::{HostedFinish, HostedRequest, HostedStep};
-use super::open::InProgress;
-use super::settings::Capability;
-use super::tail::{Cursor, RunTail, TailFrom};
+use super::run::hosted::{HostedFinish, HostedRequest, HostedStep};
+use super::run::tail::{Cursor, RunTail, TailFrom};
+use super::service::export::{Export, ExportFormat};
+use super::service::open::InProgress;
+use super::service::settings::Capability;
 use super::{Engine, Who};
 
 /// How many runs are listed unless more are asked for.
