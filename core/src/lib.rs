@@ -37,6 +37,7 @@ mod error;
 pub mod functions;
 mod id;
 pub mod js;
+mod log;
 pub mod machine;
 pub mod mask;
 pub mod model;
@@ -55,10 +56,16 @@ pub mod settings;
 pub mod simulation;
 mod spelling;
 pub mod store;
-pub mod stream;
 mod surface;
 pub mod text;
 pub mod tool;
+
+/// The AI SDK's UI message stream: its chunks, their encoding and the log that readers in this process follow.
+pub mod stream {
+    pub use crate::log::{
+        CallDetails, ChunkLog, ChunkReader, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event,
+    };
+}
 
 pub use engine::{
     Busy, Capability, ChatIds, ChatOptions, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow, Health,

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// From the bottom up.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["clock", "error", "id", "js", "spelling", "text"],
     &["mask", "model"],
     &["project", "tool"],
-    &["provider", "store", "stream"],
-    &["machine", "secret", "settings"],
+    &["provider", "store"],
+    &["log", "secret", "settings"],
+    &["machine"],
     &["engine", "functions"],
-    &["simulation"],
+    &["simulation", "surface"],
 ];
 
 fn core() -> PathBuf {

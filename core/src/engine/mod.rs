@@ -1,28 +1,8 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
-mod begin;
-mod driver;
-mod export;
-mod health;
-mod history;
-mod hosted;
-mod housekeeping;
-pub(crate) mod journal;
-mod leases;
-mod open;
 mod options;
-pub(crate) mod patience;
-mod queries;
-pub(crate) mod queue;
-mod reader;
-mod registry;
-mod requests;
-mod settings;
-mod stops;
-pub(crate) mod sweep;
-pub(crate) mod tail;
-mod turn;
-mod worker;
+pub(crate) mod run;
+mod service;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,22 +21,23 @@ use crate::secret::{Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
-pub use export::{Export, ExportFormat};
-pub use health::{Health, StoreHealth};
-pub use hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
-pub use open::{Follow, InProgress, OpenChat};
 pub use options::{Busy, ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions, ToolOffer, TurnRequest, Who};
-pub use reader::{SharedReader, TurnReader};
-pub use settings::{Capability, Tested};
-pub use tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
-pub use turn::Turn;
+pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
+pub use run::reader::{SharedReader, TurnReader};
+pub use run::tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
+pub use run::turn::Turn;
+pub use service::export::{Export, ExportFormat};
+pub use service::health::{Health, StoreHealth};
+pub use service::open::{Follow, InProgress, OpenChat};
+pub use service::settings::{Capability, Tested};
 
-use hosted::Hosted;
-use patience::Patience;
-use registry::Registry;
-use stops::Stops;
-use tail::Tails;
-use worker::Worker;
+use run::hosted::Hosted;
+use run::patience::Patience;
+use run::registry::Registry;
+use run::stops::Stops;
+use run::tail::Tails;
+use run::worker::Worker;
+use run::{housekeeping, leases, stops, sweep, turn};
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::log::UiChunk;
 use crate::model::{FinishReason, Json, RunFailure, RunReason, RunStatus, StepRecord, Usage};
-use crate::stream::UiChunk;
 
 /// An order to the engine. Orders of one transition are carried out in their order.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,9 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
+use crate::log::CallDetails;
 use crate::model::{BlockKind, FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
 use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
-use crate::stream::CallDetails;
 
 use super::loop_guard::LoopGuard;
 

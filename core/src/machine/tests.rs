@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::UiChunk;
 use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
-use crate::stream::UiChunk;
 use crate::tool::ToolCatalog;
 
 struct Tools;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::replay::{RunEnd, block_id, start_chunk};
+use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
     BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
     StepRecord, Usage,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
-use crate::stream::replay::{RunEnd, block_id, start_chunk};
-use crate::stream::{CallDetails, StreamMetadata, UiChunk};
 use crate::text::storable;
 use crate::tool::ToolCatalog;
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::journal::empty_row;
-use crate::engine::queue;
+use crate::engine::run::journal::empty_row;
+use crate::engine::run::queue;
 use crate::error::ErrorCode;
 use crate::id::{MessageId, RunId};
 use crate::machine::{Event, StopCause, TurnIds};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::sweep;
+use crate::engine::run::sweep;
 use crate::id::RunId;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::engine::journal::Due;
+use crate::engine::run::journal::Due;
 use crate::error::ErrorCode;
+use crate::log::UiChunk;
 use crate::machine::{Effect, Ending, Event, StopCause, ToolCall};
 use crate::model::{FinishReason, Json, Usage};
 use crate::project::append_steps;
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, Store};
-use crate::stream::UiChunk;
 use crate::tool::ToolCatalog;
 
 use super::ledger::{can_be_sent, tells_the_steps};

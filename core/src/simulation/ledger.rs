@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::TailFrom;
-use crate::engine::journal::message_status;
-use crate::engine::tail::{LogReader, Reached};
+use crate::engine::run::journal::message_status;
+use crate::engine::run::tail::{LogReader, Reached};
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::UiChunk;
 use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
     BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LoggedStep, MOST_OWNERS, Store, UNTOUCHED_WITHOUT_LEASE,
 };
-use crate::stream::UiChunk;
 
 use super::reduce::{Told, ToldStep};
 use super::store::SimulatedStore;

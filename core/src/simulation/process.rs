@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::journal::Journal;
-use crate::engine::patience::Patience;
-use crate::engine::sweep::Left;
+use crate::engine::run::journal::Journal;
+use crate::engine::run::patience::Patience;
+use crate::engine::run::sweep::Left;
 use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, TurnIds};
 use crate::model::{Json, StepRecord};
 use crate::project::ModelMessage;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::engine::tail::{LogReader, Reached};
+use crate::engine::run::tail::{LogReader, Reached};
 use crate::engine::{Cursor, TailEnd, TailFrom, TailItem};
 use crate::id::RunId;
 use crate::store::LogPage;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::log::UiChunk;
 use crate::model::{Part, StepRecord, ToolState};
 use crate::provider::BlockKind;
-use crate::stream::UiChunk;
 
 /// The steps that chunks tell of.
 #[derive(Default)]

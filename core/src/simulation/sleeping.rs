@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::engine::patience::{Look, Patience};
+use crate::engine::run::patience::{Look, Patience};
 use crate::id::RunId;
 
 use super::process::Life;

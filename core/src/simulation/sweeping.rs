@@ -1,8 +1,8 @@
 //! The sweep, as far as the engine's one cannot be taken as it is.
 
 use crate::clock::Timestamp;
-use crate::engine::journal::empty_row;
-use crate::engine::sweep;
+use crate::engine::run::journal::empty_row;
+use crate::engine::run::sweep;
 use crate::error::ErrorCode;
 use crate::model::{MessageStatus, RunReason};
 use crate::store::{ClaimedRun, Store, Sweep, Waiting};

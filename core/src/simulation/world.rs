@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::engine::patience::Patience;
+use crate::engine::run::patience::Patience;
 use crate::id::ChatId;
 use crate::machine::Effect;
 

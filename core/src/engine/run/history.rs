@@ -1,12 +1,11 @@
 //! How much of a chat a turn's calls are told.
 
+use crate::engine::Inner;
 use crate::error::Result;
 use crate::id::{ChatId, MessageId};
 use crate::project::{Conversation, text_tokens};
 use crate::provider::Provider;
 use crate::tool::ToolDefinition;
-
-use super::Inner;
 
 /// How many tokens of a context are kept for an answer of unknown length, at most.
 const MOST_RESERVED: u64 = 16_000;
@@ -14,7 +13,7 @@ const MOST_RESERVED: u64 = 16_000;
 const LEAST: u64 = 500;
 
 /// The newest rows of a chat, without the message of the run itself: what that has said so far is in its steps.
-pub(super) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Result<Conversation> {
+pub(crate) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Result<Conversation> {
     let wanted = usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX);
     // One more shows that there are more, and one may be the run's own.
     let mut rows = inner.store.messages(chat_id, wanted.saturating_add(2)).await?;
@@ -25,7 +24,7 @@ pub(super) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Resu
 }
 
 /// How many tokens the conversation may have, where the model's context is known.
-pub(super) fn budget(provider: &dyn Provider, system: &str, tools: &[ToolDefinition]) -> Option<u64> {
+pub(crate) fn budget(provider: &dyn Provider, system: &str, tools: &[ToolDefinition]) -> Option<u64> {
     let window = provider.context_window().filter(|window| *window > 0)?;
     let answer = provider.options().max_output_tokens.unwrap_or(MOST_RESERVED).min(window / 4);
     let size = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.get().len();

@@ -4,18 +4,18 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
+use crate::log::UiChunk;
+use crate::log::replay::StepView;
 use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
     ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers, Store,
     Sweep, Waiting,
 };
-use crate::stream::UiChunk;
-use crate::stream::replay::StepView;
 
-use super::Inner;
 use super::journal::empty_row;
 use super::patience::Look;
 
@@ -26,7 +26,7 @@ const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; wh
 const BATCH: usize = 50;
 
 /// Settles what has been abandoned, after the leases of this process itself have been renewed; returns how many runs that were.
-pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
+pub(crate) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
     super::leases::renew(inner).await?;
     let leases_at = judges(inner).await?;
     let (mut settled, mut failure) = (0, None);
@@ -46,7 +46,7 @@ pub(super) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
 }
 
 /// As [`sweep`], as far as it gets within this time; the rest is for the next one.
-pub(super) async fn begin_sweep(inner: &Arc<Inner>, within: Duration) {
+pub(crate) async fn begin_sweep(inner: &Arc<Inner>, within: Duration) {
     let begun = tokio::time::timeout(within, sweep(inner)).await;
     if let Ok(Err(error)) = begun {
         tracing::warn!(%error, "the sweep failed; it will be repeated");
@@ -54,14 +54,14 @@ pub(super) async fn begin_sweep(inner: &Arc<Inner>, within: Duration) {
 }
 
 /// Settles this run, which was asked to stop, if its owner is gone; it may wait for its chat.
-pub(super) async fn sweep_stopped(inner: &Arc<Inner>, run_id: RunId) -> Result<()> {
+pub(crate) async fn sweep_stopped(inner: &Arc<Inner>, run_id: RunId) -> Result<()> {
     let leases_at = judges(inner).await?;
     sweep_waiting(inner, Some(run_id), leases_at).await?;
     sweep_runs(inner, Some(run_id), leases_at).await.map(|_| ())
 }
 
 /// Settles this run if its owner is gone.
-pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
+pub(crate) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool> {
     let leases_at = judges(inner).await?;
     let (settled, failure) = sweep_runs(inner, Some(run_id), leases_at).await?;
     failure.map_or(Ok(settled > 0), Err)
@@ -69,7 +69,7 @@ pub(super) async fn sweep_run(inner: &Arc<Inner>, run_id: RunId) -> Result<bool>
 
 /// The time by which leases may be judged, if they say anything just now. Whatever happens from here to the claim, a lease
 /// that was good then stays good.
-pub(super) async fn judges(inner: &Arc<Inner>) -> Result<Option<Timestamp>> {
+pub(crate) async fn judges(inner: &Arc<Inner>) -> Result<Option<Timestamp>> {
     let before = inner.clock.monotonic();
     let time = inner.store.time().await.inspect_err(|error| inner.note_outage(error))?;
     let look = Look { before, after: inner.clock.monotonic(), time };

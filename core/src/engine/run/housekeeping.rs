@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Inner, sweep, until_closed};
+use super::sweep;
+use crate::engine::{Inner, until_closed};
 
 /// Runs until the engine is closed or forgotten.
-pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+pub(crate) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
     let Some(limits) = engine.upgrade().map(|inner| inner.options.runs) else { return };
     let retention = Duration::from_millis(limits.chunk_retention_ms);
     let chances = RandomState::new();

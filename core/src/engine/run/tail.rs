@@ -10,15 +10,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
+use crate::log::replay::{self, StepView};
+use crate::log::{SSE_DONE, UiChunk};
 use crate::model::{FinishReason, RunReason, RunStatus, Usage};
 use crate::project::ErrorText;
 use crate::store::{LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep, StepNumbers};
-use crate::stream::replay::{self, StepView};
-use crate::stream::{SSE_DONE, UiChunk};
-
-use super::Inner;
 
 /// About how much of a log is read from the store at once.
 const PAGE_BYTES: usize = 128 * 1024;
@@ -29,7 +28,7 @@ const OWN_POLL: Duration = Duration::from_secs(2);
 /// The same for a run of another process of which we are told.
 const HEARING_POLL: Duration = Duration::from_secs(1);
 /// How often a follower tells the process which drives the run that it is there.
-pub(super) const FOLLOWING_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const FOLLOWING_AGAIN: Duration = Duration::from_secs(5);
 /// The wait after a store that is out of reach.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
@@ -45,7 +44,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// The place after the chunk with this number.
-    pub(super) fn after(sequence: u64) -> Self {
+    pub(crate) fn after(sequence: u64) -> Self {
         Self { sequence, compact: 0 }
     }
 }
@@ -131,9 +130,9 @@ impl TailItem {
 }
 
 /// A chunk as a server-sent event with the place behind it.
-pub(super) fn sse_event(cursor: Option<&Cursor>, chunk: &str) -> String {
+pub(crate) fn sse_event(cursor: Option<&Cursor>, chunk: &str) -> String {
     let id = cursor.map(|cursor| format!("id: {cursor}\n")).unwrap_or_default();
-    format!("{id}{}", crate::stream::sse_event(chunk))
+    format!("{id}{}", crate::log::sse_event(chunk))
 }
 
 /// Turns rows of the log into chunks from a place on. Pure: it is fed pages.
@@ -328,7 +327,7 @@ impl LogReader {
 
 /// The runs of which somebody in this process follows the log.
 #[derive(Default)]
-pub(super) struct Tails {
+pub(crate) struct Tails {
     followers: Mutex<HashMap<RunId, Weak<Follower>>>,
 }
 
@@ -358,7 +357,7 @@ struct Progress {
 
 impl Tails {
     /// There may be something new in the log of this run.
-    pub(super) fn wake(&self, run_id: RunId) {
+    pub(crate) fn wake(&self, run_id: RunId) {
         let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(follower) = followers.get(&run_id).and_then(Weak::upgrade) {
             follower.wakes.send_modify(|wakes| *wakes = wakes.wrapping_add(1));
@@ -366,7 +365,7 @@ impl Tails {
     }
 
     /// There may be something new in any log.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         for follower in followers.values().filter_map(Weak::upgrade) {
             follower.wakes.send_modify(|wakes| *wakes = wakes.wrapping_add(1));
@@ -513,7 +512,7 @@ impl State {
 }
 
 impl RunTail {
-    pub(super) fn new(inner: Arc<Inner>, run_id: RunId, from: TailFrom) -> Self {
+    pub(crate) fn new(inner: Arc<Inner>, run_id: RunId, from: TailFrom) -> Self {
         let closed = inner.closed.subscribe();
         let state = State::Behind(LogReader::new(from).telling(inner.options.error_text));
         Self { inner, run_id, state, buffer: VecDeque::new(), end: None, closed }

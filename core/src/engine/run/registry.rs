@@ -11,10 +11,10 @@ use crate::id::RunId;
 use crate::machine::Event;
 
 /// How the rest of the engine talks to a driver.
-pub(super) type Control = mpsc::UnboundedSender<Event>;
+pub(crate) type Control = mpsc::UnboundedSender<Event>;
 
 #[derive(Default)]
-pub(super) struct Registry {
+pub(crate) struct Registry {
     runs: Mutex<HashMap<RunId, Entry>>,
     entries: AtomicU64,
     count: watch::Sender<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Registry {
 
 /// Tells one entry of a run from a later one of the same run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EntryId(u64);
+pub(crate) struct EntryId(u64);
 
 struct Entry {
     id: EntryId,
@@ -40,7 +40,7 @@ impl Registry {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, run_id: RunId, control: Control) -> EntryId {
+    pub(crate) fn add(&self, run_id: RunId, control: Control) -> EntryId {
         let id = EntryId(self.entries.fetch_add(1, Ordering::Relaxed));
         let mut runs = self.runs();
         runs.insert(run_id, Entry { id, control, followed_at: None, settling: false, ended: false });
@@ -49,20 +49,20 @@ impl Registry {
     }
 
     /// Whoever knows of the run's end does not find it here any more; closing still waits until it is removed.
-    pub(super) fn ended(&self, run_id: RunId) {
+    pub(crate) fn ended(&self, run_id: RunId) {
         if let Some(entry) = self.runs().get_mut(&run_id) {
             entry.ended = true;
         }
     }
 
-    pub(super) fn remove(&self, run_id: RunId) {
+    pub(crate) fn remove(&self, run_id: RunId) {
         let mut runs = self.runs();
         runs.remove(&run_id);
         self.count.send_replace(runs.len());
     }
 
     /// Removes this entry, unless another has taken its place.
-    pub(super) fn remove_entry(&self, run_id: RunId, id: EntryId) {
+    pub(crate) fn remove_entry(&self, run_id: RunId, id: EntryId) {
         let mut runs = self.runs();
         if runs.get(&run_id).is_some_and(|entry| entry.id == id) {
             runs.remove(&run_id);
@@ -70,21 +70,21 @@ impl Registry {
         self.count.send_replace(runs.len());
     }
 
-    pub(super) fn ids(&self) -> Vec<RunId> {
+    pub(crate) fn ids(&self) -> Vec<RunId> {
         self.runs().keys().copied().collect()
     }
 
     /// How many runs are driven here and have not ended.
-    pub(super) fn active(&self) -> usize {
+    pub(crate) fn active(&self) -> usize {
         self.runs().values().filter(|entry| !entry.ended).count()
     }
 
-    pub(super) fn has(&self, run_id: RunId) -> bool {
+    pub(crate) fn has(&self, run_id: RunId) -> bool {
         self.runs().get(&run_id).is_some_and(|entry| !entry.ended)
     }
 
     /// The run's end is being written, or is not any more.
-    pub(super) fn settling(&self, run_id: RunId, settling: bool) {
+    pub(crate) fn settling(&self, run_id: RunId, settling: bool) {
         if let Some(entry) = self.runs().get_mut(&run_id) {
             entry.settling = settling;
         }
@@ -92,18 +92,18 @@ impl Registry {
 
     /// Tells a driver that the store does not name it as the owner of an active run any more. One that is writing the
     /// run's end is the reason for that itself, or is told by its own write.
-    pub(super) fn tell_lost(&self, run_id: RunId) {
+    pub(crate) fn tell_lost(&self, run_id: RunId) {
         if let Some(entry) = self.runs().get(&run_id).filter(|entry| !entry.ended && !entry.settling) {
             let _ = entry.control.send(Event::LeaseLost);
         }
     }
 
     /// Tells a driver; `false` when the run is not driven here (any more).
-    pub(super) fn tell(&self, run_id: RunId, event: Event) -> bool {
+    pub(crate) fn tell(&self, run_id: RunId, event: Event) -> bool {
         self.runs().get(&run_id).is_some_and(|entry| !entry.ended && entry.control.send(event).is_ok())
     }
 
-    pub(super) fn tell_all(&self, event: &Event) {
+    pub(crate) fn tell_all(&self, event: &Event) {
         for entry in self.runs().values() {
             // A driver that has just ended does not listen any more, and need not.
             let _ = entry.control.send(event.clone());
@@ -111,26 +111,26 @@ impl Registry {
     }
 
     /// Somebody elsewhere wants to know what becomes of the run.
-    pub(super) fn followed(&self, run_id: RunId) {
+    pub(crate) fn followed(&self, run_id: RunId) {
         if let Some(entry) = self.runs().get_mut(&run_id) {
             entry.followed_at = Some(Instant::now());
         }
     }
 
     /// Whether somebody elsewhere has said so within this time.
-    pub(super) fn is_followed(&self, run_id: RunId, within: Duration) -> bool {
+    pub(crate) fn is_followed(&self, run_id: RunId, within: Duration) -> bool {
         let followed_at = self.runs().get(&run_id).and_then(|entry| entry.followed_at);
         followed_at.is_some_and(|at| at.elapsed() < within)
     }
 
     /// Waits until the run is not driven here any more, by whoever has lost it.
-    pub(super) async fn until_gone(&self, run_id: RunId) {
+    pub(crate) async fn until_gone(&self, run_id: RunId) {
         // Looked at outside of the watch, which others change while they have the runs.
         let mut count = self.count.subscribe();
         while self.runs().contains_key(&run_id) && count.changed().await.is_ok() {}
     }
 
-    pub(super) async fn until_empty(&self) {
+    pub(crate) async fn until_empty(&self) {
         // The sender is part of this registry, so waiting cannot fail.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }

@@ -13,17 +13,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::engine::Inner;
 use crate::error::{ErrorCode, Result};
+use crate::log::ChunkLog;
 use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
 use crate::model::{FailureKind, Json, RunFailure, RunOutcome, RunReason, RunStatus, StepRecord};
 use crate::project::{Conversation, prepare_agent_step};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
-use crate::stream::ChunkLog;
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
 use super::tail::FOLLOWING_AGAIN;
-use super::{Inner, history, sweep};
+use super::{history, sweep};
 
 /// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
 pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::engine::Inner;
 use crate::error::ErrorCode;
 use crate::id::RunId;
+use crate::log::{ChunkReader, SSE_DONE};
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
-use crate::stream::{ChunkReader, SSE_DONE};
 
-use super::Inner;
 use super::stops;
 use super::tail::{Cursor, RunTail, TailItem, sse_event};
 
 /// The wait after a store that is out of reach.
-pub(super) const RETRY_WAIT: Duration = Duration::from_millis(250);
+pub(crate) const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
 /// detached, the last reader's disconnect stops the run.
@@ -29,7 +29,7 @@ pub struct TurnReader {
 
 /// Where chunks are read from.
 #[allow(clippy::large_enum_variant, reason = "one for each reader, and readers of a log are the common kind")]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A turn of this process.
     Turn(ChunkReader),
     /// A run's log in the store.
@@ -69,7 +69,7 @@ async fn items(tail: &mut RunTail, limit: usize) -> Vec<TailItem> {
 }
 
 /// What a disconnect needs to know.
-pub(super) struct Leaving {
+pub(crate) struct Leaving {
     inner: Arc<Inner>,
     run_id: RunId,
     readers: Arc<AtomicUsize>,
@@ -77,7 +77,7 @@ pub(super) struct Leaving {
 
 impl Leaving {
     /// Counts one more reader of the run.
-    pub(super) fn new(inner: Arc<Inner>, run_id: RunId, readers: &Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(inner: Arc<Inner>, run_id: RunId, readers: &Arc<AtomicUsize>) -> Self {
         readers.fetch_add(1, Ordering::SeqCst);
         Self { inner, run_id, readers: Arc::clone(readers) }
     }
@@ -98,7 +98,7 @@ impl Leaving {
 }
 
 impl TurnReader {
-    pub(super) fn new(source: Source, leaving: Option<Leaving>) -> Self {
+    pub(crate) fn new(source: Source, leaving: Option<Leaving>) -> Self {
         Self { source, at_end: false, leaving }
     }
 
@@ -202,7 +202,7 @@ async fn until_closed(closed: &mut watch::Receiver<bool>) {
 mod tests {
     use super::*;
     use crate::engine::{Engine, EngineOptions, TurnRequest, Who};
-    use crate::stream::ChunkLog;
+    use crate::log::ChunkLog;
 
     #[tokio::test]
     async fn closing_wakes_whoever_waits() {

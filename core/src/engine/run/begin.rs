@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
+use crate::engine::Inner;
+use crate::engine::options::{Busy, Envelope};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::machine::TurnIds;
@@ -14,9 +16,8 @@ use crate::project::{FlushExtra, OpenPage, flush_run};
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
 
 use super::journal::empty_row;
-use super::options::{Busy, Envelope};
 use super::stops::StopNote;
-use super::{Inner, stops, sweep};
+use super::{stops, sweep};
 
 /// The first wait for a run that is to be superseded; it doubles up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(2);
@@ -26,37 +27,37 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// What the checks before the gate found.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The chat's role, if it has one that is in use.
-    pub(super) role: Option<RolePrompt>,
+    pub(crate) role: Option<RolePrompt>,
     /// Whether the chat is still to be created.
-    pub(super) new_chat: bool,
+    pub(crate) new_chat: bool,
     /// The id of the user's message, if its client has one for it.
     message_id: Option<MessageId>,
 }
 
 /// What both kinds of runs, those that the engine drives and those that the host does, are begun with.
-pub(super) struct Beginning<'a> {
-    pub(super) workspace_id: &'a str,
-    pub(super) user_id: &'a str,
-    pub(super) chat_id: Option<ChatId>,
-    pub(super) role_id: Option<AgentRoleId>,
-    pub(super) open_page: Option<&'a OpenPage>,
-    pub(super) trigger: Trigger,
-    pub(super) busy: Busy,
-    pub(super) idempotency_key: Option<&'a str>,
+pub(crate) struct Beginning<'a> {
+    pub(crate) workspace_id: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) chat_id: Option<ChatId>,
+    pub(crate) role_id: Option<AgentRoleId>,
+    pub(crate) open_page: Option<&'a OpenPage>,
+    pub(crate) trigger: Trigger,
+    pub(crate) busy: Busy,
+    pub(crate) idempotency_key: Option<&'a str>,
     /// The parts of the user's message.
-    pub(super) parts: Option<&'a [Part]>,
+    pub(crate) parts: Option<&'a [Part]>,
     /// What its client says of it besides.
     pub(super) envelope: Envelope,
     /// What others need for driving the run.
-    pub(super) plan: Option<RunPlan>,
+    pub(crate) plan: Option<RunPlan>,
     /// It is left to others.
-    pub(super) unowned: bool,
+    pub(crate) unowned: bool,
 }
 
 /// How a beginning came out.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The chat is the caller's.
     Begun(Fence),
     /// The chat is busy and the run waits.
@@ -67,7 +68,7 @@ pub(super) enum Outcome {
 
 impl Beginning<'_> {
     /// The run that this key was used for before.
-    pub(super) async fn repeated(&self, inner: &Inner) -> Result<Option<RunId>> {
+    pub(crate) async fn repeated(&self, inner: &Inner) -> Result<Option<RunId>> {
         let Some(key) = self.idempotency_key else {
             return Ok(None);
         };
@@ -83,21 +84,21 @@ impl Beginning<'_> {
     }
 
     /// What a stop was noted under that came before the run.
-    pub(super) fn stop_note(&self) -> Option<StopNote> {
+    pub(crate) fn stop_note(&self) -> Option<StopNote> {
         let key = self.idempotency_key?.to_owned();
         Some(StopNote { workspace_id: self.workspace_id.to_owned(), user_id: self.user_id.to_owned(), key })
     }
 
     /// The id of the user's message, and those of the run. Both messages are written at one time; their ids, which rise,
     /// put the user's first.
-    pub(super) fn new_ids(&self, found: &Found) -> (MessageId, TurnIds) {
+    pub(crate) fn new_ids(&self, found: &Found) -> (MessageId, TurnIds) {
         let user = found.message_id.unwrap_or_else(MessageId::generate);
         let chat = self.chat_id.unwrap_or_else(ChatId::generate);
         (user, TurnIds { chat, run: RunId::generate(), message: MessageId::generate() })
     }
 
     /// The courtesy checks before the gate.
-    pub(super) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Found> {
+    pub(crate) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Found> {
         let (mut role_id, mut new_chat) = (self.role_id, true);
         if let Some(chat_id) = self.chat_id
             && let Some(chat) = inner.store.chat(chat_id).await?
@@ -149,7 +150,7 @@ impl Beginning<'_> {
     }
 
     /// Takes the chat, or what its policy says when it is busy.
-    pub(super) async fn begin(&self, inner: &Arc<Inner>, ids: TurnIds, user: MessageId) -> Result<Outcome> {
+    pub(crate) async fn begin(&self, inner: &Arc<Inner>, ids: TurnIds, user: MessageId) -> Result<Outcome> {
         match self.busy {
             Busy::Supersede(target) => self.supersede(inner, target).await?,
             Busy::Enqueue => self.ensure_may_wait(inner).await?,
@@ -285,7 +286,7 @@ fn mismatch(active: Option<serde_json::Value>) -> Error {
     }
 }
 
-pub(super) fn begin_failed(error: Error) -> Error {
+pub(crate) fn begin_failed(error: Error) -> Error {
     match error.code() {
         ErrorCode::Internal => Error::new(ErrorCode::RunBeginFailed, "the run could not be written").with_source(error),
         _ => error,
@@ -293,7 +294,7 @@ pub(super) fn begin_failed(error: Error) -> Error {
 }
 
 /// Ends a run that was begun but cannot be driven, so that the chat is free again.
-pub(super) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
+pub(crate) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
     let failure = Some(RunFailure::new(FailureKind::Internal, message));
     let (told, reason) = (Some(message.to_owned()), Some(RunReason::Internal));

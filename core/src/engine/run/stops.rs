@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::engine::{Inner, until_closed};
 use crate::error::Result;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
 use crate::store::Hint;
 
-use super::{Inner, sweep, until_closed};
+use super::sweep;
 
 /// How often a run that was asked to stop is looked at while its owner's lease may run out.
 const LOOKS_IN_A_LEASE: u32 = 60;
@@ -21,7 +22,7 @@ const LOOKS_IN_A_LEASE: u32 = 60;
 const SHORTEST_LOOK: Duration = Duration::from_millis(20);
 
 /// Looks for stops that other processes have noted, until the engine is closed or forgotten.
-pub(super) async fn poll(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+pub(crate) async fn poll(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
     let Some(period) = engine.upgrade().map(|inner| Duration::from_millis(inner.options.runs.stop_poll_ms)) else {
         return;
     };
@@ -39,7 +40,7 @@ pub(super) async fn poll(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
 }
 
 /// Passes on what other processes say, until the engine is closed or forgotten.
-pub(super) async fn listen(
+pub(crate) async fn listen(
     engine: Weak<Inner>,
     mut hints: broadcast::Receiver<Hint>,
     mut closed: watch::Receiver<bool>,
@@ -96,7 +97,7 @@ async fn hear(inner: &Arc<Inner>, runs: &[RunId]) {
 }
 
 /// Asks the run to stop, wherever it is driven, and notes it in the store. `false` when it has settled already.
-pub(super) async fn stop(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -> Result<bool> {
+pub(crate) async fn stop(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -> Result<bool> {
     // First here, if the run is of this process, and then for those who may have to know of it later. By then it may
     // have settled because of it.
     let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
@@ -109,10 +110,10 @@ pub(super) async fn stop(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -
 }
 
 /// Where a stop is noted whose run has not begun.
-pub(super) struct StopNote {
-    pub(super) workspace_id: String,
-    pub(super) user_id: String,
-    pub(super) key: String,
+pub(crate) struct StopNote {
+    pub(crate) workspace_id: String,
+    pub(crate) user_id: String,
+    pub(crate) key: String,
 }
 
 /// How often it is asked whether a stop was noted, and how long it is waited in between: the store has just taken the run.
@@ -121,7 +122,7 @@ const NOTE_WAIT: Duration = Duration::from_millis(100);
 
 /// Stops a run that was stopped before it began. To be awaited after it was written, because whoever stops it from then on
 /// finds it there, and before anything is done for it.
-pub(super) async fn stop_if_noted(inner: &Arc<Inner>, note: Option<StopNote>, run_id: RunId) {
+pub(crate) async fn stop_if_noted(inner: &Arc<Inner>, note: Option<StopNote>, run_id: RunId) {
     let Some(StopNote { workspace_id, user_id, key }) = note else { return };
     for _ in 0..NOTE_TRIES {
         let looked = async {
@@ -144,7 +145,7 @@ pub(super) async fn stop_if_noted(inner: &Arc<Inner>, note: Option<StopNote>, ru
 
 /// The runs of other processes that this one has asked to stop and looks after: one watcher each, however often it asks.
 #[derive(Default)]
-pub(super) struct Stops {
+pub(crate) struct Stops {
     watched: Mutex<HashSet<RunId>>,
 }
 

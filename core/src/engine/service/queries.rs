@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::engine::options::check_key;
+use crate::engine::run::tail::{RunTail, TailFrom};
+use crate::engine::run::{stops, sweep};
+use crate::engine::{Engine, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, StepRecord, Usage};
 use crate::project::{AssistantFlush, ErrorText, FlushExtra, flush_run, told_failure};
 use crate::store::forbidden;
-
-use super::options::check_key;
-use super::tail::{RunTail, TailFrom};
-use super::{Engine, Who, stops, sweep};
 
 impl Engine {
     /// One run.
@@ -157,7 +157,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::chat`], but for `NOT_FOUND`.
-    pub(super) async fn has_chat(&self, who: &Who, chat_id: ChatId) -> Result<bool> {
+    pub(crate) async fn has_chat(&self, who: &Who, chat_id: ChatId) -> Result<bool> {
         match self.chat(who, chat_id).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// The row of a message in progress as its run's log has it; nothing when no run shows in it.
-    pub(super) async fn logged_row(&self, message_id: MessageId) -> Result<Option<AssistantFlush>> {
+    pub(crate) async fn logged_row(&self, message_id: MessageId) -> Result<Option<AssistantFlush>> {
         let Some(run) = self.inner.store.run_of_message(message_id).await? else {
             return Ok(None);
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
+use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ChatId;
 use crate::project::{
@@ -16,8 +17,6 @@ use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
     AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice,
 };
-
-use super::{Engine, Inner};
 
 impl Engine {
     /// Vectors for texts, in their order, by the workspace's embedding model. No texts, no request.
@@ -64,7 +63,7 @@ impl Engine {
 }
 
 impl Inner {
-    pub(super) async fn transcribe(&self, workspace_id: &str, audio: Bytes, format: &AudioFormat) -> Result<String> {
+    pub(crate) async fn transcribe(&self, workspace_id: &str, audio: Bytes, format: &AudioFormat) -> Result<String> {
         let config = self.stt_config(workspace_id).await?;
         let timeout = Duration::from_millis(self.options.requests.transcription_timeout_ms);
         transcribe(&self.http()?, &config, audio, format, timeout).await
@@ -81,7 +80,7 @@ impl Inner {
 
 /// Names a chat after the message that it began with, unless it has a name by then. What goes wrong is logged: a chat
 /// can do without a name.
-pub(super) async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, message: String) {
+pub(crate) async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, message: String) {
     let named = async {
         let answer = inner.ask(&workspace_id, &chat_title_prompt(&message)).await?;
         // First without what models put around a title, then as titles of chats have always been cleaned.
@@ -103,7 +102,7 @@ pub(super) async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: 
 ///
 /// # Errors
 /// `PROVIDER_ERROR`, also when it takes longer than `timeout` or ends before it is complete.
-pub(super) async fn generate(
+pub(crate) async fn generate(
     provider: &dyn Provider,
     system: &str,
     prompt: &str,

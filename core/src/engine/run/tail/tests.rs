@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::engine::journal::{Due, Journal, empty_row};
+use crate::engine::run::journal::{Due, Journal, empty_row};
 use crate::id::{ChatId, MessageId};
+use crate::log::CallDetails;
 use crate::machine::Settlement;
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
 use crate::store::{Began, BeginRun, LogRange, MemoryStore, SqliteStore, Store, Sweep, file_of_the_first_version};
-use crate::stream::CallDetails;
 
 /// A run whose owner writes as `journal` says, with readers that come and go.
 struct World {

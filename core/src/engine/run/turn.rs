@@ -7,27 +7,28 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::Inner;
+use crate::engine::options::{TurnRequest, check_files};
+use crate::engine::service::requests::name_chat;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::ChunkLog;
 use crate::machine::{Event, Limits, RunMachine, StopCause, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
-use crate::stream::ChunkLog;
 use crate::text::js_trim;
 use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished};
 use super::journal::Journal;
-use super::options::{TurnRequest, check_files};
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
-use super::requests::name_chat;
 use super::stops::stop_if_noted;
 use super::sweep::Left;
 use super::tail::{RunTail, TailFrom};
-use super::{Inner, history, queue, stops};
+use super::{history, queue, stops};
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -158,7 +159,7 @@ impl Turn {
     }
 }
 
-pub(super) async fn start(
+pub(crate) async fn start(
     inner: Arc<Inner>,
     request: TurnRequest,
     tools: Vec<Tool>,
@@ -296,29 +297,29 @@ async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool 
 }
 
 /// Everything that a turn needs once its chat is free.
-pub(super) struct Prepared {
-    pub(super) ids: TurnIds,
+pub(crate) struct Prepared {
+    pub(crate) ids: TurnIds,
     system: String,
     provider: Arc<dyn Provider>,
     tools: Arc<ToolSet>,
-    pub(super) log: Arc<ChunkLog>,
-    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    pub(crate) log: Arc<ChunkLog>,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
     pub(super) finished: watch::Sender<Option<Finished>>,
 }
 
 /// What has been done of a run before it is driven here.
 #[derive(Default)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// What others have written of it; nothing in a run that has just begun.
-    pub(super) left: Option<Left>,
+    pub(crate) left: Option<Left>,
     /// How long it has taken.
-    pub(super) taken: Duration,
+    pub(crate) taken: Duration,
     /// Others can go on with it.
-    pub(super) hands_over: bool,
+    pub(crate) hands_over: bool,
 }
 
 /// What a run that names its tools is driven with, in whatever process.
-pub(super) struct Offered {
+pub(crate) struct Offered {
     ids: TurnIds,
     system: String,
     provider: Arc<dyn Provider>,
@@ -338,7 +339,7 @@ impl Offered {
 
 impl Prepared {
     /// What a run that others have begun is driven with.
-    pub(super) async fn offered(
+    pub(crate) async fn offered(
         inner: &Arc<Inner>,
         ids: TurnIds,
         workspace_id: &str,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::engine::{Engine, Who};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, MessageId};
 use crate::model::{Chat, Json, Message, MessageRole, MessageStatus};
@@ -12,8 +13,6 @@ use crate::project::export::{
 };
 use crate::project::{AssistantFlush, Labels, Language};
 use crate::store::{MessageFields, MessagePlace, MessageSpan, StoredMessage};
-
-use super::{Engine, Who};
 
 /// A piece is handed out when it has grown to this size, in bytes. A single message may make it larger.
 const PIECE_BYTES: usize = 128 * 1024;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
 
+use crate::engine::options::{Busy, UserMessage, check_key, check_owner};
+use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
 use crate::machine::{Event, Settlement, StopCause};
@@ -19,9 +21,7 @@ use crate::text::{one_line, storable};
 
 use super::begin::{Beginning, Outcome};
 use super::journal::{Journal, Rows};
-use super::options::{Busy, UserMessage, check_key, check_owner};
 use super::stops::stop_if_noted;
-use super::{Engine, Inner, Who};
 
 /// What a run of a host is begun with.
 #[derive(Clone, Debug, Deserialize)]
@@ -171,7 +171,7 @@ pub enum RunSignal {
 
 /// The runs of hosts in this process.
 #[derive(Default)]
-pub(super) struct Hosted {
+pub(crate) struct Hosted {
     runs: std::sync::Mutex<HashMap<RunId, Arc<HostedState>>>,
 }
 

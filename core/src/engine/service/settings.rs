@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::transcribe::silence;
 use crate::provider::{Access, CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
@@ -19,7 +20,6 @@ use crate::settings::{RoleModelOverride, SettingsPatch, WorkspaceSettings, addre
 use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
 
 use super::requests::generate;
-use super::{Engine, Inner};
 
 /// How often a change of settings is attempted when others change them at the same time.
 const WRITE_ATTEMPTS: u32 = 10;
@@ -144,20 +144,20 @@ fn masked(stored: &StoredSettings) -> Value {
 }
 
 /// The model and the persona that a turn gets.
-pub(super) struct ChatModel {
-    pub(super) config: ProviderConfig,
-    pub(super) admin_prompt: Option<String>,
+pub(crate) struct ChatModel {
+    pub(crate) config: ProviderConfig,
+    pub(crate) admin_prompt: Option<String>,
 }
 
 impl Inner {
-    pub(super) async fn stored_settings(&self, workspace_id: &str) -> Result<StoredSettings> {
+    pub(crate) async fn stored_settings(&self, workspace_id: &str) -> Result<StoredSettings> {
         if workspace_id.is_empty() {
             return Err(Error::invalid("workspaceId", "is empty"));
         }
         self.store.settings(workspace_id).await
     }
 
-    pub(super) fn secret_box(&self) -> Result<&Arc<SecretBox>> {
+    pub(crate) fn secret_box(&self) -> Result<&Arc<SecretBox>> {
         self.secrets.as_ref().ok_or_else(|| Error::invalid("appSecret", "is needed to keep keys"))
     }
 
@@ -181,7 +181,7 @@ impl Inner {
     }
 
     /// In which form keys are written.
-    pub(super) fn secret_form(&self) -> SecretForm {
+    pub(crate) fn secret_form(&self) -> SecretForm {
         let default = if self.store.is_adopted() { SecretForm::Legacy } else { SecretForm::Current };
         self.options.secrets.write.unwrap_or(default)
     }
@@ -228,7 +228,7 @@ impl Inner {
 
     /// Who answers, and as whom. What a turn names itself comes first; then what the workspace has stored, with what its
     /// role changes; then what the engine was opened with.
-    pub(super) async fn chat_model(
+    pub(crate) async fn chat_model(
         &self,
         workspace_id: &str,
         choice: Option<&ProviderChoice>,
@@ -241,7 +241,7 @@ impl Inner {
         Ok(ChatModel { config, admin_prompt: admin_prompt.or_else(|| self.options.prompt.admin_prompt.clone()) })
     }
 
-    pub(super) fn chat_config(
+    pub(crate) fn chat_config(
         &self,
         workspace_id: &str,
         stored: &StoredSettings,
@@ -264,7 +264,7 @@ impl Inner {
         configured(asked.as_ref(), &self.options.providers)
     }
 
-    pub(super) async fn embedding_config(&self, workspace_id: &str) -> Result<EmbeddingConfig> {
+    pub(crate) async fn embedding_config(&self, workspace_id: &str) -> Result<EmbeddingConfig> {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);
@@ -276,7 +276,7 @@ impl Inner {
         Ok(config)
     }
 
-    pub(super) async fn stt_config(&self, workspace_id: &str) -> Result<SttConfig> {
+    pub(crate) async fn stt_config(&self, workspace_id: &str) -> Result<SttConfig> {
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);

@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
+use crate::engine::options::RunLimits;
+use crate::engine::service::requests::name_chat;
+use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::machine::{Event, TurnIds};
@@ -16,11 +19,9 @@ use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
 use crate::tool::{Tool, ToolSet};
 
 use super::driver::{Finished, MAX_RETRY_WAIT, RETRY_WAIT, persist};
-use super::options::RunLimits;
 use super::registry::EntryId;
-use super::requests::name_chat;
 use super::turn::{Done, Prepared};
-use super::{Engine, Inner, queue, sweep};
+use super::{queue, sweep};
 
 /// How often an engine that offers tools looks for runs, where nobody tells it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,7 +36,7 @@ const LOOK_FOR_MORE: Duration = Duration::from_millis(10);
 const NO_MESSAGE: &str = "The run's message has been removed.";
 
 /// What an engine offers.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     offered: Mutex<Offered>,
     is_working: AtomicBool,
     /// One permit for each run of others that may be driven here at a time.
@@ -50,7 +51,7 @@ struct Offered {
 }
 
 impl Worker {
-    pub(super) fn new(max_runs: u32) -> Self {
+    pub(crate) fn new(max_runs: u32) -> Self {
         let room = Arc::new(Semaphore::new(usize::try_from(max_runs).unwrap_or(Semaphore::MAX_PERMITS)));
         Self { offered: Mutex::default(), is_working: AtomicBool::new(false), room }
     }
@@ -63,7 +64,7 @@ impl Worker {
     }
 
     /// The tools of these names, if all of them are offered here.
-    pub(super) fn offered(&self, names: &[String], runs: &RunLimits) -> Option<Result<Arc<ToolSet>>> {
+    pub(crate) fn offered(&self, names: &[String], runs: &RunLimits) -> Option<Result<Arc<ToolSet>>> {
         if !self.is_working.load(Ordering::SeqCst) {
             return None;
         }
@@ -74,7 +75,7 @@ impl Worker {
     }
 
     /// Offers nothing any more; whoever runs the tools is told so.
-    pub(super) fn retire(&self) {
+    pub(crate) fn retire(&self) {
         self.is_working.store(false, Ordering::SeqCst);
         let mut offered = self.lock();
         offered.is_over = true;

@@ -8,13 +8,12 @@ use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use crate::engine::{Inner, until_closed};
 use crate::error::{Error, ErrorCode, Result};
 use crate::machine::{Event, StopCause};
 
-use super::{Inner, until_closed};
-
 /// Runs until the engine is closed or forgotten.
-pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+pub(crate) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
     let Some(lease) = engine.upgrade().map(|inner| inner.options.runs.lease()) else { return };
     let mut renewals = interval(lease / 3);
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -43,7 +42,7 @@ pub(super) async fn keep(engine: Weak<Inner>, mut closed: watch::Receiver<bool>)
 }
 
 /// Says that this process is awake, as long as the engine is open: so often that being busy is no sleep.
-pub(super) async fn stay_awake(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
+pub(crate) async fn stay_awake(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
     while let Some(inner) = engine.upgrade() {
         inner.note_awake();
         let pause = inner.options.runs.lease() / 12;
@@ -56,7 +55,7 @@ pub(super) async fn stay_awake(engine: Weak<Inner>, mut closed: watch::Receiver<
 }
 
 /// Renews the lease of every run of this process, and passes on what the store says of them.
-pub(super) async fn renew(inner: &Arc<Inner>) -> Result<()> {
+pub(crate) async fn renew(inner: &Arc<Inner>) -> Result<()> {
     let (runs, lease) = (inner.registry.ids(), inner.options.runs.lease());
     if runs.is_empty() {
         return Ok(());

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::engine::Inner;
 use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
+use crate::log::UiChunk;
+use crate::log::replay::start_chunk;
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
-use crate::stream::UiChunk;
-use crate::stream::replay::start_chunk;
 
-use super::Inner;
 use super::driver::Finished;
 use super::journal::empty_row;
 use super::sweep;
@@ -42,7 +42,7 @@ enum Next {
 }
 
 /// Waits for the chat and drives the run, or settles it when it is to stop before that.
-pub(super) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: Prepared) {
+pub(crate) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: Prepared) {
     let run_id = begin.run_id;
     let finished = match next(&inner, &begin, &mut prepared).await {
         Next::Free(fence) => {

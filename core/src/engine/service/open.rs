@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::run::tail::Cursor;
+use crate::engine::{Engine, Inner, Who};
 use crate::error::Result;
 use crate::id::{ChatId, ChatRef, MessageId, RunId};
 use crate::model::{Json, Message, MessageRole, MessageStatus, StepRecord, Usage};
 use crate::project::{FlushExtra, flush_run};
-
-use super::tail::Cursor;
-use super::{Engine, Inner, Who};
 
 /// What becomes of the message that the run in progress writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -45,7 +44,7 @@ pub struct Follow {
 
 impl Inner {
     /// The chat that a host means, if it names one.
-    pub(super) fn chat_of(&self, given: Option<&ChatRef>, workspace_id: &str, user_id: &str) -> Result<Option<ChatId>> {
+    pub(crate) fn chat_of(&self, given: Option<&ChatRef>, workspace_id: &str, user_id: &str) -> Result<Option<ChatId>> {
         given.map(|given| self.options.chats.resolve(given, workspace_id, user_id)).transpose()
     }
 }

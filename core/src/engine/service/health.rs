@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::time::timeout;
 
+use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode};
 use crate::store::{NotificationHealth, NotificationState};
-
-use super::{Engine, Inner};
 
 /// How long a write may take before the store counts as unable to.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(5);
@@ -80,7 +79,7 @@ fn in_words(error: &Error) -> String {
 
 impl Inner {
     /// Whether other processes are heard at once.
-    pub(super) fn notifications(&self) -> NotificationHealth {
+    pub(crate) fn notifications(&self) -> NotificationHealth {
         let none = NotificationHealth { state: NotificationState::None, sent: 0, heard: 0 };
         self.wakeups.as_ref().map_or(none, |wakeups| wakeups.health())
     }

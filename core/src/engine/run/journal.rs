@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::options::RunLimits;
+use crate::log::UiChunk;
+use crate::log::replay::StepView;
 use crate::machine::Settlement;
 use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
 use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
-use crate::stream::UiChunk;
-use crate::stream::replay::StepView;
 
-use super::options::RunLimits;
 use super::sweep::Left;
 
 /// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].

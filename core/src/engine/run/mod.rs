@@ -1,0 +1,18 @@
+//! The life of a run: beginning it, driving it, keeping it, following its log, and settling it when its owner is gone.
+
+pub(crate) mod begin;
+mod driver;
+mod history;
+pub(crate) mod hosted;
+pub(crate) mod housekeeping;
+pub(crate) mod journal;
+pub(crate) mod leases;
+pub(crate) mod patience;
+pub(crate) mod queue;
+pub(crate) mod reader;
+pub(crate) mod registry;
+pub(crate) mod stops;
+pub(crate) mod sweep;
+pub(crate) mod tail;
+pub(crate) mod turn;
+pub(crate) mod worker;

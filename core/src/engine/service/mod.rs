@@ -1,0 +1,8 @@
+//! What is asked of an engine outside of the runs that it drives: stored runs and chats, documents, settings, requests.
+
+pub(crate) mod export;
+pub(crate) mod health;
+pub(crate) mod open;
+pub(crate) mod queries;
+pub(crate) mod requests;
+pub(crate) mod settings;

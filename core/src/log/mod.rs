@@ -1,0 +1,9 @@
+//! The log of a run: its chunks as the AI SDK's UI message stream has them, the copy that readers in this process
+//! follow, and the log computed from what is on disk.
+
+mod chunk;
+mod live;
+pub(crate) mod replay;
+
+pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
+pub use live::{ChunkLog, ChunkReader};
