@@ -1,9 +1,9 @@
 'use strict';
 
 const { Engine } = require('./lib/engine.js');
-const { TurnkeepError } = require('./lib/error.js');
+const { TurnkeepError, classes } = require('./lib/error.js');
 const functions = require('./lib/functions.js');
 const { RunTail } = require('./lib/runs.js');
 const { Turn } = require('./lib/turn.js');
 
-module.exports = { Engine, RunTail, Turn, TurnkeepError, ...functions };
+module.exports = { Engine, RunTail, Turn, TurnkeepError, ...classes, ...functions };

@@ -291,16 +291,14 @@ export interface Chat {
 }
 
 /** `openai-compatible`, or the official API. */
-export type ChatApiStyle =
-  | 'openai-compatible'
-  | 'openai';
+export type ChatApiStyle = 'openai-compatible' | 'openai';
 
 /** What a JSON export holds. */
 export interface ChatDocument {
   chatId: string;
-  title: string | null;
-  exportedAt: string | null;
-  rows: unknown[];
+  title?: string;
+  exportedAt?: string;
+  rows: readonly ChatRow[];
 }
 
 /** Which ids chats may be called by. */
@@ -320,21 +318,20 @@ export interface ChatOptions {
 }
 
 /** A stored message, as far as it is read. */
-export interface ChatRow {
+export interface ChatRowFields {
   id?: string;
   role: string;
   content?: string | null;
   metadata?: unknown;
   status?: string | null;
   createdAt?: Date | string | null;
-  [key: string]: unknown;
 }
 
+/** `ChatRowFields`, of an object that may hold more. */
+export type ChatRow = ChatRowFields | (ChatRowFields & Record<string, unknown>);
+
 /** Who a client says that wrote a message. */
-export type ClientRole =
-  | 'system'
-  | 'user'
-  | 'assistant';
+export type ClientRole = 'system' | 'user' | 'assistant';
 
 /** A part for the client, which is kept and which no model is told. */
 export interface DataPart {
@@ -344,29 +341,16 @@ export interface DataPart {
 }
 
 /** Which document a chat is exported as. */
-export type DocumentFormat =
-  | 'markdown'
-  | 'json';
+export type DocumentFormat = 'markdown' | 'json';
 
 /** Which driver speaks to a provider. */
-export type DriverName =
-  | 'openai'
-  | 'openai-compatible'
-  | 'gemini'
-  | 'ollama'
-  | 'anthropic';
+export type DriverName = 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic';
 
 /** How a run may end. */
-export type EndStatus =
-  | 'succeeded'
-  | 'failed'
-  | 'aborted';
+export type EndStatus = 'succeeded' | 'failed' | 'aborted';
 
 /** How a message may end. */
-export type EndedMessageStatus =
-  | 'completed'
-  | 'error'
-  | 'aborted';
+export type EndedMessageStatus = 'completed' | 'error' | 'aborted';
 
 /** How an engine is opened. */
 export interface EngineSettings {
@@ -380,7 +364,7 @@ export interface EngineSettings {
   /** The secret that stored keys are sealed with. Without it no keys can be stored. */
   appSecret?: string;
   /**
-   * Application secrets of before: what is sealed with them is read, and sealed anew with `app_secret` in the
+   * Application secrets of before: what is sealed with them is read, and sealed anew with `appSecret` in the
    * background.
    */
   previousAppSecrets?: readonly string[];
@@ -504,7 +488,7 @@ export interface Follow {
   runId: string;
   /** The message that it writes. */
   messageId: string | null;
-  /** Where to go on; `None`: with the first chunk. */
+  /** Where to go on; null: with the first chunk. */
   cursor: string | null;
 }
 
@@ -573,9 +557,7 @@ export type InProgress =
   | 'include';
 
 /** A language of exports. */
-export type Lang =
-  | 'en'
-  | 'ru';
+export type Lang = 'en' | 'ru';
 
 /** What the administrators wrote about a connected tool server. */
 export interface McpGuidance {
@@ -585,7 +567,7 @@ export interface McpGuidance {
 }
 
 /** A tool server's row, as far as it is read. */
-export interface McpServer {
+export interface McpServerFields {
   id: string;
   name: string;
   /** `http` or `sse`. */
@@ -599,8 +581,10 @@ export interface McpServer {
   headers?: Record<string, string> | null;
   /** The headers as they are stored. */
   headersEnc?: string | null;
-  [key: string]: unknown;
 }
+
+/** `McpServerFields`, of an object that may hold more. */
+export type McpServer = McpServerFields | (McpServerFields & Record<string, unknown>);
 
 /** What clients may see. */
 export interface McpServerView {
@@ -680,15 +664,15 @@ export interface MessagePart {
   [key: string]: unknown;
 }
 
-export type MessageRole =
-  | 'user'
-  | 'assistant';
+export type MessageRole = 'user' | 'assistant';
 
-export type MessageStatus =
-  | 'streaming'
-  | 'completed'
-  | 'error'
-  | 'aborted';
+export type MessageStatus = 'streaming' | 'completed' | 'error' | 'aborted';
+
+/** A message as models are told it, in any library's form. */
+export interface ModelMessage {
+  role: string;
+  [key: string]: unknown;
+}
 
 /** The model that a role asks for. */
 export interface ModelOverride {
@@ -698,8 +682,7 @@ export interface ModelOverride {
 }
 
 /** No tools. */
-export type NoTools =
-  | 'none';
+export type NoTools = 'none';
 
 /** What is known of the hints of a store. */
 export interface NotificationHealth {
@@ -724,7 +707,7 @@ export type NotificationState =
 export interface OpenChat {
   /** The messages, oldest first. */
   messages: Message[];
-  /** The run that brings what is missing of them; `None` when the chat is free. */
+  /** The run that brings what is missing of them; null when the chat is free. */
   follow: Follow | null;
 }
 
@@ -733,12 +716,14 @@ export interface OutputTokenDetails {
 }
 
 /** What a search has found. */
-export interface PageHit {
+export interface PageHitFields {
   pageId: string;
   title?: string | null;
   content?: string | null;
-  [key: string]: unknown;
 }
+
+/** `PageHitFields`, of an object that may hold more. */
+export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
 
 /** A page that a person has open. */
 export interface PageRef {
@@ -753,9 +738,7 @@ export type PartChunk =
   | { type: 'file'; url: string; mediaType: string; providerMetadata?: Record<string, any> };
 
 /** Whether a part is whole. */
-export type PartState =
-  | 'streaming'
-  | 'done';
+export type PartState = 'streaming' | 'done';
 
 /** A migration that opening a database would apply. */
 export interface PendingMigration {
@@ -793,7 +776,7 @@ export interface ProviderConfig {
    * password in it are sent as basic authentication, in the place of a key that would go in the same header.
    */
   baseUrl?: string;
-  /** The key. It is sent to `base_url` and appears nowhere else. */
+  /** The key. It is sent to `baseUrl` and appears nowhere else. */
   apiKey?: string;
   /** How many tokens the model's context holds. */
   contextWindow?: number;
@@ -849,11 +832,13 @@ export interface ResponseFormat {
 }
 
 /** A role's row, as far as it is read. */
-export interface RoleRow {
+export interface RoleRowFields {
   name?: string | null;
   modelConfig?: unknown;
-  [key: string]: unknown;
 }
+
+/** `RoleRowFields`, of an object that may hold more. */
+export type RoleRow = RoleRowFields | (RoleRowFields & Record<string, unknown>);
 
 /** A row of `ai_chat_runs`, without what only the engine needs (owner, epoch, lease). */
 export interface Run {
@@ -1346,9 +1331,7 @@ export interface StoreHealth {
 }
 
 /** Which database a store is. */
-export type StoreKind =
-  | 'sqlite'
-  | 'postgres';
+export type StoreKind = 'sqlite' | 'postgres';
 
 /**
  * What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, how it ended at the
@@ -1374,26 +1357,28 @@ export interface StreamMetadata {
 }
 
 /** A usage as providers' libraries give it; `outputTokenDetails.reasoningTokens` wins over `reasoningTokens`. */
-export interface StreamUsage {
+export interface StreamUsageFields {
   inputTokens?: number;
   outputTokens?: number;
   totalTokens?: number;
   reasoningTokens?: number;
   outputTokenDetails?: OutputTokenDetails;
-  [key: string]: unknown;
 }
+
+/** `StreamUsageFields`, of an object that may hold more. */
+export type StreamUsage = StreamUsageFields | (StreamUsageFields & Record<string, unknown>);
 
 /** A part of a stream of the AI SDK, as far as it is read. */
-export interface StreamedPart {
+export interface StreamedPartFields {
   type: string;
   totalUsage?: StreamUsage;
-  [key: string]: unknown;
 }
 
+/** `StreamedPartFields`, of an object that may hold more. */
+export type StreamedPart = StreamedPartFields | (StreamedPartFields & Record<string, unknown>);
+
 /** How recordings are sent. */
-export type SttApiStyle =
-  | 'multipart'
-  | 'json';
+export type SttApiStyle = 'multipart' | 'json';
 
 /** A cursor as it was given out, or its number. */
 export type TailCursor =
@@ -1420,9 +1405,7 @@ export interface TailItem {
 }
 
 /** Where a tail begins: with finished steps in compact form, or chunk by chunk. */
-export type TailStart =
-  | 'snapshot'
-  | 'start';
+export type TailStart = 'snapshot' | 'start';
 
 export interface TakenAudio {
   ok: true;
@@ -1492,7 +1475,7 @@ export interface TrimOptions {
 /** What of a history is kept. */
 export interface TrimmedHistory {
   /** As they were given. */
-  messages: (Record<string, any>)[];
+  messages: ModelMessage[];
   /** Whether something was left out. */
   trimmed: boolean;
   estimatedTokens: number;
@@ -1977,9 +1960,6 @@ export declare function isDegenerateOutput(text: string): boolean;
 
 /** The text without the repetitions at its end. */
 export declare function truncateDegenerateOutput(text: string): string;
-
-/** The newest messages that fit into a budget. */
-export declare function trimHistory(messages: readonly (Record<string, any>)[], options: TrimOptions): TrimmedHistory;
 
 /** A tool server without the values of its headers: their names only. */
 export declare function toView(server: McpServer): McpServerView;

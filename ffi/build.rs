@@ -13,16 +13,16 @@ const SONAME: &str = "libturnkeep.so.0";
 /// In the order in which a reader of the header meets them.
 const SOURCES: &[&str] = &[
     "status",
+    "codes",
     "version",
     "bytes",
     "error",
     "engine",
     "turn",
     "tool_call",
-    "run",
+    "operations",
     "tail",
     "export",
-    "settings",
     "functions",
 ];
 
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=cbindgen.toml");
     println!("cargo:rerun-if-changed=src");
+    println!("cargo:rerun-if-changed=types.h.in");
     println!("cargo:rerun-if-changed=../include/turnkeep.h");
     println!("cargo:rerun-if-env-changed=TURNKEEP_HEADER_CHECK");
     if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
@@ -54,6 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn header(root: &Path) -> Result<String, Box<dyn Error>> {
     let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
     config.after_includes = Some(version_macros()?);
+    config.trailer = Some(fs::read_to_string(root.join("types.h.in"))?);
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in SOURCES {
         builder = builder.with_src(root.join("src").join(source).with_extension("rs"));

@@ -36,7 +36,7 @@
 #define TURNKEEP_TIMEOUT 2
 
 /**
- * A pointer is NULL, a text is not UTF-8 or not JSON, or a field is missing or wrong; the message names it.
+ * A field is missing or wrong; the message and details.field name it.
  */
 #define TURNKEEP_INVALID_INPUT 1001
 
@@ -146,7 +146,7 @@
 #define TURNKEEP_BUDGET_EXHAUSTED 4006
 
 /**
- * A bug in turnkeep.
+ * A bug of ours.
  */
 #define TURNKEEP_INTERNAL 9001
 
@@ -405,100 +405,17 @@ turnkeep_status turnkeep_engine_health(const struct turnkeep_engine *engine,
 void turnkeep_engine_free(struct turnkeep_engine *engine);
 
 /**
- * One run, as JSON. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+ * Settles what dead processes have left in the store, which is also done when an engine is opened and now and then after
+ * that. `settled` receives how many runs that were.
  *
- * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
- * `error` are NULL or may be written to.
- */
-turnkeep_status turnkeep_run_get(const struct turnkeep_engine *engine,
-                                 const char *params,
-                                 size_t params_len,
-                                 struct turnkeep_bytes *result,
-                                 struct turnkeep_error **error);
-
-/**
- * The newest run of a chat, as JSON; null in a chat that never had one. `params` is {"workspaceId", "userId",
- * "chatId"}. `result` is freed by turnkeep_bytes_free().
- *
- * Errors: as turnkeep_run_get().
+ * Errors: STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `settled` and `error` are NULL or may be written to.
  */
-turnkeep_status turnkeep_run_latest_for_chat(const struct turnkeep_engine *engine,
-                                             const char *params,
-                                             size_t params_len,
-                                             struct turnkeep_bytes *result,
-                                             struct turnkeep_error **error);
-
-/**
- * Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and "runId", "chatId" or "idempotencyKey" (or
- * the last two). By the idempotency key of its turn, a run may also be stopped that has not begun: it then ends as stopped
- * when it begins (within an hour), before a provider is asked for anything. `result` is true, or false when there is
- * nothing left to stop, and is freed by turnkeep_bytes_free().
- *
- * Errors: as turnkeep_run_get().
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
-                                  const char *params,
-                                  size_t params_len,
-                                  struct turnkeep_bytes *result,
-                                  struct turnkeep_error **error);
-
-/**
- * The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId", "limit"?,
- * "before"?}: at most "limit" of them, the newest; only those that are older than the message "before". `result` is freed
- * by turnkeep_bytes_free().
- *
- * Errors: as turnkeep_run_get().
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
-                                       const char *params,
-                                       size_t params_len,
-                                       struct turnkeep_bytes *result,
-                                       struct turnkeep_error **error);
-
-/**
- * What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
- * is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
- * also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "limit"?, "inProgress"?}: by "omit"
- * (the default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
- * steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
- *
- * Errors: as turnkeep_run_get().
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_chat_open(const struct turnkeep_engine *engine,
-                                   const char *params,
-                                   size_t params_len,
-                                   struct turnkeep_bytes *result,
+turnkeep_status turnkeep_run_sweep(const struct turnkeep_engine *engine,
+                                   size_t *settled,
                                    struct turnkeep_error **error);
-
-/**
- * A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: as turnkeep_run_get().
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
-                                     const char *params,
-                                     size_t params_len,
-                                     struct turnkeep_bytes *result,
-                                     struct turnkeep_error **error);
 
 /**
  * Begins a turn: the user's message is stored, the run holds the chat, the model is called.
@@ -688,13 +605,67 @@ turnkeep_status turnkeep_tool_call_fail(struct turnkeep_tool_call *call,
 void turnkeep_tool_call_free(struct turnkeep_tool_call *call);
 
 /**
- * The run that holds a chat, as JSON; null when the chat is free. `params` is {"workspaceId", "userId", "chatId"}.
- * `result` is freed by turnkeep_bytes_free().
+ * One run.
  *
- * Errors: as turnkeep_run_get().
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives Run, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_get(const struct turnkeep_engine *engine,
+                                 const char *params,
+                                 size_t params_len,
+                                 struct turnkeep_bytes *result,
+                                 struct turnkeep_error **error);
+
+/**
+ * The newest run of a chat; null in a chat that never had one, or that is not there (yet).
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ *
+ * `result` receives Run or null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_latest_for_chat(const struct turnkeep_engine *engine,
+                                             const char *params,
+                                             size_t params_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * The run that holds a chat; null when the chat is free, or not there (yet).
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ *
+ * `result` receives Run or null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_active_for_chat(const struct turnkeep_engine *engine,
                                              const char *params,
@@ -703,14 +674,23 @@ turnkeep_status turnkeep_run_active_for_chat(const struct turnkeep_engine *engin
                                              struct turnkeep_error **error);
 
 /**
- * The newest runs of a chat, newest first, as a JSON array; those that wait come before all others. `params` is
- * {"workspaceId", "userId", "chatId", "limit"?, "before"?}, the limit being 50 unless given; with the id of a run in
- * "before", only those that come after it. `result` is freed by turnkeep_bytes_free().
+ * The newest runs of a chat, newest first; those that wait come before all others.
  *
- * Errors: as turnkeep_run_get().
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "limit"?: integer. At most so many; 50 unless given.
+ * - "before"?: string. A run's id: those that come after it in the list.
+ *
+ * `result` receives array of Run, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_list(const struct turnkeep_engine *engine,
                                   const char *params,
@@ -719,32 +699,58 @@ turnkeep_status turnkeep_run_list(const struct turnkeep_engine *engine,
                                   struct turnkeep_error **error);
 
 /**
- * Settles what dead processes have left in the store, which is also done when an engine is opened and now and then after
- * that. `settled` receives how many runs that were.
+ * Stops a run, of whichever process: named by its id, by its chat (the active one), or by the idempotency key of its
+ * turn. By its key a run may also be stopped that has not begun: it ends as stopped when it begins (within an hour),
+ * before a provider is asked for anything. False when there is nothing left to stop.
  *
- * Errors: STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId"?: string. The run.
+ * - "chatId"?: string. The chat whose active run is meant; with a key, the chat of its turn.
+ * - "idempotencyKey"?: string. The key of the run's turn.
+ *
+ * `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * `engine` is NULL or an engine that has not been freed; `settled` and `error` are NULL or may be written to.
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
-turnkeep_status turnkeep_run_sweep(const struct turnkeep_engine *engine,
-                                   size_t *settled,
-                                   struct turnkeep_error **error);
+turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
 
 /**
- * Begins a run that the host drives itself: it calls the model and the tools, records every finished step by
- * turnkeep_run_record_step() and ends the run by turnkeep_run_finish(). The gate, the log, the lease and the stops are the
- * engine's. Another thread may hear by turnkeep_run_signal() that the loop is to end.
+ * Begins a run whose loop is the host's own: `runs.recordStep` and `runs.finish` drive it. The gate, the log, the
+ * lease and the stops are the engine's. One that is `repeated` had been begun before, with the same key, and is not
+ * to be driven again.
  *
- * `params` is {"workspaceId", "userId", "chatId"?, "message"?, "roleId"?, "openPage"?, "trigger"?, "busy"?,
- * "idempotencyKey"?}; "busy" is "reject" or {"supersede": runId}. `result` is {"runId", "chatId", "messageId",
- * "repeated"}, as JSON, and freed by turnkeep_bytes_free(). With "repeated", which is true when the same user has begun
- * this run before with the same key, the run is not to be driven again.
+ * `params` is a JSON object:
  *
- * Errors: as turnkeep_turn_start(), without AI_NOT_CONFIGURED.
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user.
+ * - "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
+ * - "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
+ * - "roleId"?: string. The role of a chat that is created.
+ * - "openPage"?: PageRef. The page that the user has open.
+ * - "trigger"?: Trigger. What begins the run. Default "api".
+ * - "busy"?: Busy. What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop
+ *   later. Default "reject".
+ * - "idempotencyKey"?: string. A second begin of the same user with the same key begins nothing.
+ *
+ * `result` receives BegunRun, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, A_RUN_ALREADY_ACTIVE, SUPERSEDE_INVALID, SUPERSEDE_TARGET_MISMATCH,
+ * SUPERSEDE_TIMEOUT, MESSAGE_EXISTS, A_RUN_BEGIN_FAILED, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_begin(const struct turnkeep_engine *engine,
                                    const char *params,
@@ -753,16 +759,23 @@ turnkeep_status turnkeep_run_begin(const struct turnkeep_engine *engine,
                                    struct turnkeep_error **error);
 
 /**
- * Puts a finished step on disk. `params` is {"workspaceId", "userId", "runId", "step"}, the step being the AI SDK's step
- * result: {"content"?} with its entries in order, or {"reasoningText"?, "text"?, "toolCalls"?, "toolResults"?,
- * "toolErrors"?}, and {"finishReason"?, "usage"?, "number"?}. `result` is the step's number in the run, from 0, and freed
- * by turnkeep_bytes_free(). Recording a step again by its number changes nothing.
+ * Puts a finished step of a host's own loop on disk, and answers its number. Recording a step again by its number
+ * changes nothing. After `STORE_UNAVAILABLE` the step may be recorded again.
  *
- * Errors: as turnkeep_run_get(); INVALID_INPUT with the path of the field, such as "step.finishReason"; LEASE_LOST
- * when the run has ended or is another process's; STORE_UNAVAILABLE, after which the step may be recorded again.
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ * - "step": RunStep. The step.
+ *
+ * `result` receives integer, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, LEASE_LOST, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_record_step(const struct turnkeep_engine *engine,
                                          const char *params,
@@ -771,14 +784,27 @@ turnkeep_status turnkeep_run_record_step(const struct turnkeep_engine *engine,
                                          struct turnkeep_error **error);
 
 /**
- * Ends a run that the host drives. `params` is {"workspaceId", "userId", "runId", "status", "reason"?, "error"?,
- * "finishReason"?, "step"?}: "status" is "succeeded", "failed" or "aborted", and "step" is a last one, or what there was
- * of it. `result` is null, and freed by turnkeep_bytes_free(). Ending a run again the same way changes nothing.
+ * Ends a run that the host drives. Ending it again the same way changes nothing.
  *
- * Errors: as turnkeep_run_record_step().
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ * - "status": EndStatus. `succeeded`, `failed` or `aborted`.
+ * - "reason"?: RunReason. Why it did not succeed; `internal` for a run that failed and what it was stopped for
+ *   otherwise, unless given.
+ * - "error"?: string. The error in one line, of a run that failed.
+ * - "finishReason"?: FinishReason. Why the model stopped, unless the last step said it.
+ * - "step"?: RunStep. A last step, or what there was of it, written together with the end.
+ *
+ * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, LEASE_LOST, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_finish(const struct turnkeep_engine *engine,
                                     const char *params,
@@ -787,15 +813,21 @@ turnkeep_status turnkeep_run_finish(const struct turnkeep_engine *engine,
                                     struct turnkeep_error **error);
 
 /**
- * Waits, for as long as it takes, until a run that the host drives is to end, and says why: "stopped", "superseded",
- * "shutdown", "lease_lost" or "settled", as JSON. That has an end of its own: finishing the run ends the wait, and so does
- * closing the engine. A host without a thread to spare looks at "stopRequestedAt" of turnkeep_run_get() between its steps
- * instead. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+ * Waits until the host is to end the loop of its run, and says why.
  *
- * Errors: as turnkeep_run_get().
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives RunSignal, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_signal(const struct turnkeep_engine *engine,
                                     const char *params,
@@ -804,21 +836,286 @@ turnkeep_status turnkeep_run_signal(const struct turnkeep_engine *engine,
                                     struct turnkeep_error **error);
 
 /**
- * Gives up a run that the host drives, because whoever drove it is gone: it is aborted as "worker_lost". For
- * destructors; nothing waits for the end. A run that has ended, or that this engine has not begun, stays as it is.
- * `params` is {"workspaceId", "userId", "runId"}. `result` is null, and freed by turnkeep_bytes_free(). Runs that are not
- * finished when the engine is closed or freed are settled as "shutdown".
+ * Gives up a run that the host drives: it is aborted as `worker_lost`. One that has ended stays as it is.
  *
- * Errors: as turnkeep_run_get().
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
- * As for turnkeep_run_get().
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_run_abandon(const struct turnkeep_engine *engine,
                                      const char *params,
                                      size_t params_len,
                                      struct turnkeep_bytes *result,
                                      struct turnkeep_error **error);
+
+/**
+ * The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has every
+ * finished step.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "limit"?: integer. Only so many, the newest; all of them unless given.
+ * - "before"?: string. A message's id: only those that are older.
+ *
+ * `result` receives array of Message, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * What a page needs to show a chat and to go on with it: messages, and the run that brings what they lack. The two
+ * fit together, also when the run has ended by the time that it is followed.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "limit"?: integer. Only so many messages, the newest.
+ * - "inProgress"?: InProgress. What becomes of the message that a run is writing: left out (`omit`), and following
+ *   the run brings all of it; or there with its finished steps (`include`), and the cursor is behind them. Default
+ *   "omit".
+ *
+ * `result` receives OpenChat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_open(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * A chat as one document: Markdown to be read, or JSON that `chats.import` takes.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "format"?: DocumentFormat. `markdown` (the default) or `json`.
+ * - "lang"?: string. A language tag; Russian for `ru…`, English otherwise.
+ * - "labels"?: ExportLabels. Words of the host's own, in place of the language's.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_export(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * A new chat made of a JSON export. Chat and messages get ids of their own.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "document": string. The document.
+ *
+ * `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_import(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * A workspace's settings; of keys only whether they are set.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ *
+ * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_settings_get(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * Changes a workspace's settings and keys, all or nothing, and answers them as `settings.get` does. To set keys, the
+ * engine needs its `appSecret`.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "settings": SettingsPatch. The change.
+ *
+ * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_settings_update(const struct turnkeep_engine *engine,
+                                         const char *params,
+                                         size_t params_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * Tries what a workspace has configured, with the cheapest request that there is.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "capability"?: Capability. What is tried. Default "chat".
+ *
+ * `result` receives SettingsTest, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_settings_test(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * Seals stored keys anew under the engine's `appSecret`, in the form of its option `secrets.write`. On a database of
+ * turnkeep's own that also happens by itself after opening; on an adopted one nothing is rewritten but by this call.
+ *
+ * `params` is a JSON object:
+ *
+ * - "dryRun"?: boolean. Tell how many keys it would touch, and touch none. Default false.
+ *
+ * `result` receives SecretRotation, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
+ * Vectors for texts, in their order, by the workspace's embedding model.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "texts": array of string. The texts.
+ *
+ * `result` receives array of array of number, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_embed(const struct turnkeep_engine *engine,
+                               const char *params,
+                               size_t params_len,
+                               struct turnkeep_bytes *result,
+                               struct turnkeep_error **error);
+
+/**
+ * What is said in a recording of at most 25 MiB; empty text when nothing is said.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "audio": string (base64). The recording, in base64.
+ * - "mime": string. Its media type, such as `audio/webm`.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
+ * STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_transcribe(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * A title for a page with this content. Nothing is stored.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "content": string. The page's text.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_generate_title(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
 
 /**
  * Begins to follow a run's log, while it goes on and after it has ended, from any process. Nothing is stopped by going
@@ -939,139 +1236,18 @@ turnkeep_status turnkeep_export_next(const struct turnkeep_export *export_,
 void turnkeep_export_free(struct turnkeep_export *export_);
 
 /**
- * A new chat made of a JSON export, as JSON. Chat and messages get ids of their own. `params` is {"workspaceId",
- * "userId", "document"}, the document being a string. `result` is freed by turnkeep_bytes_free().
+ * The row of an assistant message after these steps: the first one, one in between, or the last.
  *
- * Errors: INVALID_INPUT with the path of the field, such as "document.chat.id"; STORE_UNAVAILABLE,
- * ENGINE_CLOSED. In every case nothing is left behind.
+ * `arguments` is a JSON object:
  *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_chat_import(const struct turnkeep_engine *engine,
-                                     const char *params,
-                                     size_t params_len,
-                                     struct turnkeep_bytes *result,
-                                     struct turnkeep_error **error);
-
-/**
- * The settings of a workspace as a JSON object; of keys only whether they are set. `params` is {"workspaceId"}.
- * `result` is freed by turnkeep_bytes_free().
+ * - "steps": array of Step
+ * - "inProgressText": string. The text of the step that has not finished.
+ * - "status": MessageStatus
+ * - "extra"?: FlushExtra
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * `result` receives AssistantFlush, as JSON, and is freed by turnkeep_bytes_free().
  *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_settings_get(const struct turnkeep_engine *engine,
-                                      const char *params,
-                                      size_t params_len,
-                                      struct turnkeep_bytes *result,
-                                      struct turnkeep_error **error);
-
-/**
- * Changes settings and keys of a workspace, all or nothing, and gives them as turnkeep_settings_get() does. `params` is
- * {"workspaceId", "settings"}; in "settings" what is absent stays, and the keys "apiKey", "embeddingApiKey" and
- * "sttApiKey" are cleared by "".
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: INVALID_INPUT naming the field, STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_settings_update(const struct turnkeep_engine *engine,
-                                         const char *params,
-                                         size_t params_len,
-                                         struct turnkeep_bytes *result,
-                                         struct turnkeep_error **error);
-
-/**
- * Tries what a workspace has configured with the cheapest request that there is. `params` is {"workspaceId",
- * "capability"?}, which is "chat" (the default), "embeddings" or "stt". The result is {"ok", "error"?}.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_settings_test(const struct turnkeep_engine *engine,
-                                       const char *params,
-                                       size_t params_len,
-                                       struct turnkeep_bytes *result,
-                                       struct turnkeep_error **error);
-
-/**
- * Seals stored secrets anew with "appSecret", which the engine also does by itself after it is opened. `params` is {}.
- * The result is {"resealed", "unreadable"}.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: INVALID_INPUT without "appSecret", STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
-                                        const char *params,
-                                        size_t params_len,
-                                        struct turnkeep_bytes *result,
-                                        struct turnkeep_error **error);
-
-/**
- * Vectors for texts, in their order, as a JSON array of arrays. `params` is {"workspaceId", "texts"}.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, SECRET_UNREADABLE, INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_embed(const struct turnkeep_engine *engine,
-                               const char *params,
-                               size_t params_len,
-                               struct turnkeep_bytes *result,
-                               struct turnkeep_error **error);
-
-/**
- * What is said in a recording, as JSON text. `params` is {"workspaceId", "audio", "mime"}, the audio in base64 and 25 MiB
- * at most.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: STT_NOT_CONFIGURED, PROVIDER_ERROR, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, SECRET_UNREADABLE, INVALID_INPUT,
- * STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_transcribe(const struct turnkeep_engine *engine,
-                                    const char *params,
-                                    size_t params_len,
-                                    struct turnkeep_bytes *result,
-                                    struct turnkeep_error **error);
-
-/**
- * A title for a page, as JSON text. `params` is {"workspaceId", "content"}. Nothing is stored.
- * `result` is freed by turnkeep_bytes_free().
- *
- * Errors: AI_NOT_CONFIGURED, PROVIDER_ERROR, SECRET_UNREADABLE, INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
- *
- * The caller sees to it that:
- * As for turnkeep_run_get().
- */
-turnkeep_status turnkeep_generate_title(const struct turnkeep_engine *engine,
-                                        const char *params,
-                                        size_t params_len,
-                                        struct turnkeep_bytes *result,
-                                        struct turnkeep_error **error);
-
-/**
- * The row of an assistant message after these steps, an object with content, toolCalls, metadata and status.
- * `arguments` is {"steps", "inProgressText", "status", "extra"?}. "extra" may have "finishReason", "usage",
- * "contextTokens", "maxContextTokens" and "error". `result` is freed by turnkeep_bytes_free().
- *
- * Errors: INVALID_INPUT naming the field. What JavaScript calls undefined is TURNKEEP_DONE, here and in all the
- * functions below.
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
  * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
@@ -1082,13 +1258,19 @@ turnkeep_status turnkeep_flush_assistant(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * The parts of an assistant message, as an array. The fallback is used when no step has a text. `arguments` is
- * {"steps", "fallbackText"}. `result` is freed by turnkeep_bytes_free().
+ * The parts of an assistant message. The fallback is its text when no step has one.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "steps"?: array of Step
+ * - "fallbackText": string
+ *
+ * `result` receives array of AssistantPart, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_assistant_parts(const char *arguments,
                                          size_t arguments_len,
@@ -1096,13 +1278,18 @@ turnkeep_status turnkeep_assistant_parts(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * The trace of calls and results, as an array; null when there is none. `arguments` is {"steps"}. `result` is freed by
- * turnkeep_bytes_free().
+ * The trace of calls and results; null when there is none.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "steps"?: array of Step
+ *
+ * `result` receives array of TraceEntry or null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_serialize_steps(const char *arguments,
                                          size_t arguments_len,
@@ -1110,13 +1297,19 @@ turnkeep_status turnkeep_serialize_steps(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * The value, shrunk when its JSON is over 4000 bytes. `arguments` is {"value"}. `result` is freed by
- * turnkeep_bytes_free().
+ * The value itself when its JSON has at most 4000 bytes, or when it has none; else a copy with long strings, long
+ * arrays and deep objects cut short.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "value": any JSON
+ *
+ * `result` receives any JSON, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_compact_tool_output(const char *arguments,
                                              size_t arguments_len,
@@ -1124,12 +1317,19 @@ turnkeep_status turnkeep_compact_tool_output(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
- * A stored row as {"id", "role", "parts"}. `arguments` is {"row"}. `result` is freed by turnkeep_bytes_free().
+ * A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream tells it; of
+ * a user's its client's own metadata.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "row": ChatRow
+ *
+ * `result` receives ShownMessage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_row_to_ui_message(const char *arguments,
                                            size_t arguments_len,
@@ -1137,13 +1337,18 @@ turnkeep_status turnkeep_row_to_ui_message(const char *arguments,
                                            struct turnkeep_error **error);
 
 /**
- * How the end of a turn is to be written: {"kind": "update", "id"} or {"kind": "insert"}. `arguments` is
- * {"assistantId"?}. `result` is freed by turnkeep_bytes_free().
+ * How the end of a turn is to be written: an update of the row of this id, or a new row.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "assistantId"?: string
+ *
+ * `result` receives FinalizePlan, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_plan_finalize_assistant(const char *arguments,
                                                  size_t arguments_len,
@@ -1151,13 +1356,20 @@ turnkeep_status turnkeep_plan_finalize_assistant(const char *arguments,
                                                  struct turnkeep_error **error);
 
 /**
- * The sum of two usages. TURNKEEP_DONE when there is neither. `arguments` is {"acc"?, "step"?}. `result` is freed by
- * turnkeep_bytes_free().
+ * The sum of two usages; nothing when there is neither.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "acc"?: Usage
+ * - "step"?: Usage
+ *
+ * `result` receives Usage, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when there is
+ * nothing.
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_accumulate_step_usage(const char *arguments,
                                                size_t arguments_len,
@@ -1165,13 +1377,19 @@ turnkeep_status turnkeep_accumulate_step_usage(const char *arguments,
                                                struct turnkeep_error **error);
 
 /**
- * A usage with the four fields that are kept. TURNKEEP_DONE when there is none. `arguments` is {"usage"?}. `result` is
- * freed by turnkeep_bytes_free().
+ * The four figures of a usage that are kept; nothing when there is no usage.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "usage"?: StreamUsage
+ *
+ * `result` receives Usage, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when there is
+ * nothing.
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_normalize_usage(const char *arguments,
                                          size_t arguments_len,
@@ -1179,13 +1397,22 @@ turnkeep_status turnkeep_normalize_usage(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * The message metadata that goes with a part of a stream. TURNKEEP_DONE for parts that have none. `arguments` is
- * {"part", "chatId", "cumulativeUsage"?}. `result` is freed by turnkeep_bytes_free().
+ * The message metadata that goes with a part of a stream: the chat's id at the start, usage at the end of a step or
+ * of all; nothing for other parts.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "part": StreamedPart
+ * - "chatId": string
+ * - "cumulativeUsage"?: Usage
+ *
+ * `result` receives StreamMetadata, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+ * there is nothing.
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_chat_stream_metadata(const char *arguments,
                                               size_t arguments_len,
@@ -1193,13 +1420,23 @@ turnkeep_status turnkeep_chat_stream_metadata(const char *arguments,
                                               struct turnkeep_error **error);
 
 /**
- * A chat as Markdown, in a JSON string. `arguments` is {"title", "chatId", "rows", "lang"?, "labels"?, "exportedAt"?}.
- * `result` is freed by turnkeep_bytes_free().
+ * A chat as Markdown.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "title"?: string
+ * - "chatId": string
+ * - "rows": array of ChatRow
+ * - "lang"?: string. A language tag; Russian for `ru…`, English otherwise.
+ * - "labels"?: ExportLabels. Words of the host's own, in place of the language's.
+ * - "exportedAt"?: string (ISO time). Now, unless given.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_build_chat_markdown(const char *arguments,
                                              size_t arguments_len,
@@ -1207,13 +1444,21 @@ turnkeep_status turnkeep_build_chat_markdown(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
- * A chat as a JSON document, in a JSON string. `arguments` is {"title", "chatId", "rows", "exportedAt"?}. `result` is
- * freed by turnkeep_bytes_free().
+ * A chat as a JSON document, which `parseChatJson` reads.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "title"?: string
+ * - "chatId": string
+ * - "rows": array of ChatRow
+ * - "exportedAt"?: string (ISO time). Now, unless given.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_build_chat_json(const char *arguments,
                                          size_t arguments_len,
@@ -1221,13 +1466,18 @@ turnkeep_status turnkeep_build_chat_json(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * What a document of turnkeep_build_chat_json() holds. `arguments` is {"text"}. `result` is freed by
- * turnkeep_bytes_free().
+ * What a document of `buildChatJson` holds.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives ChatDocument, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_parse_chat_json(const char *arguments,
                                          size_t arguments_len,
@@ -1235,13 +1485,18 @@ turnkeep_status turnkeep_parse_chat_json(const char *arguments,
                                          struct turnkeep_error **error);
 
 /**
- * The language of exports for a language tag: "en" or "ru". `arguments` is {"tag"?}. `result` is freed by
- * turnkeep_bytes_free().
+ * The language of exports for a language tag.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "tag"?: string
+ *
+ * `result` receives Lang, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_normalize_lang(const char *arguments,
                                         size_t arguments_len,
@@ -1249,13 +1504,24 @@ turnkeep_status turnkeep_normalize_lang(const char *arguments,
                                         struct turnkeep_error **error);
 
 /**
- * The system prompt, in a JSON string. `arguments` is {"workspaceName"?, "adminPrompt"?, "roleInstructions"?,
- * "openedPage"?, "mcpInstructions"?, "productName"?, "extraRules"?}. `result` is freed by turnkeep_bytes_free().
+ * The system prompt: the persona and what goes with it, between two copies of the safety text.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "workspaceName"?: string
+ * - "adminPrompt"?: string. The persona for chats without a role.
+ * - "roleInstructions"?: string
+ * - "openedPage"?: PageRef. The page that the person has open.
+ * - "mcpInstructions"?: array of McpGuidance. Guidance for the tools of connected servers.
+ * - "productName"?: string. What the product is called, for the default persona.
+ * - "extraRules"?: array of string. Rules that join the safety text. Nothing replaces it.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_build_system_prompt(const char *arguments,
                                              size_t arguments_len,
@@ -1263,13 +1529,18 @@ turnkeep_status turnkeep_build_system_prompt(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
- * A chat title made of what a model wrote; null when nothing is left of it. `arguments` is {"text"}. `result` is freed
- * by turnkeep_bytes_free().
+ * A chat title made of what a model wrote; null when nothing is left of it.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives string or null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_clean_chat_title(const char *arguments,
                                           size_t arguments_len,
@@ -1277,13 +1548,18 @@ turnkeep_status turnkeep_clean_chat_title(const char *arguments,
                                           struct turnkeep_error **error);
 
 /**
- * {"system", "prompt"}: what a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
- * by turnkeep_bytes_free().
+ * What a model is asked for the title of a chat that begins with this text.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives TitlePrompt, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_chat_title_prompt(const char *arguments,
                                            size_t arguments_len,
@@ -1291,13 +1567,18 @@ turnkeep_status turnkeep_chat_title_prompt(const char *arguments,
                                            struct turnkeep_error **error);
 
 /**
- * {"system", "prompt"}: what a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
- * turnkeep_bytes_free().
+ * What a model is asked for the title of a page of this content.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "content": string
+ *
+ * `result` receives TitlePrompt, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_page_title_prompt(const char *arguments,
                                            size_t arguments_len,
@@ -1305,13 +1586,21 @@ turnkeep_status turnkeep_page_title_prompt(const char *arguments,
                                            struct turnkeep_error **error);
 
 /**
- * {"toolChoice": "none", "system"} for the last allowed step, counted from 0. TURNKEEP_DONE for every other.
- * `arguments` is {"stepNumber", "system", "maxSteps"?}. `result` is freed by turnkeep_bytes_free().
+ * What is different about the last allowed step, which goes without tools; nothing for the others.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "stepNumber": number. From 0.
+ * - "system": string
+ * - "maxSteps"?: integer. 20 unless given.
+ *
+ * `result` receives StepOverride, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+ * there is nothing.
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_prepare_agent_step(const char *arguments,
                                             size_t arguments_len,
@@ -1319,12 +1608,18 @@ turnkeep_status turnkeep_prepare_agent_step(const char *arguments,
                                             struct turnkeep_error **error);
 
 /**
- * A page title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ * A page title made of what a model wrote.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_clean_generated_title(const char *arguments,
                                                size_t arguments_len,
@@ -1332,14 +1627,20 @@ turnkeep_status turnkeep_clean_generated_title(const char *arguments,
                                                struct turnkeep_error **error);
 
 /**
- * A failure of a provider on one line, in a JSON string. `arguments` is {"err", "fallback"?}. "err" is a string, or an
- * object with "name", "message", "statusCode" and "responseBody" or "text". `result` is freed by
- * turnkeep_bytes_free().
+ * A failure of a provider on one line.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "err"?: any JSON. Text, or an error or object of which `message`, `statusCode`, `responseBody` and `text` are
+ *   read.
+ * - "fallback"?: string. What is said where there is no message.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_describe_provider_error(const char *arguments,
                                                  size_t arguments_len,
@@ -1347,13 +1648,18 @@ turnkeep_status turnkeep_describe_provider_error(const char *arguments,
                                                  struct turnkeep_error **error);
 
 /**
- * Whether asking the provider again is of no use: true or false. `arguments` is {"err"}. `result` is freed by
- * turnkeep_bytes_free().
+ * Whether asking the provider again is of no use.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "err"?: any JSON. As for `describeProviderError`.
+ *
+ * `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_is_fatal_provider_error(const char *arguments,
                                                  size_t arguments_len,
@@ -1361,13 +1667,19 @@ turnkeep_status turnkeep_is_fatal_provider_error(const char *arguments,
                                                  struct turnkeep_error **error);
 
 /**
- * The model that a role asks for: {"driver"?, "chatModel"?, "roleName"?}. TURNKEEP_DONE when it asks for none.
- * `arguments` is {"role"?}. `result` is freed by turnkeep_bytes_free().
+ * The model that a role asks for; nothing when it asks for none.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "role"?: RoleRow
+ *
+ * `result` receives ModelOverride, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+ * there is nothing.
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_role_model_override(const char *arguments,
                                              size_t arguments_len,
@@ -1375,13 +1687,18 @@ turnkeep_status turnkeep_role_model_override(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
- * {"ok": true, "baseMime", "format"}, or {"ok": false} for audio that is not on the list. `arguments` is {"mime"}.
- * `result` is freed by turnkeep_bytes_free().
+ * How a recording of this media type is sent; not `ok` for audio that is not on the list.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "mime": string
+ *
+ * `result` receives AudioFormat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_resolve_audio_format(const char *arguments,
                                               size_t arguments_len,
@@ -1389,13 +1706,18 @@ turnkeep_status turnkeep_resolve_audio_format(const char *arguments,
                                               struct turnkeep_error **error);
 
 /**
- * Whether a tool server may have this address: {"ok", "reason"?}. `arguments` is {"ip"}. `result` is freed by
- * turnkeep_bytes_free().
+ * Whether a tool server may have this address.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "ip": string
+ *
+ * `result` receives AddressVerdict, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_is_ip_allowed(const char *arguments,
                                        size_t arguments_len,
@@ -1403,13 +1725,18 @@ turnkeep_status turnkeep_is_ip_allowed(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
- * Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}.
- * `result` is freed by turnkeep_bytes_free().
+ * Whether a tool server may have all of these addresses. The reason names none of them.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "addresses": array of ResolvedAddress
+ *
+ * `result` receives AddressVerdict, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_validate_resolved_addresses(const char *arguments,
                                                      size_t arguments_len,
@@ -1417,13 +1744,20 @@ turnkeep_status turnkeep_validate_resolved_addresses(const char *arguments,
                                                      struct turnkeep_error **error);
 
 /**
- * The search hits that the person may see, the best one of each page. `arguments` is {"hits", "accessiblePageIds",
- * "cap"}. `result` is freed by turnkeep_bytes_free().
+ * The search hits that the person may see, the best one of each page.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "hits": array of PageHit
+ * - "accessiblePageIds": array of string
+ * - "cap": number
+ *
+ * `result` receives array of ShownHit, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_select_accessible_hits(const char *arguments,
                                                 size_t arguments_len,
@@ -1431,13 +1765,18 @@ turnkeep_status turnkeep_select_accessible_hits(const char *arguments,
                                                 struct turnkeep_error **error);
 
 /**
- * A name made of the characters that tool names may have. `arguments` is {"value"}. `result` is freed by
- * turnkeep_bytes_free().
+ * A name made of the characters that tool names may have.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "value": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_sanitize_tool_name(const char *arguments,
                                             size_t arguments_len,
@@ -1445,13 +1784,18 @@ turnkeep_status turnkeep_sanitize_tool_name(const char *arguments,
                                             struct turnkeep_error **error);
 
 /**
- * The prefix of the names of a server's tools. `arguments` is {"serverName"}. `result` is freed by
- * turnkeep_bytes_free().
+ * The prefix of the names of a server's tools.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "serverName": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_tool_name_prefix(const char *arguments,
                                           size_t arguments_len,
@@ -1459,13 +1803,18 @@ turnkeep_status turnkeep_tool_name_prefix(const char *arguments,
                                           struct turnkeep_error **error);
 
 /**
- * A tool name, cut to the length that providers accept. `arguments` is {"value"}. `result` is freed by
- * turnkeep_bytes_free().
+ * A tool name, cut to the length that providers accept.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "value": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_cap_tool_name(const char *arguments,
                                        size_t arguments_len,
@@ -1473,13 +1822,20 @@ turnkeep_status turnkeep_cap_tool_name(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
- * A tool name that is not among those that are taken. `arguments` is {"name", "serverId", "taken"}. `result` is freed
- * by turnkeep_bytes_free().
+ * A tool name that is not among those that are taken.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "name": string
+ * - "serverId": string
+ * - "taken": array of string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_disambiguate_tool_name(const char *arguments,
                                                 size_t arguments_len,
@@ -1487,13 +1843,19 @@ turnkeep_status turnkeep_disambiguate_tool_name(const char *arguments,
                                                 struct turnkeep_error **error);
 
 /**
- * The chunks of a text for embedding, as an array of strings. `arguments` is {"text", "options"?}. "options" may have
- * "chunkSize" and "chunkOverlap". `result` is freed by turnkeep_bytes_free().
+ * The chunks of a text for embedding.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ * - "options"?: SplitOptions
+ *
+ * `result` receives array of string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_split_text(const char *arguments,
                                     size_t arguments_len,
@@ -1501,13 +1863,18 @@ turnkeep_status turnkeep_split_text(const char *arguments,
                                     struct turnkeep_error **error);
 
 /**
- * Whether a model has fallen into repeating itself: true or false. `arguments` is {"text"}. `result` is freed by
- * turnkeep_bytes_free().
+ * Whether a model has fallen into repeating itself.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_is_degenerate_output(const char *arguments,
                                               size_t arguments_len,
@@ -1515,12 +1882,18 @@ turnkeep_status turnkeep_is_degenerate_output(const char *arguments,
                                               struct turnkeep_error **error);
 
 /**
- * The text without the repetitions at its end. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+ * The text without the repetitions at its end.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
                                                     size_t arguments_len,
@@ -1528,15 +1901,19 @@ turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
                                                     struct turnkeep_error **error);
 
 /**
- * {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget; "trimmed" is true when some
- * were left out. `arguments` is {"messages",
- * "options"}. "options" has "budgetTokens" and may have "contextTokens" and "keepTurns". `result` is freed by
- * turnkeep_bytes_free().
+ * The newest messages that fit into a budget.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "messages": array of object of any JSON
+ * - "options": TrimOptions
+ *
+ * `result` receives TrimmedHistory, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_trim_history(const char *arguments,
                                       size_t arguments_len,
@@ -1544,13 +1921,18 @@ turnkeep_status turnkeep_trim_history(const char *arguments,
                                       struct turnkeep_error **error);
 
 /**
- * A tool server without the values of its headers: their names only. `arguments` is {"server"}. `result` is freed by
- * turnkeep_bytes_free().
+ * A tool server without the values of its headers: their names only.
  *
- * Errors: as turnkeep_flush_assistant().
+ * `arguments` is a JSON object:
+ *
+ * - "server": McpServer
+ *
+ * `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
  *
  * The caller sees to it that:
- * As for turnkeep_flush_assistant().
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
  */
 turnkeep_status turnkeep_to_view(const char *arguments,
                                  size_t arguments_len,
@@ -1562,3 +1944,884 @@ turnkeep_status turnkeep_to_view(const char *arguments,
 #endif  // __cplusplus
 
 #endif  /* TURNKEEP_H */
+
+/*
+ * The JSON that these functions take and give, type by type. "?" stands behind a member that may be absent.
+ *
+ * AddressVerdict: Whether an address is allowed, and if not, why.
+ *   "ok": boolean
+ *   "reason"?: string
+ *
+ * AssistantFlush: What the row of an assistant's message is to hold.
+ *   "content": string
+ *   "toolCalls": array of TraceEntry or null
+ *   "metadata": AssistantMetadata
+ *   "status": MessageStatus
+ *
+ * AssistantMetadata: The metadata of an assistant's message that such a host stores.
+ *   "parts": array of AssistantPart
+ *   "finishReason"?: string
+ *   "usage"?: Usage
+ *   "contextTokens"?: integer
+ *   "maxContextTokens"?: integer
+ *   "error"?: string
+ *
+ * AssistantPart: A part of an assistant's message as such hosts store it.
+ *   - SaidPart
+ *   - ToolOutcomePart
+ *
+ * AudioFormat: How a recording is sent.
+ *   - TakenAudio
+ *   - RefusedAudio
+ *
+ * BegunRun: A run that the host drives.
+ *   "runId": string. The run.
+ *   "chatId": string. Its chat.
+ *   "messageId": string. The assistant's message, whose row the engine writes.
+ *   "repeated": boolean. The run had been begun before, with the same idempotency key; it is not to be driven
+ *       again.
+ *
+ * Busy: What to do when a chat is busy: refuse with "A_RUN_ALREADY_ACTIVE", wait until it is free, or stop the run
+ * that is named and take its place.
+ *   - "reject"
+ *   - "enqueue"
+ *   - {"supersede": string}
+ *
+ * CallOptions: How a model is to answer. What is not set is left to the provider; what a provider does not know is
+ * left out. Numbers are sent as they were written.
+ *   "maxOutputTokens"?: integer. How many tokens the answer may have.
+ *   "temperature"?: number. Randomness, from 0; what the highest is depends on the provider.
+ *   "topP"?: number. Nucleus sampling, 0 to 1.
+ *   "topK"?: number. Sampling from this many tokens only.
+ *   "frequencyPenalty"?: number. Against tokens that were used often.
+ *   "presencePenalty"?: number. Against tokens that were used at all.
+ *   "stopSequences"?: array of string. Texts that end the answer.
+ *   "seed"?: number. For answers that can be repeated, where the provider supports it.
+ *   "responseFormat"?: ResponseFormat. What the answer has to look like.
+ *   "providerOptions"?: object of any JSON. What only one provider knows, by the provider's name, as the AI
+ *       SDK's "providerOptions".
+ *
+ * Capability: What can be tried out of a workspace's settings.
+ *   "chat": A model answers.
+ *   "embeddings": Texts get vectors.
+ *   "stt": Recordings are transcribed.
+ *
+ * Chat: A row of "ai_chats".
+ *   "id": string. Its id.
+ *   "workspaceId": string. The workspace that it belongs to.
+ *   "creatorId": string. Its owner.
+ *   "title": string or null. Its title, once it has one.
+ *   "roleId": string or null. The role that it was created with.
+ *   "pageId": string or null. The page that was open when it was created.
+ *   "createdAt": string. When it was created.
+ *   "updatedAt": string. When it was last changed.
+ *
+ * ChatApiStyle: "openai-compatible", or the official API.
+ *   "openai-compatible"
+ *   "openai"
+ *
+ * ChatDocument: What a JSON export holds.
+ *   "chatId": string
+ *   "title"?: string
+ *   "exportedAt"?: string
+ *   "rows": array of ChatRow
+ *
+ * ChatIds: Which ids chats may be called by.
+ *   "uuid": UUIDs.
+ *   "any": Whatever a client has made up, too: it stands for one chat of this user in this workspace, always the
+ *       same.
+ *
+ * ChatOptions: How chats are treated.
+ *   "ids"?: ChatIds. Which ids they may be called by. Default "uuid".
+ *
+ * ChatRow: A stored message, as far as it is read.
+ *   "id"?: string
+ *   "role": string
+ *   "content"?: string or null
+ *   "metadata"?: any JSON
+ *   "status"?: string or null
+ *   "createdAt"?: string (ISO time) or null
+ *   Other members are passed over.
+ *
+ * ClientRole: Who a client says that wrote a message.
+ *   "system"
+ *   "user"
+ *   "assistant"
+ *
+ * DataPart: A part for the client, which is kept and which no model is told.
+ *   "type": string that begins with "data-"
+ *   "id"?: string
+ *   "data": any JSON
+ *
+ * DocumentFormat: Which document a chat is exported as.
+ *   "markdown"
+ *   "json"
+ *
+ * DriverName: Which driver speaks to a provider.
+ *   "openai"
+ *   "openai-compatible"
+ *   "gemini"
+ *   "ollama"
+ *   "anthropic"
+ *
+ * EndStatus: How a run may end.
+ *   "succeeded"
+ *   "failed"
+ *   "aborted"
+ *
+ * EndedMessageStatus: How a message may end.
+ *   "completed"
+ *   "error"
+ *   "aborted"
+ *
+ * EngineOptions: How an engine is opened.
+ *   "store": string. "sqlite:PATH", "sqlite::memory:" or "postgres://…".
+ *   "instanceId"?: string. What this process is called in leases; every opening adds a unique part of its own.
+ *       On PostgreSQL, what the same instance has left when it died is free as soon as it comes back.
+ *   "appSecret"?: string. The secret that stored keys are sealed with. Without it no keys can be stored.
+ *   "previousAppSecrets"?: array of string. Application secrets of before: what is sealed with them is read, and
+ *       sealed anew with "app_secret" in the background.
+ *   "secrets"?: SecretOptions. How keys are kept.
+ *   "runs"?: RunLimits. Limits of runs.
+ *   "providers"?: Providers. The providers, by name.
+ *   "prompt"?: PromptOptions. What goes into every system prompt.
+ *   "http"?: HttpOptions. How providers are reached.
+ *   "requests"?: RequestLimits. Limits of single requests.
+ *   "generateChatTitles"?: boolean. Name chats that a turn has created, by a second request to the workspace's
+ *       model after its success. Default false.
+ *   "chats"?: ChatOptions. How chats are treated.
+ *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
+ *       the rows and the log have what the provider said in any case. Default "safe".
+ *
+ * ErrorText: In whose words pages are told why a run failed. The log, the rows and the outcome have the provider's in
+ * any case.
+ *   "safe": In a sentence of ours for each kind of failure.
+ *   "provider": In those of the provider.
+ *
+ * ExportLabels: The words that a host may replace; what it leaves out stays in the export's language.
+ *   "untitled"?: string. Title of a chat without one.
+ *   "aiAgent"?: string. The model's name above its messages.
+ *   "you"?: string. The person's name above theirs.
+ *   "ranTool"?: string. What a tool without a label of its own is called; "{name}" stands for its name.
+ *   "stillGenerating"?: string. The note under a message that is still being written.
+ *   "tools"?: object of string. Labels of tools, by name.
+ *
+ * FailureKind: What kind of failure it is, in terms of what can be done about it.
+ *   "authentication": The key is wrong, missing, or has no permission.
+ *   "billing": The account has no credits left.
+ *   "rate_limit": Too many requests for now.
+ *   "context_overflow": The conversation is too long for the model.
+ *   "model_not_found": There is no such model, or not for this account.
+ *   "overloaded": The provider cannot answer at the moment.
+ *   "unreachable": There is no way to the provider.
+ *   "connection_lost": The connection broke off.
+ *   "silence": The provider sent nothing for too long.
+ *   "bad_response": The answer cannot be read, is not whole, or has nothing in it.
+ *   "content_filter": The provider withheld the answer.
+ *   "refused": The model would not answer.
+ *   "invalid_request": The provider takes no such request.
+ *   "limit": The answer passed one of the engine's limits.
+ *   "internal": A bug of ours, or a store that refused a write for good.
+ *
+ * FinalizePlan: How the end of a turn is to be written.
+ *   - {"kind": "update", "id": string}
+ *   - {"kind": "insert"}
+ *
+ * FinishReason: Why the model stopped, in the AI SDK's words.
+ *   "stop": It was done.
+ *   "length": It ran into the output limit.
+ *   "content-filter": Its output was withheld.
+ *   "tool-calls": It wants its tool calls answered.
+ *   "error": The stream broke or carried an error.
+ *   "other": Something else, or nothing was said; "unknown" in the words of earlier versions.
+ *
+ * FlushExtra: What is said of a message besides its steps.
+ *   "finishReason"?: string
+ *   "usage"?: StreamUsage or null
+ *   "contextTokens"?: integer
+ *   "maxContextTokens"?: integer
+ *   "error"?: string
+ *
+ * Follow: A run to be followed by "tail", also when it has ended by then.
+ *   "runId": string. The run.
+ *   "messageId": string or null. The message that it writes.
+ *   "cursor": string or null. Where to go on; null: with the first chunk.
+ *
+ * Health: How the engine is.
+ *   "store": StoreHealth. Its store.
+ *   "notifications": NotificationHealth. Whether other processes are heard at once or by polling.
+ *   "activeRuns": integer. Runs of this process, also those that wait for their chat.
+ *
+ * HttpOptions: How providers are reached. Times are in milliseconds.
+ *   "proxy"?: string. A proxy's URL, or "environment" for what "HTTP_PROXY", "HTTPS_PROXY" and "NO_PROXY" say.
+ *       None otherwise: a proxy that somebody else put into the environment would see the traffic.
+ *   "caFile"?: string. A file with certificates in PEM form that are trusted besides the machine's.
+ *   "caPem"?: string. Such certificates themselves.
+ *   "bundledRoots"?: boolean. Trust the certificate authorities that come with turnkeep, besides the machine's.
+ *       Where the machine has none (slim container images), they are trusted in any case. Default false.
+ *   "connectTimeoutMs"?: integer. How long a connection may take to open. Default 30000.
+ *   "keepAliveMs"?: integer. How long an unused connection is kept. Shorter than what balancers allow, so that
+ *       none is used that they have dropped. Default 10000.
+ *   "maxTries"?: integer. How often a request is sent at most, when it is refused or lost before the first byte
+ *       of an answer. Default 3.
+ *   "retryWaitMs"?: integer. The wait before the second try of a request that a provider refused without saying
+ *       when to come back; it doubles. After a lost connection it is a tenth of that. Default 1500.
+ *   "allowPrivate"?: array of string. Hosts of private networks that workspaces may name in their settings: a
+ *       name, an IP address or a network such as "10.0.0.0/8", with or without a port. Without them, settings lead
+ *       to public addresses only. What the engine is opened with, and what a turn brings, may name any address.
+ *
+ * InProgress: What becomes of the message that the run in progress writes.
+ *   "omit": It is left out, and whoever follows the run is told all of it.
+ *   "include": It is there with its finished steps, and the cursor is behind these.
+ *
+ * Lang: A language of exports.
+ *   "en"
+ *   "ru"
+ *
+ * McpGuidance: What the administrators wrote about a connected tool server.
+ *   "serverName": string
+ *   "toolPrefix": string
+ *   "instructions"?: string or null
+ *
+ * McpServer: A tool server's row, as far as it is read.
+ *   "id": string
+ *   "name": string
+ *   "transport": string. "http" or "sse".
+ *   "url": string
+ *   "enabled"?: boolean or null
+ *   "toolAllowlist"?: array of string or null. The tools that may be used; all of them when there is no list.
+ *   "instructions"?: string or null
+ *   "headers"?: object of string or null. The headers in the clear.
+ *   "headersEnc"?: string or null. The headers as they are stored.
+ *   Other members are passed over.
+ *
+ * McpServerView: What clients may see.
+ *   "id": string. Its id.
+ *   "name": string. Its display name.
+ *   "transport": string. "http" or "sse".
+ *   "url": string. Where it is, with what looks like a secret masked.
+ *   "enabled": boolean. Whether its tools are offered.
+ *   "toolAllowlist": array of string or null. The tools that may be used, or all.
+ *   "hasHeaders": boolean. Whether requests carry headers of the administrator's.
+ *   "instructions": string or null. Guidance for the model.
+ *   "headerNames": array of string. The names of these headers, as far as they can be read.
+ *
+ * Message: A message as it is stored.
+ *   "id": string
+ *   "chatId": string
+ *   "workspaceId": string. The workspace.
+ *   "userId": string or null. Who wrote it, for a user's message.
+ *   "role": MessageRole
+ *   "content": string. Its text.
+ *   "toolCalls": array of any JSON or null. The flat trace of its tool calls and results.
+ *   "metadata": MessageMetadata or null
+ *   "status": MessageStatus or null. How far it has come. Null: written before statuses existed, completed.
+ *   "createdAt": string
+ *   "updatedAt": string
+ *   "errorText"?: string. What pages are told of its failure, where a host's function says it.
+ *
+ * MessageInput: What a user wrote: text, or a message as clients of the AI SDK have it.
+ *   - string
+ *   - UserMessage
+ *
+ * MessageMetadata: What a message's row says besides its text.
+ *   "parts": array of MessagePart
+ *   "finishReason"?: string
+ *   "usage"?: Usage
+ *   "contextTokens"?: integer. How full the context was.
+ *   "maxContextTokens"?: integer. How much it holds.
+ *   "error"?: string
+ *   "failure"?: RunFailure
+ *   "historyLeftOut"?: boolean. The model was not told of earlier messages of the chat.
+ *   "reason"?: RunReason. Why its run did not succeed.
+ *   "metadata"?: any JSON. The client's own, of a user's message.
+ *   "stepsPersisted"?: integer. How many steps of the log the row shows.
+ *   "truncatedOutputs"?: object of integer. The calls of whose outputs less is shown than there is, and how many
+ *       bytes of JSON there are.
+ *
+ * MessagePart: A part of a stored message, in the AI SDK's shapes.
+ *   "type": string
+ *   Other members are passed over.
+ *
+ * MessageRole
+ *   "user"
+ *   "assistant"
+ *
+ * MessageStatus
+ *   "streaming"
+ *   "completed"
+ *   "error"
+ *   "aborted"
+ *
+ * ModelOverride: The model that a role asks for.
+ *   "driver"?: string
+ *   "chatModel"?: string
+ *   "roleName"?: string
+ *
+ * NoTools: No tools.
+ *   "none"
+ *
+ * NotificationHealth: What is known of the hints of a store.
+ *   "state": NotificationState. Whether they arrive.
+ *   "sent": integer. Notifications that this process has sent, each about any number of runs.
+ *   "heard": integer. Notifications of other processes that have arrived.
+ *
+ * NotificationState: Whether hints arrive.
+ *   "live": One of our own has arrived a moment ago.
+ *   "polling": They do not arrive; everything is found by polling.
+ *   "none": This store has none.
+ *
+ * OpenChat: A chat as it was at one moment.
+ *   "messages": array of Message. The messages, oldest first.
+ *   "follow": Follow or null. The run that brings what is missing of them; null when the chat is free.
+ *
+ * OutputTokenDetails
+ *   "reasoningTokens"?: integer
+ *
+ * PageHit: What a search has found.
+ *   "pageId": string
+ *   "title"?: string or null
+ *   "content"?: string or null
+ *   Other members are passed over.
+ *
+ * PageRef: A page that a person has open.
+ *   "id"?: string or null
+ *   "title"?: string or null
+ *
+ * PartChunk: A chunk that is a part of its message as well.
+ *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
+ *       "providerMetadata"?: object of any JSON}
+ *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *
+ * PartState: Whether a part is whole.
+ *   "streaming"
+ *   "done"
+ *
+ * PendingMigration: A migration that opening a database would apply.
+ *   "version": integer
+ *   "name": string
+ *   "additions": array of string. What it would add to the database as it is.
+ *
+ * PromptOptions: The host's share of the system prompt.
+ *   "workspaceName"?: string. The workspace's name.
+ *   "adminPrompt"?: string. The persona for chats without a role.
+ *   "productName"?: string. What the product is called, for the default persona.
+ *   "extraRules"?: array of string. Rules that join the safety text.
+ *
+ * ProviderChoice: The name of a configured provider, or settings of its own.
+ *   - string
+ *   - ProviderConfig
+ *
+ * ProviderConfig: Settings of one provider, given by the host at open or with a turn.
+ *   "driver": DriverName. The driver: "openai", "openai-compatible", "gemini", "ollama" or "anthropic".
+ *   "model"?: string. The model's id.
+ *   "baseUrl"?: string. Where the API is, such as "https://api.example.com/v1"; the provider's own place when it
+ *       is empty. User and password in it are sent as basic authentication, in the place of a key that would go in
+ *       the same header.
+ *   "apiKey"?: string. The key. It is sent to "base_url" and appears nowhere else.
+ *   "contextWindow"?: integer. How many tokens the model's context holds.
+ *   "options"?: CallOptions. How the model is to answer.
+ *
+ * Providers: The providers that a host configured, by name.
+ *   object of ProviderConfig
+ *
+ * RefusedAudio
+ *   "ok": false
+ *
+ * RequestLimits: How long requests outside of runs may take, in milliseconds.
+ *   "embeddingTimeoutMs"?: integer. All requests of one call for embeddings together. Default 120000.
+ *   "transcriptionTimeoutMs"?: integer. A transcript. Default 300000.
+ *   "titleTimeoutMs"?: integer. A title. Default 60000.
+ *   "testTimeoutMs"?: integer. A test of the chat settings. Default 30000.
+ *
+ * ResolvedAddress: An address as resolvers give it.
+ *   "address": string
+ *   "family"?: integer
+ *
+ * ResponseFormat: What an answer has to look like. Without a schema it is any JSON.
+ *   "schema"?: any JSON. Its JSON Schema.
+ *   "name"?: string. What it is called.
+ *   "description"?: string. What it is for.
+ *
+ * RoleRow: A role's row, as far as it is read.
+ *   "name"?: string or null
+ *   "modelConfig"?: any JSON
+ *   Other members are passed over.
+ *
+ * Run: A row of "ai_chat_runs", without what only the engine needs (owner, epoch, lease).
+ *   "id": string. Its id.
+ *   "chatId": string. The chat that it belongs to.
+ *   "workspaceId": string. The workspace that it belongs to.
+ *   "createdBy": string. Who began it.
+ *   "trigger": Trigger. What began it.
+ *   "status": RunStatus. Where it is.
+ *   "reason": RunReason or null. Why it did not succeed.
+ *   "error": string or null. The error in one line, when it failed.
+ *   "failure": RunFailure or null. What kind of failure it was, when that is known.
+ *   "stepCount": integer. Steps in the log. The last one of a run that failed or was aborted may have been cut
+ *       off.
+ *   "stopRequestedAt": string or null. When a stop was asked for.
+ *   "assistantMessageId": string or null. The message that shows it.
+ *   "createdAt": string. When it was begun.
+ *   "startedAt": string or null. When a process took it up.
+ *   "finishedAt": string or null. When it settled.
+ *   "updatedAt": string. When it was last written.
+ *
+ * RunFailure: A failure as outcomes, messages and streams carry it.
+ *   "kind": FailureKind. What kind it is. A row may have one of another version's.
+ *   "statusCode"?: integer. The HTTP status, or the one that an error inside of an answer stands for.
+ *   "retryable": boolean. Whether the same turn may well succeed a little later.
+ *   "message": string. One line for people.
+ *
+ * RunLimits: Limits of runs. Times are in milliseconds.
+ *   "maxSteps"?: integer. Model calls in a turn, the last of which is text only. Default 20.
+ *   "leaseMs"?: integer. How long a run stays its owner's without a sign of life; renewed at a third of it.
+ *       Default 15000.
+ *   "providerSilenceMs"?: integer. How long a provider may send nothing of its answer. Frames that carry none of
+ *       it do not count. Default 900000.
+ *   "firstChunkMs"?: integer. The same until the first piece of an answer, where that is to be different.
+ *   "stepTimeoutMs"?: integer. How long a step may take, with its tools; a run that takes longer is aborted with
+ *       what it has.
+ *   "runTimeoutMs"?: integer. How long a run may take.
+ *   "degenerationGuard"?: boolean. Abort a run whose model's output goes round in circles. Default true.
+ *   "toolTimeoutMs"?: integer. How long a tool may take that does not say so itself. Default 900000.
+ *   "maxAnswerBytes"?: integer. How many bytes one answer may have: its text, reasoning, files and the inputs of
+ *       its calls. Default 33554432.
+ *   "maxCallsPerStep"?: integer. How many tool calls one answer may have. Default 256.
+ *   "maxParallelCalls"?: integer. How many of a step's calls run at once. Default 32.
+ *   "inputCheckMs"?: integer. How long the input of a call may be checked against its schema. Default 2000.
+ *   "historyMessages"?: integer. How many of a chat's newest messages a model is told, at most; at least 1.
+ *       Default 100.
+ *   "unknownMembers"?: UnknownMembers. What becomes of members of a tool's input that its schema does not allow,
+ *       where the tool does not say. Default "strip".
+ *   "shownOutputBytes"?: integer. How many bytes of a tool's output pages are shown, where the tool does not
+ *       say. Default 262144.
+ *   "stopPollMs"?: integer. How often stops from other processes are looked for. Default 250.
+ *   "tailPollMs"?: integer. How often the log of a run of another process is looked at while somebody follows
+ *       it. Default 100.
+ *   "chunkRetentionMs"?: integer. How long the streamed chunks of a settled run are kept for readers that come
+ *       back. Its steps stay. Default 600000.
+ *   "supersedeTimeoutMs"?: integer. How long a run that is to be superseded may take to settle. Default 30000.
+ *   "refreshEveryStep"?: boolean. Bring the message row up to date at every step, for hosts that read the table
+ *       by themselves while a run goes on. Otherwise that is done about once a second while the row is small, and
+ *       then at the end. Default false.
+ *   "maxOfferedRuns"?: integer. How many runs of others an engine that offers tools drives at a time. Default
+ *       64.
+ *   "storePatienceMs"?: integer. For how long a write is attempted again while the store cannot be reached; then
+ *       the run ends here. What can never succeed ends it at once. Default 600000.
+ *   "stopDeadlineMs"?: integer. How long a host's own loop may take to finish a run that was asked to stop; then
+ *       the engine settles it. Defaults to two leases.
+ *   "hostedSilenceMs"?: integer. How long a host's own loop may record nothing; then its run is aborted as
+ *       "timeout". Unlimited by default.
+ *   "maxWaitingPerChat"?: integer. How many turns of one chat may wait for it. Default 20.
+ *   "maxWaitingPerUser"?: integer. How many turns of one user may wait, in all chats. Default 200.
+ *
+ * RunOutcome: How a turn ended. It is given out only after it is on disk.
+ *   "runId": string. The run.
+ *   "chatId": string. Its chat.
+ *   "messageId": string. The assistant's message.
+ *   "status": EndStatus. "succeeded", "failed" or "aborted".
+ *   "reason": RunReason or null. Why it did not succeed.
+ *   "error": string or null. The error in one line, when it failed.
+ *   "failure": RunFailure or null. What kind of failure it was, when it failed.
+ *   "finishReason": FinishReason or null. The last step's finish reason.
+ *   "usage": Usage or null. Tokens of all steps.
+ *   "stepCount": integer. Steps in the log. The last one of a run that failed or was aborted may have been cut
+ *       off.
+ *
+ * RunReason: Why a run did not succeed.
+ *   "stopped": Somebody asked it to stop.
+ *   "superseded": Another run took its place.
+ *   "disconnected": Its client went away and it was not detached.
+ *   "worker_lost": The process that ran it died or lost its lease.
+ *   "shutdown": The engine was closed.
+ *   "timeout": A time limit ran out.
+ *   "budget": A budget was spent.
+ *   "degenerate": The model's output had fallen into a loop.
+ *   "provider_error": The provider refused or failed.
+ *   "internal": A bug of ours, or a store that refused a write for good.
+ *
+ * RunRequest: What a run of a host is begun with.
+ *   "workspaceId": string. The workspace.
+ *   "userId": string. The user.
+ *   "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
+ *   "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
+ *   "roleId"?: string. The role of a chat that is created.
+ *   "openPage"?: PageRef. The page that the user has open.
+ *   "trigger"?: Trigger. What begins the run. Default "api".
+ *   "busy"?: Busy. What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop
+ *       later. Default "reject".
+ *   "idempotencyKey"?: string. A second begin of the same user with the same key begins nothing.
+ *
+ * RunSignal: Why a host is to end its loop.
+ *   "stopped": Somebody asked the run to stop: cancel what is under way and finish it as "aborted".
+ *   "superseded": Another run is to take its place: as "Stopped".
+ *   "shutdown": The engine is closing. The run is settled without the host.
+ *   "lease_lost": The run is another process's; nothing more can be written.
+ *   "settled": The run has ended.
+ *
+ * RunStatus: Where a run is in its life. Only the last three are final.
+ *   "pending": Waiting for its turn or for a worker.
+ *   "running": Owned by a process.
+ *   "succeeded": Ended as it should.
+ *   "failed": Ended by an error.
+ *   "aborted": Ended from outside.
+ *
+ * RunStep: A finished step of a host's loop: the AI SDK's step result. Its "content" is taken where there is one;
+ * otherwise text, reasoning and calls.
+ *   "number"?: integer. Its place in the run, from 0; the next one unless given. Recording a step again changes
+ *       nothing.
+ *   "content"?: array of RunStepContent. Everything in its order.
+ *   "reasoningText"?: string. What the model thought.
+ *   "text"?: string. What it wrote.
+ *   "toolCalls"?: array of RunStepCall. What it called.
+ *   "toolResults"?: array of RunStepResult. What came back.
+ *   "toolErrors"?: array of RunStepError. What failed.
+ *   "finishReason"?: FinishReason. Why the model stopped.
+ *   "usage"?: Usage. The provider's count for this call.
+ *
+ * RunStepCall: A tool call of a step.
+ *   "toolCallId": string
+ *   "toolName": string
+ *   "input"?: any JSON
+ *   "providerMetadata"?: any JSON
+ *
+ * RunStepContent: One entry of a step's content.
+ *   "type": string
+ *   "text"?: string
+ *   "toolCallId"?: string
+ *   "toolName"?: string
+ *   "input"?: any JSON
+ *   "output"?: any JSON
+ *   "error"?: any JSON
+ *   "providerMetadata"?: any JSON
+ *
+ * RunStepError: A tool's failure: a text, or an object with a "message".
+ *   "toolCallId": string
+ *   "error"?: any JSON
+ *   "errorText"?: string
+ *
+ * RunStepResult: A tool's result.
+ *   "toolCallId": string
+ *   "output"?: any JSON
+ *
+ * SaidPart: What a model wrote or thought.
+ *   - {"type": "text", "text": string}
+ *   - {"type": "reasoning", "text": string}
+ *
+ * SecretForm: In which form secrets are sealed.
+ *   "legacy": That of the system before, which it can read, and which is bound to no record.
+ *   "current": Ours: bound to its record, and to the application secret by name.
+ *
+ * SecretOptions: How keys are kept.
+ *   "write"?: SecretForm. The form in which keys are written: "legacy", which the system before reads, or
+ *       "current". Defaults to "legacy" on a database of that system, and to "current" elsewhere. Both are read; on
+ *       a database of turnkeep's own the old form, which is bound to no record, only with "legacy".
+ *   "bindToAddress"?: boolean. Send a stored key nowhere but to the address that was set when it was entered:
+ *       whoever changes the address enters the key anew. "false" is for hosts whose workspaces' administrators are
+ *       trusted with the keys themselves. Default true.
+ *
+ * SecretRotation: What a rotation came to.
+ *   "resealed": integer. Secrets that were sealed anew, or would be in a dry run.
+ *   "unreadable": integer. Secrets that none of the application secrets opens. They stay as they are; people
+ *       have to enter them again.
+ *
+ * SettingsPatch: A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver
+ * that is set: """" clears one, null leaves it.
+ *   "driver"?: DriverName or null
+ *   "chatModel"?: string or null
+ *   "chatContextWindow"?: integer or null. Tokens that the model's context holds.
+ *   "chatApiStyle"?: ChatApiStyle or null. "openai-compatible" where there is a base URL, unless set.
+ *   "baseUrl"?: string or null
+ *   "embeddingModel"?: string or null
+ *   "embeddingBaseUrl"?: string or null. "baseUrl" unless set.
+ *   "sttModel"?: string or null
+ *   "sttBaseUrl"?: string or null. "baseUrl" unless set.
+ *   "sttApiStyle"?: SttApiStyle or null
+ *   "sttLanguage"?: string or null
+ *   "systemPrompt"?: string or null. The persona for chats without a role.
+ *   "publicShareChatModel"?: string or null
+ *   "publicShareAssistantRoleId"?: string or null
+ *   "apiKey"?: string or null
+ *   "embeddingApiKey"?: string or null
+ *   "sttApiKey"?: string or null
+ *
+ * SettingsTest: What came of trying.
+ *   "ok": boolean. Whether it works.
+ *   "error"?: string. Why it does not, in one line.
+ *
+ * ShownHit: A hit that the person may see.
+ *   "id": string
+ *   "title": string
+ *   "snippet": string
+ *
+ * ShownMessage: A message as pages show it.
+ *   "id": string
+ *   "role": MessageRole
+ *   "metadata"?: ShownMetadata
+ *   "parts": array of MessagePart
+ *
+ * ShownMetadata: How the stream told that a message ended, or a client's own metadata.
+ *   "chatId"?: string
+ *   "runId"?: string
+ *   "usage"?: Usage
+ *   "failure"?: RunFailure
+ *   "status"?: MessageStatus
+ *   "reason"?: RunReason
+ *   "error"?: string
+ *   "truncatedOutputs"?: object of integer
+ *   "finishReason"?: string
+ *   Other members are passed over.
+ *
+ * SplitOptions: How a text is split.
+ *   "chunkSize"?: integer. No chunk is longer. 1000 unless given.
+ *   "chunkOverlap"?: integer. How much of a chunk's end the next one may repeat. 200 unless given.
+ *
+ * Step: One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read.
+ *   "text"?: string or null
+ *   "toolCalls"?: array of StepToolCall or null
+ *   "toolResults"?: array of StepToolResult or null
+ *   "toolErrors"?: array of StepToolError or null. The real text of failed calls.
+ *   "usage"?: any JSON
+ *
+ * StepOverride: What is different about a step.
+ *   "toolChoice": NoTools
+ *   "system": string
+ *
+ * StepToolCall: A tool call of a step.
+ *   "toolCallId": string
+ *   "toolName": string
+ *   "input"?: any JSON
+ *
+ * StepToolError: What came of a call that failed.
+ *   "toolCallId": string
+ *   "toolName": string
+ *   "errorText": string
+ *
+ * StepToolResult: A tool's result.
+ *   "toolCallId": string
+ *   "toolName": string
+ *   "output"?: any JSON
+ *
+ * StoreHealth: How the store is.
+ *   "kind": StoreKind. "sqlite" or "postgres".
+ *   "ok": boolean. Whether it has taken a write just now.
+ *   "latencyMs"?: number. How long that took.
+ *   "error"?: string. Why it has not answered.
+ *
+ * StoreKind: Which database a store is.
+ *   "sqlite"
+ *   "postgres"
+ *
+ * StreamMetadata: What "messageMetadata" carries: the ids in the first chunk, the usage so far after each step, how
+ * it ended at the end.
+ *   "chatId"?: string. The chat, which may have been created by this turn.
+ *   "runId"?: string. The run.
+ *   "usage"?: Usage. Tokens of all steps so far.
+ *   "failure"?: RunFailure. What kind of failure ended the run.
+ *   "status"?: EndedMessageStatus. The message's status, once that is final.
+ *   "reason"?: RunReason. Why the run did not succeed.
+ *   "error"?: string. The error in one line, when it failed.
+ *   "truncatedOutputs"?: object of integer. The calls of the step of whose outputs less is shown than there is,
+ *       and how many bytes there are.
+ *
+ * StreamUsage: A usage as providers' libraries give it; "outputTokenDetails.reasoningTokens" wins over
+ * "reasoningTokens".
+ *   "inputTokens"?: integer
+ *   "outputTokens"?: integer
+ *   "totalTokens"?: integer
+ *   "reasoningTokens"?: integer
+ *   "outputTokenDetails"?: OutputTokenDetails
+ *   Other members are passed over.
+ *
+ * StreamedPart: A part of a stream of the AI SDK, as far as it is read.
+ *   "type": string
+ *   "totalUsage"?: StreamUsage
+ *   Other members are passed over.
+ *
+ * SttApiStyle: How recordings are sent.
+ *   "multipart"
+ *   "json"
+ *
+ * TailCursor: A cursor as it was given out, or its number.
+ *   - integer
+ *   - string
+ *
+ * TailEnd: How the run that was followed ended.
+ *   "status": EndStatus. A final status.
+ *   "reason": RunReason or null. Why it did not succeed.
+ *   "error": string or null. The error in one line, when it failed.
+ *
+ * TailItem: A chunk of a run's log.
+ *   "cursor": string. Where to go on after this chunk.
+ *   "chunk": UIMessageChunk
+ *   "resync"?: boolean. The place that was asked for is not known any more: what follows begins anew and
+ *       replaces what was read before.
+ *
+ * TailStart: Where a tail begins: with finished steps in compact form, or chunk by chunk.
+ *   "snapshot"
+ *   "start"
+ *
+ * TakenAudio
+ *   "ok": true
+ *   "baseMime": string
+ *   "format": string
+ *
+ * TitlePrompt: What a model is asked for a title.
+ *   "system": string. The system prompt.
+ *   "prompt": string. The user's message.
+ *
+ * ToldPart: A part that a model can be told.
+ *   - {"type": "text", "text": string, "state"?: PartState}
+ *   - {"type": "file", "mediaType": string, "url": string, "filename"?: string}
+ *   - {"type": "step-start"}
+ *
+ * ToolDefinition: What the model is told of a tool, and how turnkeep treats it.
+ *   "name": string. Letters, digits, "_" and "-", at most 64 of them.
+ *   "description"?: string. What it does and when to use it, for the model.
+ *   "inputSchema"?: any JSON. The JSON Schema of its arguments; an object without properties unless given.
+ *   "validatesInput"?: boolean. The tool checks its input itself, and may clean it: the schema is only what the
+ *       model is told. Default false.
+ *   "readOnly"?: boolean. It changes nothing. The calls of other tools are put on disk before they run. Default
+ *       false.
+ *   "timeoutMs"?: integer. How long a call may take, in milliseconds; the engine's "runs.toolTimeoutMs" unless
+ *       given.
+ *   "unknownMembers"?: UnknownMembers. What becomes of members that the schema does not allow; the engine's
+ *       "runs.unknownMembers" unless given.
+ *   "shownOutputBytes"?: integer. How many bytes of an output's JSON pages are shown, while it streams and ever
+ *       after; beyond that it is shown in a shorter form of the same shape. The engine's "runs.shownOutputBytes"
+ *       unless given.
+ *
+ * ToolOutcomePart: A tool call with its outcome.
+ *   - {"state": "output-available", "type": string that begins with "tool-", "toolCallId": string, "input": any
+ *       JSON, "output": any JSON}
+ *   - {"state": "output-error", "type": string that begins with "tool-", "toolCallId": string, "input": any
+ *       JSON, "errorText": string}
+ *
+ * TraceCall: A call in the trace.
+ *   "toolName": string
+ *   "input": any JSON
+ *
+ * TraceEntry: An entry of a message's trace. Calls as they come, then results; those of one step before those of the
+ * next.
+ *   - TraceCall
+ *   - TraceResult
+ *
+ * TraceResult: A result in the trace.
+ *   "toolName": string
+ *   "output": any JSON
+ *
+ * Trigger: What began a run.
+ *   "user": A person wrote.
+ *   "autostart": A role that begins by itself.
+ *   "schedule": A schedule.
+ *   "api": A program.
+ *   "continue": Going on where a run had ended.
+ *
+ * TrimOptions: How a history is trimmed.
+ *   "budgetTokens": integer. How many tokens, as estimated here. At least one.
+ *   "contextTokens"?: integer. What the provider counted for the last call. When that is more than the estimate,
+ *       estimates are raised.
+ *   "keepTurns"?: integer. How many of the newest turns are kept whatever they cost. At least one, and one
+ *       unless given.
+ *
+ * TrimmedHistory: What of a history is kept.
+ *   "messages": array of object of any JSON. As they were given.
+ *   "trimmed": boolean. Whether something was left out.
+ *   "estimatedTokens": integer
+ *
+ * TurnRequest: What a turn is begun with.
+ *   "workspaceId": string. The workspace.
+ *   "userId": string. The user.
+ *   "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
+ *   "message": MessageInput. What the user wrote.
+ *   "roleId"?: string. The role of a chat that is created; a chat keeps the role that it was created with.
+ *   "openPage"?: PageRef. The page that the user has open, resolved by the host.
+ *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
+ *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
+ *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.
+ *   "trigger"?: Trigger. What begins the turn. Default "user".
+ *   "messageId"?: string. The message that the client wants to have written anew, as the AI SDK's clients send
+ *       it. Not there yet: refused.
+ *   "busy"?: Busy. What to do when the chat is busy. Default "reject".
+ *   "idempotencyKey"?: string. A second turn of the same user with the same key begins nothing and follows the
+ *       first.
+ *   "offeredTools"?: array of string. Names of tools that engines offer ("offer_tools"), instead of "tools".
+ *       Such a run is driven by any engine that offers all of them: this one if it does, else the first that takes
+ *       it, and another one when that engine is closed or its process dies. Its model is the one that its workspace
+ *       and role, or that engine's options, say.
+ *
+ * UIMessageChunk: One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.
+ *   - {"type": "start", "messageId": string, "messageMetadata": StreamMetadata}
+ *   - {"type": "start-step"}
+ *   - {"type": "text-start", "id": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "text-delta", "id": string, "delta": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "text-end", "id": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-start", "id": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-delta", "id": string, "delta": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-end", "id": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "tool-input-start", "toolCallId": string, "toolName": string, "providerExecuted"?: true,
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *   - {"type": "tool-input-delta", "toolCallId": string, "inputTextDelta": string}
+ *   - {"type": "tool-input-available", "toolCallId": string, "toolName": string, "input": any JSON,
+ *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *   - {"type": "tool-input-error", "toolCallId": string, "toolName": string, "input": any JSON,
+ *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true, "errorText": string}
+ *   - {"type": "tool-output-available", "toolCallId": string, "output": any JSON, "providerExecuted"?: true,
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *   - {"type": "tool-output-available", "toolCallId": string, "output": any JSON, "preliminary": true}
+ *   - {"type": "tool-output-error", "toolCallId": string, "errorText": string, "providerExecuted"?: true,
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *   - {"type": "finish-step"}
+ *   - {"type": "message-metadata", "messageMetadata": StreamMetadata}
+ *   - {"type": "finish", "finishReason": FinishReason, "messageMetadata"?: StreamMetadata}
+ *   - {"type": "abort", "reason": RunReason}
+ *   - {"type": "error", "errorText": string}
+ *   - PartChunk
+ *
+ * UnknownMembers: What becomes of members of an input that its schema forbids by "additionalProperties: false".
+ *   "strip": They are taken out before the tool sees the input.
+ *   "refuse": The call is refused, and the model is told.
+ *
+ * Usage: Tokens of a step or of a turn. A field that the provider did not report is absent, not zero.
+ *   "inputTokens"?: integer. Tokens of the prompt.
+ *   "outputTokens"?: integer. Tokens of the answer, reasoning included.
+ *   "totalTokens"?: integer. Both together.
+ *   "reasoningTokens"?: integer. Of the answer's tokens, those spent on reasoning.
+ *
+ * UserMessage: A user's message as clients of the AI SDK have it.
+ *   "id"?: string. The client's own id for it: kept where it is a UUID, else the message gets one that is made
+ *       of it. A message that is in the chat already is "MESSAGE_EXISTS".
+ *   "role"?: ClientRole. Only a user's message begins a turn; a client's type may allow others.
+ *   "metadata"?: any JSON. Kept, and given back by "rowToUiMessage".
+ *   "parts": array of UserMessagePart. At least one that says something.
+ *
+ * UserMessagePart: A part of a user's message.
+ *   - ToldPart
+ *   - DataPart
+ *
+ * WorkspaceSettings: A workspace's settings as they are stored and shown. Of keys only whether they are set.
+ *   "driver"?: DriverName or null
+ *   "chatModel"?: string or null
+ *   "chatContextWindow"?: integer. Tokens that the model's context holds.
+ *   "chatApiStyle"?: ChatApiStyle or null. "openai-compatible" where there is a base URL, unless set.
+ *   "baseUrl"?: string or null
+ *   "embeddingModel"?: string or null
+ *   "embeddingBaseUrl"?: string or null. "baseUrl" unless set.
+ *   "sttModel"?: string or null
+ *   "sttBaseUrl"?: string or null. "baseUrl" unless set.
+ *   "sttApiStyle"?: SttApiStyle or null
+ *   "sttLanguage"?: string or null
+ *   "systemPrompt"?: string or null. The persona for chats without a role.
+ *   "publicShareChatModel"?: string or null
+ *   "publicShareAssistantRoleId"?: string or null
+ *   "hasApiKey": boolean
+ *   "hasEmbeddingApiKey": boolean
+ *   "hasSttApiKey": boolean
+ *   "hasBaseUrlLogin"?: boolean. A user and a password were in the address; they are kept as a secret. Absent
+ *       where there are none.
+ *   "hasEmbeddingBaseUrlLogin"?: boolean
+ *   "hasSttBaseUrlLogin"?: boolean
+ */

@@ -5,6 +5,7 @@ const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
 const { checkErrorText, tellRows, wordsOf } = require('./failure.js');
 const { Pipes } = require('./pipe.js');
 const { runsOf } = require('./runs.js');
+const { operations } = require('./surface.js');
 const { byName, complete, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
 
@@ -28,6 +29,11 @@ function base64(bytes) {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
+/** Errors have no members that JSON would show; of a tool's error the name and the message are kept. */
+function withErrors(_, value) {
+  return value instanceof Error ? { name: value.name, message: value.message } : value;
+}
+
 /** The pieces of an export. It begins when the first of them is asked for. */
 async function* pieces(nativeEngine, params) {
   const reader = await native(nativeEngine.export(toJson(params ?? {}, 'params')));
@@ -37,6 +43,20 @@ async function* pieces(nativeEngine, params) {
     yield piece;
   }
 }
+
+/** What is made of parameters before they cross. */
+const BEFORE = {
+  transcribe: (params) => ({ ...object(params, 'params'), audio: base64(params.audio) }),
+};
+
+/** How values are written that have no JSON of their own. */
+const REPLACERS = { 'runs.recordStep': withErrors, 'runs.finish': withErrors };
+
+/** What is made of answers once they are here. */
+const AFTER = {
+  'chats.messages': tellRows,
+  'chats.open': ({ messages, ...rest }, words) => ({ messages: tellRows(messages, words), ...rest }),
+};
 
 class Engine {
   #native;
@@ -49,30 +69,17 @@ class Engine {
     this.#native = nativeEngine;
     this.#tools = tools;
     this.#words = words;
-    const call = async (method, params, replacer) =>
-      JSON.parse(await native(nativeEngine.call(method, toJson(params ?? {}, 'params', replacer))));
-    this.runs = runsOf(nativeEngine, call, this.#pipes, words);
-    this.chats = Object.freeze({
-      messages: async (params) => tellRows(await call('chats.messages', params), words),
-      open: async (params) => {
-        const { messages, ...rest } = await call('chats.open', params);
-        return { messages: tellRows(messages, words), ...rest };
-      },
-      export: (params) => call('chats.export', params),
-      exportStream: (params) => pieces(nativeEngine, params),
-      import: (params) => call('chats.import', params),
+    const asked = operations(async (method, given) => {
+      const params = BEFORE[method]?.(given) ?? given ?? {};
+      const answer = JSON.parse(await native(nativeEngine.call(method, toJson(params, 'params', REPLACERS[method]))));
+      return AFTER[method]?.(answer, words) ?? answer;
     });
-    this.settings = Object.freeze({
-      get: (workspaceId) => call('settings.get', { workspaceId }),
-      update: async (workspaceId, patch) =>
-        call('settings.update', { workspaceId, settings: object(patch, 'settings') }),
-      test: (workspaceId, capability) => call('settings.test', { workspaceId, capability }),
-    });
-    this.embed = (params) => call('embed', params);
-    this.transcribe = async (params) =>
-      call('transcribe', { ...object(params, 'params'), audio: base64(params.audio) });
-    this.generateTitle = (params) => call('generateTitle', params);
-    this.rotateSecrets = (options = {}) => call('secrets.rotate', options);
+    Object.assign(this, asked.engine);
+    this.runs = runsOf(nativeEngine, asked.runs, this.#pipes, words);
+    this.chats = Object.freeze({ ...asked.chats, exportStream: (params) => pieces(nativeEngine, params) });
+    this.settings = Object.freeze(asked.settings);
+    this.secrets = Object.freeze(asked.secrets);
+    this.rotateSecrets = asked.secrets.rotate;
   }
 
   static async open(given = {}) {
@@ -114,10 +121,6 @@ class Engine {
     }
     // Rejects only if the native half does, which ends the offer.
     serve(offer, named).catch(() => {});
-  }
-
-  async health() {
-    return JSON.parse(await native(this.#native.call('health', '{}')));
   }
 
   async close(given = {}) {

@@ -1,5 +1,7 @@
 'use strict';
 
+const { ERROR_CLASSES } = require('./surface.js');
+
 /** A failure of turnkeep: a stable `code`, a `message`, an `httpStatus` as a hint, and `details`. */
 class TurnkeepError extends Error {
   constructor({ code, message, httpStatus, details }, options) {
@@ -11,7 +13,7 @@ class TurnkeepError extends Error {
   }
 
   static invalid(field, problem) {
-    return new TurnkeepError({
+    return failure({
       code: 'INVALID_INPUT',
       message: `${field}: ${problem}`,
       httpStatus: 400,
@@ -20,16 +22,29 @@ class TurnkeepError extends Error {
   }
 }
 
+/** A class for each code, by its name. */
+const classes = {};
+const byCode = new Map();
+for (const [code, name] of Object.entries(ERROR_CLASSES)) {
+  classes[name] = { [name]: class extends TurnkeepError {} }[name];
+  byCode.set(code, classes[name]);
+}
+
+/** The error that these fields say. */
+function failure(fields, options) {
+  return new (byCode.get(fields.code) ?? TurnkeepError)(fields, options);
+}
+
 /** The native half's errors carry the JSON of a TurnkeepError as their message; whatever else it throws is a bug. */
 function fromNative(error) {
   try {
     const fields = JSON.parse(error.message);
-    if (typeof fields.code === 'string') return new TurnkeepError(fields);
+    if (typeof fields.code === 'string') return failure(fields);
   } catch {
     // Not ours: falls through to the bug.
   }
   const message = `an unexpected failure in the native half: ${error?.message ?? error}`;
-  return new TurnkeepError({ code: 'INTERNAL', message, httpStatus: 500, details: {} }, { cause: error });
+  return failure({ code: 'INTERNAL', message, httpStatus: 500, details: {} }, { cause: error });
 }
 
 /** Awaits a native promise and translates its error. */
@@ -52,4 +67,4 @@ function toJson(value, field, replacer) {
   throw TurnkeepError.invalid(field, 'has no JSON form');
 }
 
-module.exports = { TurnkeepError, fromNative, native, toJson };
+module.exports = { TurnkeepError, classes, failure, fromNative, native, toJson };

@@ -5,6 +5,7 @@ const { randomUUID } = require('node:crypto');
 const binding = require('./native.js');
 const { TurnkeepError, fromNative } = require('./error.js');
 const byReference = require('./steps.js');
+const { functions } = require('./surface.js');
 
 /** The JSON of a value in which a bigint is an integer with all of its digits. */
 function stringify(value) {
@@ -78,20 +79,23 @@ function errorFields(error) {
   return fields;
 }
 
+/** Those that do no more than to call. */
+const plain = functions(call, list, options);
+
 function flushAssistant(steps, inProgressText, status, extra) {
   return (
     byReference.flush(steps, inProgressText, status, extra) ??
-    call('flushAssistant', { steps, inProgressText, status, extra })
+    plain.flushAssistant(steps, inProgressText, status, extra)
   );
 }
 
 function assistantParts(steps, fallbackText) {
-  return byReference.parts(steps, fallbackText) ?? call('assistantParts', { steps, fallbackText });
+  return byReference.parts(steps, fallbackText) ?? plain.assistantParts(steps, fallbackText);
 }
 
 function serializeSteps(steps) {
   const trace = byReference.trace(steps);
-  return trace ? trace[0] : call('serializeSteps', { steps });
+  return trace ? trace[0] : plain.serializeSteps(steps);
 }
 
 function compactToolOutput(value) {
@@ -108,164 +112,20 @@ function compactToolOutput(value) {
   return compacted === null ? value : JSON.parse(compacted);
 }
 
-function rowToUiMessage(row) {
-  return call('rowToUiMessage', { row });
-}
-
-function planFinalizeAssistant(assistantId) {
-  return call('planFinalizeAssistant', { assistantId });
-}
-
-function accumulateStepUsage(acc, step) {
-  return call('accumulateStepUsage', { acc, step });
-}
-
-function normalizeUsage(usage) {
-  return call('normalizeUsage', { usage });
-}
-
-function chatStreamMetadata(part, chatId, cumulativeUsage) {
-  return call('chatStreamMetadata', { part, chatId, cumulativeUsage });
-}
-
-function buildChatMarkdown(chat) {
-  return call('buildChatMarkdown', options(chat));
-}
-
-function buildChatJson(chat) {
-  return call('buildChatJson', options(chat));
-}
-
-function parseChatJson(text) {
-  return call('parseChatJson', { text });
-}
-
-function normalizeLang(tag) {
-  return call('normalizeLang', { tag });
-}
-
-function buildSystemPrompt(layers = {}) {
-  return call('buildSystemPrompt', options(layers));
-}
-
-function cleanChatTitle(text) {
-  return call('cleanChatTitle', { text });
-}
-
-function chatTitlePrompt(text) {
-  return call('chatTitlePrompt', { text });
-}
-
-function pageTitlePrompt(content) {
-  return call('pageTitlePrompt', { content });
-}
-
-function prepareAgentStep(stepNumber, system, maxSteps) {
-  return call('prepareAgentStep', { stepNumber, system, maxSteps });
-}
-
-function cleanGeneratedTitle(text) {
-  return call('cleanGeneratedTitle', { text });
-}
-
 function describeProviderError(error, fallback) {
-  return call('describeProviderError', { err: errorFields(error), fallback });
+  return plain.describeProviderError(errorFields(error), fallback);
 }
 
 function isFatalProviderError(error) {
-  return call('isFatalProviderError', { err: errorFields(error) });
-}
-
-function roleModelOverride(role) {
-  return call('roleModelOverride', { role });
-}
-
-function resolveAudioFormat(mime) {
-  return call('resolveAudioFormat', { mime });
-}
-
-function isIpAllowed(ip) {
-  return call('isIpAllowed', { ip });
-}
-
-function validateResolvedAddresses(addresses) {
-  return call('validateResolvedAddresses', { addresses });
-}
-
-function selectAccessibleHits(hits, accessiblePageIds, cap) {
-  return call('selectAccessibleHits', { hits, accessiblePageIds: list(accessiblePageIds), cap });
-}
-
-function sanitizeToolName(value) {
-  return call('sanitizeToolName', { value });
-}
-
-function toolNamePrefix(serverName) {
-  return call('toolNamePrefix', { serverName });
-}
-
-function capToolName(value) {
-  return call('capToolName', { value });
-}
-
-function disambiguateToolName(name, serverId, taken) {
-  return call('disambiguateToolName', { name, serverId, taken: list(taken) });
-}
-
-function splitText(text, given) {
-  return call('splitText', { text, options: given });
-}
-
-function isDegenerateOutput(text) {
-  return call('isDegenerateOutput', { text });
-}
-
-function truncateDegenerateOutput(text) {
-  return call('truncateDegenerateOutput', { text });
-}
-
-function trimHistory(messages, given) {
-  return call('trimHistory', { messages, options: given });
-}
-
-function toView(server) {
-  return call('toView', { server });
+  return plain.isFatalProviderError(errorFields(error));
 }
 
 module.exports = {
-  accumulateStepUsage,
+  ...plain,
   assistantParts,
-  buildChatJson,
-  buildChatMarkdown,
-  buildSystemPrompt,
-  capToolName,
-  chatStreamMetadata,
-  chatTitlePrompt,
-  cleanChatTitle,
-  cleanGeneratedTitle,
   compactToolOutput,
   describeProviderError,
-  disambiguateToolName,
   flushAssistant,
-  isDegenerateOutput,
   isFatalProviderError,
-  isIpAllowed,
-  normalizeLang,
-  normalizeUsage,
-  pageTitlePrompt,
-  parseChatJson,
-  planFinalizeAssistant,
-  prepareAgentStep,
-  resolveAudioFormat,
-  roleModelOverride,
-  rowToUiMessage,
-  sanitizeToolName,
-  selectAccessibleHits,
   serializeSteps,
-  splitText,
-  toView,
-  toolNamePrefix,
-  trimHistory,
-  truncateDegenerateOutput,
-  validateResolvedAddresses,
 };

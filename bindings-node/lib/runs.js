@@ -1,6 +1,6 @@
 'use strict';
 
-const { TurnkeepError, native, toJson } = require('./error.js');
+const { failure, native, toJson } = require('./error.js');
 const { tellChunk, telling } = require('./failure.js');
 const { BATCH, iterate } = require('./stream.js');
 
@@ -160,18 +160,13 @@ function heard(nativeEngine, params) {
     nativeEngine.signal(toJson(params, 'params'), (text) => {
       const told = JSON.parse(text);
       if (typeof told === 'string') resolve(told);
-      else reject(new TurnkeepError(told));
+      else reject(failure(told));
     });
   });
 }
 
 function tailParams(params, more) {
   return typeof params === 'string' ? { ...more, runId: params } : (params ?? {});
-}
-
-/** Errors have no members that JSON would show; of a tool's error the name and the message are kept. */
-function withErrors(_, value) {
-  return value instanceof Error ? { name: value.name, message: value.message } : value;
 }
 
 /** Ties what keeps a run from being given up to its signal: a host may keep nothing else of the handle. */
@@ -196,12 +191,12 @@ function hostedRun(nativeEngine, handles, run, of, { recordStep, finish }) {
   };
 }
 
-/** The methods of `engine.runs`. `call` asks the engine by name. */
-function runsOf(nativeEngine, call, pipes, words) {
+/** The methods of `engine.runs`; `asked` are those that only ask the engine. */
+function runsOf(nativeEngine, asked, pipes, words) {
   const handles = new Handles(nativeEngine);
-  const recordStep = (params) => call('runs.recordStep', params, withErrors);
+  const { recordStep } = asked;
   const finish = async (params) => {
-    await call('runs.finish', params, withErrors);
+    await asked.finish(params);
     handles.ended(params.runId);
   };
   const byId = (drive) => (params) => {
@@ -209,18 +204,13 @@ function runsOf(nativeEngine, call, pipes, words) {
     return drive(params);
   };
   return Object.freeze({
-    get: (params) => call('runs.get', params),
-    latestForChat: (params) => call('runs.latestForChat', params),
-    activeForChat: (params) => call('runs.activeForChat', params),
-    list: (params) => call('runs.list', params),
-    stop: (params) => call('runs.stop', params),
-    sweep: () => call('runs.sweep', {}),
+    ...asked,
     tail(params, more) {
       const json = toJson(tailParams(params, more), 'params');
       return new RunTail(() => native(nativeEngine.tail(json)), pipes, words);
     },
     async begin(params) {
-      const run = await call('runs.begin', params);
+      const run = await asked.begin(params);
       const { workspaceId, userId } = params;
       const of = { workspaceId, userId, runId: run.runId };
       return hostedRun(nativeEngine, handles, run, of, { recordStep, finish });

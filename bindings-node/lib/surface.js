@@ -12,6 +12,7 @@ function operations(call) {
       list: (params) => call('runs.list', params),
       stop: (params) => call('runs.stop', params),
       sweep: () => call('runs.sweep', {}),
+      begin: (params) => call('runs.begin', params),
       recordStep: (params) => call('runs.recordStep', params),
       finish: (params) => call('runs.finish', params),
       signal: (params) => call('runs.signal', params),

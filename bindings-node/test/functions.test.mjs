@@ -7,8 +7,8 @@ import { test } from 'node:test';
 
 import * as turnkeep from '../index.mjs';
 
-const classes = ['Engine', 'RunTail', 'Turn', 'TurnkeepError'];
-const names = Object.keys(turnkeep).filter((name) => !classes.includes(name));
+// Classes begin with a capital.
+const names = Object.keys(turnkeep).filter((name) => /^[a-z]/.test(name));
 
 /** What a call throws: always a TurnkeepError. */
 function refused(call) {
@@ -45,9 +45,13 @@ test('the modules and the declarations have the same names', () => {
   assert.equal(names.length, 35);
   const required = createRequire(import.meta.url)('../index.js');
   assert.deepEqual(Object.keys(required).sort(), Object.keys(turnkeep).sort());
-  const declarations = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8');
-  const declared = [...declarations.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
-  assert.deepEqual(declared.sort(), [...names].sort());
+  const declarations = ['../index.d.ts', '../surface.d.ts']
+    .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+    .join('\n');
+  const declared = (kind) => [...declarations.matchAll(kind)].map(([, name]) => name);
+  assert.deepEqual(declared(/^export declare function (\w+)/gm).sort(), [...names].sort());
+  const classes = Object.keys(turnkeep).filter((name) => /^[A-Z]/.test(name));
+  assert.deepEqual(declared(/^export declare (?:class|const) (\w+)/gm).sort(), classes.sort());
 });
 
 test('a flush has the shape of a row', () => {

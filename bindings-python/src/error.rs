@@ -5,16 +5,21 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyType};
+use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 use turnkeep::{Error, ErrorCode};
 
-/// A class without an `__init__` of its own, so that calling it is C from end to end.
-static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+/// The classes by their codes. None has an `__init__` of its own, so that calling one is C from end to end.
+static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
-/// Finds the exception's class, once and for all.
-pub(crate) fn import_class(py: Python<'_>) -> PyResult<()> {
-    CLASS.import(py, "turnkeep._errors", "TurnkeepError").map(|_| ())
+/// Finds the exceptions' classes, once and for all.
+pub(crate) fn import_classes(py: Python<'_>) -> PyResult<()> {
+    classes(py).map(|_| ())
+}
+
+fn classes(py: Python<'_>) -> PyResult<&Py<PyDict>> {
+    CLASSES
+        .get_or_try_init(py, || Ok(py.import("turnkeep.errors")?.getattr("BY_CODE")?.cast_into::<PyDict>()?.unbind()))
 }
 
 /// The exception for `error`.
@@ -25,7 +30,8 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
             details.set_item(key, object(py, value)?)?;
         }
         let arguments = (error.code().as_str(), error.message(), error.code().http_status(), details);
-        CLASS.import(py, "turnkeep._errors", "TurnkeepError")?.call1(arguments)
+        let class = classes(py)?.bind(py).as_any().get_item(error.code().as_str())?;
+        class.call1(arguments)
     };
     match build() {
         Ok(instance) => PyErr::from_value(instance),

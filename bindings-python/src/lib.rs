@@ -21,7 +21,7 @@ use turnkeep::stream::{SSE_DONE, SSE_HEADERS};
 /// The extension module.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    error::import_class(module.py())?;
+    error::import_classes(module.py())?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<engine::Export>()?;
     module.add_class::<calls::Offer>()?;

@@ -32,7 +32,7 @@ def engine(tmp_path: Path, provider: ScriptedProvider) -> Iterator[turnkeep.Engi
     engine.close(grace_ms=0)
 
 
-def assistant_row(engine: turnkeep.Engine, turn: turnkeep.Turn) -> dict[str, Any]:
+def assistant_row(engine: turnkeep.Engine, turn: turnkeep.Turn) -> Any:
     """The turn's row, as it is on disk."""
     rows = engine.chats.messages(**WHO, chat_id=turn.chat_id)
     [row] = [row for row in rows if row["id"] == turn.message_id]

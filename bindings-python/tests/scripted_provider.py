@@ -153,7 +153,7 @@ class ScriptedProvider:
         self._thread.start()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Any:
         """This provider, as an engine is told of it."""
         base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
         return {"driver": "openai-compatible", "model": "m", "baseUrl": base_url, "apiKey": "test-key"}

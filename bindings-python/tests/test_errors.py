@@ -149,7 +149,7 @@ def test_what_is_not_theirs(engine: turnkeep.Engine, provider: ScriptedProvider)
     assert (error.code, error.http_status) == ("NOT_FOUND", 404)
     error = refused(lambda: engine.runs.stop(**WHO))
     assert error.details["field"] == "runId"
-    error = refused(lambda: engine.chats.export(**WHO, chat_id=turn.chat_id, format="pdf"))
+    error = refused(lambda: engine.chats.export(**WHO, chat_id=turn.chat_id, format="pdf"))  # type: ignore[arg-type]
     assert error.details["field"] == "format"
 
 
@@ -189,7 +189,7 @@ def test_pages_are_told_of_a_failure_what_the_host_wants(
         assert "org-77" in outcome["error"]
         told = told or outcome["error"]
         tail = {**WHO, "run_id": turn.run_id}
-        streams = [
+        streams: list[list[Any]] = [
             list(turn.chunks()),
             chunks_in(turn.sse()),
             [entry["chunk"] for entry in engine.runs.tail(**tail)],
@@ -199,10 +199,11 @@ def test_pages_are_told_of_a_failure_what_the_host_wants(
             [error] = [chunk["errorText"] for chunk in chunks if chunk["type"] == "error"]
             [how] = [chunk["messageMetadata"] for chunk in chunks if "failure" in chunk.get("messageMetadata", {})]
             assert {error, how["error"], how["failure"]["message"]} == {told}
-        for rows in (
+        lists: list[Any] = [
             engine.chats.messages(**WHO, chat_id=turn.chat_id),
             engine.chats.open(**WHO, chat_id=turn.chat_id)["messages"],
-        ):
+        ]
+        for rows in lists:
             assert "org-77" in rows[1]["metadata"]["error"]
             metadata = turnkeep.row_to_ui_message(rows[1])["metadata"]
             assert {metadata["error"], metadata["failure"]["message"]} == {told}

@@ -41,7 +41,7 @@ def run_script(name: str, folder: Path, provider: ScriptedProvider, exit_code: i
     return [json.loads(line) for line in finished.stdout.splitlines()]
 
 
-def run_of(folder: Path, run_id: str) -> dict[str, Any]:
+def run_of(folder: Path, run_id: str) -> turnkeep.types.Run:
     """The run, as the script left it."""
     # What its own process did not settle, this would settle as `worker_lost`.
     with turnkeep.Engine.open(store=f"sqlite:{folder}/chats.db") as engine:

@@ -28,7 +28,7 @@ def without_time(text: str) -> str:
 
 
 @pytest.mark.parametrize("format", ["markdown", "json"])
-def test_an_export_comes_in_pieces(engine: turnkeep.Engine, format: str) -> None:  # noqa: A002
+def test_an_export_comes_in_pieces(engine: turnkeep.Engine, format: turnkeep.types.DocumentFormat) -> None:  # noqa: A002
     chat = engine.chats.import_chat(**WHO, document=document(3000))
     pieces = list(engine.chats.export_stream(**WHO, chat_id=chat["id"], format=format))
     assert len(pieces) > 3

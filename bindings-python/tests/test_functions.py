@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import turnkeep
-from turnkeep import _functions
+from turnkeep import _functions, _plain_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FUNCTIONS = re.findall(r"^def ([a-z]\w+)\(", Path(_functions.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+SOURCES = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (_functions, _plain_functions))
+FUNCTIONS = re.findall(r"^def ([a-z]\w+)\(", SOURCES, re.MULTILINE)
 
 
 def refused(call: Callable[[], Any]) -> str:
@@ -28,7 +29,7 @@ def refused(call: Callable[[], Any]) -> str:
     return field
 
 
-def flush(steps: Any, extra: Any = None) -> dict[str, Any]:
+def flush(steps: Any, extra: Any = None) -> Any:
     return turnkeep.flush_assistant(steps, "", "completed", extra)
 
 
@@ -159,11 +160,11 @@ WRONG_STEP = {"toolCalls": [{"toolCallId": "c", "toolName": 5}]}
         ),
         (lambda: flush(5), "steps"),
         (lambda: turnkeep.flush_assistant([], 5, "completed"), "inProgressText"),  # type: ignore[arg-type]
-        (lambda: turnkeep.flush_assistant([], "", "done"), "status"),
+        (lambda: turnkeep.flush_assistant([], "", "done"), "status"),  # type: ignore[arg-type]
         (lambda: turnkeep.prepare_agent_step("1", "s"), "stepNumber"),  # type: ignore[arg-type]
         (lambda: turnkeep.normalize_lang(5), "tag"),  # type: ignore[arg-type]
-        (lambda: turnkeep.split_text("t", {"chunkSize": "x"}), "options.chunkSize"),
-        (lambda: turnkeep.trim_history([], {}), "options.budgetTokens"),
+        (lambda: turnkeep.split_text("t", {"chunkSize": "x"}), "options.chunkSize"),  # type: ignore[arg-type]
+        (lambda: turnkeep.trim_history([], {}), "options.budgetTokens"),  # type: ignore[typeddict-item]
         (lambda: turnkeep.disambiguate_tool_name("n", "s", ["a", 5]), "taken[1]"),  # type: ignore[list-item]
         (lambda: turnkeep.parse_chat_json("{"), "text"),
     ],

@@ -43,7 +43,7 @@ class Noting:
         return {"tempC": 4}
 
 
-def run_to_its_end(engine: turnkeep.Engine, turn: turnkeep.Turn) -> dict[str, Any]:
+def run_to_its_end(engine: turnkeep.Engine, turn: turnkeep.Turn) -> turnkeep.types.Run:
     for _ in engine.runs.tail(**WHO, run_id=turn.run_id):
         pass
     return engine.runs.get(**WHO, run_id=turn.run_id)

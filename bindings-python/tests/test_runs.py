@@ -69,7 +69,7 @@ def reduced(chunks: Iterable[dict[str, Any]]) -> list[Any]:
     return list(parts.values())
 
 
-def chunks_of(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def chunks_of(items: Iterable[turnkeep.types.TailItem]) -> list[Any]:
     return [item["chunk"] for item in items]
 
 
@@ -262,7 +262,7 @@ def test_a_host_keeps_its_own_loop(engine: turnkeep.Engine, other: turnkeep.Engi
     with pytest.raises(turnkeep.TurnkeepError) as caught:
         engine.runs.begin(**WHO, chat_id=run["chatId"])
     assert caught.value.details == {"activeRunId": run["runId"]}
-    step = {
+    step: turnkeep.types.RunStep = {
         "text": "Looking. ",
         "toolCalls": [
             {"toolCallId": "a", "toolName": "weather", "input": {"city": "Oslo"}},
@@ -275,14 +275,14 @@ def test_a_host_keeps_its_own_loop(engine: turnkeep.Engine, other: turnkeep.Engi
     assert engine.runs.record_step(**of_run, step={**step, "number": 0}) == 0
     tail = other.runs.tail(**of_run)
     until(tail, "no clock")
-    content = [{"type": "text", "text": "x"}, {"type": "tool-call", "toolCallId": "c"}]
+    content: Any = [{"type": "text", "text": "x"}, {"type": "tool-call", "toolCallId": "c"}]
     with pytest.raises(turnkeep.TurnkeepError) as caught:
         engine.runs.record_step(**of_run, step={"content": content})
     assert (caught.value.code, caught.value.details["field"]) == ("INVALID_INPUT", "step.content[1].toolName")
     with pytest.raises(turnkeep.TurnkeepError) as caught:
         other.runs.record_step(**of_run, step=step)
     assert caught.value.code == "LEASE_LOST"
-    last = {"text": "Done.", "finishReason": "stop"}
+    last: turnkeep.types.RunStep = {"text": "Done.", "finishReason": "stop"}
     engine.runs.finish(**of_run, status="succeeded", step=last)
     engine.runs.finish(**of_run, status="succeeded")
     with pytest.raises(turnkeep.TurnkeepError) as caught:
@@ -320,7 +320,7 @@ def test_a_hosts_loop_is_told_to_stop(engine: turnkeep.Engine, other: turnkeep.E
 def test_options_of_runs_reach_the_engine(tmp_path: Path, provider: ScriptedProvider) -> None:
     provider.then(hangs("half"))
     settings: dict[str, Any] = {"store": f"sqlite:{tmp_path}/chats.db", "providers": {"default": provider.settings}}
-    runs = {
+    runs: turnkeep.types.RunLimits = {
         "tailPollMs": 5,
         "chunkRetentionMs": 0,
         "supersedeTimeoutMs": 50,
@@ -342,7 +342,7 @@ def test_options_of_runs_reach_the_engine(tmp_path: Path, provider: ScriptedProv
         engine.runs.finish(**WHO, run_id=run["runId"], status="aborted")
 
 
-def until_ended(engine: turnkeep.Engine, run_id: str) -> dict[str, Any]:
+def until_ended(engine: turnkeep.Engine, run_id: str) -> turnkeep.types.Run:
     """The run, once it has ended."""
     for _ in engine.runs.tail(**WHO, run_id=run_id):
         pass

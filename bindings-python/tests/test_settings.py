@@ -63,8 +63,8 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    store, http = f"sqlite:{tmp_path / 'chats.db'}", {"allowPrivate": ["127.0.0.1"]}
-    with Engine.open(store=store, app_secret="an application secret", http=http) as engine:
+    store = f"sqlite:{tmp_path / 'chats.db'}"
+    with Engine.open(store=store, app_secret="an application secret", http={"allowPrivate": ["127.0.0.1"]}) as engine:
         yield engine
 
 
@@ -81,7 +81,7 @@ def test_keys_go_in_and_never_come_out(engine: Engine, tmp_path: Path) -> None:
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert engine.settings.update("w1", {"apiKey": ""})["hasApiKey"] is False
     with pytest.raises(TurnkeepError) as error:
-        engine.settings.update("w1", {"chatApiStyle": "mystery"})
+        engine.settings.update("w1", {"chatApiStyle": "mystery"})  # type: ignore[typeddict-item]
     assert (error.value.code, error.value.details["field"]) == ("INVALID_INPUT", "chatApiStyle")
     with pytest.raises(TurnkeepError) as error:
         engine.start_turn(workspace_id="w1", user_id="u1", message="hi")
@@ -89,8 +89,8 @@ def test_keys_go_in_and_never_come_out(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_texts_get_vectors_and_recordings_are_transcribed(engine: Engine, service: Service) -> None:
-    settings = {"driver": "openai", "embeddingModel": "e", "sttModel": "s", "sttApiStyle": "json"}
-    engine.settings.update("w1", {**settings, "baseUrl": service.base_url, "apiKey": KEY})
+    settings: Any = {"driver": "openai", "embeddingModel": "e", "sttModel": "s", "sttApiStyle": "json"}
+    engine.settings.update("w1", settings | {"baseUrl": service.base_url, "apiKey": KEY})
     assert engine.embed(workspace_id="w1", texts=("a", "b")) == [[0, 0.1], [1, 0.1]]
     assert engine.transcribe(workspace_id="w1", audio=memoryview(b"RIFF"), mime="audio/webm") == "said"
     assert service.requests[1][2]["input_audio"] == {"data": base64.b64encode(b"RIFF").decode(), "format": "webm"}
@@ -103,10 +103,10 @@ def test_texts_get_vectors_and_recordings_are_transcribed(engine: Engine, servic
 
 
 def test_settings_lead_to_private_addresses_only_where_that_is_allowed(service: Service) -> None:
-    settings = {"driver": "openai-compatible", "chatModel": "m", "apiKey": KEY}
+    settings: Any = {"driver": "openai-compatible", "chatModel": "m", "apiKey": KEY}
     with Engine.open(store="sqlite::memory:", app_secret="an application secret") as engine:
         login = service.base_url.replace("http://", "http://admin:hunter2-pass@")
-        shown = engine.settings.update("w1", {**settings, "baseUrl": login})
+        shown = engine.settings.update("w1", settings | {"baseUrl": login})
         assert (shown["baseUrl"], shown["hasBaseUrlLogin"]) == (service.base_url, True)
         assert "not a public one" in engine.settings.test("w1")["error"]
     assert service.requests == []

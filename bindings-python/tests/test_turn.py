@@ -70,6 +70,7 @@ def test_a_turn_with_two_tools(engine: turnkeep.Engine, provider: ScriptedProvid
     user, assistant = engine.chats.messages(**WHO, chat_id=turn.chat_id)
     assert (user["role"], user["content"]) == ("user", "How much?")
     assert (assistant["content"], assistant["status"]) == ("It is three.", "completed")
+    assert assistant["metadata"] is not None
     assert [part["type"] for part in assistant["metadata"]["parts"]] == [
         "step-start",
         "tool-add",

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::codes::TURNKEEP_INTERNAL;
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::status::{Status, TURNKEEP_INTERNAL};
+use crate::status::Status;
 
 /// Runs the body of a function that returns a [`Status`] and takes an optional output for the error.
 ///

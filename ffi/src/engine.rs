@@ -9,6 +9,7 @@ use turnkeep::tool::Mailbox;
 use turnkeep::{EngineOptions, Result, ToolOffer};
 
 use crate::boundary;
+use crate::by_name::ask;
 use crate::bytes::Bytes;
 use crate::error::Error;
 use crate::handle::{Handle, Out, text};
@@ -250,151 +251,25 @@ pub unsafe extern "C" fn turnkeep_engine_free(engine: *mut Engine) {
     });
 }
 
-/// One run, as JSON. `params` is {"workspaceId", "userId", "runId"}. `result` is freed by turnkeep_bytes_free().
+/// Settles what dead processes have left in the store, which is also done when an engine is opened and now and then after
+/// that. `settled` receives how many runs that were.
 ///
-/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
-/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
-/// `error` are NULL or may be written to.
+/// `engine` is NULL or an engine that has not been freed; `settled` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_run_get(
+pub unsafe extern "C" fn turnkeep_run_sweep(
     engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
+    settled: *mut usize,
     error: *mut *mut Error,
 ) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "runs.get", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
-}
-
-/// The newest run of a chat, as JSON; null in a chat that never had one. `params` is {"workspaceId", "userId",
-/// "chatId"}. `result` is freed by turnkeep_bytes_free().
-///
-/// Errors: as turnkeep_run_get().
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_run_latest_for_chat(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "runs.latestForChat", params, params_len, result) };
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (engine, place) = unsafe { (Engine::borrow(engine)?, Out::new(settled, "settled")?) };
+        place.set(engine.wait(|engine| async move { engine.sweep().await })??);
+        Ok(TURNKEEP_OK)
+    };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
-}
-
-/// Stops a run, of whichever process. `params` is {"workspaceId", "userId"} and "runId", "chatId" or "idempotencyKey" (or
-/// the last two). By the idempotency key of its turn, a run may also be stopped that has not begun: it then ends as stopped
-/// when it begins (within an hour), before a provider is asked for anything. `result` is true, or false when there is
-/// nothing left to stop, and is freed by turnkeep_bytes_free().
-///
-/// Errors: as turnkeep_run_get().
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_run_stop(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "runs.stop", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
-}
-
-/// The messages of a chat, oldest first, as a JSON array. `params` is {"workspaceId", "userId", "chatId", "limit"?,
-/// "before"?}: at most "limit" of them, the newest; only those that are older than the message "before". `result` is freed
-/// by turnkeep_bytes_free().
-///
-/// Errors: as turnkeep_run_get().
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_chat_messages(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "chats.messages", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
-}
-
-/// What a page needs to show a chat and to go on with it, as JSON: {"messages", "follow"}. "follow" is null in a chat that
-/// is free, else {"runId", "messageId", "cursor"} for turnkeep_tail_open(), which brings exactly what the messages lack,
-/// also when the run has ended by then. `params` is {"workspaceId", "userId", "chatId", "limit"?, "inProgress"?}: by "omit"
-/// (the default) the message that the run writes is left out, and "cursor" is null; by "include" it is there with its finished
-/// steps, and "cursor" is behind them. `result` is freed by turnkeep_bytes_free().
-///
-/// Errors: as turnkeep_run_get().
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_chat_open(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "chats.open", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
-}
-
-/// A chat as Markdown, or as JSON that turnkeep_chat_import() reads, in a JSON string. `params` is {"workspaceId", "userId", "chatId", "format"?, "lang"?, "labels"?}.
-/// `result` is freed by turnkeep_bytes_free().
-///
-/// Errors: as turnkeep_run_get().
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_chat_export(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "chats.export", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
-}
-
-/// # Safety
-/// As for the functions that use it.
-pub(crate) unsafe fn ask(
-    engine: *const Engine,
-    method: &'static str,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-) -> Result<Status> {
-    // SAFETY: as the caller has promised.
-    let (engine, params, place) =
-        unsafe { (Engine::borrow(engine)?, text(params, params_len, "params")?, Out::new(result, "result")?) };
-    let answer = engine.wait(|engine| async move { engine.call(method, params).await })??;
-    place.set(Bytes::give(&answer));
-    Ok(TURNKEEP_OK)
 }

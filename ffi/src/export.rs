@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use crate::boundary;
 use crate::bytes::Bytes;
-use crate::engine::{Engine, ask};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::handle::{Handle, Out, text};
 use crate::status::{Status, TURNKEEP_DONE, TURNKEEP_OK};
@@ -87,26 +87,4 @@ pub unsafe extern "C" fn turnkeep_export_free(export: *mut Export) {
         // SAFETY: as the caller has promised.
         drop(unsafe { Export::take(export) });
     });
-}
-
-/// A new chat made of a JSON export, as JSON. Chat and messages get ids of their own. `params` is {"workspaceId",
-/// "userId", "document"}, the document being a string. `result` is freed by turnkeep_bytes_free().
-///
-/// Errors: INVALID_INPUT with the path of the field, such as "document.chat.id"; STORE_UNAVAILABLE,
-/// ENGINE_CLOSED. In every case nothing is left behind.
-///
-/// # Safety
-/// As for turnkeep_run_get().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_chat_import(
-    engine: *const Engine,
-    params: *const c_char,
-    params_len: usize,
-    result: *mut Bytes,
-    error: *mut *mut Error,
-) -> Status {
-    // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "chats.import", params, params_len, result) };
-    // SAFETY: as the caller has promised.
-    unsafe { boundary::guard(error, body) }
 }

@@ -1,21 +1,27 @@
 //! The pure functions. They need no engine and keep nothing; whatever thread calls them does the work.
+//!
+//! Written by tools/surface from the description of the surface. Changes made here are overwritten.
 
 use std::ffi::c_char;
 
-use turnkeep::Result;
-
 use crate::boundary;
+use crate::by_name::call;
 use crate::bytes::Bytes;
 use crate::error::Error;
-use crate::handle::{Out, text};
-use crate::status::{Status, TURNKEEP_DONE, TURNKEEP_OK};
+use crate::status::Status;
 
-/// The row of an assistant message after these steps, an object with content, toolCalls, metadata and status.
-/// `arguments` is {"steps", "inProgressText", "status", "extra"?}. "extra" may have "finishReason", "usage",
-/// "contextTokens", "maxContextTokens" and "error". `result` is freed by turnkeep_bytes_free().
+/// The row of an assistant message after these steps: the first one, one in between, or the last.
 ///
-/// Errors: INVALID_INPUT naming the field. What JavaScript calls undefined is TURNKEEP_DONE, here and in all the
-/// functions below.
+/// `arguments` is a JSON object:
+///
+/// - "steps": array of Step
+/// - "inProgressText": string. The text of the step that has not finished.
+/// - "status": MessageStatus
+/// - "extra"?: FlushExtra
+///
+/// `result` receives AssistantFlush, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
 /// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
@@ -32,13 +38,19 @@ pub unsafe extern "C" fn turnkeep_flush_assistant(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The parts of an assistant message, as an array. The fallback is used when no step has a text. `arguments` is
-/// {"steps", "fallbackText"}. `result` is freed by turnkeep_bytes_free().
+/// The parts of an assistant message. The fallback is its text when no step has one.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "steps"?: array of Step
+/// - "fallbackText": string
+///
+/// `result` receives array of AssistantPart, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_assistant_parts(
     arguments: *const c_char,
@@ -52,13 +64,18 @@ pub unsafe extern "C" fn turnkeep_assistant_parts(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The trace of calls and results, as an array; null when there is none. `arguments` is {"steps"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// The trace of calls and results; null when there is none.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "steps"?: array of Step
+///
+/// `result` receives array of TraceEntry or null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_serialize_steps(
     arguments: *const c_char,
@@ -72,13 +89,19 @@ pub unsafe extern "C" fn turnkeep_serialize_steps(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The value, shrunk when its JSON is over 4000 bytes. `arguments` is {"value"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// The value itself when its JSON has at most 4000 bytes, or when it has none; else a copy with long strings, long
+/// arrays and deep objects cut short.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "value": any JSON
+///
+/// `result` receives any JSON, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_compact_tool_output(
     arguments: *const c_char,
@@ -92,12 +115,19 @@ pub unsafe extern "C" fn turnkeep_compact_tool_output(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A stored row as {"id", "role", "parts"}. `arguments` is {"row"}. `result` is freed by turnkeep_bytes_free().
+/// A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream tells it; of
+/// a user's its client's own metadata.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "row": ChatRow
+///
+/// `result` receives ShownMessage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_row_to_ui_message(
     arguments: *const c_char,
@@ -111,13 +141,18 @@ pub unsafe extern "C" fn turnkeep_row_to_ui_message(
     unsafe { boundary::guard(error, body) }
 }
 
-/// How the end of a turn is to be written: {"kind": "update", "id"} or {"kind": "insert"}. `arguments` is
-/// {"assistantId"?}. `result` is freed by turnkeep_bytes_free().
+/// How the end of a turn is to be written: an update of the row of this id, or a new row.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "assistantId"?: string
+///
+/// `result` receives FinalizePlan, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_plan_finalize_assistant(
     arguments: *const c_char,
@@ -131,13 +166,20 @@ pub unsafe extern "C" fn turnkeep_plan_finalize_assistant(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The sum of two usages. TURNKEEP_DONE when there is neither. `arguments` is {"acc"?, "step"?}. `result` is freed by
-/// turnkeep_bytes_free().
+/// The sum of two usages; nothing when there is neither.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "acc"?: Usage
+/// - "step"?: Usage
+///
+/// `result` receives Usage, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when there is
+/// nothing.
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_accumulate_step_usage(
     arguments: *const c_char,
@@ -151,13 +193,19 @@ pub unsafe extern "C" fn turnkeep_accumulate_step_usage(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A usage with the four fields that are kept. TURNKEEP_DONE when there is none. `arguments` is {"usage"?}. `result` is
-/// freed by turnkeep_bytes_free().
+/// The four figures of a usage that are kept; nothing when there is no usage.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "usage"?: StreamUsage
+///
+/// `result` receives Usage, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when there is
+/// nothing.
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_normalize_usage(
     arguments: *const c_char,
@@ -171,13 +219,22 @@ pub unsafe extern "C" fn turnkeep_normalize_usage(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The message metadata that goes with a part of a stream. TURNKEEP_DONE for parts that have none. `arguments` is
-/// {"part", "chatId", "cumulativeUsage"?}. `result` is freed by turnkeep_bytes_free().
+/// The message metadata that goes with a part of a stream: the chat's id at the start, usage at the end of a step or
+/// of all; nothing for other parts.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "part": StreamedPart
+/// - "chatId": string
+/// - "cumulativeUsage"?: Usage
+///
+/// `result` receives StreamMetadata, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+/// there is nothing.
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_chat_stream_metadata(
     arguments: *const c_char,
@@ -191,13 +248,23 @@ pub unsafe extern "C" fn turnkeep_chat_stream_metadata(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A chat as Markdown, in a JSON string. `arguments` is {"title", "chatId", "rows", "lang"?, "labels"?, "exportedAt"?}.
-/// `result` is freed by turnkeep_bytes_free().
+/// A chat as Markdown.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "title"?: string
+/// - "chatId": string
+/// - "rows": array of ChatRow
+/// - "lang"?: string. A language tag; Russian for `ru…`, English otherwise.
+/// - "labels"?: ExportLabels. Words of the host's own, in place of the language's.
+/// - "exportedAt"?: string (ISO time). Now, unless given.
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_build_chat_markdown(
     arguments: *const c_char,
@@ -211,13 +278,21 @@ pub unsafe extern "C" fn turnkeep_build_chat_markdown(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A chat as a JSON document, in a JSON string. `arguments` is {"title", "chatId", "rows", "exportedAt"?}. `result` is
-/// freed by turnkeep_bytes_free().
+/// A chat as a JSON document, which `parseChatJson` reads.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "title"?: string
+/// - "chatId": string
+/// - "rows": array of ChatRow
+/// - "exportedAt"?: string (ISO time). Now, unless given.
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_build_chat_json(
     arguments: *const c_char,
@@ -231,13 +306,18 @@ pub unsafe extern "C" fn turnkeep_build_chat_json(
     unsafe { boundary::guard(error, body) }
 }
 
-/// What a document of turnkeep_build_chat_json() holds. `arguments` is {"text"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// What a document of `buildChatJson` holds.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives ChatDocument, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_parse_chat_json(
     arguments: *const c_char,
@@ -251,13 +331,18 @@ pub unsafe extern "C" fn turnkeep_parse_chat_json(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The language of exports for a language tag: "en" or "ru". `arguments` is {"tag"?}. `result` is freed by
-/// turnkeep_bytes_free().
+/// The language of exports for a language tag.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "tag"?: string
+///
+/// `result` receives Lang, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_normalize_lang(
     arguments: *const c_char,
@@ -271,13 +356,24 @@ pub unsafe extern "C" fn turnkeep_normalize_lang(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The system prompt, in a JSON string. `arguments` is {"workspaceName"?, "adminPrompt"?, "roleInstructions"?,
-/// "openedPage"?, "mcpInstructions"?, "productName"?, "extraRules"?}. `result` is freed by turnkeep_bytes_free().
+/// The system prompt: the persona and what goes with it, between two copies of the safety text.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "workspaceName"?: string
+/// - "adminPrompt"?: string. The persona for chats without a role.
+/// - "roleInstructions"?: string
+/// - "openedPage"?: PageRef. The page that the person has open.
+/// - "mcpInstructions"?: array of McpGuidance. Guidance for the tools of connected servers.
+/// - "productName"?: string. What the product is called, for the default persona.
+/// - "extraRules"?: array of string. Rules that join the safety text. Nothing replaces it.
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_build_system_prompt(
     arguments: *const c_char,
@@ -291,13 +387,18 @@ pub unsafe extern "C" fn turnkeep_build_system_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A chat title made of what a model wrote; null when nothing is left of it. `arguments` is {"text"}. `result` is freed
-/// by turnkeep_bytes_free().
+/// A chat title made of what a model wrote; null when nothing is left of it.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives string or null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_clean_chat_title(
     arguments: *const c_char,
@@ -311,13 +412,18 @@ pub unsafe extern "C" fn turnkeep_clean_chat_title(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"system", "prompt"}: what a model is asked for the title of a chat that begins with this text. `arguments` is {"text"}. `result` is freed
-/// by turnkeep_bytes_free().
+/// What a model is asked for the title of a chat that begins with this text.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives TitlePrompt, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_chat_title_prompt(
     arguments: *const c_char,
@@ -331,13 +437,18 @@ pub unsafe extern "C" fn turnkeep_chat_title_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"system", "prompt"}: what a model is asked for the title of a page of this content. `arguments` is {"content"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// What a model is asked for the title of a page of this content.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "content": string
+///
+/// `result` receives TitlePrompt, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_page_title_prompt(
     arguments: *const c_char,
@@ -351,13 +462,21 @@ pub unsafe extern "C" fn turnkeep_page_title_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"toolChoice": "none", "system"} for the last allowed step, counted from 0. TURNKEEP_DONE for every other.
-/// `arguments` is {"stepNumber", "system", "maxSteps"?}. `result` is freed by turnkeep_bytes_free().
+/// What is different about the last allowed step, which goes without tools; nothing for the others.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "stepNumber": number. From 0.
+/// - "system": string
+/// - "maxSteps"?: integer. 20 unless given.
+///
+/// `result` receives StepOverride, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+/// there is nothing.
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_prepare_agent_step(
     arguments: *const c_char,
@@ -371,12 +490,18 @@ pub unsafe extern "C" fn turnkeep_prepare_agent_step(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A page title made of what a model wrote. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+/// A page title made of what a model wrote.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_clean_generated_title(
     arguments: *const c_char,
@@ -390,14 +515,20 @@ pub unsafe extern "C" fn turnkeep_clean_generated_title(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A failure of a provider on one line, in a JSON string. `arguments` is {"err", "fallback"?}. "err" is a string, or an
-/// object with "name", "message", "statusCode" and "responseBody" or "text". `result` is freed by
-/// turnkeep_bytes_free().
+/// A failure of a provider on one line.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "err"?: any JSON. Text, or an error or object of which `message`, `statusCode`, `responseBody` and `text` are
+///   read.
+/// - "fallback"?: string. What is said where there is no message.
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_describe_provider_error(
     arguments: *const c_char,
@@ -411,13 +542,18 @@ pub unsafe extern "C" fn turnkeep_describe_provider_error(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether asking the provider again is of no use: true or false. `arguments` is {"err"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// Whether asking the provider again is of no use.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "err"?: any JSON. As for `describeProviderError`.
+///
+/// `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_is_fatal_provider_error(
     arguments: *const c_char,
@@ -431,13 +567,19 @@ pub unsafe extern "C" fn turnkeep_is_fatal_provider_error(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The model that a role asks for: {"driver"?, "chatModel"?, "roleName"?}. TURNKEEP_DONE when it asks for none.
-/// `arguments` is {"role"?}. `result` is freed by turnkeep_bytes_free().
+/// The model that a role asks for; nothing when it asks for none.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "role"?: RoleRow
+///
+/// `result` receives ModelOverride, as JSON, and is freed by turnkeep_bytes_free(). The status is TURNKEEP_DONE when
+/// there is nothing.
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_role_model_override(
     arguments: *const c_char,
@@ -451,13 +593,18 @@ pub unsafe extern "C" fn turnkeep_role_model_override(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"ok": true, "baseMime", "format"}, or {"ok": false} for audio that is not on the list. `arguments` is {"mime"}.
-/// `result` is freed by turnkeep_bytes_free().
+/// How a recording of this media type is sent; not `ok` for audio that is not on the list.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "mime": string
+///
+/// `result` receives AudioFormat, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_resolve_audio_format(
     arguments: *const c_char,
@@ -471,13 +618,18 @@ pub unsafe extern "C" fn turnkeep_resolve_audio_format(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether a tool server may have this address: {"ok", "reason"?}. `arguments` is {"ip"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// Whether a tool server may have this address.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "ip": string
+///
+/// `result` receives AddressVerdict, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_is_ip_allowed(
     arguments: *const c_char,
@@ -491,13 +643,18 @@ pub unsafe extern "C" fn turnkeep_is_ip_allowed(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether a tool server may have all of these addresses: {"ok", "reason"?}. `arguments` is {"addresses"}.
-/// `result` is freed by turnkeep_bytes_free().
+/// Whether a tool server may have all of these addresses. The reason names none of them.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "addresses": array of ResolvedAddress
+///
+/// `result` receives AddressVerdict, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_validate_resolved_addresses(
     arguments: *const c_char,
@@ -511,13 +668,20 @@ pub unsafe extern "C" fn turnkeep_validate_resolved_addresses(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The search hits that the person may see, the best one of each page. `arguments` is {"hits", "accessiblePageIds",
-/// "cap"}. `result` is freed by turnkeep_bytes_free().
+/// The search hits that the person may see, the best one of each page.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "hits": array of PageHit
+/// - "accessiblePageIds": array of string
+/// - "cap": number
+///
+/// `result` receives array of ShownHit, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_select_accessible_hits(
     arguments: *const c_char,
@@ -531,13 +695,18 @@ pub unsafe extern "C" fn turnkeep_select_accessible_hits(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A name made of the characters that tool names may have. `arguments` is {"value"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// A name made of the characters that tool names may have.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "value": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_sanitize_tool_name(
     arguments: *const c_char,
@@ -551,13 +720,18 @@ pub unsafe extern "C" fn turnkeep_sanitize_tool_name(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The prefix of the names of a server's tools. `arguments` is {"serverName"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// The prefix of the names of a server's tools.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "serverName": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_tool_name_prefix(
     arguments: *const c_char,
@@ -571,13 +745,18 @@ pub unsafe extern "C" fn turnkeep_tool_name_prefix(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A tool name, cut to the length that providers accept. `arguments` is {"value"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// A tool name, cut to the length that providers accept.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "value": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_cap_tool_name(
     arguments: *const c_char,
@@ -591,13 +770,20 @@ pub unsafe extern "C" fn turnkeep_cap_tool_name(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A tool name that is not among those that are taken. `arguments` is {"name", "serverId", "taken"}. `result` is freed
-/// by turnkeep_bytes_free().
+/// A tool name that is not among those that are taken.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "name": string
+/// - "serverId": string
+/// - "taken": array of string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_disambiguate_tool_name(
     arguments: *const c_char,
@@ -611,13 +797,19 @@ pub unsafe extern "C" fn turnkeep_disambiguate_tool_name(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The chunks of a text for embedding, as an array of strings. `arguments` is {"text", "options"?}. "options" may have
-/// "chunkSize" and "chunkOverlap". `result` is freed by turnkeep_bytes_free().
+/// The chunks of a text for embedding.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+/// - "options"?: SplitOptions
+///
+/// `result` receives array of string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_split_text(
     arguments: *const c_char,
@@ -631,13 +823,18 @@ pub unsafe extern "C" fn turnkeep_split_text(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Whether a model has fallen into repeating itself: true or false. `arguments` is {"text"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// Whether a model has fallen into repeating itself.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_is_degenerate_output(
     arguments: *const c_char,
@@ -651,12 +848,18 @@ pub unsafe extern "C" fn turnkeep_is_degenerate_output(
     unsafe { boundary::guard(error, body) }
 }
 
-/// The text without the repetitions at its end. `arguments` is {"text"}. `result` is freed by turnkeep_bytes_free().
+/// The text without the repetitions at its end.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_truncate_degenerate_output(
     arguments: *const c_char,
@@ -670,15 +873,19 @@ pub unsafe extern "C" fn turnkeep_truncate_degenerate_output(
     unsafe { boundary::guard(error, body) }
 }
 
-/// {"messages", "trimmed", "estimatedTokens"}: the newest messages that fit into a budget; "trimmed" is true when some
-/// were left out. `arguments` is {"messages",
-/// "options"}. "options" has "budgetTokens" and may have "contextTokens" and "keepTurns". `result` is freed by
-/// turnkeep_bytes_free().
+/// The newest messages that fit into a budget.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "messages": array of ModelMessage
+/// - "options": TrimOptions
+///
+/// `result` receives TrimmedHistory, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_trim_history(
     arguments: *const c_char,
@@ -692,13 +899,18 @@ pub unsafe extern "C" fn turnkeep_trim_history(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A tool server without the values of its headers: their names only. `arguments` is {"server"}. `result` is freed by
-/// turnkeep_bytes_free().
+/// A tool server without the values of its headers: their names only.
 ///
-/// Errors: as turnkeep_flush_assistant().
+/// `arguments` is a JSON object:
+///
+/// - "server": McpServer
+///
+/// `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
 ///
 /// # Safety
-/// As for turnkeep_flush_assistant().
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn turnkeep_to_view(
     arguments: *const c_char,
@@ -710,21 +922,4 @@ pub unsafe extern "C" fn turnkeep_to_view(
     let body = || unsafe { call("toView", arguments, arguments_len, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
-}
-
-/// # Safety
-/// As for the functions that use it.
-unsafe fn call(
-    function: &'static str,
-    arguments: *const c_char,
-    arguments_len: usize,
-    result: *mut Bytes,
-) -> Result<Status> {
-    // SAFETY: as the caller has promised.
-    let (arguments, place) = unsafe { (text(arguments, arguments_len, "arguments")?, Out::new(result, "result")?) };
-    let Some(answer) = turnkeep::functions::call(function, arguments)? else {
-        return Ok(TURNKEEP_DONE);
-    };
-    place.set(Bytes::give(&answer));
-    Ok(TURNKEEP_OK)
 }

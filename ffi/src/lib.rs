@@ -5,15 +5,16 @@
 //! `handle`, which checks them; and what it waits for goes through `wait`, which needs no runtime of its own.
 
 mod boundary;
+mod by_name;
 pub mod bytes;
+pub mod codes;
 pub mod engine;
 pub mod error;
 pub mod export;
 pub mod functions;
 mod handle;
+pub mod operations;
 mod resume;
-pub mod run;
-pub mod settings;
 pub mod status;
 pub mod tail;
 pub mod tool_call;

@@ -6,68 +6,7 @@ use turnkeep::functions::call;
 
 use crate::budget::within;
 use crate::input::{Input, is_json, quoted};
-
-/// Every function that the door knows, and arguments for it; `@` is where the input's text goes, as a JSON string, and
-/// `#` where a value of any kind goes.
-pub const FUNCTIONS: &[(&str, &str)] = &[
-    ("accumulateStepUsage", r#"{"acc":#,"step":{"inputTokens":1,"outputTokens":#}}"#),
-    (
-        "assistantParts",
-        r#"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":"x","input":#}]}],"fallbackText":@}"#,
-    ),
-    ("buildChatJson", r#"{"title":@,"chatId":@,"rows":[#,#],"exportedAt":@}"#),
-    (
-        "buildChatMarkdown",
-        r#"{"title":@,"chatId":@,"rows":[{"role":"assistant","content":@,"metadata":#}],"lang":@,"labels":{"tools":{"x":@}}}"#,
-    ),
-    (
-        "buildSystemPrompt",
-        r#"{"workspaceName":@,"adminPrompt":@,"roleInstructions":#,"openedPage":{"id":@,"title":@},"mcpInstructions":[{"serverName":@,"toolPrefix":@,"instructions":@}],"extraRules":[@]}"#,
-    ),
-    ("capToolName", r#"{"value":@}"#),
-    ("chatStreamMetadata", r#"{"part":{"type":"finish","totalUsage":#},"chatId":@,"cumulativeUsage":#}"#),
-    ("chatTitlePrompt", r#"{"text":@}"#),
-    ("cleanChatTitle", r#"{"text":@}"#),
-    ("cleanGeneratedTitle", r#"{"text":@}"#),
-    ("compactToolOutput", r#"{"value":[@,#]}"#),
-    ("describeProviderError", r#"{"err":{"statusCode":#,"message":@,"responseBody":@},"fallback":@}"#),
-    ("disambiguateToolName", r#"{"name":@,"serverId":@,"taken":[@,"a","a_2"]}"#),
-    (
-        "flushAssistant",
-        r#"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"toolName":@,"output":#}]}],"inProgressText":@,"status":"completed","extra":{"usage":#,"contextTokens":#}}"#,
-    ),
-    ("isDegenerateOutput", r#"{"text":@}"#),
-    ("isFatalProviderError", r#"{"err":#}"#),
-    ("isIpAllowed", r#"{"ip":@}"#),
-    ("normalizeLang", r#"{"tag":@}"#),
-    ("normalizeUsage", r#"{"usage":#}"#),
-    ("pageTitlePrompt", r#"{"content":@}"#),
-    ("parseChatJson", r#"{"text":@}"#),
-    ("planFinalizeAssistant", r#"{"assistantId":#}"#),
-    ("prepareAgentStep", r#"{"stepNumber":#,"system":@,"maxSteps":3}"#),
-    ("resolveAudioFormat", r#"{"mime":@}"#),
-    ("roleModelOverride", r#"{"role":{"name":@,"modelConfig":#}}"#),
-    ("rowToUiMessage", r#"{"row":{"id":#,"role":@,"content":@,"metadata":#}}"#),
-    ("safeErrorText", r#"{"failure":{"kind":@,"message":@,"retryable":true}}"#),
-    ("sanitizeToolName", r#"{"value":@}"#),
-    ("selectAccessibleHits", r#"{"hits":[{"pageId":@,"title":@,"content":#}],"accessiblePageIds":[@],"cap":#}"#),
-    (
-        "serializeSteps",
-        r#"{"steps":[{"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"output":#}]}]}"#,
-    ),
-    ("splitText", r#"{"text":@,"options":{"chunkSize":20,"chunkOverlap":5}}"#),
-    (
-        "toView",
-        r#"{"server":{"id":@,"name":@,"transport":"http","url":@,"toolAllowlist":[@],"headers":{"A":@},"instructions":#}}"#,
-    ),
-    ("toolNamePrefix", r#"{"serverName":@}"#),
-    (
-        "trimHistory",
-        r#"{"messages":[{"role":"user","content":@},{"role":"assistant","parts":[{"type":"text","text":@},{"type":"tool-x","input":#}]}],"options":{"budgetTokens":5}}"#,
-    ),
-    ("truncateDegenerateOutput", r#"{"text":@}"#),
-    ("validateResolvedAddresses", r#"{"addresses":[@,{"address":@,"family":4}]}"#),
-];
+pub use crate::templates::FUNCTIONS;
 
 /// Stands in every text of the arguments, and in no error.
 const MARKER: &str = "qzMARKzq";

@@ -12,6 +12,7 @@ mod json;
 mod sse;
 mod steps;
 mod structure;
+mod templates;
 mod wire;
 
 pub use export::export;

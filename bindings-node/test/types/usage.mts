@@ -164,7 +164,7 @@ const names: string[] = [
 ];
 const degenerate: boolean = turnkeep.isDegenerateOutput(turnkeep.truncateDegenerateOutput('t'));
 turnkeep.trimHistory([{ role: 'user' }], { budgetTokens: 5 }).messages[0]?.role.trim();
-turnkeep.toView({ headers: { a: 'b' } });
+turnkeep.toView({ id: 'i', name: 'n', transport: 'http', url: 'u', headers: { a: 'b' }, createdAt: 5 });
 void [exported, parts, small, role, language, titles, fatal, names, degenerate];
 
 // @ts-expect-error a status of runs, not of messages
@@ -199,4 +199,66 @@ try {
     const inTheWay: string = error.details.activeRunId;
     void [ofRows, told, inTheWay];
   }
+}
+
+/** Every chunk that is sent, and nothing else: a kind that is missing here makes `never` an error. */
+function tellable(chunk: turnkeep.UIMessageChunk): string {
+  switch (chunk.type) {
+    case 'start':
+      return chunk.messageId;
+    case 'text-start':
+    case 'text-end':
+    case 'reasoning-start':
+    case 'reasoning-end':
+      return chunk.id;
+    case 'text-delta':
+    case 'reasoning-delta':
+      return chunk.delta;
+    case 'tool-input-start':
+    case 'tool-input-available':
+      return chunk.toolName;
+    case 'tool-input-delta':
+      return chunk.inputTextDelta;
+    case 'tool-input-error':
+    case 'tool-output-error':
+    case 'error':
+      return chunk.errorText;
+    case 'tool-output-available':
+      return 'preliminary' in chunk ? 'so far' : chunk.toolCallId;
+    case 'start-step':
+    case 'finish-step':
+      return chunk.type;
+    case 'message-metadata':
+      return chunk.messageMetadata.status ?? '';
+    case 'finish':
+      return chunk.finishReason;
+    case 'abort':
+      return chunk.reason;
+    case 'source-url':
+    case 'file':
+      return chunk.url;
+    case 'source-document':
+      return chunk.title;
+    default: {
+      const none: never = chunk;
+      return none;
+    }
+  }
+}
+void tellable;
+
+// Rows as interfaces, which have no index, and as literals, which may say more.
+interface Row {
+  role: string;
+  content: string;
+}
+declare const row: Row;
+turnkeep.rowToUiMessage(row);
+turnkeep.rowToUiMessage({ role: 'user', content: 'x', ofTheHost: 5 });
+
+try {
+  // Errors have a class each, and are told apart by it or by their code.
+} catch (error) {
+  if (error instanceof turnkeep.RunAlreadyActiveError) error.details.activeRunId.trim();
+  if (error instanceof turnkeep.TurnkeepError && error.code === 'INVALID_INPUT') error.details.field.trim();
 }

@@ -11,10 +11,12 @@ Every finished step is on disk before the next begins; at most one run is active
 stops nothing. Dictionaries that come from the engine or go into it have the camelCase keys that all languages share.
 """
 
-from turnkeep import _native
+from turnkeep import _native, errors, types
 from turnkeep._engine import Chats, Engine, Settings
 from turnkeep._errors import TurnkeepError
-from turnkeep._functions import (
+from turnkeep._functions import compact_tool_output, describe_provider_error, is_fatal_provider_error
+from turnkeep._plain_functions import (
+    # <functions>
     accumulate_step_usage,
     assistant_parts,
     build_chat_json,
@@ -25,12 +27,9 @@ from turnkeep._functions import (
     chat_title_prompt,
     clean_chat_title,
     clean_generated_title,
-    compact_tool_output,
-    describe_provider_error,
     disambiguate_tool_name,
     flush_assistant,
     is_degenerate_output,
-    is_fatal_provider_error,
     is_ip_allowed,
     normalize_lang,
     normalize_usage,
@@ -50,6 +49,7 @@ from turnkeep._functions import (
     trim_history,
     truncate_degenerate_output,
     validate_resolved_addresses,
+    # </functions>
 )
 from turnkeep._runs import HostedRun, Runs, Tail
 from turnkeep._tools import Tool, ToolContext
@@ -60,7 +60,7 @@ __version__: str = _native.VERSION
 SSE_HEADERS: dict[str, str] = dict(_native.SSE_HEADERS)
 """The headers of an HTTP response whose body is :meth:`Turn.sse` or :meth:`Tail.sse`."""
 
-__all__ = [
+__all__ = [  # noqa: RUF022
     "SSE_HEADERS",
     "Chats",
     "Engine",
@@ -74,6 +74,12 @@ __all__ = [
     "Turn",
     "TurnkeepError",
     "__version__",
+    "compact_tool_output",
+    "describe_provider_error",
+    "errors",
+    "is_fatal_provider_error",
+    "types",
+    # <functions>
     "accumulate_step_usage",
     "assistant_parts",
     "build_chat_json",
@@ -84,12 +90,9 @@ __all__ = [
     "chat_title_prompt",
     "clean_chat_title",
     "clean_generated_title",
-    "compact_tool_output",
-    "describe_provider_error",
     "disambiguate_tool_name",
     "flush_assistant",
     "is_degenerate_output",
-    "is_fatal_provider_error",
     "is_ip_allowed",
     "normalize_lang",
     "normalize_usage",
@@ -109,4 +112,5 @@ __all__ = [
     "trim_history",
     "truncate_degenerate_output",
     "validate_resolved_addresses",
+    # </functions>
 ]

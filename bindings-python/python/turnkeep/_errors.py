@@ -37,4 +37,6 @@ class TurnkeepError(Exception):
 
     @classmethod
     def _invalid(cls, field: str, problem: str) -> TurnkeepError:
-        return cls("INVALID_INPUT", f"{field}: {problem}", 400, {"field": field})
+        from turnkeep.errors import InvalidInputError
+
+        return InvalidInputError("INVALID_INPUT", f"{field}: {problem}", 400, {"field": field})

@@ -37,7 +37,7 @@ pub struct EngineOptions {
     /// The secret that stored keys are sealed with. Without it no keys can be stored.
     #[serde(default)]
     pub app_secret: Option<SecretString>,
-    /// Application secrets of before: what is sealed with them is read, and sealed anew with `app_secret` in the
+    /// Application secrets of before: what is sealed with them is read, and sealed anew with `appSecret` in the
     /// background.
     #[serde(default)]
     pub previous_app_secrets: Vec<SecretString>,

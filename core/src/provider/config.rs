@@ -31,7 +31,7 @@ pub struct ProviderConfig {
     /// password in it are sent as basic authentication, in the place of a key that would go in the same header.
     #[serde(default)]
     pub base_url: String,
-    /// The key. It is sent to `base_url` and appears nowhere else.
+    /// The key. It is sent to `baseUrl` and appears nowhere else.
     #[serde(default)]
     pub api_key: Option<SecretString>,
     /// How many tokens the model's context holds.

@@ -1,4 +1,4 @@
-/* Every pure function by its name. */
+/* Every pure function by its name. Written by tools/surface from the description of the surface. Changes made here are overwritten. */
 
 #ifndef FUNCTIONS_H
 #define FUNCTIONS_H
@@ -49,7 +49,5 @@ static const struct {
     FUNCTION(trim_history),
     FUNCTION(to_view),
 };
-
-enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 #endif

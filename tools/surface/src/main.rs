@@ -13,13 +13,19 @@
     reason = "a tool of the build: it stops where it cannot go on"
 )]
 
+mod c;
+mod fuzz;
+mod python;
 mod read;
+mod reference;
 mod surface;
 mod typescript;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
+
+use reference::Language;
 
 /// What every generated file begins with.
 const GENERATED: &str =
@@ -37,8 +43,29 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let package = "bindings-python/python/turnkeep/__init__.py";
+    let there = fs::read_to_string(root.join(package)).unwrap_or_default();
     let files = [
+        (package, python::package(&there, &surface)),
+        ("docs/reference/node.md", reference::page(&surface, Language::Node)),
+        ("docs/reference/python.md", reference::page(&surface, Language::Python)),
+        ("docs/reference/c.md", reference::page(&surface, Language::C)),
+        ("docs/reference/rust.md", reference::page(&surface, Language::Rust)),
+        ("docs/schema/engine-options.json", reference::schema(&surface, "EngineOptions")),
+        ("docs/schema/turn-request.json", reference::schema(&surface, "TurnRequest")),
+        ("docs/schema/ui-message-chunk.json", reference::schema(&surface, "UIMessageChunk")),
+        ("bindings-python/python/turnkeep/types.py", python::types(&surface)),
+        ("bindings-python/python/turnkeep/errors.py", python::errors(&surface)),
+        ("bindings-python/python/turnkeep/_operations.py", python::operations(&surface)),
+        ("bindings-python/python/turnkeep/_plain_functions.py", python::functions(&surface)),
+        ("ffi/src/codes.rs", c::codes(&surface)),
+        ("ffi/tests/c/functions.h", c::table(&surface)),
+        ("fuzz/src/templates.rs", fuzz::templates(&surface)),
+        ("ffi/src/operations.rs", c::operations(&surface)),
+        ("ffi/src/functions.rs", c::functions(&surface)),
+        ("ffi/types.h.in", c::types(&surface)),
         ("bindings-node/surface.d.ts", typescript::declarations(&surface)),
+        ("bindings-node/index.mjs", typescript::module(&surface)),
         ("bindings-node/lib/surface.js", typescript::javascript(&surface)),
     ];
     let mut stale = false;
@@ -50,10 +77,17 @@ fn main() -> ExitCode {
         if check {
             eprintln!("{} is out of date: make surface, and commit it", path.display());
             stale = true;
-        } else if let Err(error) = fs::write(&path, text) {
+        } else if let Err(error) = written(&path, &text) {
             eprintln!("{}: {error}", path.display());
             return ExitCode::FAILURE;
         }
     }
     if stale { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn written(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
 }

@@ -279,7 +279,7 @@ fn ty(given: &SynType, shapes: bool) -> Ty {
                 "False" => Ty::False,
                 "ToolPartType" => Ty::Prefixed("tool-"),
                 "DataPartType" => Ty::Prefixed("data-"),
-                "ProviderMetadata" | "ProviderOptions" | "ModelMessage" => Ty::Map(Box::new(Ty::Any)),
+                "ProviderMetadata" | "ProviderOptions" => Ty::Map(Box::new(Ty::Any)),
                 _ if shapes => Ty::Named(name),
                 _ => Ty::Named(public(&name)),
             }

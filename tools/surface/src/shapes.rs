@@ -592,13 +592,13 @@ pub struct StreamedPart {
 }
 
 /// What a JSON export holds.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatDocument {
     pub chat_id: String,
     pub title: Option<String>,
     pub exported_at: Option<String>,
-    pub rows: Vec<Json>,
+    pub rows: Vec<ChatRow>,
 }
 
 // ---- What the other functions take and give ------------------------------------------------------------------------
@@ -748,7 +748,12 @@ pub struct SplitOptions {
 }
 
 /// A message as models are told it, in any library's form.
-pub type ModelMessage = BTreeMap<String, Json>;
+#[derive(Serialize, Deserialize)]
+pub struct ModelMessage {
+    pub role: String,
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Json>,
+}
 
 /// How a history is trimmed.
 #[derive(Deserialize)]

@@ -6,7 +6,9 @@ use crate::GENERATED;
 use crate::surface::{Field, Operation, Shape, Surface, Ty, Type, camel, error_class, linked, wrap};
 
 /// Methods with a life of their own, which stand in `index.d.ts`.
-const BY_HAND: &[&str] = &["runs.abandon", "runs.begin", "runs.stop", "runs.tail"];
+const BY_HAND: &[&str] = &["runs.abandon", "runs.begin", "runs.stop", "runs.tail", "trimHistory"];
+/// Those among them that native code has something else for.
+const NOT_ASKED: &[&str] = &["runs.abandon", "runs.tail"];
 /// Methods whose parameters stand in their order.
 const POSITIONAL: &[&str] = &["settings.get", "settings.test", "settings.update"];
 /// Types that `index.d.ts` adds something of Node's to, and how they are called before.
@@ -37,6 +39,9 @@ pub fn declarations(surface: &Surface) -> String {
     }
     operations(surface, &mut out);
     for function in surface.functions.iter().filter(|function| !function.hidden) {
+        if BY_HAND.contains(&function.name.as_str()) {
+            continue;
+        }
         out.push('\n');
         document(&function.doc, &[], "", &mut out);
         let parameters = parameters(function);
@@ -158,12 +163,25 @@ fn declare(ty: &Type, out: &mut String) {
     let called = name(&ty.name);
     match &ty.shape {
         Shape::Object { fields, open } => {
-            let _ = writeln!(out, "export interface {called} {{");
+            // An interface has no index, and a literal may say more than what is read: both fit into one of the two.
+            let either = *open && ty.input;
+            let _ = writeln!(out, "export interface {called}{} {{", if either { "Fields" } else { "" });
             fields.iter().for_each(|field| member(field, ty.input, out, "  "));
-            if *open {
+            if *open && !either {
                 *out += "  [key: string]: unknown;\n";
             }
             *out += "}\n";
+            if either {
+                let _ = writeln!(out, "\n/** `{called}Fields`, of an object that may hold more. */");
+                let _ = writeln!(
+                    out,
+                    "export type {called} = {called}Fields | ({called}Fields & Record<string, unknown>);"
+                );
+            }
+        }
+        Shape::Words(words) if words.iter().all(|(_, doc)| doc.is_empty()) => {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+            let _ = writeln!(out, "export type {called} = {};", words.join(" | "));
         }
         Shape::Words(words) => {
             let _ = writeln!(out, "export type {called} =");
@@ -231,7 +249,7 @@ fn spell(ty: &Ty, input: bool) -> String {
 }
 
 fn document(doc: &str, tags: &[String], indent: &str, out: &mut String) {
-    let mut lines = wrap(&linked(doc, camel), WIDTH - indent.len() - 3);
+    let mut lines = wrap(&linked(doc, camel).replace("`None`", "null"), WIDTH - indent.len() - 3);
     lines.extend(tags.iter().cloned());
     match lines.as_slice() {
         [] => {}
@@ -248,6 +266,18 @@ fn document(doc: &str, tags: &[String], indent: &str, out: &mut String) {
     }
 }
 
+/// The names of the package for ES modules, which have to be written out.
+pub fn module(surface: &Surface) -> String {
+    let mut names: Vec<String> = ["Engine", "RunTail", "Turn", "TurnkeepError"].map(ToOwned::to_owned).to_vec();
+    names.extend(surface.codes.iter().map(|code| error_class(&code.code)));
+    names.extend(surface.functions.iter().filter(|function| !function.hidden).map(|function| function.name.clone()));
+    let mut out = format!("// {GENERATED}\n\nimport turnkeep from './index.js';\n\nexport const {{\n");
+    for name in names {
+        let _ = writeln!(out, "  {name},");
+    }
+    out + "} = turnkeep;\n"
+}
+
 /// What the package runs: methods and functions that pass their parameters on.
 pub fn javascript(surface: &Surface) -> String {
     let mut out = format!("'use strict';\n\n// {GENERATED}\n\n");
@@ -262,7 +292,7 @@ pub fn javascript(surface: &Surface) -> String {
         let _ = writeln!(out, "    {}: {{", namespace.unwrap_or("engine"));
         for operation in surface.operations.iter().filter(|operation| operation.namespace() == namespace) {
             let called = operation.name.as_str();
-            if BY_HAND.contains(&called) && called != "runs.stop" {
+            if NOT_ASKED.contains(&called) {
                 continue;
             }
             let method = operation.method();

@@ -1,0 +1,522 @@
+"""Methods that only ask the engine, and what it is opened and turns are begun with.
+
+Written by tools/surface from the description of the surface. Changes made here are overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import builtins
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from turnkeep import types
+    from turnkeep._runs import HostedRun
+    from turnkeep._tools import Tool
+    from turnkeep._turn import Turn
+
+_Collected = dict[str, Any]
+
+
+class _Asking:
+    """Asks an engine by name."""
+
+    def _ask(self, operation: str, params: _Collected) -> Any:
+        raise NotImplementedError
+
+
+class RunsOperations(_Asking):
+    """Methods of ``runs``."""
+
+    def get(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+    ) -> types.Run:
+        """One run.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Run = self._ask("runs.get", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id})
+        return answer
+
+    def latest_for_chat(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+    ) -> types.Run | None:
+        """The newest run of a chat; ``None`` in a chat that never had one, or that is not there (yet).
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: types.Run | None = self._ask("runs.latestForChat", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
+        return answer
+
+    def active_for_chat(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+    ) -> types.Run | None:
+        """The run that holds a chat; ``None`` when the chat is free, or not there (yet).
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: types.Run | None = self._ask("runs.activeForChat", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
+        return answer
+
+    def list(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> builtins.list[types.Run]:
+        """The newest runs of a chat, newest first; those that wait come before all others.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param limit: At most so many; 50 unless given.
+        :param before: A run's id: those that come after it in the list.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: builtins.list[types.Run] = self._ask("runs.list", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "limit": limit, "before": before})
+        return answer
+
+    def stop(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str | None = None,
+        chat_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Stops a run, of whichever process: named by its id, by its chat (the active one), or by the idempotency
+        key of its turn. By its key a run may also be stopped that has not begun: it ends as stopped when it
+        begins (within an hour), before a provider is asked for anything. False when there is nothing left to
+        stop.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :param chat_id: The chat whose active run is meant; with a key, the chat of its turn.
+        :param idempotency_key: The key of the run's turn.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: bool = self._ask("runs.stop", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "chatId": chat_id, "idempotencyKey": idempotency_key})
+        return answer
+
+    def sweep(self) -> int:
+        """Settles what dead processes have left, as opening an engine does. Answers how many runs that were."""
+        answer: int = self._ask("runs.sweep", {})
+        return answer
+
+    def record_step(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+        step: types.RunStep,
+    ) -> int:
+        """Puts a finished step of a host's own loop on disk, and answers its number. Recording a step again by its
+        number changes nothing. After ``STORE_UNAVAILABLE`` the step may be recorded again.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :param step: The step.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``, ``LEASE_LOST``
+        """
+        answer: int = self._ask("runs.recordStep", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "step": step})
+        return answer
+
+    def finish(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+        status: types.EndStatus,
+        reason: types.RunReason | None = None,
+        error: str | None = None,
+        finish_reason: types.FinishReason | None = None,
+        step: types.RunStep | None = None,
+    ) -> None:
+        """Ends a run that the host drives. Ending it again the same way changes nothing.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :param status: ``succeeded``, ``failed`` or ``aborted``.
+        :param reason: Why it did not succeed; ``internal`` for a run that failed and what it was stopped
+            for otherwise, unless given.
+        :param error: The error in one line, of a run that failed.
+        :param finish_reason: Why the model stopped, unless the last step said it.
+        :param step: A last step, or what there was of it, written together with the end.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``, ``LEASE_LOST``
+        """
+        self._ask("runs.finish", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "status": status, "reason": reason, "error": error, "finishReason": finish_reason, "step": step})
+
+    def signal(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+    ) -> types.RunSignal:
+        """Waits until the host is to end the loop of its run, and says why.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.RunSignal = self._ask("runs.signal", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id})
+        return answer
+
+    def _begin(self, params: _Collected) -> HostedRun:
+        raise NotImplementedError
+
+    def begin(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str | None = None,
+        message: types.MessageInput | None = None,
+        role_id: str | None = None,
+        open_page: types.PageRef | None = None,
+        trigger: types.Trigger | None = None,
+        busy: types.Busy | None = None,
+        idempotency_key: str | None = None,
+    ) -> HostedRun:
+        """Begins a run whose loop is the host's own: ``runs.recordStep`` and ``runs.finish`` drive it. The gate,
+        the log, the lease and the stops are the engine's. One that is ``repeated`` had been begun before, with
+        the same key, and is not to be driven again.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user.
+        :param chat_id: The chat; it is created when there is none of this id, and when no id is given.
+        :param message: What the user wrote; nothing when the host has stored that itself.
+        :param role_id: The role of a chat that is created.
+        :param open_page: The page that the user has open.
+        :param trigger: What begins the run. Default ``"api"``.
+        :param busy: What to do when the chat is busy: refuse, or supersede. The engine cannot begin a
+            host's loop later. Default ``"reject"``.
+        :param idempotency_key: A second begin of the same user with the same key begins nothing.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``FORBIDDEN``, ``NOT_FOUND``, ``A_RUN_ALREADY_ACTIVE``,
+        ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``, ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``,
+        ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
+        """
+        return self._begin({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key})
+
+
+class ChatsOperations(_Asking):
+    """Methods of ``chats``."""
+
+    def messages(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> builtins.list[types.Message]:
+        """The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has
+        every finished step.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param limit: Only so many, the newest; all of them unless given.
+        :param before: A message's id: only those that are older.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: builtins.list[types.Message] = self._ask("chats.messages", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "limit": limit, "before": before})
+        return answer
+
+    def open(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        limit: int | None = None,
+        in_progress: types.InProgress | None = None,
+    ) -> types.OpenChat:
+        """What a page needs to show a chat and to go on with it: messages, and the run that brings what they lack.
+        The two fit together, also when the run has ended by the time that it is followed.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param limit: Only so many messages, the newest.
+        :param in_progress: What becomes of the message that a run is writing: left out (``omit``), and
+            following the run brings all of it; or there with its finished steps (``include``), and the cursor
+            is behind them. Default ``"omit"``.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: types.OpenChat = self._ask("chats.open", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "limit": limit, "inProgress": in_progress})
+        return answer
+
+    def export(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        format: types.DocumentFormat | None = None,  # noqa: A002
+        lang: str | None = None,
+        labels: types.ExportLabels | None = None,
+    ) -> str:
+        """A chat as one document: Markdown to be read, or JSON that ``chats.import`` takes.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param format: ``markdown`` (the default) or ``json``.
+        :param lang: A language tag; Russian for ``ru…``, English otherwise.
+        :param labels: Words of the host's own, in place of the language's.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: str = self._ask("chats.export", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "format": format, "lang": lang, "labels": labels})
+        return answer
+
+    def import_chat(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        document: str,
+    ) -> types.Chat:
+        """A new chat made of a JSON export. Chat and messages get ids of their own.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param document: The document.
+        :raises TurnkeepError: ``INVALID_INPUT``
+        """
+        answer: types.Chat = self._ask("chats.import", {"workspaceId": workspace_id, "userId": user_id, "document": document})
+        return answer
+
+
+class SettingsOperations(_Asking):
+    """Methods of ``settings``."""
+
+    def get(self, workspace_id: str) -> types.WorkspaceSettings:
+        """A workspace's settings; of keys only whether they are set.
+
+        :param workspace_id: The workspace.
+        """
+        answer: types.WorkspaceSettings = self._ask("settings.get", {"workspaceId": workspace_id})
+        return answer
+
+    def update(self, workspace_id: str, patch: types.SettingsPatch) -> types.WorkspaceSettings:
+        """Changes a workspace's settings and keys, all or nothing, and answers them as ``settings.get`` does. To
+        set keys, the engine needs its ``appSecret``.
+
+        :param workspace_id: The workspace.
+        :param settings: The change.
+        :raises TurnkeepError: ``INVALID_INPUT``
+        """
+        answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch})
+        return answer
+
+    def test(self, workspace_id: str, capability: types.Capability | None = None) -> types.SettingsTest:
+        """Tries what a workspace has configured, with the cheapest request that there is.
+
+        :param workspace_id: The workspace.
+        :param capability: What is tried. Default ``"chat"``.
+        """
+        answer: types.SettingsTest = self._ask("settings.test", {"workspaceId": workspace_id, "capability": capability})
+        return answer
+
+
+class EngineOperations(_Asking):
+    """Methods of ``engine``."""
+
+    @classmethod
+    def _open(cls, options: _Collected, tools: Sequence[Tool]) -> Self:
+        raise NotImplementedError
+
+    def _start_turn(self, request: _Collected, tools: Sequence[Tool] | None) -> Turn:
+        raise NotImplementedError
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        store: str | os.PathLike[str],
+        instance_id: str | None = None,
+        app_secret: str | None = None,
+        previous_app_secrets: Sequence[str] | None = None,
+        secrets: types.SecretOptions | None = None,
+        runs: types.RunLimits | None = None,
+        providers: types.Providers | None = None,
+        prompt: types.PromptOptions | None = None,
+        http: types.HttpOptions | None = None,
+        requests: types.RequestLimits | None = None,
+        generate_chat_titles: bool | None = None,
+        chats: types.ChatOptions | None = None,
+        error_text: types.ErrorText | Callable[[types.RunFailure], str | None] | None = None,
+        tools: Sequence[Tool] = (),
+    ) -> Self:
+        """Opens the store and settles what dead processes left in it.
+
+        :param store: ``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``.
+        :param instance_id: What this process is called in leases; every opening adds a unique part of its
+            own. On PostgreSQL, what the same instance has left when it died is free as soon as it comes back.
+        :param app_secret: The secret that stored keys are sealed with. Without it no keys can be stored.
+        :param previous_app_secrets: Application secrets of before: what is sealed with them is read, and
+            sealed anew with ``appSecret`` in the background.
+        :param secrets: How keys are kept.
+        :param runs: Limits of runs.
+        :param providers: The providers, by name.
+        :param prompt: What goes into every system prompt.
+        :param http: How providers are reached.
+        :param requests: Limits of single requests.
+        :param generate_chat_titles: Name chats that a turn has created, by a second request to the
+            workspace's model after its success. Default ``false``.
+        :param chats: How chats are treated.
+        :param error_text: In whose words pages are told why a run failed: ``safe``, or ``provider``. The
+            outcome, the rows and the log have what the provider said in any case. Default ``"safe"``.
+        :param tools: Tools for every turn; a turn's own tool of the same name takes the place of one of
+            these.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
+        """
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "errorText": error_text}, tools)
+
+    def start_turn(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        message: types.MessageInput,
+        chat_id: str | None = None,
+        role_id: str | None = None,
+        open_page: types.PageRef | None = None,
+        provider: types.ProviderChoice | None = None,
+        detached: bool | None = None,
+        trigger: types.Trigger | None = None,
+        busy: types.Busy | None = None,
+        idempotency_key: str | None = None,
+        offered_tools: Sequence[str] | None = None,
+        tools: Sequence[Tool] | None = None,
+    ) -> Turn:
+        """Begins a turn: the user's message is stored, the run holds the chat, the model is called. When it
+        raises, nothing was stored and no provider was called.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user.
+        :param chat_id: The chat; it is created when there is none of this id, and when no id is given.
+        :param message: What the user wrote.
+        :param role_id: The role of a chat that is created; a chat keeps the role that it was created with.
+        :param open_page: The page that the user has open, resolved by the host.
+        :param provider: The provider; without it the one named ``default``, or the only one.
+        :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
+        :param trigger: What begins the turn. Default ``"user"``.
+        :param busy: What to do when the chat is busy. Default ``"reject"``.
+        :param idempotency_key: A second turn of the same user with the same key begins nothing and follows
+            the first.
+        :param offered_tools: Names of tools that engines offer (``offer_tools``), instead of ``tools``.
+            Such a run is driven by any engine that offers all of them: this one if it does, else the first that
+            takes it, and another one when that engine is closed or its process dies. Its model is the one that
+            its workspace and role, or that engine's options, say.
+        :param tools: Tools of this turn, besides those of the engine.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``AI_NOT_CONFIGURED``, ``FORBIDDEN``, ``NOT_FOUND``,
+        ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
+        ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
+        """
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools}, tools)
+
+    def rotate_secrets(
+        self,
+        *,
+        dry_run: bool | None = None,
+    ) -> types.SecretRotation:
+        """Seals stored keys anew under the engine's ``appSecret``, in the form of its option ``secrets.write``. On
+        a database of turnkeep's own that also happens by itself after opening; on an adopted one nothing is
+        rewritten but by this call.
+
+        :param dry_run: Tell how many keys it would touch, and touch none. Default ``false``.
+        :raises TurnkeepError: ``INVALID_INPUT``
+        """
+        answer: types.SecretRotation = self._ask("secrets.rotate", {"dryRun": dry_run})
+        return answer
+
+    def embed(
+        self,
+        *,
+        workspace_id: str,
+        texts: Sequence[str],
+    ) -> builtins.list[builtins.list[float]]:
+        """Vectors for texts, in their order, by the workspace's embedding model.
+
+        :param workspace_id: The workspace.
+        :param texts: The texts.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``EMBEDDING_NOT_CONFIGURED``, ``PROVIDER_ERROR``
+        """
+        answer: builtins.list[builtins.list[float]] = self._ask("embed", {"workspaceId": workspace_id, "texts": texts})
+        return answer
+
+    def transcribe(
+        self,
+        *,
+        workspace_id: str,
+        audio: bytes | bytearray | memoryview,
+        mime: str,
+    ) -> str:
+        """What is said in a recording of at most 25 MiB; empty text when nothing is said.
+
+        :param workspace_id: The workspace.
+        :param audio: The recording, in base64.
+        :param mime: Its media type, such as ``audio/webm``.
+        :raises TurnkeepError: ``PAYLOAD_TOO_LARGE``, ``UNSUPPORTED_MEDIA``, ``STT_NOT_CONFIGURED``,
+        ``PROVIDER_ERROR``
+        """
+        answer: str = self._ask("transcribe", {"workspaceId": workspace_id, "audio": audio, "mime": mime})
+        return answer
+
+    def generate_title(
+        self,
+        *,
+        workspace_id: str,
+        content: str,
+    ) -> str:
+        """A title for a page with this content. Nothing is stored.
+
+        :param workspace_id: The workspace.
+        :param content: The page's text.
+        :raises TurnkeepError: ``AI_NOT_CONFIGURED``, ``PROVIDER_ERROR``
+        """
+        answer: str = self._ask("generateTitle", {"workspaceId": workspace_id, "content": content})
+        return answer
+
+    def health(self) -> types.Health:
+        """How the engine is; asks the store. A store that does not answer is not an error: ``ok`` is false then."""
+        answer: types.Health = self._ask("health", {})
+        return answer

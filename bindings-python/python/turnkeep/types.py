@@ -1,0 +1,1828 @@
+"""The data that goes into the engine and comes out of it, as type checkers know it.
+
+Dictionaries have the camelCase keys that all languages share.
+
+Written by tools/surface from the description of the surface. Changes made here are overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict, Union
+
+
+class _AddressVerdictRequired(TypedDict):
+    ok: bool
+
+
+class AddressVerdict(_AddressVerdictRequired, total=False):
+    """Whether an address is allowed, and if not, why."""
+
+    reason: str
+
+
+class AssistantFlush(TypedDict):
+    """What the row of an assistant's message is to hold."""
+
+    content: str
+    toolCalls: list[TraceEntry] | None
+    metadata: AssistantMetadata
+    status: MessageStatus
+
+
+class _AssistantMetadataRequired(TypedDict):
+    parts: list[AssistantPart]
+
+
+class AssistantMetadata(_AssistantMetadataRequired, total=False):
+    """The metadata of an assistant's message that such a host stores."""
+
+    finishReason: str
+    usage: Usage
+    contextTokens: int
+    maxContextTokens: int
+    error: str
+
+
+class BegunRun(TypedDict):
+    """A run that the host drives."""
+
+    runId: str
+    """The run."""
+    chatId: str
+    """Its chat."""
+    messageId: str
+    """The assistant's message, whose row the engine writes."""
+    repeated: bool
+    """The run had been begun before, with the same idempotency key; it is not to be driven again."""
+
+
+class BusySupersede(TypedDict):
+    supersede: str
+
+Busy: TypeAlias = Union[Literal["reject"], Literal["enqueue"], BusySupersede]
+"""What to do when a chat is busy: refuse with ``A_RUN_ALREADY_ACTIVE``, wait until it is free, or stop the run
+that is named and take its place.
+"""
+
+
+class CallOptions(TypedDict, total=False):
+    """How a model is to answer. What is not set is left to the provider; what a provider does not know is left
+    out. Numbers are sent as they were written.
+    """
+
+    maxOutputTokens: int
+    """How many tokens the answer may have."""
+    temperature: float
+    """Randomness, from 0; what the highest is depends on the provider."""
+    topP: float
+    """Nucleus sampling, 0 to 1."""
+    topK: float
+    """Sampling from this many tokens only."""
+    frequencyPenalty: float
+    """Against tokens that were used often."""
+    presencePenalty: float
+    """Against tokens that were used at all."""
+    stopSequences: Sequence[str]
+    """Texts that end the answer."""
+    seed: float
+    """For answers that can be repeated, where the provider supports it."""
+    responseFormat: ResponseFormat
+    """What the answer has to look like."""
+    providerOptions: Mapping[str, Any]
+    """What only one provider knows, by the provider's name, as the AI SDK's ``providerOptions``."""
+
+Capability: TypeAlias = Literal["chat", "embeddings", "stt"]
+"""What can be tried out of a workspace's settings.
+
+``chat``: A model answers.
+
+``embeddings``: Texts get vectors.
+
+``stt``: Recordings are transcribed.
+"""
+
+
+class Chat(TypedDict):
+    """A row of ``ai_chats``."""
+
+    id: str
+    """Its id."""
+    workspaceId: str
+    """The workspace that it belongs to."""
+    creatorId: str
+    """Its owner."""
+    title: str | None
+    """Its title, once it has one."""
+    roleId: str | None
+    """The role that it was created with."""
+    pageId: str | None
+    """The page that was open when it was created."""
+    createdAt: str
+    """When it was created."""
+    updatedAt: str
+    """When it was last changed."""
+
+ChatApiStyle: TypeAlias = Literal["openai-compatible", "openai"]
+"""``openai-compatible``, or the official API."""
+
+
+class _ChatDocumentRequired(TypedDict):
+    chatId: str
+    rows: Sequence[ChatRow]
+
+
+class ChatDocument(_ChatDocumentRequired, total=False):
+    """What a JSON export holds."""
+
+    title: str
+    exportedAt: str
+
+ChatIds: TypeAlias = Literal["uuid", "any"]
+"""Which ids chats may be called by.
+
+``uuid``: UUIDs.
+
+``any``: Whatever a client has made up, too: it stands for one chat of this user in this workspace, always the
+same.
+"""
+
+
+class ChatOptions(TypedDict, total=False):
+    """How chats are treated."""
+
+    ids: ChatIds
+    """Which ids they may be called by. Default ``"uuid"``."""
+
+ChatRow: TypeAlias = Mapping[str, Any]
+"""A stored message, as far as it is read. What is read of it: ``id?``, ``role``, ``content?``, ``metadata?``,
+``status?``, ``createdAt?``.
+"""
+
+ClientRole: TypeAlias = Literal["system", "user", "assistant"]
+"""Who a client says that wrote a message."""
+
+
+class _DataPartRequired(TypedDict):
+    type: str
+    data: Any
+
+
+class DataPart(_DataPartRequired, total=False):
+    """A part for the client, which is kept and which no model is told."""
+
+    id: str
+
+DocumentFormat: TypeAlias = Literal["markdown", "json"]
+"""Which document a chat is exported as."""
+
+DriverName: TypeAlias = Literal["openai", "openai-compatible", "gemini", "ollama", "anthropic"]
+"""Which driver speaks to a provider."""
+
+EndStatus: TypeAlias = Literal["succeeded", "failed", "aborted"]
+"""How a run may end."""
+
+EndedMessageStatus: TypeAlias = Literal["completed", "error", "aborted"]
+"""How a message may end."""
+
+
+class _EngineOptionsRequired(TypedDict):
+    store: str
+    """``sqlite:PATH``, ``sqlite::memory:`` or ``postgres://…``."""
+
+
+class EngineOptions(_EngineOptionsRequired, total=False):
+    """How an engine is opened."""
+
+    instanceId: str
+    """What this process is called in leases; every opening adds a unique part of its own. On PostgreSQL, what
+    the same instance has left when it died is free as soon as it comes back.
+    """
+    appSecret: str
+    """The secret that stored keys are sealed with. Without it no keys can be stored."""
+    previousAppSecrets: Sequence[str]
+    """Application secrets of before: what is sealed with them is read, and sealed anew with ``appSecret`` in the
+    background.
+    """
+    secrets: SecretOptions
+    """How keys are kept."""
+    runs: RunLimits
+    """Limits of runs."""
+    providers: Providers
+    """The providers, by name."""
+    prompt: PromptOptions
+    """What goes into every system prompt."""
+    http: HttpOptions
+    """How providers are reached."""
+    requests: RequestLimits
+    """Limits of single requests."""
+    generateChatTitles: bool
+    """Name chats that a turn has created, by a second request to the workspace's model after its success.
+    Default ``false``.
+    """
+    chats: ChatOptions
+    """How chats are treated."""
+    errorText: ErrorText
+    """In whose words pages are told why a run failed: ``safe``, or ``provider``. The outcome, the rows and the
+    log have what the provider said in any case. Default ``"safe"``.
+    """
+
+ErrorText: TypeAlias = Literal["safe", "provider"]
+"""In whose words pages are told why a run failed. The log, the rows and the outcome have the provider's in any
+case.
+
+``safe``: In a sentence of ours for each kind of failure.
+
+``provider``: In those of the provider.
+"""
+
+
+class ExportLabels(TypedDict, total=False):
+    """The words that a host may replace; what it leaves out stays in the export's language."""
+
+    untitled: str
+    """Title of a chat without one."""
+    aiAgent: str
+    """The model's name above its messages."""
+    you: str
+    """The person's name above theirs."""
+    ranTool: str
+    """What a tool without a label of its own is called; ``{name}`` stands for its name."""
+    stillGenerating: str
+    """The note under a message that is still being written."""
+    tools: Mapping[str, str]
+    """Labels of tools, by name."""
+
+FailureKind: TypeAlias = Literal["authentication", "billing", "rate_limit", "context_overflow", "model_not_found", "overloaded", "unreachable", "connection_lost", "silence", "bad_response", "content_filter", "refused", "invalid_request", "limit", "internal"]
+"""What kind of failure it is, in terms of what can be done about it.
+
+``authentication``: The key is wrong, missing, or has no permission.
+
+``billing``: The account has no credits left.
+
+``rate_limit``: Too many requests for now.
+
+``context_overflow``: The conversation is too long for the model.
+
+``model_not_found``: There is no such model, or not for this account.
+
+``overloaded``: The provider cannot answer at the moment.
+
+``unreachable``: There is no way to the provider.
+
+``connection_lost``: The connection broke off.
+
+``silence``: The provider sent nothing for too long.
+
+``bad_response``: The answer cannot be read, is not whole, or has nothing in it.
+
+``content_filter``: The provider withheld the answer.
+
+``refused``: The model would not answer.
+
+``invalid_request``: The provider takes no such request.
+
+``limit``: The answer passed one of the engine's limits.
+
+``internal``: A bug of ours, or a store that refused a write for good.
+"""
+
+
+class FinalizePlanUpdate(TypedDict):
+    kind: Literal["update"]
+    id: str
+
+
+class FinalizePlanInsert(TypedDict):
+    kind: Literal["insert"]
+
+FinalizePlan: TypeAlias = Union[FinalizePlanUpdate, FinalizePlanInsert]
+"""How the end of a turn is to be written."""
+
+FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-calls", "error", "other"]
+"""Why the model stopped, in the AI SDK's words.
+
+``stop``: It was done.
+
+``length``: It ran into the output limit.
+
+``content-filter``: Its output was withheld.
+
+``tool-calls``: It wants its tool calls answered.
+
+``error``: The stream broke or carried an error.
+
+``other``: Something else, or nothing was said; ``unknown`` in the words of earlier versions.
+"""
+
+
+class FlushExtra(TypedDict, total=False):
+    """What is said of a message besides its steps."""
+
+    finishReason: str
+    usage: StreamUsage | None
+    contextTokens: int
+    maxContextTokens: int
+    error: str
+
+
+class Follow(TypedDict):
+    """A run to be followed by ``tail``, also when it has ended by then."""
+
+    runId: str
+    """The run."""
+    messageId: str | None
+    """The message that it writes."""
+    cursor: str | None
+    """Where to go on; ``None``: with the first chunk."""
+
+
+class Health(TypedDict):
+    """How the engine is."""
+
+    store: StoreHealth
+    """Its store."""
+    notifications: NotificationHealth
+    """Whether other processes are heard at once or by polling."""
+    activeRuns: int
+    """Runs of this process, also those that wait for their chat."""
+
+
+class HttpOptions(TypedDict, total=False):
+    """How providers are reached. Times are in milliseconds."""
+
+    proxy: str
+    """A proxy's URL, or ``environment`` for what ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` say. None
+    otherwise: a proxy that somebody else put into the environment would see the traffic.
+    """
+    caFile: str
+    """A file with certificates in PEM form that are trusted besides the machine's."""
+    caPem: str
+    """Such certificates themselves."""
+    bundledRoots: bool
+    """Trust the certificate authorities that come with turnkeep, besides the machine's. Where the machine has
+    none (slim container images), they are trusted in any case. Default ``false``.
+    """
+    connectTimeoutMs: int
+    """How long a connection may take to open. Default ``30000``."""
+    keepAliveMs: int
+    """How long an unused connection is kept. Shorter than what balancers allow, so that none is used that they
+    have dropped. Default ``10000``.
+    """
+    maxTries: int
+    """How often a request is sent at most, when it is refused or lost before the first byte of an answer.
+    Default ``3``.
+    """
+    retryWaitMs: int
+    """The wait before the second try of a request that a provider refused without saying when to come back; it
+    doubles. After a lost connection it is a tenth of that. Default ``1500``.
+    """
+    allowPrivate: Sequence[str]
+    """Hosts of private networks that workspaces may name in their settings: a name, an IP address or a network
+    such as ``10.0.0.0/8``, with or without a port. Without them, settings lead to public addresses only. What
+    the engine is opened with, and what a turn brings, may name any address.
+    """
+
+InProgress: TypeAlias = Literal["omit", "include"]
+"""What becomes of the message that the run in progress writes.
+
+``omit``: It is left out, and whoever follows the run is told all of it.
+
+``include``: It is there with its finished steps, and the cursor is behind these.
+"""
+
+Lang: TypeAlias = Literal["en", "ru"]
+"""A language of exports."""
+
+
+class _McpGuidanceRequired(TypedDict):
+    serverName: str
+    toolPrefix: str
+
+
+class McpGuidance(_McpGuidanceRequired, total=False):
+    """What the administrators wrote about a connected tool server."""
+
+    instructions: str | None
+
+McpServer: TypeAlias = Mapping[str, Any]
+"""A tool server's row, as far as it is read. What is read of it: ``id``, ``name``, ``transport``, ``url``,
+``enabled?``, ``toolAllowlist?``, ``instructions?``, ``headers?``, ``headersEnc?``.
+"""
+
+
+class McpServerView(TypedDict):
+    """What clients may see."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Its display name."""
+    transport: str
+    """``http`` or ``sse``."""
+    url: str
+    """Where it is, with what looks like a secret masked."""
+    enabled: bool
+    """Whether its tools are offered."""
+    toolAllowlist: list[str] | None
+    """The tools that may be used, or all."""
+    hasHeaders: bool
+    """Whether requests carry headers of the administrator's."""
+    instructions: str | None
+    """Guidance for the model."""
+    headerNames: list[str]
+    """The names of these headers, as far as they can be read."""
+
+
+class _MessageRequired(TypedDict):
+    id: str
+    chatId: str
+    workspaceId: str
+    """The workspace."""
+    userId: str | None
+    """Who wrote it, for a user's message."""
+    role: MessageRole
+    content: str
+    """Its text."""
+    toolCalls: list[Any] | None
+    """The flat trace of its tool calls and results."""
+    metadata: MessageMetadata | None
+    status: MessageStatus | None
+    """How far it has come. Null: written before statuses existed, completed."""
+    createdAt: str
+    updatedAt: str
+
+
+class Message(_MessageRequired, total=False):
+    """A message as it is stored."""
+
+    errorText: str
+    """What pages are told of its failure, where a host's function says it."""
+
+
+class _MessageMetadataRequired(TypedDict):
+    parts: list[MessagePart]
+
+
+class MessageMetadata(_MessageMetadataRequired, total=False):
+    """What a message's row says besides its text."""
+
+    finishReason: str
+    usage: Usage
+    contextTokens: int
+    """How full the context was."""
+    maxContextTokens: int
+    """How much it holds."""
+    error: str
+    failure: RunFailure
+    historyLeftOut: bool
+    """The model was not told of earlier messages of the chat."""
+    reason: RunReason
+    """Why its run did not succeed."""
+    metadata: Any
+    """The client's own, of a user's message."""
+    stepsPersisted: int
+    """How many steps of the log the row shows."""
+    truncatedOutputs: dict[str, int]
+    """The calls of whose outputs less is shown than there is, and how many bytes of JSON there are."""
+
+MessagePart: TypeAlias = dict[str, Any]
+"""A part of a stored message, in the AI SDK's shapes. What is always the same: ``type``."""
+
+MessageRole: TypeAlias = Literal["user", "assistant"]
+
+MessageStatus: TypeAlias = Literal["streaming", "completed", "error", "aborted"]
+
+ModelMessage: TypeAlias = dict[str, Any]
+"""A message as models are told it, in any library's form. What is always the same: ``role``."""
+
+
+class ModelOverride(TypedDict, total=False):
+    """The model that a role asks for."""
+
+    driver: str
+    chatModel: str
+    roleName: str
+
+NoTools: TypeAlias = Literal["none"]
+"""No tools."""
+
+
+class NotificationHealth(TypedDict):
+    """What is known of the hints of a store."""
+
+    state: NotificationState
+    """Whether they arrive."""
+    sent: int
+    """Notifications that this process has sent, each about any number of runs."""
+    heard: int
+    """Notifications of other processes that have arrived."""
+
+NotificationState: TypeAlias = Literal["live", "polling", "none"]
+"""Whether hints arrive.
+
+``live``: One of our own has arrived a moment ago.
+
+``polling``: They do not arrive; everything is found by polling.
+
+``none``: This store has none.
+"""
+
+
+class OpenChat(TypedDict):
+    """A chat as it was at one moment."""
+
+    messages: list[Message]
+    """The messages, oldest first."""
+    follow: Follow | None
+    """The run that brings what is missing of them; ``None`` when the chat is free."""
+
+
+class OutputTokenDetails(TypedDict, total=False):
+    reasoningTokens: int
+
+PageHit: TypeAlias = Mapping[str, Any]
+"""What a search has found. What is read of it: ``pageId``, ``title?``, ``content?``."""
+
+
+class PageRef(TypedDict, total=False):
+    """A page that a person has open."""
+
+    id: str | None
+    title: str | None
+
+
+class _PartChunkSourceUrlRequired(TypedDict):
+    type: Literal["source-url"]
+    sourceId: str
+    url: str
+
+
+class PartChunkSourceUrl(_PartChunkSourceUrlRequired, total=False):
+    title: str
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkSourceDocumentRequired(TypedDict):
+    type: Literal["source-document"]
+    sourceId: str
+    mediaType: str
+    title: str
+
+
+class PartChunkSourceDocument(_PartChunkSourceDocumentRequired, total=False):
+    filename: str
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkFileRequired(TypedDict):
+    type: Literal["file"]
+    url: str
+    mediaType: str
+
+
+class PartChunkFile(_PartChunkFileRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+PartChunk: TypeAlias = Union[PartChunkSourceUrl, PartChunkSourceDocument, PartChunkFile]
+"""A chunk that is a part of its message as well."""
+
+PartState: TypeAlias = Literal["streaming", "done"]
+"""Whether a part is whole."""
+
+
+class PendingMigration(TypedDict):
+    """A migration that opening a database would apply."""
+
+    version: int
+    name: str
+    additions: list[str]
+    """What it would add to the database as it is."""
+
+
+class PromptOptions(TypedDict, total=False):
+    """The host's share of the system prompt."""
+
+    workspaceName: str
+    """The workspace's name."""
+    adminPrompt: str
+    """The persona for chats without a role."""
+    productName: str
+    """What the product is called, for the default persona."""
+    extraRules: Sequence[str]
+    """Rules that join the safety text."""
+
+
+class _ProviderConfigRequired(TypedDict):
+    driver: DriverName
+    """The driver: ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``."""
+
+
+class ProviderConfig(_ProviderConfigRequired, total=False):
+    """Settings of one provider, given by the host at open or with a turn."""
+
+    model: str
+    """The model's id."""
+    baseUrl: str
+    """Where the API is, such as ``https://api.example.com/v1``; the provider's own place when it is empty. User
+    and password in it are sent as basic authentication, in the place of a key that would go in the same
+    header.
+    """
+    apiKey: str
+    """The key. It is sent to ``baseUrl`` and appears nowhere else."""
+    contextWindow: int
+    """How many tokens the model's context holds."""
+    options: CallOptions
+    """How the model is to answer."""
+
+
+class RefusedAudio(TypedDict):
+    ok: Literal[False]
+
+
+class RequestLimits(TypedDict, total=False):
+    """How long requests outside of runs may take, in milliseconds."""
+
+    embeddingTimeoutMs: int
+    """All requests of one call for embeddings together. Default ``120000``."""
+    transcriptionTimeoutMs: int
+    """A transcript. Default ``300000``."""
+    titleTimeoutMs: int
+    """A title. Default ``60000``."""
+    testTimeoutMs: int
+    """A test of the chat settings. Default ``30000``."""
+
+
+class _ResolvedAddressRequired(TypedDict):
+    address: str
+
+
+class ResolvedAddress(_ResolvedAddressRequired, total=False):
+    """An address as resolvers give it."""
+
+    family: int
+
+
+class ResponseFormat(TypedDict, total=False):
+    """What an answer has to look like. Without a schema it is any JSON."""
+
+    schema: Any
+    """Its JSON Schema."""
+    name: str
+    """What it is called."""
+    description: str
+    """What it is for."""
+
+RoleRow: TypeAlias = Mapping[str, Any]
+"""A role's row, as far as it is read. What is read of it: ``name?``, ``modelConfig?``."""
+
+
+class Run(TypedDict):
+    """A row of ``ai_chat_runs``, without what only the engine needs (owner, epoch, lease)."""
+
+    id: str
+    """Its id."""
+    chatId: str
+    """The chat that it belongs to."""
+    workspaceId: str
+    """The workspace that it belongs to."""
+    createdBy: str
+    """Who began it."""
+    trigger: Trigger
+    """What began it."""
+    status: RunStatus
+    """Where it is."""
+    reason: RunReason | None
+    """Why it did not succeed."""
+    error: str | None
+    """The error in one line, when it failed."""
+    failure: RunFailure | None
+    """What kind of failure it was, when that is known."""
+    stepCount: int
+    """Steps in the log. The last one of a run that failed or was aborted may have been cut off."""
+    stopRequestedAt: str | None
+    """When a stop was asked for."""
+    assistantMessageId: str | None
+    """The message that shows it."""
+    createdAt: str
+    """When it was begun."""
+    startedAt: str | None
+    """When a process took it up."""
+    finishedAt: str | None
+    """When it settled."""
+    updatedAt: str
+    """When it was last written."""
+
+
+class _RunFailureRequired(TypedDict):
+    kind: FailureKind
+    """What kind it is. A row may have one of another version's."""
+    retryable: bool
+    """Whether the same turn may well succeed a little later."""
+    message: str
+    """One line for people."""
+
+
+class RunFailure(_RunFailureRequired, total=False):
+    """A failure as outcomes, messages and streams carry it."""
+
+    statusCode: int
+    """The HTTP status, or the one that an error inside of an answer stands for."""
+
+
+class RunLimits(TypedDict, total=False):
+    """Limits of runs. Times are in milliseconds."""
+
+    maxSteps: int
+    """Model calls in a turn, the last of which is text only. Default ``20``."""
+    leaseMs: int
+    """How long a run stays its owner's without a sign of life; renewed at a third of it. Default ``15000``."""
+    providerSilenceMs: int
+    """How long a provider may send nothing of its answer. Frames that carry none of it do not count. Default
+    ``900000``.
+    """
+    firstChunkMs: int
+    """The same until the first piece of an answer, where that is to be different."""
+    stepTimeoutMs: int
+    """How long a step may take, with its tools; a run that takes longer is aborted with what it has."""
+    runTimeoutMs: int
+    """How long a run may take."""
+    degenerationGuard: bool
+    """Abort a run whose model's output goes round in circles. Default ``true``."""
+    toolTimeoutMs: int
+    """How long a tool may take that does not say so itself. Default ``900000``."""
+    maxAnswerBytes: int
+    """How many bytes one answer may have: its text, reasoning, files and the inputs of its calls. Default
+    ``33554432``.
+    """
+    maxCallsPerStep: int
+    """How many tool calls one answer may have. Default ``256``."""
+    maxParallelCalls: int
+    """How many of a step's calls run at once. Default ``32``."""
+    inputCheckMs: int
+    """How long the input of a call may be checked against its schema. Default ``2000``."""
+    historyMessages: int
+    """How many of a chat's newest messages a model is told, at most; at least 1. Default ``100``."""
+    unknownMembers: UnknownMembers
+    """What becomes of members of a tool's input that its schema does not allow, where the tool does not say.
+    Default ``"strip"``.
+    """
+    shownOutputBytes: int
+    """How many bytes of a tool's output pages are shown, where the tool does not say. Default ``262144``."""
+    stopPollMs: int
+    """How often stops from other processes are looked for. Default ``250``."""
+    tailPollMs: int
+    """How often the log of a run of another process is looked at while somebody follows it. Default ``100``."""
+    chunkRetentionMs: int
+    """How long the streamed chunks of a settled run are kept for readers that come back. Its steps stay. Default
+    ``600000``.
+    """
+    supersedeTimeoutMs: int
+    """How long a run that is to be superseded may take to settle. Default ``30000``."""
+    refreshEveryStep: bool
+    """Bring the message row up to date at every step, for hosts that read the table by themselves while a run
+    goes on. Otherwise that is done about once a second while the row is small, and then at the end. Default
+    ``false``.
+    """
+    maxOfferedRuns: int
+    """How many runs of others an engine that offers tools drives at a time. Default ``64``."""
+    storePatienceMs: int
+    """For how long a write is attempted again while the store cannot be reached; then the run ends here. What
+    can never succeed ends it at once. Default ``600000``.
+    """
+    stopDeadlineMs: int
+    """How long a host's own loop may take to finish a run that was asked to stop; then the engine settles it.
+    Defaults to two leases.
+    """
+    hostedSilenceMs: int
+    """How long a host's own loop may record nothing; then its run is aborted as ``timeout``. Unlimited by
+    default.
+    """
+    maxWaitingPerChat: int
+    """How many turns of one chat may wait for it. Default ``20``."""
+    maxWaitingPerUser: int
+    """How many turns of one user may wait, in all chats. Default ``200``."""
+
+
+class RunOutcome(TypedDict):
+    """How a turn ended. It is given out only after it is on disk."""
+
+    runId: str
+    """The run."""
+    chatId: str
+    """Its chat."""
+    messageId: str
+    """The assistant's message."""
+    status: EndStatus
+    """``succeeded``, ``failed`` or ``aborted``."""
+    reason: RunReason | None
+    """Why it did not succeed."""
+    error: str | None
+    """The error in one line, when it failed."""
+    failure: RunFailure | None
+    """What kind of failure it was, when it failed."""
+    finishReason: FinishReason | None
+    """The last step's finish reason."""
+    usage: Usage | None
+    """Tokens of all steps."""
+    stepCount: int
+    """Steps in the log. The last one of a run that failed or was aborted may have been cut off."""
+
+RunReason: TypeAlias = Literal["stopped", "superseded", "disconnected", "worker_lost", "shutdown", "timeout", "budget", "degenerate", "provider_error", "internal"]
+"""Why a run did not succeed.
+
+``stopped``: Somebody asked it to stop.
+
+``superseded``: Another run took its place.
+
+``disconnected``: Its client went away and it was not detached.
+
+``worker_lost``: The process that ran it died or lost its lease.
+
+``shutdown``: The engine was closed.
+
+``timeout``: A time limit ran out.
+
+``budget``: A budget was spent.
+
+``degenerate``: The model's output had fallen into a loop.
+
+``provider_error``: The provider refused or failed.
+
+``internal``: A bug of ours, or a store that refused a write for good.
+"""
+
+
+class _RunRequestRequired(TypedDict):
+    workspaceId: str
+    """The workspace."""
+    userId: str
+    """The user."""
+
+
+class RunRequest(_RunRequestRequired, total=False):
+    """What a run of a host is begun with."""
+
+    chatId: str
+    """The chat; it is created when there is none of this id, and when no id is given."""
+    message: MessageInput
+    """What the user wrote; nothing when the host has stored that itself."""
+    roleId: str
+    """The role of a chat that is created."""
+    openPage: PageRef
+    """The page that the user has open."""
+    trigger: Trigger
+    """What begins the run. Default ``"api"``."""
+    busy: Busy
+    """What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
+    Default ``"reject"``.
+    """
+    idempotencyKey: str
+    """A second begin of the same user with the same key begins nothing."""
+
+RunSignal: TypeAlias = Literal["stopped", "superseded", "shutdown", "lease_lost", "settled"]
+"""Why a host is to end its loop.
+
+``stopped``: Somebody asked the run to stop: cancel what is under way and finish it as ``aborted``.
+
+``superseded``: Another run is to take its place: as ``Stopped``.
+
+``shutdown``: The engine is closing. The run is settled without the host.
+
+``lease_lost``: The run is another process's; nothing more can be written.
+
+``settled``: The run has ended.
+"""
+
+RunStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "aborted"]
+"""Where a run is in its life. Only the last three are final.
+
+``pending``: Waiting for its turn or for a worker.
+
+``running``: Owned by a process.
+
+``succeeded``: Ended as it should.
+
+``failed``: Ended by an error.
+
+``aborted``: Ended from outside.
+"""
+
+
+class RunStep(TypedDict, total=False):
+    """A finished step of a host's loop: the AI SDK's step result. Its ``content`` is taken where there is one;
+    otherwise text, reasoning and calls.
+    """
+
+    number: int
+    """Its place in the run, from 0; the next one unless given. Recording a step again changes nothing."""
+    content: Sequence[RunStepContent]
+    """Everything in its order."""
+    reasoningText: str
+    """What the model thought."""
+    text: str
+    """What it wrote."""
+    toolCalls: Sequence[RunStepCall]
+    """What it called."""
+    toolResults: Sequence[RunStepResult]
+    """What came back."""
+    toolErrors: Sequence[RunStepError]
+    """What failed."""
+    finishReason: FinishReason
+    """Why the model stopped."""
+    usage: Usage
+    """The provider's count for this call."""
+
+
+class _RunStepCallRequired(TypedDict):
+    toolCallId: str
+    toolName: str
+
+
+class RunStepCall(_RunStepCallRequired, total=False):
+    """A tool call of a step."""
+
+    input: Any
+    providerMetadata: Any
+
+
+class _RunStepContentRequired(TypedDict):
+    type: str
+
+
+class RunStepContent(_RunStepContentRequired, total=False):
+    """One entry of a step's content."""
+
+    text: str
+    toolCallId: str
+    toolName: str
+    input: Any
+    output: Any
+    error: Any
+    providerMetadata: Any
+
+
+class _RunStepErrorRequired(TypedDict):
+    toolCallId: str
+
+
+class RunStepError(_RunStepErrorRequired, total=False):
+    """A tool's failure: a text, or an object with a ``message``."""
+
+    error: Any
+    errorText: str
+
+
+class _RunStepResultRequired(TypedDict):
+    toolCallId: str
+
+
+class RunStepResult(_RunStepResultRequired, total=False):
+    """A tool's result."""
+
+    output: Any
+
+
+class SaidPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class SaidPartReasoning(TypedDict):
+    type: Literal["reasoning"]
+    text: str
+
+SaidPart: TypeAlias = Union[SaidPartText, SaidPartReasoning]
+"""What a model wrote or thought."""
+
+SecretForm: TypeAlias = Literal["legacy", "current"]
+"""In which form secrets are sealed.
+
+``legacy``: That of the system before, which it can read, and which is bound to no record.
+
+``current``: Ours: bound to its record, and to the application secret by name.
+"""
+
+
+class SecretOptions(TypedDict, total=False):
+    """How keys are kept."""
+
+    write: SecretForm
+    """The form in which keys are written: ``legacy``, which the system before reads, or ``current``. Defaults to
+    ``legacy`` on a database of that system, and to ``current`` elsewhere. Both are read; on a database of
+    turnkeep's own the old form, which is bound to no record, only with ``legacy``.
+    """
+    bindToAddress: bool
+    """Send a stored key nowhere but to the address that was set when it was entered: whoever changes the address
+    enters the key anew. ``false`` is for hosts whose workspaces' administrators are trusted with the keys
+    themselves. Default ``true``.
+    """
+
+
+class SecretRotation(TypedDict):
+    """What a rotation came to."""
+
+    resealed: int
+    """Secrets that were sealed anew, or would be in a dry run."""
+    unreadable: int
+    """Secrets that none of the application secrets opens. They stay as they are; people have to enter them
+    again.
+    """
+
+
+class SettingsPatch(TypedDict, total=False):
+    """A change of settings. What is absent stays; ``None`` takes a setting away. Keys are those of the driver
+    that is set: ``""`` clears one, ``None`` leaves it.
+    """
+
+    driver: DriverName | None
+    chatModel: str | None
+    chatContextWindow: int | None
+    """Tokens that the model's context holds."""
+    chatApiStyle: ChatApiStyle | None
+    """``openai-compatible`` where there is a base URL, unless set."""
+    baseUrl: str | None
+    embeddingModel: str | None
+    embeddingBaseUrl: str | None
+    """``baseUrl`` unless set."""
+    sttModel: str | None
+    sttBaseUrl: str | None
+    """``baseUrl`` unless set."""
+    sttApiStyle: SttApiStyle | None
+    sttLanguage: str | None
+    systemPrompt: str | None
+    """The persona for chats without a role."""
+    publicShareChatModel: str | None
+    publicShareAssistantRoleId: str | None
+    apiKey: str | None
+    embeddingApiKey: str | None
+    sttApiKey: str | None
+
+
+class _SettingsTestRequired(TypedDict):
+    ok: bool
+    """Whether it works."""
+
+
+class SettingsTest(_SettingsTestRequired, total=False):
+    """What came of trying."""
+
+    error: str
+    """Why it does not, in one line."""
+
+
+class ShownHit(TypedDict):
+    """A hit that the person may see."""
+
+    id: str
+    title: str
+    snippet: str
+
+
+class _ShownMessageRequired(TypedDict):
+    id: str
+    role: MessageRole
+    parts: list[MessagePart]
+
+
+class ShownMessage(_ShownMessageRequired, total=False):
+    """A message as pages show it."""
+
+    metadata: ShownMetadata
+
+ShownMetadata: TypeAlias = dict[str, Any]
+"""How the stream told that a message ended, or a client's own metadata. What is always the same: ``chatId?``,
+``runId?``, ``usage?``, ``failure?``, ``status?``, ``reason?``, ``error?``, ``truncatedOutputs?``,
+``finishReason?``.
+"""
+
+
+class SplitOptions(TypedDict, total=False):
+    """How a text is split."""
+
+    chunkSize: int
+    """No chunk is longer. 1000 unless given."""
+    chunkOverlap: int
+    """How much of a chunk's end the next one may repeat. 200 unless given."""
+
+
+class Step(TypedDict, total=False):
+    """One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read."""
+
+    text: str | None
+    toolCalls: Sequence[StepToolCall] | None
+    toolResults: Sequence[StepToolResult] | None
+    toolErrors: Sequence[StepToolError] | None
+    """The real text of failed calls."""
+    usage: Any
+
+
+class StepOverride(TypedDict):
+    """What is different about a step."""
+
+    toolChoice: NoTools
+    system: str
+
+
+class _StepToolCallRequired(TypedDict):
+    toolCallId: str
+    toolName: str
+
+
+class StepToolCall(_StepToolCallRequired, total=False):
+    """A tool call of a step."""
+
+    input: Any
+
+
+class StepToolError(TypedDict):
+    """What came of a call that failed."""
+
+    toolCallId: str
+    toolName: str
+    errorText: str
+
+
+class _StepToolResultRequired(TypedDict):
+    toolCallId: str
+    toolName: str
+
+
+class StepToolResult(_StepToolResultRequired, total=False):
+    """A tool's result."""
+
+    output: Any
+
+
+class _StoreHealthRequired(TypedDict):
+    kind: StoreKind
+    """``sqlite`` or ``postgres``."""
+    ok: bool
+    """Whether it has taken a write just now."""
+
+
+class StoreHealth(_StoreHealthRequired, total=False):
+    """How the store is."""
+
+    latencyMs: float
+    """How long that took."""
+    error: str
+    """Why it has not answered."""
+
+StoreKind: TypeAlias = Literal["sqlite", "postgres"]
+"""Which database a store is."""
+
+
+class StreamMetadata(TypedDict, total=False):
+    """What ``messageMetadata`` carries: the ids in the first chunk, the usage so far after each step, how it
+    ended at the end.
+    """
+
+    chatId: str
+    """The chat, which may have been created by this turn."""
+    runId: str
+    """The run."""
+    usage: Usage
+    """Tokens of all steps so far."""
+    failure: RunFailure
+    """What kind of failure ended the run."""
+    status: EndedMessageStatus
+    """The message's status, once that is final."""
+    reason: RunReason
+    """Why the run did not succeed."""
+    error: str
+    """The error in one line, when it failed."""
+    truncatedOutputs: dict[str, int]
+    """The calls of the step of whose outputs less is shown than there is, and how many bytes there are."""
+
+StreamUsage: TypeAlias = Mapping[str, Any]
+"""A usage as providers' libraries give it; ``outputTokenDetails.reasoningTokens`` wins over ``reasoningTokens``.
+What is read of it: ``inputTokens?``, ``outputTokens?``, ``totalTokens?``, ``reasoningTokens?``,
+``outputTokenDetails?``.
+"""
+
+StreamedPart: TypeAlias = Mapping[str, Any]
+"""A part of a stream of the AI SDK, as far as it is read. What is read of it: ``type``, ``totalUsage?``."""
+
+SttApiStyle: TypeAlias = Literal["multipart", "json"]
+"""How recordings are sent."""
+
+TailCursor: TypeAlias = Union[int, str]
+"""A cursor as it was given out, or its number."""
+
+
+class TailEnd(TypedDict):
+    """How the run that was followed ended."""
+
+    status: EndStatus
+    """A final status."""
+    reason: RunReason | None
+    """Why it did not succeed."""
+    error: str | None
+    """The error in one line, when it failed."""
+
+
+class _TailItemRequired(TypedDict):
+    cursor: str
+    """Where to go on after this chunk."""
+    chunk: UIMessageChunk
+
+
+class TailItem(_TailItemRequired, total=False):
+    """A chunk of a run's log."""
+
+    resync: bool
+    """The place that was asked for is not known any more: what follows begins anew and replaces what was read
+    before.
+    """
+
+TailStart: TypeAlias = Literal["snapshot", "start"]
+"""Where a tail begins: with finished steps in compact form, or chunk by chunk."""
+
+
+class TakenAudio(TypedDict):
+    ok: Literal[True]
+    baseMime: str
+    format: str
+
+
+class TitlePrompt(TypedDict):
+    """What a model is asked for a title."""
+
+    system: str
+    """The system prompt."""
+    prompt: str
+    """The user's message."""
+
+
+class _ToolDefinitionRequired(TypedDict):
+    name: str
+    """Letters, digits, ``_`` and ``-``, at most 64 of them."""
+
+
+class ToolDefinition(_ToolDefinitionRequired, total=False):
+    """What the model is told of a tool, and how turnkeep treats it."""
+
+    description: str
+    """What it does and when to use it, for the model."""
+    inputSchema: Any
+    """The JSON Schema of its arguments; an object without properties unless given."""
+    validatesInput: bool
+    """The tool checks its input itself, and may clean it: the schema is only what the model is told. Default
+    ``false``.
+    """
+    readOnly: bool
+    """It changes nothing. The calls of other tools are put on disk before they run. Default ``false``."""
+    timeoutMs: int
+    """How long a call may take, in milliseconds; the engine's ``runs.toolTimeoutMs`` unless given."""
+    unknownMembers: UnknownMembers
+    """What becomes of members that the schema does not allow; the engine's ``runs.unknownMembers`` unless given."""
+    shownOutputBytes: int
+    """How many bytes of an output's JSON pages are shown, while it streams and ever after; beyond that it is
+    shown in a shorter form of the same shape. The engine's ``runs.shownOutputBytes`` unless given.
+    """
+
+
+class ToolOutcomePartOutputAvailable(TypedDict):
+    state: Literal["output-available"]
+    type: str
+    toolCallId: str
+    input: Any
+    output: Any
+
+
+class ToolOutcomePartOutputError(TypedDict):
+    state: Literal["output-error"]
+    type: str
+    toolCallId: str
+    input: Any
+    errorText: str
+
+ToolOutcomePart: TypeAlias = Union[ToolOutcomePartOutputAvailable, ToolOutcomePartOutputError]
+"""A tool call with its outcome."""
+
+
+class TraceCall(TypedDict):
+    """A call in the trace."""
+
+    toolName: str
+    input: Any
+
+
+class TraceResult(TypedDict):
+    """A result in the trace."""
+
+    toolName: str
+    output: Any
+
+Trigger: TypeAlias = Literal["user", "autostart", "schedule", "api", "continue"]
+"""What began a run.
+
+``user``: A person wrote.
+
+``autostart``: A role that begins by itself.
+
+``schedule``: A schedule.
+
+``api``: A program.
+
+``continue``: Going on where a run had ended.
+"""
+
+
+class _TrimOptionsRequired(TypedDict):
+    budgetTokens: int
+    """How many tokens, as estimated here. At least one."""
+
+
+class TrimOptions(_TrimOptionsRequired, total=False):
+    """How a history is trimmed."""
+
+    contextTokens: int
+    """What the provider counted for the last call. When that is more than the estimate, estimates are raised."""
+    keepTurns: int
+    """How many of the newest turns are kept whatever they cost. At least one, and one unless given."""
+
+
+class TrimmedHistory(TypedDict):
+    """What of a history is kept."""
+
+    messages: list[ModelMessage]
+    """As they were given."""
+    trimmed: bool
+    """Whether something was left out."""
+    estimatedTokens: int
+
+
+class _TurnRequestRequired(TypedDict):
+    workspaceId: str
+    """The workspace."""
+    userId: str
+    """The user."""
+    message: MessageInput
+    """What the user wrote."""
+
+
+class TurnRequest(_TurnRequestRequired, total=False):
+    """What a turn is begun with."""
+
+    chatId: str
+    """The chat; it is created when there is none of this id, and when no id is given."""
+    roleId: str
+    """The role of a chat that is created; a chat keeps the role that it was created with."""
+    openPage: PageRef
+    """The page that the user has open, resolved by the host."""
+    tools: Sequence[ToolDefinition]
+    """The tools of this turn, for hosts that answer calls through a mailbox."""
+    provider: ProviderChoice
+    """The provider; without it the one named ``default``, or the only one."""
+    detached: bool
+    """``false``: the run stops when its last reader goes away. Default ``true``."""
+    trigger: Trigger
+    """What begins the turn. Default ``"user"``."""
+    messageId: str
+    """The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet:
+    refused.
+    """
+    busy: Busy
+    """What to do when the chat is busy. Default ``"reject"``."""
+    idempotencyKey: str
+    """A second turn of the same user with the same key begins nothing and follows the first."""
+    offeredTools: Sequence[str]
+    """Names of tools that engines offer (``offer_tools``), instead of ``tools``. Such a run is driven by any
+    engine that offers all of them: this one if it does, else the first that takes it, and another one when
+    that engine is closed or its process dies. Its model is the one that its workspace and role, or that
+    engine's options, say.
+    """
+
+UnknownMembers: TypeAlias = Literal["strip", "refuse"]
+"""What becomes of members of an input that its schema forbids by ``additionalProperties: false``.
+
+``strip``: They are taken out before the tool sees the input.
+
+``refuse``: The call is refused, and the model is told.
+"""
+
+
+class Usage(TypedDict, total=False):
+    """Tokens of a step or of a turn. A field that the provider did not report is absent, not zero."""
+
+    inputTokens: int
+    """Tokens of the prompt."""
+    outputTokens: int
+    """Tokens of the answer, reasoning included."""
+    totalTokens: int
+    """Both together."""
+    reasoningTokens: int
+    """Of the answer's tokens, those spent on reasoning."""
+
+
+class _UserMessageRequired(TypedDict):
+    parts: Sequence[UserMessagePart]
+    """At least one that says something."""
+
+
+class UserMessage(_UserMessageRequired, total=False):
+    """A user's message as clients of the AI SDK have it."""
+
+    id: str
+    """The client's own id for it: kept where it is a UUID, else the message gets one that is made of it. A
+    message that is in the chat already is ``MESSAGE_EXISTS``.
+    """
+    role: ClientRole
+    """Only a user's message begins a turn; a client's type may allow others."""
+    metadata: Any
+    """Kept, and given back by ``rowToUiMessage``."""
+
+
+class _WorkspaceSettingsRequired(TypedDict):
+    hasApiKey: bool
+    hasEmbeddingApiKey: bool
+    hasSttApiKey: bool
+
+
+class WorkspaceSettings(_WorkspaceSettingsRequired, total=False):
+    """A workspace's settings as they are stored and shown. Of keys only whether they are set."""
+
+    driver: DriverName | None
+    chatModel: str | None
+    chatContextWindow: int
+    """Tokens that the model's context holds."""
+    chatApiStyle: ChatApiStyle | None
+    """``openai-compatible`` where there is a base URL, unless set."""
+    baseUrl: str | None
+    embeddingModel: str | None
+    embeddingBaseUrl: str | None
+    """``baseUrl`` unless set."""
+    sttModel: str | None
+    sttBaseUrl: str | None
+    """``baseUrl`` unless set."""
+    sttApiStyle: SttApiStyle | None
+    sttLanguage: str | None
+    systemPrompt: str | None
+    """The persona for chats without a role."""
+    publicShareChatModel: str | None
+    publicShareAssistantRoleId: str | None
+    hasBaseUrlLogin: bool
+    """A user and a password were in the address; they are kept as a secret. Absent where there are none."""
+    hasEmbeddingBaseUrlLogin: bool
+    hasSttBaseUrlLogin: bool
+
+AssistantPart: TypeAlias = Union[SaidPart, ToolOutcomePart]
+"""A part of an assistant's message as such hosts store it."""
+
+AudioFormat: TypeAlias = Union[TakenAudio, RefusedAudio]
+"""How a recording is sent."""
+
+MessageInput: TypeAlias = Union[str, UserMessage]
+"""What a user wrote: text, or a message as clients of the AI SDK have it."""
+
+ProviderChoice: TypeAlias = Union[str, ProviderConfig]
+"""The name of a configured provider, or settings of its own."""
+
+Providers: TypeAlias = Mapping[str, ProviderConfig]
+"""The providers that a host configured, by name."""
+
+
+class _ToldPartTextRequired(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class ToldPartText(_ToldPartTextRequired, total=False):
+    state: PartState
+
+
+class _ToldPartFileRequired(TypedDict):
+    type: Literal["file"]
+    mediaType: str
+    url: str
+
+
+class ToldPartFile(_ToldPartFileRequired, total=False):
+    filename: str
+
+
+class ToldPartStepStart(TypedDict):
+    type: Literal["step-start"]
+
+ToldPart: TypeAlias = Union[ToldPartText, ToldPartFile, ToldPartStepStart]
+"""A part that a model can be told."""
+
+TraceEntry: TypeAlias = Union[TraceCall, TraceResult]
+"""An entry of a message's trace. Calls as they come, then results; those of one step before those of the next."""
+
+
+class UIMessageChunkStart(TypedDict):
+    type: Literal["start"]
+    messageId: str
+    messageMetadata: StreamMetadata
+
+
+class UIMessageChunkStartStep(TypedDict):
+    type: Literal["start-step"]
+
+
+class _UIMessageChunkTextStartRequired(TypedDict):
+    type: Literal["text-start"]
+    id: str
+
+
+class UIMessageChunkTextStart(_UIMessageChunkTextStartRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkTextDeltaRequired(TypedDict):
+    type: Literal["text-delta"]
+    id: str
+    delta: str
+
+
+class UIMessageChunkTextDelta(_UIMessageChunkTextDeltaRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkTextEndRequired(TypedDict):
+    type: Literal["text-end"]
+    id: str
+
+
+class UIMessageChunkTextEnd(_UIMessageChunkTextEndRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkReasoningStartRequired(TypedDict):
+    type: Literal["reasoning-start"]
+    id: str
+
+
+class UIMessageChunkReasoningStart(_UIMessageChunkReasoningStartRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkReasoningDeltaRequired(TypedDict):
+    type: Literal["reasoning-delta"]
+    id: str
+    delta: str
+
+
+class UIMessageChunkReasoningDelta(_UIMessageChunkReasoningDeltaRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkReasoningEndRequired(TypedDict):
+    type: Literal["reasoning-end"]
+    id: str
+
+
+class UIMessageChunkReasoningEnd(_UIMessageChunkReasoningEndRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _UIMessageChunkToolInputStartRequired(TypedDict):
+    type: Literal["tool-input-start"]
+    toolCallId: str
+    toolName: str
+
+
+class UIMessageChunkToolInputStart(_UIMessageChunkToolInputStartRequired, total=False):
+    providerExecuted: Literal[True]
+    """The provider runs the tool itself."""
+    providerMetadata: dict[str, Any]
+    """What the provider wants to see again."""
+    dynamic: Literal[True]
+    """The tool is not one of those that the client knows."""
+
+
+class UIMessageChunkToolInputDelta(TypedDict):
+    type: Literal["tool-input-delta"]
+    toolCallId: str
+    inputTextDelta: str
+
+
+class _UIMessageChunkToolInputAvailableRequired(TypedDict):
+    type: Literal["tool-input-available"]
+    toolCallId: str
+    toolName: str
+    input: Any
+
+
+class UIMessageChunkToolInputAvailable(_UIMessageChunkToolInputAvailableRequired, total=False):
+    providerExecuted: Literal[True]
+    """The provider runs the tool itself."""
+    providerMetadata: dict[str, Any]
+    """What the provider wants to see again."""
+    dynamic: Literal[True]
+    """The tool is not one of those that the client knows."""
+
+
+class _UIMessageChunkToolInputErrorRequired(TypedDict):
+    type: Literal["tool-input-error"]
+    toolCallId: str
+    toolName: str
+    input: Any
+    errorText: str
+
+
+class UIMessageChunkToolInputError(_UIMessageChunkToolInputErrorRequired, total=False):
+    providerExecuted: Literal[True]
+    """The provider runs the tool itself."""
+    providerMetadata: dict[str, Any]
+    """What the provider wants to see again."""
+    dynamic: Literal[True]
+    """The tool is not one of those that the client knows."""
+
+
+class _UIMessageChunkToolOutputAvailableRequired(TypedDict):
+    type: Literal["tool-output-available"]
+    toolCallId: str
+    output: Any
+
+
+class UIMessageChunkToolOutputAvailable(_UIMessageChunkToolOutputAvailableRequired, total=False):
+    providerExecuted: Literal[True]
+    """The provider runs the tool itself."""
+    providerMetadata: dict[str, Any]
+    """What the provider wants to see again."""
+    dynamic: Literal[True]
+    """The tool is not one of those that the client knows."""
+
+
+class UIMessageChunkToolOutputAvailableAgain(TypedDict):
+    type: Literal["tool-output-available"]
+    """An outcome that will be followed by another one."""
+    toolCallId: str
+    output: Any
+    preliminary: Literal[True]
+    """Always true."""
+
+
+class _UIMessageChunkToolOutputErrorRequired(TypedDict):
+    type: Literal["tool-output-error"]
+    toolCallId: str
+    errorText: str
+
+
+class UIMessageChunkToolOutputError(_UIMessageChunkToolOutputErrorRequired, total=False):
+    providerExecuted: Literal[True]
+    """The provider runs the tool itself."""
+    providerMetadata: dict[str, Any]
+    """What the provider wants to see again."""
+    dynamic: Literal[True]
+    """The tool is not one of those that the client knows."""
+
+
+class UIMessageChunkFinishStep(TypedDict):
+    type: Literal["finish-step"]
+
+
+class UIMessageChunkMessageMetadata(TypedDict):
+    type: Literal["message-metadata"]
+    messageMetadata: StreamMetadata
+
+
+class _UIMessageChunkFinishRequired(TypedDict):
+    type: Literal["finish"]
+    finishReason: FinishReason
+
+
+class UIMessageChunkFinish(_UIMessageChunkFinishRequired, total=False):
+    messageMetadata: StreamMetadata
+
+
+class UIMessageChunkAbort(TypedDict):
+    type: Literal["abort"]
+    reason: RunReason
+
+
+class UIMessageChunkError(TypedDict):
+    type: Literal["error"]
+    errorText: str
+
+UIMessageChunk: TypeAlias = Union[UIMessageChunkStart, UIMessageChunkStartStep, UIMessageChunkTextStart, UIMessageChunkTextDelta, UIMessageChunkTextEnd, UIMessageChunkReasoningStart, UIMessageChunkReasoningDelta, UIMessageChunkReasoningEnd, UIMessageChunkToolInputStart, UIMessageChunkToolInputDelta, UIMessageChunkToolInputAvailable, UIMessageChunkToolInputError, UIMessageChunkToolOutputAvailable, UIMessageChunkToolOutputAvailableAgain, UIMessageChunkToolOutputError, UIMessageChunkFinishStep, UIMessageChunkMessageMetadata, UIMessageChunkFinish, UIMessageChunkAbort, UIMessageChunkError, PartChunk]
+"""One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads."""
+
+UserMessagePart: TypeAlias = Union[ToldPart, DataPart]
+"""A part of a user's message."""
+
+__all__ = [
+    "AddressVerdict",
+    "AssistantFlush",
+    "AssistantMetadata",
+    "AssistantPart",
+    "AudioFormat",
+    "BegunRun",
+    "Busy",
+    "CallOptions",
+    "Capability",
+    "Chat",
+    "ChatApiStyle",
+    "ChatDocument",
+    "ChatIds",
+    "ChatOptions",
+    "ChatRow",
+    "ClientRole",
+    "DataPart",
+    "DocumentFormat",
+    "DriverName",
+    "EndStatus",
+    "EndedMessageStatus",
+    "EngineOptions",
+    "ErrorText",
+    "ExportLabels",
+    "FailureKind",
+    "FinalizePlan",
+    "FinishReason",
+    "FlushExtra",
+    "Follow",
+    "Health",
+    "HttpOptions",
+    "InProgress",
+    "Lang",
+    "McpGuidance",
+    "McpServer",
+    "McpServerView",
+    "Message",
+    "MessageInput",
+    "MessageMetadata",
+    "MessagePart",
+    "MessageRole",
+    "MessageStatus",
+    "ModelMessage",
+    "ModelOverride",
+    "NoTools",
+    "NotificationHealth",
+    "NotificationState",
+    "OpenChat",
+    "OutputTokenDetails",
+    "PageHit",
+    "PageRef",
+    "PartChunk",
+    "PartState",
+    "PendingMigration",
+    "PromptOptions",
+    "ProviderChoice",
+    "ProviderConfig",
+    "Providers",
+    "RefusedAudio",
+    "RequestLimits",
+    "ResolvedAddress",
+    "ResponseFormat",
+    "RoleRow",
+    "Run",
+    "RunFailure",
+    "RunLimits",
+    "RunOutcome",
+    "RunReason",
+    "RunRequest",
+    "RunSignal",
+    "RunStatus",
+    "RunStep",
+    "RunStepCall",
+    "RunStepContent",
+    "RunStepError",
+    "RunStepResult",
+    "SaidPart",
+    "SecretForm",
+    "SecretOptions",
+    "SecretRotation",
+    "SettingsPatch",
+    "SettingsTest",
+    "ShownHit",
+    "ShownMessage",
+    "ShownMetadata",
+    "SplitOptions",
+    "Step",
+    "StepOverride",
+    "StepToolCall",
+    "StepToolError",
+    "StepToolResult",
+    "StoreHealth",
+    "StoreKind",
+    "StreamMetadata",
+    "StreamUsage",
+    "StreamedPart",
+    "SttApiStyle",
+    "TailCursor",
+    "TailEnd",
+    "TailItem",
+    "TailStart",
+    "TakenAudio",
+    "TitlePrompt",
+    "ToldPart",
+    "ToolDefinition",
+    "ToolOutcomePart",
+    "TraceCall",
+    "TraceEntry",
+    "TraceResult",
+    "Trigger",
+    "TrimOptions",
+    "TrimmedHistory",
+    "TurnRequest",
+    "UIMessageChunk",
+    "UnknownMembers",
+    "Usage",
+    "UserMessage",
+    "UserMessagePart",
+    "WorkspaceSettings",
+]
