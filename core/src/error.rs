@@ -166,6 +166,12 @@ impl Error {
         self.lasting
     }
 
+    /// Whether writing the same once more is of no use.
+    pub(crate) fn is_for_good(&self) -> bool {
+        !matches!(self.code, ErrorCode::LeaseLost | ErrorCode::EngineClosed)
+            && (self.code != ErrorCode::StoreUnavailable || self.lasting)
+    }
+
     /// The same failure for somebody else who waits for it, without what is beneath it.
     pub(crate) fn copied(&self) -> Self {
         let Self { code, message, details, lasting, .. } = self;

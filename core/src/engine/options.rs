@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
+use crate::machine::shell::Pace;
 use crate::model::{Json, Part, Trigger};
 use crate::project::{ErrorText, OpenPage};
 use crate::provider::{HttpOptions, ProviderChoice, Providers};
@@ -277,6 +278,12 @@ impl RunLimits {
 
     pub(super) fn store_patience(&self) -> Duration {
         Duration::from_millis(self.store_patience_ms)
+    }
+
+    /// How runs are written.
+    pub(super) fn pace(&self) -> Pace {
+        let (patience, lease) = (self.store_patience(), self.lease());
+        Pace { patience, lease, refresh_every_step: self.refresh_every_step }
     }
 
     pub(super) fn stop_deadline(&self) -> Duration {

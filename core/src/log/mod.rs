@@ -2,6 +2,7 @@
 //! follow, and the log computed from what is on disk.
 
 mod chunk;
+pub(crate) mod journal;
 mod live;
 pub(crate) mod replay;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::log::UiChunk;
-use crate::model::{FinishReason, Json, RunFailure, RunReason, RunStatus, StepRecord, Usage};
+use crate::log::journal::Settlement;
+use crate::model::{Json, StepRecord};
 
 /// An order to the engine. Orders of one transition are carried out in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,43 +73,6 @@ pub enum Timer {
         /// The call.
         call_id: String,
     },
-}
-
-/// How a run ends, for the store.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settlement {
-    /// A final status.
-    pub status: RunStatus,
-    /// Why it did not succeed.
-    pub reason: Option<RunReason>,
-    /// One line for people.
-    pub error: Option<String>,
-    /// What kind of failure it was.
-    pub failure: Option<RunFailure>,
-    /// The last step's finish reason.
-    pub finish_reason: Option<FinishReason>,
-    /// The step that is not in the log yet: the last one, or what there was of it.
-    pub step: Option<StepRecord>,
-    /// Tokens of all steps.
-    pub usage: Option<Usage>,
-    /// How full the context was after the last step.
-    pub context_tokens: Option<u64>,
-}
-
-impl Settlement {
-    /// An end of this status, of which nothing more is known.
-    pub fn of(status: RunStatus) -> Self {
-        Self {
-            status,
-            reason: None,
-            error: None,
-            failure: None,
-            finish_reason: None,
-            step: None,
-            usage: None,
-            context_tokens: None,
-        }
-    }
 }
 
 /// How a turn is over for this process.

@@ -34,11 +34,13 @@ pub enum Event {
     IntentPersisted,
     /// The step is on disk.
     StepPersisted,
-    /// The intent, the step or the settlement was refused for good. (A store that is only out of reach is retried by
-    /// the engine and not reported here.)
+    /// The intent, the step or the settlement was refused for good. (A store that is only out of reach is asked again,
+    /// which is not reported here.)
     PersistFailed,
     /// The settlement is on disk.
     Settled,
+    /// The settlement was refused for good; that the run has failed is on disk, without the last step.
+    FailedInstead,
     /// The run is to end from outside.
     StopRequested(StopCause),
     /// Another process owns the run now, or may.

@@ -15,12 +15,15 @@
 mod effect;
 mod event;
 mod loop_guard;
+pub(crate) mod shell;
 mod shown;
 mod step;
 #[cfg(test)]
 mod tests;
 mod transition;
+pub(crate) mod writes;
 
-pub use effect::{Effect, Ending, Settlement, Timer, ToolCall};
+pub use crate::log::journal::Settlement;
+pub use effect::{Effect, Ending, Timer, ToolCall};
 pub use event::{Event, StopCause};
 pub use transition::{Limits, RunMachine, TurnIds};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::journal::Settlement;
 use crate::log::replay::{RunEnd, block_id, start_chunk};
 use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
@@ -16,7 +17,7 @@ use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::text::storable;
 use crate::tool::ToolCatalog;
 
-use super::effect::{Effect, Ending, Settlement, Timer, ToolCall};
+use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
@@ -176,6 +177,7 @@ impl RunMachine {
             (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
+            (Event::FailedInstead, Phase::Settling) => self.failed_instead(effects),
             (Event::HandOver, _) => self.handing_over = self.hands_over,
             (Event::Released, Phase::Releasing) => self.lose_lease(effects),
             (Event::PersistFailed, phase) => self.persist_failed(phase, effects),
@@ -714,6 +716,16 @@ impl RunMachine {
         effects.push(Effect::End(Ending::Settled));
     }
 
+    fn failed_instead(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(close) = &mut self.close {
+            close.end.status = RunStatus::Failed;
+            close.end.reason = Some(RunReason::Internal);
+            close.end.error = Some(NOT_WRITTEN.to_owned());
+            close.end.failure = Some(RunFailure::new(FailureKind::Internal, NOT_WRITTEN));
+        }
+        self.settled(effects);
+    }
+
     /// Ends, for the readers, whatever the step had open, in its order: so it is in the log.
     fn close_step(&mut self, effects: &mut Vec<Effect>) {
         self.close_all(effects);
@@ -774,8 +786,7 @@ impl RunMachine {
     }
 
     fn persist_failed(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
-        let error = "The run could not be written to the store.".to_owned();
-        let failure = RunFailure::new(FailureKind::Internal, error.as_str());
+        let failure = RunFailure::new(FailureKind::Internal, NOT_WRITTEN);
         match phase {
             Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(failure, RunReason::Internal, effects),
             // What streams could not be put on disk.
@@ -787,7 +798,7 @@ impl RunMachine {
             }
             Phase::Settling | Phase::Releasing => {
                 self.phase = Phase::Over;
-                self.break_off(&error, effects);
+                self.break_off(NOT_WRITTEN, effects);
                 effects.push(Effect::End(Ending::Unsettled));
             }
             _ => {}
@@ -817,6 +828,9 @@ impl RunMachine {
         }
     }
 }
+
+/// What is said of a run that could not be written.
+pub(super) const NOT_WRITTEN: &str = "The run could not be written to the store.";
 
 /// An answer that came to its end and in which nobody can see anything.
 fn nothing_said(reason: FinishReason, refused: bool) -> ProviderFailure {

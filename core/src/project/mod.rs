@@ -31,6 +31,7 @@ pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
 pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
 pub use labels::{Labels, Language};
+pub(crate) use prompt::last_step_prompt;
 pub use prompt::{
     McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_system_prompt, chat_title_prompt,
     page_title_prompt, prepare_agent_step,

@@ -102,7 +102,12 @@ pub fn build_system_prompt(layers: &PromptLayers) -> String {
 
 /// `prepareAgentStep`: on the last allowed step (from 0) the model answers without tools; `None` on every other.
 pub fn prepare_agent_step(step: u32, system: &str, max_steps: u32) -> Option<StepOverride> {
-    (step.saturating_add(1) >= max_steps).then(|| StepOverride { system: format!("{system}\n\n{FINAL_STEP}") })
+    (step.saturating_add(1) >= max_steps).then(|| StepOverride { system: last_step_prompt(system) })
+}
+
+/// The system prompt of a step that has to answer without tools.
+pub(crate) fn last_step_prompt(system: &str) -> String {
+    format!("{system}\n\n{FINAL_STEP}")
 }
 
 fn safety_text(extra_rules: &[String]) -> String {

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::run::journal::empty_row;
 use crate::engine::run::queue;
 use crate::error::ErrorCode;
 use crate::id::{MessageId, RunId};
+use crate::log::journal::empty_row;
 use crate::machine::{Event, StopCause, TurnIds};
 use crate::model::{Json, MessageStatus, RunReason, RunStatus, Trigger};
 use crate::project::messages_from_rows;
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RunPlan, Store};
 
 use super::ledger::Facts;
-use super::process::{Drive, Life, Superseding, TOOLS, Waiter};
+use super::process::{Life, Superseding, TOOLS, Waiter};
 use super::store::Fault;
 use super::world::{LEASE, World};
 use super::{Broken, ready};
@@ -157,8 +157,7 @@ impl World<'_> {
         let rows = ready(self.store.messages(begin.chat_id, usize::MAX)).unwrap_or_default();
         let ids = TurnIds { chat: begin.chat_id, run: begin.run_id, message: begin.assistant_message_id };
         let history = messages_from_rows(&rows);
-        let machine = Drive::machine(ids, self.plan.max_steps, begin.plan.is_some());
-        let mut drive = Drive::new(process, ids, fence, history, machine);
+        let mut drive = self.turn(process, ids, fence, history, begin.plan.is_some(), None);
         drive.detached = self.random.chance(700);
         if self.processes[process].closing {
             drive.control.push_back(Event::HandOver);

@@ -1,16 +1,18 @@
 //! Runs that are nobody's are taken by who offers their tools, and gone on with.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::engine::run::sweep;
+use crate::error::ErrorCode;
 use crate::id::RunId;
+use crate::machine::writes::Write;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, Offer, Store};
 
-use super::drive::Answered;
 use super::ledger::tells_what_is_left;
-use super::process::{Drive, Life, Process, TOOLS, Waiter, Write};
+use super::process::{Drive, Life, Process, TOOLS, Waiter};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
 
@@ -116,8 +118,7 @@ impl World<'_> {
         let ids = TurnIds { chat: run.chat_id, run: run.id, message };
         let mut history = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
         history.retain(|row| row.id != message);
-        let machine = Drive::machine(ids, self.plan.max_steps, true);
-        let mut drive = Drive::new(process, ids, fence, messages_from_rows(&history), machine);
+        let mut drive = self.turn(process, ids, fence, messages_from_rows(&history), true, None);
         drive.taking_over = true;
         self.coverage.runs += 1;
         self.drives.push(drive);
@@ -139,25 +140,28 @@ impl World<'_> {
             let left = ready(sweep::what_is_left(&*self.store, drive.ids.run));
             self.store.go_on(false);
             let Ok(left) = left else { return Ok(()) };
-            drive.write = left.closing(drive.journal.fence(), LEASE).map(Write::Step);
+            let closing = left.closing(drive.shell.journal().fence(), LEASE);
+            drive.write = closing.map(|record| Arc::new(Write::Step(record)));
             drive.left = Some(left);
             if drive.write.is_some() {
                 self.coverage.closed_steps += 1;
                 self.drives.push(drive);
                 return Ok(());
             }
-        } else {
-            match self.write_event(&mut drive)? {
-                Answered::Done => drive.write = None,
-                Answered::Again => {
+        }
+        if let Some(write) = drive.write.clone() {
+            let fence = drive.shell.journal().fence().clone();
+            match self.attempt(&fence, &write)? {
+                Some(Ok(())) => self.acknowledge(&fence, &write),
+                Some(Err(ErrorCode::StoreUnavailable)) => {
                     self.drives.push(drive);
                     return Ok(());
                 }
-                Answered::Failed(Event::PersistFailed) => return self.give_up(drive),
                 // What the registry was told meanwhile is of no use any more.
-                Answered::Failed(_) => return Ok(()),
-                Answered::Died => {
-                    self.leave_writes(&mut drive);
+                Some(Err(ErrorCode::LeaseLost)) => return Ok(()),
+                Some(Err(_)) => return self.give_up(drive),
+                None => {
+                    self.leave_write(&mut drive);
                     self.crash(drive.process);
                     return Ok(());
                 }
@@ -166,23 +170,19 @@ impl World<'_> {
         let Some(left) = drive.left.take() else { return Ok(()) };
         self.say(|| format!("p{} goes on with {} after {} steps", drive.process, drive.ids.run, left.steps.len()));
         self.coverage.gone_on += u64::from(!left.steps.is_empty());
-        let Drive { process, ids, history, machine, control, journal, .. } = drive;
-        let first_step = left.steps.len();
-        let mut drive = Drive::new(process, ids, journal.fence().clone(), history, machine.after(&left.steps));
-        drive.journal = journal.after(left);
-        drive.first_step = first_step;
-        drive.control.extend(control);
+        let Drive { process, ids, history, control, shell, .. } = drive;
+        let mut drive = self.turn(process, ids, shell.journal().fence().clone(), history, true, Some(left));
+        drive.control.extend(control.into_iter().filter(|event| *event != Event::Begun));
         self.drives.push(drive);
         Ok(())
     }
 
     /// The step that was in progress cannot be written.
     fn give_up(&mut self, drive: Drive) -> Result<(), Broken> {
-        let fence = drive.journal.fence().clone();
+        let fence = drive.shell.journal().fence().clone();
         let Ok(left) = ready(sweep::what_is_left(&*self.store, drive.ids.run)) else { return Ok(()) };
-        let settle =
-            Write::Settle(sweep::failure(fence.clone(), left, "The run could not be gone on with.".to_owned()));
-        if matches!(self.attempt(&fence, &settle)?, Answered::Died) {
+        let end = sweep::failure(fence.clone(), left, "The run could not be gone on with.".to_owned());
+        if self.attempt(&fence, &Arc::new(Write::Settle(end)))?.is_none() {
             self.crash(drive.process);
         }
         Ok(())

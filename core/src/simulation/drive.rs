@@ -1,174 +1,200 @@
-//! What happens in one turn of one process: the part of the engine's driver, with every answer and every delay drawn.
+//! What happens in one turn of one process: the shell's outputs are carried out as the engine's driver does, with every
+//! answer and every delay drawn.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::engine::run::journal::Due;
-use crate::error::ErrorCode;
-use crate::log::UiChunk;
-use crate::machine::{Effect, Ending, Event, StopCause, ToolCall};
-use crate::model::{FinishReason, Json, Usage};
-use crate::project::append_steps;
+use crate::engine::run::sweep::Left;
+use crate::error::{Error, ErrorCode};
+use crate::log::journal::Journal;
+use crate::machine::shell::{Input, Output, Pace, Shell};
+use crate::machine::writes::Write;
+use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, TurnIds};
+use crate::model::{FailureKind, FinishReason, Json, Usage};
+use crate::project::{ModelMessage, append_steps};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, Store};
 use crate::tool::ToolCatalog;
 
-use super::ledger::{can_be_sent, tells_the_steps};
-use super::process::{Answer, Drive, LateWrite, TOOLS, Tools, Write};
+use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
+use super::process::{Answer, DrawnReaders, Drive, LateWrite, TOOLS, Tools};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
 
-/// What became of a write.
-pub(super) enum Answered {
-    Done,
-    /// Out of reach: it stays to be attempted again.
-    Again,
-    Failed(Event),
-    /// The process died over it.
-    Died,
-}
+/// Within this time what waits for nothing but time is a pack, or a write that is attempted again.
+const SOON: Duration = Duration::from_millis(250);
+
+/// What the store has said to a write; nothing when the process died over it.
+pub(super) type Answered = Option<Result<(), ErrorCode>>;
 
 impl World<'_> {
+    /// A turn in this process: of a run that has just begun, or `after` what others have written of it.
+    pub(super) fn turn(
+        &mut self,
+        process: usize,
+        ids: TurnIds,
+        fence: Fence,
+        history: Vec<ModelMessage>,
+        planned: bool,
+        left: Option<Left>,
+    ) -> Drive {
+        let limits = Limits {
+            step: self.plan.step_limit,
+            run: self.plan.run_limit,
+            ..Limits::new(self.plan.max_steps, Duration::from_secs(60))
+        };
+        let mut machine = RunMachine::new(ids, limits, Arc::new(Tools));
+        let mut journal = Journal::new(fence, None);
+        let mut first_step = 0;
+        if planned {
+            machine = machine.handing_over();
+        }
+        if let Some(left) = left {
+            first_step = left.steps.len();
+            machine = machine.after(&left.steps);
+            journal = journal.after(left.steps, left.next_sequence, left.begun);
+        }
+        let pace = Pace { patience: self.plan.patience, lease: LEASE, refresh_every_step: self.random.chance(300) };
+        let numbered = self.random.chance(300);
+        let readers = DrawnReaders { following: self.random.chance(300), numbered };
+        let mut shell = Shell::new(machine, journal, pace, Arc::new(readers));
+        shell.flaw = self.mutation.and_then(Mutation::flaw);
+        Drive {
+            process,
+            ids,
+            shell,
+            at: self.instant(),
+            history,
+            detached: true,
+            control: VecDeque::from([Event::Begun]),
+            answer: None,
+            running: Vec::new(),
+            write: None,
+            again: false,
+            settle: None,
+            told: Vec::new(),
+            numbered,
+            taking_over: false,
+            left: None,
+            first_step,
+            over: false,
+        }
+    }
+
     /// Something happens in the turn; `false` when there is nothing that could.
     pub(super) fn drive_event(&mut self, place: usize) -> Result<bool, Broken> {
-        let drive = &self.drives[place];
-        let taking_over = u32::from(drive.taking_over);
+        let now = self.instant();
+        let drive = &mut self.drives[place];
+        drive.at = drive.at.max(now);
+        let timeout = drive.shell.poll_timeout();
         let has = |there: bool, weight: u32| if there { weight } else { 0 };
+        let next = match timeout {
+            None => 0,
+            Some(_) if drive.again => 100,
+            Some(at) if at <= drive.at + SOON => self.plan.weights.pack,
+            Some(_) => self.plan.weights.timer,
+        };
         let weights = [
             has(!drive.control.is_empty(), 60),
-            has(drive.pack.is_some() || drive.write.is_some(), 100),
-            has(drive.may_pack() && drive.journal.unpacked_bytes() > 0, self.plan.weights.pack),
+            has(drive.write.is_some(), 100),
+            next,
             has(!drive.running.is_empty(), 60),
-            has(!drive.timers.is_empty(), self.plan.weights.timer),
+            has(timeout.is_some(), self.plan.weights.timer),
             has(drive.answer.is_some(), 100),
-            taking_over,
+            u32::from(drive.taking_over),
         ];
         let Some(choice) = self.random.weighted(&weights) else { return Ok(false) };
         let mut drive = self.drives.swap_remove(place);
         if drive.taking_over {
             return self.take_over(drive).map(|()| true);
         }
-        let event = match choice {
-            0 => drive.control.pop_front(),
-            1 => match self.write_event(&mut drive)? {
-                Answered::Done => drive.write.take().map(|write| done(&write)),
-                Answered::Again => None,
-                Answered::Failed(event) => Some(event),
-                Answered::Died => {
-                    self.leave_writes(&mut drive);
+        match choice {
+            0 => {
+                if let Some(event) = drive.control.pop_front() {
+                    self.hand(&mut drive, Input::Event(event))?;
+                }
+            }
+            1 => {
+                if self.write_arrives(&mut drive)?.is_none() {
+                    self.leave_write(&mut drive);
                     self.crash(drive.process);
                     return Ok(true);
                 }
-            },
+            }
             2 => {
-                drive.pack = drive.journal.take_pack();
-                None
+                drive.at = drive.at.max(timeout.unwrap_or(drive.at));
+                self.hand(&mut drive, Input::Timeout)?;
             }
-            3 => Some(self.tool_returns(&mut drive)),
+            3 => {
+                let event = self.tool_returns(&mut drive);
+                self.hand(&mut drive, Input::Event(event))?;
+            }
             4 => {
-                let timer = self.random.below(drive.timers.len());
-                self.coverage.timers += 1;
-                Some(Event::TimerFired(drive.timers.swap_remove(timer)))
+                // Time goes by unseen, so that several timeouts come at once.
+                drive.at += Duration::from_secs(self.random.pick(&[1, 6, 30, 61]));
+                self.hand(&mut drive, Input::Timeout)?;
             }
-            _ => Some(self.provider_sends(&mut drive)),
-        };
-        if let Some(event) = event {
-            self.feed(&mut drive, event)?;
+            _ => {
+                let event = self.provider_sends(&mut drive);
+                self.hand(&mut drive, Input::Event(event))?;
+            }
         }
         if !drive.over {
             self.drives.push(drive);
         } else {
-            self.leave_writes(&mut drive);
+            self.leave_write(&mut drive);
         }
         Ok(true)
     }
 
     /// Whoever asked is gone; what is under way may arrive all the same.
-    pub(super) fn leave_writes(&mut self, drive: &mut Drive) {
-        let fence = drive.journal.fence().clone();
-        // A write that waits for a pack has not left yet.
-        let Some(write) = drive.pack.take().map(Write::Pack).or_else(|| drive.write.take()) else { return };
+    pub(super) fn leave_write(&mut self, drive: &mut Drive) {
+        let Some(write) = drive.write.take() else { return };
         if self.random.chance(self.plan.rates.late) {
-            self.late.push(LateWrite { fence, write });
+            self.late.push(LateWrite { fence: drive.shell.journal().fence().clone(), write });
         }
     }
 
-    pub(super) fn feed(&mut self, drive: &mut Drive, event: Event) -> Result<(), Broken> {
-        self.say(|| format!("p{} {}: {event:?}", drive.process, drive.ids.run));
-        match event {
-            Event::StepPersisted => drive.journal.step_persisted(),
-            Event::Released => {
-                self.coverage.released += 1;
-                if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.renumbered) {
-                    self.check_released(drive)?;
-                }
-            }
-            _ => {}
-        }
-        let mut effects = std::mem::take(&mut self.effects);
-        drive.machine.handle(event, &mut effects);
-        for effect in effects.drain(..) {
+    /// Tells the shell, and does what it says.
+    pub(super) fn hand(&mut self, drive: &mut Drive, input: Input) -> Result<(), Broken> {
+        self.say(|| format!("p{} {}: {input:?}", drive.process, drive.ids.run));
+        self.coverage.timers += u64::from(matches!(input, Input::Timeout));
+        drive.shell.handle(input, drive.at);
+        while let Some(output) = drive.shell.poll_output() {
             if drive.over {
-                return Err(Broken::new("nothing follows the end", format!("{effect:?}")));
+                return Err(Broken::new("nothing follows the end", format!("{output:?}")));
             }
-            self.say(|| format!("    -> {effect:?}"));
-            self.carry_out(drive, effect)?;
+            self.say(|| format!("    -> {output:?}"));
+            self.carry_out(drive, output)?;
         }
-        self.effects = effects;
         Ok(())
     }
 
-    fn carry_out(&mut self, drive: &mut Drive, effect: Effect) -> Result<(), Broken> {
-        match effect {
-            Effect::CallProvider { step, .. } => self.call_provider(drive, step)?,
-            Effect::Release => {
-                if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.planned) {
-                    let detail = drive.ids.run.to_string();
-                    return Err(Broken::new("only a run that others can drive is given up", detail));
-                }
-                let pack = drive.journal.take_pack();
-                drive.write = Some(Write::Release(pack.filter(|_| self.mutation != Some(Mutation::ReleaseLosesPack))));
-            }
-            Effect::CancelProvider => drive.answer = None,
-            Effect::RunTool(call) => self.run_tool(drive, call)?,
-            Effect::CancelTool { call_id } => {
+    fn carry_out(&mut self, drive: &mut Drive, output: Output) -> Result<(), Broken> {
+        match output {
+            Output::CallProvider { step, .. } => self.call_provider(drive, step)?,
+            Output::CancelProvider => drive.answer = None,
+            Output::RunTool(call) => self.run_tool(drive, call)?,
+            Output::CancelTool { call_id } => {
                 drive.running.retain(|running| running.call_id != call_id);
                 // A cancelled tool may have come back already.
                 if self.random.chance(300) {
                     drive.control.push_back(Event::ToolFinished { call_id, outcome: Ok(Json::string("too late")) });
                 }
             }
-            Effect::PersistIntent(step) => drive.write = Some(Write::Intent(step)),
-            Effect::PersistStep(step) => {
-                let renew = self.random.chance(500);
-                let due = Due::new(renew, self.random.chance(300), LEASE);
-                drive.write = Some(Write::Step(drive.journal.record_step(step, due)));
-            }
-            Effect::EmitChunk(chunk) => {
-                if matches!(chunk, UiChunk::Finish { .. } | UiChunk::Abort { .. }) {
+            Output::Chunk(chunk) => {
+                if chunk.starts_with(r#"{"type":"finish","#) || chunk.starts_with(r#"{"type":"abort","#) {
                     self.check_told(drive)?;
                 }
-                let encoded: Arc<str> = chunk.encode().into();
-                drive.told.push(Arc::clone(&encoded));
-                drive.journal.chunk(chunk, &encoded);
+                drive.told.push(chunk);
             }
-            Effect::ArmTimer { timer, .. } => {
-                if !drive.timers.contains(&timer) {
-                    drive.timers.push(timer);
-                }
-            }
-            Effect::DisarmTimer(timer) => drive.timers.retain(|armed| *armed != timer),
-            Effect::Settle(settlement) => {
-                if drive.settlement.is_some() {
-                    return Err(Broken::new("a run is settled once", "the machine settled twice".to_owned()));
-                }
-                drive.write = Some(Write::Settle(drive.journal.settle(&settlement)));
-                drive.settlement = Some(settlement);
-            }
-            Effect::End(ending) => {
+            Output::Write(write) => self.write(drive, write)?,
+            Output::End(ending) => {
                 drive.over = true;
                 if ending == Ending::Settled {
                     self.check_told(drive)?;
-                    tells_the_steps(&self.store, drive.ids.run, drive.first_step, drive.told.iter())?;
+                    self.check_ended(drive)?;
                     self.coverage.ends += 1;
                 }
             }
@@ -176,10 +202,28 @@ impl World<'_> {
         Ok(())
     }
 
+    fn write(&mut self, drive: &mut Drive, write: Arc<Write>) -> Result<(), Broken> {
+        let run = drive.ids.run;
+        if drive.write.is_some() {
+            return Err(Broken::new("one write at a time", format!("{run}: a {}", write.name())));
+        }
+        if matches!(*write, Write::Release) && !self.ledger.runs.get(&run).is_some_and(|facts| facts.planned) {
+            return Err(Broken::new("only a run that others can drive is given up", run.to_string()));
+        }
+        if matches!(*write, Write::Settle(_))
+            && !Arc::ptr_eq(drive.settle.get_or_insert_with(|| Arc::clone(&write)), &write)
+        {
+            return Err(Broken::new("a run is settled once", "the machine settled twice".to_owned()));
+        }
+        drive.write = Some(write);
+        drive.again = false;
+        Ok(())
+    }
+
     /// Nobody is told of an end that is not on disk.
     fn check_told(&self, drive: &Drive) -> Result<(), Broken> {
         let run = ready(self.store.run(drive.ids.run)).ok().flatten();
-        let told = drive.settlement.as_ref().map(|settlement| (settlement.status, settlement.reason));
+        let told = drive.shell.settlement().map(|settlement| (settlement.status, settlement.reason));
         match run {
             Some(run) if !run.status.is_active() && told == Some((run.status, run.reason)) => Ok(()),
             run => {
@@ -190,6 +234,21 @@ impl World<'_> {
         }
     }
 
+    /// What this process's readers were told of a run that it has settled is what is stored; also as the log has it, if
+    /// they know the numbers of its chunks.
+    fn check_ended(&mut self, drive: &Drive) -> Result<(), Broken> {
+        let run = drive.ids.run;
+        let Some(facts) = self.ledger.runs.get(&run).filter(|facts| !facts.cut_short) else { return Ok(()) };
+        tells_the_steps(&self.store, run, drive.first_step, drive.told.iter())?;
+        let is_first = drive.shell.journal().fence().epoch == 1;
+        let exact = drive.numbered && is_first && !facts.trimmed && !facts.renumbered;
+        if !exact {
+            return Ok(());
+        }
+        self.coverage.numbered += 1;
+        has_the_numbers(&self.store, run, &drive.told)
+    }
+
     fn call_provider(&mut self, drive: &mut Drive, step: u32) -> Result<(), Broken> {
         let stored = ready(self.store.steps(drive.ids.run)).unwrap_or_default();
         let finished = stored.iter().filter(|logged| logged.finished && logged.step.number < step).count();
@@ -198,7 +257,7 @@ impl World<'_> {
             return Err(Broken::new("the next call follows a confirmed step", detail));
         }
         let mut messages = drive.history.clone();
-        append_steps(&mut messages, &drive.journal.steps_for_the_model());
+        append_steps(&mut messages, &drive.shell.journal().steps_for_the_model());
         can_be_sent(&messages)?;
         let parts_left = self.random.below(self.plan.parts + 1);
         drive.answer = Some(Answer { parts_left, called: false, finished: false });
@@ -207,7 +266,7 @@ impl World<'_> {
 
     fn run_tool(&mut self, drive: &mut Drive, call: ToolCall) -> Result<(), Broken> {
         if !Tools.is_read_only(&call.name) {
-            let number = drive.journal.steps().len();
+            let number = drive.shell.journal().steps().len();
             let stored = ready(self.store.steps(drive.ids.run)).unwrap_or_default();
             let noted = stored.iter().any(|logged| {
                 logged.step.number as usize == number && logged.step.tools().any(|tool| tool.call_id == call.call_id)
@@ -296,48 +355,53 @@ impl World<'_> {
         }
     }
 
-    /// The write that is on its way reaches the store, or does not.
-    pub(super) fn write_event(&mut self, drive: &mut Drive) -> Result<Answered, Broken> {
-        let fence = drive.journal.fence().clone();
-        let is_pack = drive.pack.is_some();
-        let Some(write) = drive.pack.clone().map(Write::Pack).or_else(|| drive.write.clone()) else {
-            return Ok(Answered::Again);
+    /// The write that is under way reaches the store, or does not, and the shell is told; nothing when the process died.
+    fn write_arrives(&mut self, drive: &mut Drive) -> Result<Option<()>, Broken> {
+        let (Some(write), fence) = (drive.write.clone(), drive.shell.journal().fence().clone()) else {
+            return Ok(Some(()));
         };
-        let answered = self.attempt(&fence, &write)?;
-        if let Answered::Failed(event) = answered {
-            // The write that waited for a pack goes with it.
-            (drive.pack, drive.write) = (None, None);
-            return Ok(Answered::Failed(event));
+        let Some(answer) = self.attempt(&fence, &write)? else { return Ok(None) };
+        drive.write = None;
+        if answer.is_ok() {
+            self.acknowledge(&fence, &write);
+            if matches!(*write, Write::Release) {
+                self.coverage.released += 1;
+                if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.renumbered) {
+                    self.check_released(drive)?;
+                }
+            }
         }
-        if !matches!(answered, Answered::Done) {
-            return Ok(answered);
+        let (failed, is_away) = (answer.is_err(), answer == Err(ErrorCode::StoreUnavailable));
+        self.hand(drive, Input::Written(answer.map_err(|code| Error::new(code, "as the schedule wants it"))))?;
+        // With nothing that is under way, the shell waits before it attempts the write again, or has given it up.
+        drive.again = failed && drive.write.is_none() && !drive.over;
+        self.coverage.given_up += u64::from(is_away && !drive.again);
+        let is_pack = matches!(*write, Write::Pack(_));
+        if let (true, Some(facts)) = (failed && is_pack && !drive.again, self.ledger.runs.get_mut(&drive.ids.run)) {
+            facts.renumbered = true;
         }
-        self.acknowledge(&fence, &write);
-        if is_pack {
-            drive.pack = None;
-            return Ok(Answered::Again);
-        }
-        Ok(Answered::Done)
+        Ok(Some(()))
     }
 
-    fn acknowledge(&mut self, fence: &Fence, write: &Write) {
+    pub(super) fn acknowledge(&mut self, fence: &Fence, write: &Write) {
         let Some(facts) = self.ledger.runs.get_mut(&fence.run_id) else { return };
-        match write.clone() {
-            Write::Pack(pack) => facts.pack_acknowledged(pack),
-            Write::Intent(step) => facts.intent_acknowledged(step),
-            Write::Step(record) => facts.step_acknowledged(record.step),
-            Write::Release(Some(pack)) => facts.pack_acknowledged(pack),
-            Write::Settle(_) | Write::Release(None) => {}
+        match write {
+            Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
+            Write::Intent(step) => facts.intent_acknowledged(step.clone()),
+            Write::Step(record) => facts.step_acknowledged(record.step.clone()),
+            Write::Settle(_) | Write::Fail(_) | Write::Release => {}
         }
     }
 
-    pub(super) fn attempt(&mut self, fence: &Fence, write: &Write) -> Result<Answered, Broken> {
-        match (self.mutation, write) {
-            (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Answered::Done),
+    /// What the schedule makes of an attempt.
+    pub(super) fn attempt(&mut self, fence: &Fence, write: &Arc<Write>) -> Result<Answered, Broken> {
+        let late = || LateWrite { fence: fence.clone(), write: Arc::clone(write) };
+        match (self.mutation, &**write) {
+            (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(()))),
             (Some(Mutation::SettleBeforePersist), Write::Settle(_))
             | (Some(Mutation::ToolBeforeIntent), Write::Intent(_)) => {
-                self.late.push(LateWrite { fence: fence.clone(), write: write.clone() });
-                return Ok(Answered::Done);
+                self.late.push(late());
+                return Ok(Some(Ok(())));
             }
             _ => {}
         }
@@ -346,23 +410,22 @@ impl World<'_> {
         let (unreachable, lost, refused, twice) = (rates.unreachable, rates.answer_lost, rates.refused, rates.twice);
         if self.random.chance(before) {
             self.say(|| format!("    the process dies before its {} is written", write.name()));
-            return Ok(Answered::Died);
+            return Ok(None);
         }
-        if self.random.chance(refused) {
+        // What the store finds fault with is the end itself: it was not written before, and will not be.
+        let is_end = matches!(**write, Write::Settle(_));
+        if self.random.chance(refused) && !(is_end && self.ledger.is_settled(fence.run_id)) {
+            self.late.retain(|late| !is_end || !Arc::ptr_eq(&late.write, write));
             self.say(|| format!("    the {} is refused", write.name()));
             self.coverage.refused += 1;
-            if let (Write::Pack(_) | Write::Release(_), Some(facts)) = (write, self.ledger.runs.get_mut(&fence.run_id))
-            {
-                facts.renumbered = true;
-            }
-            return Ok(Answered::Failed(Event::PersistFailed));
+            return Ok(Some(Err(ErrorCode::Internal)));
         }
         if self.random.chance(unreachable) {
             self.say(|| format!("    the {} does not arrive", write.name()));
             if self.random.chance(self.plan.rates.late / 2) {
-                self.late.push(LateWrite { fence: fence.clone(), write: write.clone() });
+                self.late.push(late());
             }
-            return Ok(Answered::Again);
+            return Ok(Some(Err(ErrorCode::StoreUnavailable)));
         }
         let mut answer = self.perform(fence, write)?;
         if self.random.chance(twice) {
@@ -371,20 +434,17 @@ impl World<'_> {
         }
         if self.random.chance(after) {
             self.say(|| format!("    the process dies after its {} was written", write.name()));
-            return Ok(Answered::Died);
+            return Ok(None);
         }
         if self.random.chance(lost) {
             self.say(|| "    its answer is lost".to_owned());
             self.coverage.lost_answers += 1;
-            return Ok(Answered::Again);
+            return Ok(Some(Err(ErrorCode::StoreUnavailable)));
         }
-        Ok(match answer {
-            Ok(()) => Answered::Done,
-            Err(ErrorCode::LeaseLost) if self.mutation == Some(Mutation::RefusalIgnored) => Answered::Done,
-            Err(ErrorCode::LeaseLost) => Answered::Failed(Event::LeaseLost),
-            Err(ErrorCode::StoreUnavailable) => Answered::Again,
-            Err(_) => Answered::Failed(Event::PersistFailed),
-        })
+        Ok(Some(match answer {
+            Err(ErrorCode::LeaseLost) if self.mutation == Some(Mutation::RefusalIgnored) => Ok(()),
+            answer => answer,
+        }))
     }
 
     /// The store executes a write, and is compared with the books.
@@ -392,18 +452,7 @@ impl World<'_> {
         let run_id = fence.run_id;
         let old = self.ledger.runs.get(&run_id).is_some_and(|facts| facts.fence.as_ref() != Some(fence));
         let before = if old { self.ledger.rows(&self.store, run_id) } else { None };
-        let store = &self.store;
-        let answer = match write {
-            Write::Pack(pack) => ready(store.append_pack(fence, pack)),
-            Write::Intent(step) => ready(store.record_intent(fence, step)),
-            Write::Step(record) => ready(store.record_step(record.clone())),
-            Write::Settle(settle) => ready(store.settle_run(settle.clone())),
-            Write::Release(pack) => {
-                let packed = pack.as_ref().map_or(Ok(()), |pack| ready(store.append_pack(fence, pack)));
-                packed.and_then(|()| ready(store.release_run(fence)))
-            }
-        };
-        let answer = answer.map_err(|error| error.code());
+        let answer = ready(write.attempt(&*self.store, fence)).map_err(|error| error.code());
         self.say(|| format!("    {} of {run_id} under epoch {}: {answer:?}", write.name(), fence.epoch));
         if old {
             self.coverage.old_writes += 1;
@@ -420,10 +469,11 @@ impl World<'_> {
                     Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
                     Write::Intent(step) => facts.intent_acknowledged(step.clone()),
                     Write::Step(record) if record.lease.is_some() => facts.is_heard(now, elapsed),
-                    Write::Release(pack) => {
-                        facts.is_given_up(now);
-                        pack.iter().for_each(|pack| facts.pack_acknowledged(pack.clone()));
+                    Write::Fail(_) => {
+                        facts.cut_short = true;
+                        self.coverage.cut_short += 1;
                     }
+                    Write::Release => facts.is_given_up(now),
                     _ => {}
                 }
             }
@@ -438,15 +488,6 @@ impl World<'_> {
     }
 }
 
-fn done(write: &Write) -> Event {
-    match write {
-        Write::Intent(_) => Event::IntentPersisted,
-        Write::Step(_) => Event::StepPersisted,
-        Write::Settle(_) | Write::Pack(_) => Event::Settled,
-        Write::Release(_) => Event::Released,
-    }
-}
-
 fn failure(message: &str, answered: bool) -> ProviderFailure {
-    ProviderFailure { answered, ..ProviderFailure::new(crate::model::FailureKind::ConnectionLost, message) }
+    ProviderFailure { answered, ..ProviderFailure::new(FailureKind::ConnectionLost, message) }
 }

@@ -127,7 +127,9 @@ impl World<'_> {
         for (run_id, facts) in &self.ledger.runs {
             for from in [TailFrom::Start, TailFrom::Snapshot] {
                 let (chunks, resynchronized) = whole_log(&self.store, *run_id, from)?;
-                tells_the_steps(&self.store, *run_id, 0, chunks.iter())?;
+                if !facts.cut_short {
+                    tells_the_steps(&self.store, *run_id, 0, chunks.iter())?;
+                }
                 if resynchronized && !facts.trimmed && !facts.renumbered {
                     return Err(Broken::new("nobody begins anew while the packs are there", run_id.to_string()));
                 }

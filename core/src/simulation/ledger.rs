@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::TailFrom;
-use crate::engine::run::journal::message_status;
 use crate::engine::run::tail::{LogReader, Reached};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
+use crate::log::journal::message_status;
 use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
@@ -45,6 +45,8 @@ pub(super) struct Facts {
     pub(super) trimmed: bool,
     /// A pack was refused for good: the numbers of its chunks are lost, and the step is told in compact form.
     pub(super) renumbered: bool,
+    /// Its end was refused for good: it has failed without its last step.
+    pub(super) cut_short: bool,
     pub(super) settled: Option<Box<Settled>>,
 }
 
@@ -91,6 +93,7 @@ impl Facts {
             swept: None,
             trimmed: false,
             renumbered: false,
+            cut_short: false,
             settled: None,
         }
     }
@@ -181,6 +184,9 @@ impl Facts {
         let message = rows.message.as_ref().ok_or_else(|| wrong("there is no message".to_owned()))?;
         if message.status != Some(message_status(run.status)) {
             return Err(wrong(format!("the run {:?}, the message {:?}", run.status, message.status)));
+        }
+        if self.cut_short {
+            return Ok(());
         }
         let steps: Vec<&StepRecord> = rows.steps.iter().map(|logged| &logged.step).collect();
         let in_log: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().cloned()).collect();
@@ -403,6 +409,22 @@ pub(super) fn tells_what_is_left<'a>(
         return Ok(());
     }
     Err(wrong("its last chunks are not on disk".to_owned()))
+}
+
+/// What readers were told has the places of the log: as many chunks, and steps that begin and end where they do there.
+pub(super) fn has_the_numbers(store: &SimulatedStore, run_id: RunId, told: &[Arc<str>]) -> Result<(), Broken> {
+    let (log, _) = whole_log(store, run_id, TailFrom::Start)?;
+    let is_border = |chunk: &str| ["start-step", "finish-step"].iter().any(|name| chunk[9..].starts_with(name));
+    let borders = |chunks: &[Arc<str>]| -> Vec<usize> {
+        (0..chunks.len()).filter(|place| is_border(&chunks[*place])).chain([chunks.len()]).collect()
+    };
+    match borders(&log) == borders(told) {
+        true => Ok(()),
+        false => {
+            let detail = format!("{run_id}: {:?} in the log, {:?} were told", borders(&log), borders(told));
+            Err(broken("the numbers that readers know are those of the log", detail))
+        }
+    }
 }
 
 /// What readers were told is what is stored.

@@ -1,4 +1,4 @@
-//! A simulator: random schedules over the run machine, the journal, the sweep, the log's readers and a store, with faults
+//! A simulator: random schedules over the shell that drives runs, the sweep, the log's readers and a store, with faults
 //! at every effect. A seed decides everything, so a schedule that breaks an invariant can be replayed.
 //!
 //! Processes live, freeze, die and shut down, and some of them offer the tools of runs that others have begun; writes are
@@ -34,6 +34,8 @@ use std::future::Future;
 use std::str::FromStr;
 
 use futures_util::FutureExt;
+
+use crate::machine::shell::Flaw;
 
 use world::World;
 
@@ -117,6 +119,12 @@ mutations! {
     GoingOnForgetsPacks = "going-on-forgets-packs",
     /// The last pack of a run that is given up is not written.
     ReleaseLosesPack = "release-loses-pack",
+    /// A step does not wait for the pack before it when that has to be attempted again.
+    StepOvertakesPack = "step-overtakes-pack",
+    /// A pack that did not arrive is not attempted again.
+    PackAttemptedOnce = "pack-attempted-once",
+    /// The last step is not written with the settlement.
+    EndForgetsStep = "end-forgets-step",
     /// Sweeps settle what others could go on with.
     SweepWaitsForNobody = "sweep-waits-for-nobody",
     /// A process that is late with its renewals settles its own runs.
@@ -139,6 +147,19 @@ mutations! {
     LateOwnerGivesUp = "late-owner-gives-up",
     /// Messages stand in the order of the clock, also where it was set back.
     OrderByClock = "order-by-clock",
+}
+
+impl Mutation {
+    /// The same rule in the shell itself, for those that are broken there.
+    fn flaw(self) -> Option<Flaw> {
+        match self {
+            Mutation::ReleaseLosesPack => Some(Flaw::ReleaseLosesPack),
+            Mutation::StepOvertakesPack => Some(Flaw::StepOvertakesPack),
+            Mutation::PackAttemptedOnce => Some(Flaw::PackAttemptedOnce),
+            Mutation::EndForgetsStep => Some(Flaw::EndForgetsStep),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Mutation {
@@ -217,6 +238,12 @@ coverage! {
     timers,
     /// Writes that were refused for good.
     refused,
+    /// Writes that were attempted until patience was over.
+    given_up,
+    /// Runs whose end was refused, and that failed without their last step.
+    cut_short,
+    /// Turns whose readers knew the numbers of the chunks to the end.
+    numbered,
     /// Writes that were executed and whose answer was lost.
     lost_answers,
     /// Writes that arrived after their process had gone or gone on.

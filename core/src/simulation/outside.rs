@@ -86,7 +86,7 @@ impl World<'_> {
             std::mem::take(&mut self.drives).into_iter().partition(|drive| drive.process == process);
         self.drives = living;
         for mut drive in dead {
-            self.leave_writes(&mut drive);
+            self.leave_write(&mut drive);
         }
         self.waiters.retain(|waiter| waiter.process != process);
         self.superseding.retain(|waiting| waiting.process != process);

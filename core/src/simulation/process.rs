@@ -2,18 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::engine::run::journal::Journal;
 use crate::engine::run::patience::Patience;
 use crate::engine::run::sweep::Left;
-use crate::machine::{Event, Limits, RunMachine, Settlement, Timer, ToolCall, TurnIds};
-use crate::model::{Json, StepRecord};
-use crate::project::ModelMessage;
-use crate::store::{BeginRun, ChunkPack, ClaimedRun, Fence, RecordStep, SettleRun};
-use crate::tool::ToolCatalog;
-
 use crate::id::RunId;
+use crate::machine::shell::{Readers, Shell};
+use crate::machine::writes::Write;
+use crate::machine::{Event, ToolCall, TurnIds};
+use crate::model::Json;
+use crate::project::ModelMessage;
+use crate::store::{BeginRun, ClaimedRun, Fence};
+use crate::tool::ToolCatalog;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
@@ -37,15 +37,10 @@ pub(super) struct Process {
     pub(super) claims: VecDeque<ClaimedRun>,
 }
 
-/// A write of a run's owner.
-#[derive(Clone)]
-pub(super) enum Write {
-    Pack(ChunkPack),
-    Intent(StepRecord),
-    Step(RecordStep),
-    Settle(SettleRun),
-    /// What has streamed, and that the run is given up.
-    Release(Option<ChunkPack>),
+/// A write that is under way and has nobody who waits for its answer.
+pub(super) struct LateWrite {
+    pub(super) fence: Fence,
+    pub(super) write: Arc<Write>,
 }
 
 impl Write {
@@ -55,15 +50,10 @@ impl Write {
             Write::Intent(_) => "intent",
             Write::Step(_) => "step",
             Write::Settle(_) => "settlement",
-            Write::Release(_) => "release",
+            Write::Fail(_) => "failure",
+            Write::Release => "release",
         }
     }
-}
-
-/// A write that is under way and has nobody who waits for its answer.
-pub(super) struct LateWrite {
-    pub(super) fence: Fence,
-    pub(super) write: Write,
 }
 
 /// A provider's answer that is arriving.
@@ -74,24 +64,28 @@ pub(super) struct Answer {
     pub(super) finished: bool,
 }
 
-/// One turn in one process: the machine, its journal, and what the engine's driver keeps beside them.
+/// One turn in one process: the shell that ships, and what the engine's driver keeps beside it.
 pub(super) struct Drive {
     pub(super) process: usize,
     pub(super) ids: TurnIds,
-    pub(super) machine: RunMachine,
-    pub(super) journal: Journal,
+    pub(super) shell: Shell,
+    /// How late it is for the shell: its timeouts come when the schedule wants them to.
+    pub(super) at: Instant,
     pub(super) history: Vec<ModelMessage>,
     pub(super) detached: bool,
     pub(super) control: VecDeque<Event>,
     pub(super) answer: Option<Answer>,
     pub(super) running: Vec<ToolCall>,
-    pub(super) timers: Vec<Timer>,
-    /// The pack that is on its way, before the write that waits for it.
-    pub(super) pack: Option<ChunkPack>,
-    pub(super) write: Option<Write>,
-    pub(super) settlement: Option<Settlement>,
+    /// The write that is under way.
+    pub(super) write: Option<Arc<Write>>,
+    /// A write did not arrive, and the shell waits before it attempts it again.
+    pub(super) again: bool,
+    /// The settlement, once it was attempted.
+    pub(super) settle: Option<Arc<Write>>,
     /// What this process's own readers were given.
     pub(super) told: Vec<Arc<str>>,
+    /// They know the numbers of the chunks.
+    pub(super) numbered: bool,
     /// The run was taken over; it goes on once what its last owner left is in order.
     pub(super) taking_over: bool,
     /// What the last owner left, with a step that has to be closed.
@@ -101,44 +95,19 @@ pub(super) struct Drive {
     pub(super) over: bool,
 }
 
-impl Drive {
-    pub(super) fn new(
-        process: usize,
-        ids: TurnIds,
-        fence: Fence,
-        history: Vec<ModelMessage>,
-        machine: RunMachine,
-    ) -> Self {
-        Self {
-            process,
-            ids,
-            machine,
-            journal: Journal::new(fence, None),
-            history,
-            detached: true,
-            control: VecDeque::from([Event::Begun]),
-            answer: None,
-            running: Vec::new(),
-            timers: Vec::new(),
-            pack: None,
-            write: None,
-            settlement: None,
-            told: Vec::new(),
-            taking_over: false,
-            left: None,
-            first_step: 0,
-            over: false,
-        }
+/// Readers as the schedule has drawn them.
+pub(super) struct DrawnReaders {
+    pub(super) following: bool,
+    pub(super) numbered: bool,
+}
+
+impl Readers for DrawnReaders {
+    fn are_following(&self) -> bool {
+        self.following
     }
 
-    pub(super) fn machine(ids: TurnIds, max_steps: u32, planned: bool) -> RunMachine {
-        let machine = RunMachine::new(ids, Limits::new(max_steps, Duration::from_secs(60)), Arc::new(Tools));
-        if planned { machine.handing_over() } else { machine }
-    }
-
-    /// One write at a time, as in the engine.
-    pub(super) fn may_pack(&self) -> bool {
-        self.pack.is_none() && self.write.is_none()
+    fn know_numbers(&self) -> bool {
+        self.numbered
     }
 }
 

@@ -1,6 +1,8 @@
 //! What one schedule is like: drawn from the seed before anything happens, so that some schedules know only one kind of
 //! trouble and reach deep into it, and others know all of it.
 
+use std::time::Duration;
+
 use super::random::Random;
 
 /// How often things happen, per thousand chances.
@@ -56,6 +58,10 @@ pub(super) struct Weights {
 }
 
 pub(super) struct Plan {
+    /// How long a store that is out of reach is asked again.
+    pub(super) patience: Duration,
+    pub(super) step_limit: Option<Duration>,
+    pub(super) run_limit: Option<Duration>,
     pub(super) chats: usize,
     pub(super) processes: usize,
     pub(super) turns: usize,
@@ -117,7 +123,11 @@ impl Plan {
             step: rate([0, 0, 0, 5, 10, 30]),
             outage: rate([0, 0, 0, 5, 10, 30]),
         };
+        let seconds = Duration::from_secs;
         Self {
+            patience: seconds(random.pick(&[1, 10, 600])),
+            step_limit: random.pick(&[None, None, None, Some(seconds(5)), Some(seconds(30))]),
+            run_limit: random.pick(&[None, None, None, Some(seconds(20)), Some(seconds(90))]),
             chats: random.pick(&[1, 1, 1, 2, 2, 3]),
             processes: random.pick(&[1, 2, 2, 2, 3]),
             turns: random.pick(&[1, 1, 2, 2, 3, 4]),

@@ -1,13 +1,16 @@
 //! The sweep, as far as the engine's one cannot be taken as it is.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
-use crate::engine::run::journal::empty_row;
 use crate::engine::run::sweep;
 use crate::error::ErrorCode;
+use crate::log::journal::empty_row;
+use crate::machine::writes::Write;
 use crate::model::{MessageStatus, RunReason};
 use crate::store::{ClaimedRun, Store, Sweep, Waiting};
 
-use super::process::{LateWrite, Life, Write};
+use super::process::{LateWrite, Life};
 use super::store::Fault;
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
@@ -115,7 +118,7 @@ impl World<'_> {
             return Err(Broken::new("no write from an old epoch", format!("a sweep's settlement of {run_id}")));
         }
         if let Some(settle) = self.store.take_late() {
-            self.late.push(LateWrite { fence, write: Write::Settle(settle) });
+            self.late.push(LateWrite { fence, write: Arc::new(Write::Settle(settle)) });
         }
         self.ledger.check(&self.store, run_id)?;
         if self.random.chance(after) {

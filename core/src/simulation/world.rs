@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
 use crate::engine::run::patience::Patience;
 use crate::id::ChatId;
-use crate::machine::Effect;
 
 use super::ledger::Ledger;
 use super::process::{Drive, LateWrite, Life, Process, Superseding, Waiter};
@@ -44,6 +43,8 @@ pub(super) struct World<'t> {
     pub(super) latest: i64,
     /// The clock that only goes on, in milliseconds.
     pub(super) elapsed: i64,
+    /// When it began.
+    began: Instant,
     /// Since when owners that live can be heard, by that clock.
     pub(super) calm_from: i64,
     /// The same when leases were last judged, and when that was.
@@ -53,7 +54,6 @@ pub(super) struct World<'t> {
     pub(super) coverage: Coverage,
     pub(super) drives: Vec<Drive>,
     pub(super) late: Vec<LateWrite>,
-    pub(super) effects: Vec<Effect>,
     pub(super) processes: Vec<Process>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) superseding: Vec<Superseding>,
@@ -78,6 +78,7 @@ impl<'t> World<'t> {
             clock,
             latest: 0,
             elapsed: 0,
+            began: Instant::now(),
             calm_from: -HOUR,
             judged: (-HOUR, 0),
             store,
@@ -85,7 +86,6 @@ impl<'t> World<'t> {
             coverage: Coverage::default(),
             drives: Vec::new(),
             late: Vec::new(),
-            effects: Vec::new(),
             processes: Vec::new(),
             waiters: Vec::new(),
             superseding: Vec::new(),
@@ -115,6 +115,11 @@ impl<'t> World<'t> {
 
     pub(super) fn now(&self) -> i64 {
         self.clock.0.load(Ordering::Relaxed)
+    }
+
+    /// The same as shells are told the time.
+    pub(super) fn instant(&self) -> Instant {
+        self.began + Duration::from_millis(self.elapsed.unsigned_abs())
     }
 
     pub(super) fn advance(&mut self, by: i64) {

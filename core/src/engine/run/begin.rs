@@ -10,12 +10,12 @@ use crate::engine::Inner;
 use crate::engine::options::{Busy, Envelope};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::log::journal::empty_row;
 use crate::machine::TurnIds;
 use crate::model::{FailureKind, Json, MessageStatus, Part, RunFailure, RunReason, RunStatus, Trigger};
 use crate::project::{FlushExtra, OpenPage, flush_run};
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
 
-use super::journal::empty_row;
 use super::stops::StopNote;
 use super::{stops, sweep};
 

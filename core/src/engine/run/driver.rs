@@ -1,35 +1,29 @@
-//! Carries out a machine's effects and tells it what came of them: one task per turn.
+//! Carries out what a run's shell says, with tokio, and tells it what came of that: one task per turn.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, SelectAll};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::engine::Inner;
-use crate::error::{ErrorCode, Result};
+use crate::error::Result;
+use crate::id::RunId;
 use crate::log::ChunkLog;
-use crate::machine::{Effect, Ending, Event, RunMachine, Settlement, Timer, ToolCall, TurnIds};
-use crate::model::{FailureKind, Json, RunFailure, RunOutcome, RunReason, RunStatus, StepRecord};
-use crate::project::{Conversation, prepare_agent_step};
+use crate::machine::shell::{Input, Output, Readers, Shell};
+use crate::machine::writes::Write;
+use crate::machine::{Ending, Event, ToolCall, TurnIds};
+use crate::model::{FailureKind, Json, RunOutcome};
+use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
-use super::journal::{FOLLOWED_PACK_INTERVAL, Journal, PACK_BYTES, PACK_INTERVAL, Rows};
+use super::history;
 use super::tail::FOLLOWING_AGAIN;
-use super::{history, sweep};
-
-/// The first wait before a write is attempted again; it doubles up to [`MAX_RETRY_WAIT`].
-pub(super) const RETRY_WAIT: Duration = Duration::from_millis(50);
-/// The longest wait between attempts to write.
-pub(super) const MAX_RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -41,9 +35,8 @@ pub(super) enum Finished {
 
 pub(super) struct Driver {
     inner: Arc<Inner>,
-    machine: RunMachine,
+    shell: Shell,
     ids: TurnIds,
-    journal: Journal,
     system: String,
     conversation: Conversation,
     /// How many of the run's steps the conversation has.
@@ -56,30 +49,38 @@ pub(super) struct Driver {
     log: Arc<ChunkLog>,
     control: mpsc::UnboundedReceiver<Event>,
     finished: watch::Sender<Option<Finished>>,
-    rows: Rows,
-    /// When the chunks that wait are to be put on disk.
-    pack_due: Option<Instant>,
-    pack_write: Option<BoxFuture<'static, Option<Event>>>,
     stream: Option<BoxStream<'static, Result<StreamPart, ProviderFailure>>>,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     /// What the calls show before they are done.
     shown: SelectAll<BoxStream<'static, Event>>,
     call_handles: HashMap<String, AbortHandle>,
-    timers: HashMap<Timer, Instant>,
-    write: Option<BoxFuture<'static, Event>>,
-    outcome: Option<RunOutcome>,
-    /// The end could not be written as it was, and the run was ended as failed.
-    failed_instead: Arc<AtomicBool>,
+    write: Option<BoxFuture<'static, Result<()>>>,
     over: bool,
+}
+
+/// Those who read the chunks in this process, and those who have said that they follow the run.
+pub(super) struct RunReaders {
+    pub(super) inner: Arc<Inner>,
+    pub(super) run_id: RunId,
+    pub(super) log: Arc<ChunkLog>,
+}
+
+impl Readers for RunReaders {
+    fn are_following(&self) -> bool {
+        self.inner.registry.is_followed(self.run_id, 2 * FOLLOWING_AGAIN)
+    }
+
+    fn know_numbers(&self) -> bool {
+        self.log.is_numbered()
+    }
 }
 
 impl Driver {
     #[allow(clippy::too_many_arguments, reason = "called once; a struct of the same fields would only repeat them")]
     pub(super) fn new(
         inner: Arc<Inner>,
-        machine: RunMachine,
+        shell: Shell,
         ids: TurnIds,
-        journal: Journal,
         (system, conversation): (String, Conversation),
         provider: Arc<dyn Provider>,
         tools: Arc<ToolSet>,
@@ -89,9 +90,8 @@ impl Driver {
     ) -> Self {
         Self {
             inner,
-            machine,
+            shell,
             ids,
-            journal,
             system,
             conversation,
             told_steps: 0,
@@ -102,67 +102,47 @@ impl Driver {
             log,
             control,
             finished,
-            rows: Rows::default(),
-            pack_due: None,
-            pack_write: None,
             stream: None,
             calls: FuturesUnordered::new(),
             shown: SelectAll::new(),
             call_handles: HashMap::new(),
-            timers: HashMap::new(),
             write: None,
-            outcome: None,
-            failed_instead: Arc::default(),
             over: false,
         }
     }
 
     pub(super) async fn run(mut self) {
-        let mut event = Event::Begun;
-        let mut effects = Vec::new();
+        let mut input = Input::Event(Event::Begun);
         loop {
-            if matches!(event, Event::StepPersisted) {
-                self.journal.step_persisted();
-            }
-            self.machine.handle(event, &mut effects);
-            for effect in effects.drain(..) {
-                self.carry_out(effect);
+            self.shell.handle(input, Instant::now().into_std());
+            while let Some(output) = self.shell.poll_output() {
+                self.carry_out(output);
             }
             if self.over {
                 return;
             }
-            self.pack_when_due();
-            event = self.next_event().await;
+            input = self.next_input().await;
         }
     }
 
-    async fn next_event(&mut self) -> Event {
+    async fn next_input(&mut self) -> Input {
+        let timeout = self.shell.poll_timeout().map(Instant::from_std);
         loop {
-            let deadline = self.timers.iter().min_by_key(|(_, at)| **at).map(|(timer, at)| (timer.clone(), *at));
-            let pack_due = self.pack_due.filter(|_| self.may_pack());
             tokio::select! {
                 biased;
-                Some(event) = self.control.recv() => return event,
-                event = ready_or_never(self.write.as_mut()) => {
+                Some(event) = self.control.recv() => return Input::Event(event),
+                answer = ready_or_never(self.write.as_mut()) => {
                     self.write = None;
-                    return event;
-                }
-                failure = ready_or_never(self.pack_write.as_mut()) => {
-                    self.pack_write = None;
-                    match failure {
-                        Some(event) => return event,
-                        None => self.pack_when_due(),
+                    if answer.is_ok() {
+                        self.inner.changed(self.ids.run);
                     }
+                    return Input::Written(answer);
                 }
                 // Before the outcomes: what a call has shown came before its own.
-                Some(event) = self.shown.next(), if !self.shown.is_empty() => return event,
-                Some(event) = self.calls.next(), if !self.calls.is_empty() => return event,
-                timer = fire(deadline) => {
-                    self.timers.remove(&timer);
-                    return Event::TimerFired(timer);
-                }
-                () = until(pack_due) => self.pack(),
-                item = next_part(self.stream.as_mut()) => return match item {
+                Some(event) = self.shown.next(), if !self.shown.is_empty() => return Input::Event(event),
+                Some(event) = self.calls.next(), if !self.calls.is_empty() => return Input::Event(event),
+                () = until(timeout) => return Input::Timeout,
+                item = next_part(self.stream.as_mut()) => return Input::Event(match item {
                     Some(Ok(StreamPart::Error(failure)) | Err(failure)) if self.goes_on_with_less(&failure) => continue,
                     Some(Ok(part)) => Event::Part(part),
                     Some(Err(failure)) => Event::StreamFailed(failure),
@@ -170,135 +150,54 @@ impl Driver {
                         self.stream = None;
                         Event::StreamEnded
                     }
-                },
+                }),
             }
         }
     }
 
-    /// One write at a time, so that packs and steps reach the disk in their order.
-    fn may_pack(&self) -> bool {
-        self.pack_write.is_none() && self.write.is_none()
-    }
-
-    fn pack_when_due(&mut self) {
-        match self.journal.unpacked_bytes() {
-            0 => self.pack_due = None,
-            PACK_BYTES.. if self.may_pack() => self.pack(),
-            _ => {
-                if self.pack_due.is_none() {
-                    // Those elsewhere see what is on disk.
-                    let followed = self.inner.registry.is_followed(self.ids.run, 2 * FOLLOWING_AGAIN);
-                    let interval = if followed { FOLLOWED_PACK_INTERVAL } else { PACK_INTERVAL };
-                    self.pack_due = Some(Instant::now() + interval);
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::CallProvider { step, text_only, first_sequence } => {
+                if step > 0 {
+                    self.log.step_begins(first_sequence);
                 }
+                self.call_handles.clear();
+                self.call_provider(step, text_only);
             }
-        }
-    }
-
-    fn pack(&mut self) {
-        self.pack_due = None;
-        let Some(pack) = self.journal.take_pack() else {
-            return;
-        };
-        let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
-        self.pack_write = Some(Box::pin(async move {
-            let patience = inner.options.runs.store_patience();
-            let failure = persist(patience, || inner.store.append_pack(&fence, &pack)).await;
-            inner.changed(fence.run_id);
-            failure
-        }));
-    }
-
-    /// Puts on disk what streams just as it streamed, when somebody has been told the numbers.
-    fn pack_as_numbered(&mut self) {
-        if !self.log.is_numbered() {
-            return;
-        }
-        let earlier = self.pack_write.take();
-        self.pack();
-        self.pack_write = match (earlier, self.pack_write.take()) {
-            (Some(earlier), Some(pack)) => Some(Box::pin(async move {
-                match earlier.await {
-                    None => pack.await,
-                    failure => failure,
-                }
-            })),
-            (earlier, pack) => earlier.or(pack),
-        };
-    }
-
-    /// Begins a write, after the pack that is on its way.
-    fn write<F>(&mut self, done: Event, attempt: impl FnMut() -> F + Send + 'static)
-    where
-        F: Future<Output = Result<()>> + Send + 'static,
-    {
-        let pack = self.pack_write.take();
-        let (inner, run_id) = (Arc::clone(&self.inner), self.ids.run);
-        self.write = Some(Box::pin(async move {
-            if let Some(pack) = pack
-                && let Some(failure) = pack.await
-            {
-                return failure;
-            }
-            let failure = persist(inner.options.runs.store_patience(), attempt).await;
-            inner.changed(run_id);
-            failure.unwrap_or(done)
-        }));
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::CallProvider { step, text_only } => self.call_provider(step, text_only),
-            Effect::CancelProvider => self.stream = None,
-            Effect::RunTool(call) => self.run_tool(call),
-            Effect::CancelTool { call_id } => {
+            Output::CancelProvider => self.stream = None,
+            Output::RunTool(call) => self.run_tool(call),
+            Output::CancelTool { call_id } => {
                 if let Some(handle) = self.call_handles.remove(&call_id) {
                     handle.abort();
                 }
             }
-            Effect::PersistIntent(step) => {
-                let (inner, fence) = (Arc::clone(&self.inner), self.journal.fence().clone());
-                self.write(Event::IntentPersisted, move || {
-                    let (inner, fence, step) = (Arc::clone(&inner), fence.clone(), step.clone());
-                    async move { inner.store.record_intent(&fence, &step).await }
-                });
-            }
-            Effect::PersistStep(step) => self.persist_step(step),
-            Effect::EmitChunk(chunk) => {
-                let encoded: Arc<str> = chunk.encode().into();
-                self.log.append(Arc::clone(&encoded));
-                self.journal.chunk(chunk, &encoded);
-            }
-            Effect::ArmTimer { timer, after } => {
-                self.timers.insert(timer, Instant::now() + after);
-            }
-            Effect::DisarmTimer(timer) => {
-                self.timers.remove(&timer);
-            }
-            Effect::Settle(settlement) => self.settle(&settlement),
-            Effect::Release => self.release(),
-            Effect::End(ending) => self.end(ending),
+            Output::Chunk(chunk) => self.log.append(chunk),
+            Output::Write(write) => self.write(write),
+            Output::End(ending) => self.end(ending),
         }
     }
 
-    fn call_provider(&mut self, step: u32, text_only: bool) {
-        if step > 0 {
-            self.log.step_begins(self.journal.next_sequence());
+    fn write(&mut self, write: Arc<Write>) {
+        if matches!(*write, Write::Settle(_)) {
+            self.inner.registry.settling(self.ids.run, true);
         }
+        let (inner, fence) = (Arc::clone(&self.inner), self.shell.journal().fence().clone());
+        self.write = Some(Box::pin(async move { write.attempt(&*inner.store, &fence).await }));
+    }
+
+    fn call_provider(&mut self, step: u32, text_only: bool) {
         self.call = (step, text_only);
-        let steps = self.journal.steps_for_the_model();
+        let steps = self.shell.journal().steps_for_the_model();
         for step in steps.iter().skip(self.told_steps) {
             self.conversation.add_step(step);
         }
         self.told_steps = steps.len();
-        let max_steps = self.inner.options.runs.max_steps;
-        let system = prepare_agent_step(step, &self.system, max_steps)
-            .map_or_else(|| self.system.clone(), |prepared| prepared.system);
+        let system = if text_only { last_step_prompt(&self.system) } else { self.system.clone() };
         let tools = self.tools.definitions();
         if let Some(budget) = history::budget(self.provider.as_ref(), &system, &tools) {
             self.conversation.trim(budget);
         }
-        self.journal.note_history(&self.conversation);
+        self.shell.journal_mut().note_history(&self.conversation);
         let request = ChatRequest {
             system,
             messages: std::mem::take(self.conversation.messages_mut()),
@@ -378,80 +277,23 @@ impl Driver {
         }));
     }
 
-    fn persist_step(&mut self, step: StepRecord) {
-        self.call_handles.clear();
-        self.pack_as_numbered();
-        let due = self.rows.due(std::time::Instant::now(), &self.inner.options.runs);
-        let record = self.journal.record_step(step, due);
-        let inner = Arc::clone(&self.inner);
-        self.write(Event::StepPersisted, move || {
-            let (inner, record) = (Arc::clone(&inner), record.clone());
-            async move { inner.store.record_step(record).await }
-        });
-    }
-
-    fn settle(&mut self, settlement: &Settlement) {
-        self.pack_as_numbered();
-        let settle = self.journal.settle(settlement);
-        self.outcome = Some(RunOutcome {
-            run_id: self.ids.run,
-            chat_id: self.ids.chat,
-            message_id: self.ids.message,
-            status: settlement.status,
-            reason: settlement.reason,
-            error: settlement.error.clone(),
-            failure: settlement.failure.clone(),
-            finish_reason: settlement.finish_reason,
-            usage: settlement.usage,
-            step_count: u32::try_from(self.journal.steps().len()).unwrap_or(u32::MAX),
-        });
-        self.inner.registry.settling(self.ids.run, true);
-        let (inner, failed) = (Arc::clone(&self.inner), Arc::clone(&self.failed_instead));
-        self.write(Event::Settled, move || {
-            let (inner, settle, failed) = (Arc::clone(&inner), settle.clone(), Arc::clone(&failed));
-            async move {
-                let fence = settle.fence.clone();
-                match inner.store.settle_run(settle).await {
-                    Err(error) if sweep::is_for_good(&error) => {
-                        // As far as it can be written: what cannot is left out, so that the chat is free again.
-                        tracing::error!(%error, run_id = %fence.run_id, "the end of a run was refused");
-                        inner.store.fail_run(&fence, NOT_WRITTEN).await?;
-                        failed.store(true, Ordering::SeqCst);
-                        Ok(())
-                    }
-                    settled => settled,
-                }
-            }
-        });
-    }
-
-    fn release(&mut self) {
-        let (inner, fence, pack) = (Arc::clone(&self.inner), self.journal.fence().clone(), self.journal.take_pack());
-        self.write(Event::Released, move || {
-            let (inner, fence, pack) = (Arc::clone(&inner), fence.clone(), pack.clone());
-            async move {
-                if let Some(pack) = pack {
-                    inner.store.append_pack(&fence, &pack).await?;
-                }
-                inner.store.release_run(&fence).await
-            }
-        });
-    }
-
     fn end(&mut self, ending: Ending) {
         self.over = true;
         self.inner.registry.ended(self.ids.run);
         self.log.end();
-        let outcome = self.outcome.take().map(|outcome| {
-            if !self.failed_instead.load(Ordering::SeqCst) {
-                return outcome;
-            }
-            let (reason, error) = (Some(RunReason::Internal), Some(NOT_WRITTEN.to_owned()));
-            let failure = Some(RunFailure::new(FailureKind::Internal, NOT_WRITTEN));
-            RunOutcome { status: RunStatus::Failed, reason, error, failure, ..outcome }
-        });
-        self.finished.send_replace(Some(match (ending, outcome) {
-            (Ending::Settled, Some(outcome)) => Finished::Settled(Box::new(outcome)),
+        self.finished.send_replace(Some(match (ending, self.shell.settlement()) {
+            (Ending::Settled, Some(settlement)) => Finished::Settled(Box::new(RunOutcome {
+                run_id: self.ids.run,
+                chat_id: self.ids.chat,
+                message_id: self.ids.message,
+                status: settlement.status,
+                reason: settlement.reason,
+                error: settlement.error.clone(),
+                failure: settlement.failure.clone(),
+                finish_reason: settlement.finish_reason,
+                usage: settlement.usage,
+                step_count: u32::try_from(self.shell.journal().steps().len()).unwrap_or(u32::MAX),
+            })),
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));
@@ -466,35 +308,6 @@ impl Drop for Driver {
         self.call_handles.values().for_each(AbortHandle::abort);
         if !self.over {
             self.end(Ending::Unsettled);
-        }
-    }
-}
-
-/// What is said of a run whose end could not be written as it was.
-const NOT_WRITTEN: &str = "The run could not be written to the store.";
-
-/// Writes until the store has answered for good, and returns what went wrong. A store that is out of reach is asked
-/// again for as long as `patience`.
-pub(super) async fn persist<F>(patience: Duration, mut write: impl FnMut() -> F + Send) -> Option<Event>
-where
-    F: Future<Output = Result<()>> + Send,
-{
-    let (begun, mut wait) = (Instant::now(), RETRY_WAIT);
-    loop {
-        match write().await {
-            Ok(()) => return None,
-            Err(error) => match error.code() {
-                ErrorCode::LeaseLost => return Some(Event::LeaseLost),
-                ErrorCode::StoreUnavailable if !error.is_lasting() && begun.elapsed() < patience => {
-                    tracing::warn!(%error, "a write failed and will be attempted again");
-                    sleep(wait).await;
-                    wait = (wait * 2).min(MAX_RETRY_WAIT);
-                }
-                _ => {
-                    tracing::error!(%error, "a write was refused");
-                    return Some(Event::PersistFailed);
-                }
-            },
         }
     }
 }
@@ -518,16 +331,6 @@ async fn next_part(
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn fire(deadline: Option<(Timer, Instant)>) -> Timer {
-    match deadline {
-        Some((timer, at)) => {
-            sleep_until(at).await;
-            timer
-        }
         None => std::future::pending().await,
     }
 }

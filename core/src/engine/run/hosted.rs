@@ -11,6 +11,7 @@ use crate::engine::options::{Busy, UserMessage, check_key, check_owner};
 use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
+use crate::log::journal::{Journal, Rows};
 use crate::machine::{Event, Settlement, StopCause};
 use crate::model::{
     FinishReason, INCOMPLETE_CALL, Json, Part, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
@@ -20,7 +21,6 @@ use crate::project::OpenPage;
 use crate::text::{one_line, storable};
 
 use super::begin::{Beginning, Outcome};
-use super::journal::{Journal, Rows};
 use super::stops::stop_if_noted;
 
 /// What a run of a host is begun with.
@@ -364,7 +364,7 @@ impl Inner {
         }
         let step = step.into_record(number, self.options.runs.shown_output_bytes)?;
         state.heard();
-        let due = writing.rows.due(Instant::now(), &self.options.runs);
+        let due = writing.rows.due(Instant::now());
         let record = writing.journal.record_step(step, due);
         let written = self.store.record_step(record).await;
         match &written {
@@ -467,7 +467,9 @@ async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
         Outcome::Waits(_) => return Err(Error::internal("a host's run cannot wait")),
     };
     let (control, events) = mpsc::unbounded_channel();
-    let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows: Rows::default() });
+    let runs = &inner.options.runs;
+    let rows = Rows::new(runs.lease(), runs.refresh_every_step);
+    let journal = Mutex::new(Writing { journal: Journal::new(fence, None), rows });
     let heard = watch::Sender::new(Instant::now());
     let cared = watch::Sender::new(());
     let state = Arc::new(HostedState { journal, signal: watch::Sender::new(None), heard, cared });

@@ -5,7 +5,6 @@ mod driver;
 mod history;
 pub(crate) mod hosted;
 pub(crate) mod housekeeping;
-pub(crate) mod journal;
 pub(crate) mod leases;
 pub(crate) mod patience;
 pub(crate) mod queue;

@@ -9,13 +9,13 @@ use crate::engine::Inner;
 use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::UiChunk;
+use crate::log::journal::empty_row;
 use crate::log::replay::start_chunk;
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
 
 use super::driver::Finished;
-use super::journal::empty_row;
 use super::sweep;
 use super::turn::{Done, Prepared};
 

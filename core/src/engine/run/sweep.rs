@@ -8,6 +8,7 @@ use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::UiChunk;
+use crate::log::journal::empty_row;
 use crate::log::replay::StepView;
 use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
@@ -16,7 +17,6 @@ use crate::store::{
     Sweep, Waiting,
 };
 
-use super::journal::empty_row;
 use super::patience::Look;
 
 /// The outcome of a call that was on disk before it ran, and whose process then died.
@@ -119,18 +119,12 @@ pub(crate) async fn settle(store: &dyn Store, claimed: ClaimedRun) -> Result<()>
         Err(error) => Err(error),
     };
     match settled {
-        Err(error) if is_for_good(&error) => {
+        Err(error) if error.is_for_good() => {
             tracing::error!(%error, run_id = %fence.run_id, "an abandoned run can only be ended");
             store.fail_run(&fence, UNREADABLE_LOG).await
         }
         settled => settled,
     }
-}
-
-/// Whether trying again is of no use, and the run is to be ended without what cannot be read or written.
-pub(crate) fn is_for_good(error: &Error) -> bool {
-    !matches!(error.code(), ErrorCode::LeaseLost | ErrorCode::EngineClosed)
-        && (error.code() != ErrorCode::StoreUnavailable || error.is_lasting())
 }
 
 /// The log of a run whose owner is gone.

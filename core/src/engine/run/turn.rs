@@ -13,6 +13,8 @@ use crate::engine::service::requests::name_chat;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::ChunkLog;
+use crate::log::journal::Journal;
+use crate::machine::shell::Shell;
 use crate::machine::{Event, Limits, RunMachine, StopCause, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
@@ -22,8 +24,7 @@ use crate::text::js_trim;
 use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, give_up};
-use super::driver::{Driver, Finished};
-use super::journal::Journal;
+use super::driver::{Driver, Finished, RunReaders};
 use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
 use super::stops::stop_if_noted;
 use super::sweep::Left;
@@ -389,13 +390,14 @@ impl Prepared {
         }
         let mut journal = Journal::new(fence, self.provider.context_window());
         if let Some(left) = done.left {
-            journal = journal.after(left);
+            journal = journal.after(left.steps, left.next_sequence, left.begun);
         }
+        let readers = RunReaders { inner: Arc::clone(inner), run_id: self.ids.run, log: Arc::clone(&self.log) };
+        let shell = Shell::new(machine, journal, runs.pace(), Arc::new(readers));
         Ok(Driver::new(
             Arc::clone(inner),
-            machine,
+            shell,
             self.ids,
-            journal,
             (self.system, conversation),
             self.provider,
             self.tools,

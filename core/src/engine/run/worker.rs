@@ -6,19 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use crate::engine::options::RunLimits;
 use crate::engine::service::requests::name_chat;
 use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
+use crate::machine::writes::{Attempts, Waits};
 use crate::machine::{Event, TurnIds};
 use crate::model::{RunReason, RunStatus};
 use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
 use crate::tool::{Tool, ToolSet};
 
-use super::driver::{Finished, MAX_RETRY_WAIT, RETRY_WAIT, persist};
+use super::driver::Finished;
 use super::registry::EntryId;
 use super::turn::{Done, Prepared};
 use super::{queue, sweep};
@@ -297,11 +298,15 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
 async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
     let left = patiently(inner, fence.run_id, || sweep::what_is_left(&*inner.store, fence.run_id)).await?;
     if let Some(record) = left.closing(fence, inner.options.runs.lease()) {
-        match persist(inner.options.runs.store_patience(), || inner.store.record_step(record.clone())).await {
-            None => inner.changed(fence.run_id),
-            Some(Event::LeaseLost) => return Err(crate::store::lease_lost()),
-            Some(_) => return Err(Error::internal("the run could not be written to the store")),
+        let mut attempts = Attempts::new(inner.options.runs.store_patience(), std::time::Instant::now());
+        while let Err(error) = inner.store.record_step(record.clone()).await {
+            match attempts.again_at(&error, std::time::Instant::now()) {
+                Some(at) => sleep_until(at.into()).await,
+                None if error.code() == ErrorCode::LeaseLost => return Err(error),
+                None => return Err(Error::internal("the run could not be written to the store")),
+            }
         }
+        inner.changed(fence.run_id);
     }
     Ok(Done { left: Some(left), ..Done::default() })
 }
@@ -312,13 +317,12 @@ async fn patiently<T, F: Future<Output = Result<T>>>(
     run_id: RunId,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T> {
-    let mut wait = RETRY_WAIT;
+    let mut waits = Waits::default();
     loop {
         match attempt().await {
             Err(error) if error.code() == ErrorCode::StoreUnavailable && inner.registry.has(run_id) => {
                 tracing::warn!(%error, "a run could not be prepared; that will be repeated");
-                sleep(wait).await;
-                wait = (wait * 2).min(MAX_RETRY_WAIT);
+                sleep(waits.next()).await;
             }
             result => return result,
         }

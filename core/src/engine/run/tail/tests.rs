@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::engine::run::journal::{Due, Journal, empty_row};
 use crate::id::{ChatId, MessageId};
 use crate::log::CallDetails;
+use crate::log::journal::{Due, Journal, empty_row};
 use crate::machine::Settlement;
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
 use crate::store::{Began, BeginRun, LogRange, MemoryStore, SqliteStore, Store, Sweep, file_of_the_first_version};

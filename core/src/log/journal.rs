@@ -1,29 +1,56 @@
-//! What the owner of a run writes, and when the larger writes are due: pure, so that simulations use it too.
+//! What the owner of a run writes, and what of it is on disk.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::options::RunLimits;
-use crate::log::UiChunk;
-use crate::log::replay::StepView;
-use crate::machine::Settlement;
-use crate::model::{MessageStatus, RunStatus, StepRecord, Usage};
+use crate::model::{FinishReason, MessageStatus, RunFailure, RunReason, RunStatus, StepRecord, Usage};
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
 use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 
-use super::sweep::Left;
+use super::UiChunk;
+use super::replay::StepView;
 
-/// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
-pub(crate) const PACK_BYTES: usize = 4 * 1024;
-/// How long streamed chunks wait for others before they are put on disk: what a killed process may lose.
-pub(crate) const PACK_INTERVAL: Duration = Duration::from_millis(250);
-/// The same while somebody elsewhere follows the run: with the time that a notification takes, a chunk is there within
-/// 150 ms.
-pub(crate) const FOLLOWED_PACK_INTERVAL: Duration = Duration::from_millis(60);
 /// Up to this size of the log the message row is brought up to date while the run goes on; beyond it at the end only, so
 /// that a step costs the same however many went before it. Readers do not notice: they are given the log.
 const REFRESH_BYTES: usize = 64 * 1024;
+
+/// How a run ends, for the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// A final status.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// One line for people.
+    pub error: Option<String>,
+    /// What kind of failure it was.
+    pub failure: Option<RunFailure>,
+    /// The last step's finish reason.
+    pub finish_reason: Option<FinishReason>,
+    /// The step that is not in the log yet: the last one, or what there was of it.
+    pub step: Option<StepRecord>,
+    /// Tokens of all steps.
+    pub usage: Option<Usage>,
+    /// How full the context was after the last step.
+    pub context_tokens: Option<u64>,
+}
+
+impl Settlement {
+    /// An end of this status, of which nothing more is known.
+    pub fn of(status: RunStatus) -> Self {
+        Self {
+            status,
+            reason: None,
+            error: None,
+            failure: None,
+            finish_reason: None,
+            step: None,
+            usage: None,
+            context_tokens: None,
+        }
+    }
+}
 
 /// A run's log as its owner has written it.
 pub(crate) struct Journal {
@@ -57,36 +84,36 @@ pub(crate) enum Refresh {
     Always,
 }
 
-impl Due {
-    /// What is due now: rows are brought up to date now and then, or at every step for hosts that want it so.
-    pub(crate) fn new(rows: bool, every_step: bool, lease: Duration) -> Self {
-        let message = match (every_step, rows) {
-            (true, _) => Refresh::Always,
-            (false, true) => Refresh::IfSmall,
-            (false, false) => Refresh::Not,
-        };
-        Self { message, lease: rows.then_some(lease) }
-    }
-}
-
 /// How often the rows of run and message are brought up to date at most: what readers need is in the log.
 const ROW_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When a run's rows were last brought up to date.
-#[derive(Debug, Default)]
+/// When a run's rows were last brought up to date, and are to be again: now and then, or at every step for hosts that
+/// want it so.
+#[derive(Debug)]
 pub(crate) struct Rows {
+    lease: Duration,
+    every_step: bool,
     at: Option<Instant>,
 }
 
 impl Rows {
+    /// Those of a run with this lease.
+    pub(crate) fn new(lease: Duration, every_step: bool) -> Self {
+        Self { lease, every_step, at: None }
+    }
+
     /// What a step that is written `now` takes along.
-    pub(crate) fn due(&mut self, now: Instant, limits: &RunLimits) -> Due {
-        let lease = limits.lease();
-        let due = self.at.is_none_or(|at| now.saturating_duration_since(at) >= ROW_INTERVAL.min(lease / 10));
+    pub(crate) fn due(&mut self, now: Instant) -> Due {
+        let due = self.at.is_none_or(|at| now.saturating_duration_since(at) >= ROW_INTERVAL.min(self.lease / 10));
         if due {
             self.at = Some(now);
         }
-        Due::new(due, limits.refresh_every_step, lease)
+        let message = match (self.every_step, due) {
+            (true, _) => Refresh::Always,
+            (false, true) => Refresh::IfSmall,
+            (false, false) => Refresh::Not,
+        };
+        Due { message, lease: due.then_some(self.lease) }
     }
 }
 
@@ -119,9 +146,8 @@ impl Journal {
         }
     }
 
-    /// The journal of a run that another process has written so far.
-    pub(crate) fn after(mut self, left: Left) -> Self {
-        let Left { steps, next_sequence, begun, .. } = left;
+    /// The journal of a run that another process has written so far: these steps, and that the next one has `begun`.
+    pub(crate) fn after(mut self, steps: Vec<StepRecord>, next_sequence: u64, begun: StepView) -> Self {
         self.view = begun;
         self.usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         self.log_bytes = steps.iter().map(encoded_size).sum();
@@ -194,6 +220,12 @@ impl Journal {
         }
         self.next_sequence += chunks.len() as u64;
         Some(ChunkPack { step_number: self.step_number(), first_sequence, chunks })
+    }
+
+    /// A pack will never be on disk. What waits is not to stand behind the gap: the step tells all of it.
+    pub(crate) fn pack_refused(&mut self) {
+        self.unpacked.clear();
+        self.unpacked_bytes = 0;
     }
 
     /// The write of a finished step. Chunks that wait need no write of their own: the step tells the same.
@@ -369,8 +401,7 @@ mod tests {
         let fence = Fence { run_id: RunId::generate(), owner: "o".into(), epoch: 2 };
         let mut begun = StepView::default();
         begun.apply(&UiChunk::StartStep);
-        let left = Left { next_sequence: 2, begun, ..Left::default() };
-        let mut journal = Journal::new(fence, None).after(left);
+        let mut journal = Journal::new(fence, None).after(Vec::new(), 2, begun);
         journal.chunk(UiChunk::StartStep, &UiChunk::StartStep.encode().into());
         assert_eq!(journal.take_pack(), None);
         // A text's beginning, itself and its end, the step's end and the usage: the log's second to sixth chunk.
@@ -380,13 +411,10 @@ mod tests {
 
     #[test]
     fn rows_are_due_now_and_then() {
-        let limits = RunLimits { lease_ms: 3_000, ..RunLimits::default() };
-        let (mut rows, begun) = (Rows::default(), Instant::now());
-        let due: Vec<bool> = [0, 299, 300, 301, 600]
-            .map(|millis| rows.due(begun + Duration::from_millis(millis), &limits).lease.is_some())
-            .into();
+        let lease = Duration::from_secs(3);
+        let (mut rows, begun) = (Rows::new(lease, false), Instant::now());
+        let due = [0, 299, 300, 301, 600].map(|millis| rows.due(begun + Duration::from_millis(millis)).lease.is_some());
         assert_eq!(due, [true, false, true, false, true]);
-        let every = RunLimits { refresh_every_step: true, ..limits };
-        assert_eq!(rows.due(begun, &every).message, Refresh::Always);
+        assert_eq!(Rows::new(lease, true).due(begun).message, Refresh::Always);
     }
 }

@@ -1,0 +1,321 @@
+//! The machine with everything around it that decides: what is written when, and in which order, what is attempted again,
+//! and the timers. No clock, socket, store or task: the engine's driver carries out what comes out of it with tokio, and
+//! the simulator with answers and delays that are drawn.
+//!
+//! - One write is under way at a time, so that packs and steps reach the disk in their order: a write waits for the packs
+//!   before it. When one of them is refused for good, those behind it are not attempted.
+//! - What streams is put on disk in packs: a large one at once, a small one when it is due.
+//! - The step that is about to be written as a whole is packed first only if somebody knows the numbers of its chunks.
+//! - The last step and the settlement are one write. If the store refuses it, the run is failed without them, so that its
+//!   chat is free again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{ErrorCode, Result};
+use crate::model::{FailureKind, RunFailure, RunReason, RunStatus};
+
+use super::effect::{Effect, Ending, Timer, ToolCall};
+use super::event::Event;
+use super::transition::{NOT_WRITTEN, RunMachine};
+use super::writes::{Write, Writes};
+use crate::log::journal::{Journal, Rows, Settlement};
+
+/// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
+const PACK_BYTES: usize = 4 * 1024;
+/// How long streamed chunks wait for others before they are put on disk: what a killed process may lose.
+const PACK_INTERVAL: Duration = Duration::from_millis(250);
+/// The same while somebody elsewhere follows the run: with the time that a notification takes, a chunk is there within
+/// 150 ms.
+const FOLLOWED_PACK_INTERVAL: Duration = Duration::from_millis(60);
+
+/// What the shell is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something happened outside of it: not the answer of a write, and no timer.
+    Event(Event),
+    /// The write that was under way has come to this.
+    Written(Result<()>),
+    /// It is as late as [`Shell::poll_timeout`] has said.
+    Timeout,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Ask the provider for this step. Its first chunk will have this number on disk.
+    CallProvider { step: u32, text_only: bool, first_sequence: u64 },
+    /// Close the connection to the provider.
+    CancelProvider,
+    /// Run a tool.
+    RunTool(ToolCall),
+    /// Cancel a tool's call; its outcome is already decided.
+    CancelTool { call_id: String },
+    /// Give this chunk to the readers in this process.
+    Chunk(Arc<str>),
+    /// Attempt this write once and tell what came of it.
+    Write(Arc<Write>),
+    /// Nothing will follow: tell the readers and whoever waits for the outcome.
+    End(Ending),
+}
+
+/// How patiently a run is written, and how often its rows are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How long a store may be out of reach.
+    pub(crate) patience: Duration,
+    /// The lease that is renewed with the run's row.
+    pub(crate) lease: Duration,
+    /// The message row is brought up to date with every step.
+    pub(crate) refresh_every_step: bool,
+}
+
+/// What is known of those who read the run.
+pub(crate) trait Readers: Send + Sync {
+    /// Whether somebody elsewhere follows it. He sees what is on disk.
+    fn are_following(&self) -> bool;
+
+    /// Whether somebody here knows the numbers of the chunks of the step that is about to be written: it is on disk as it
+    /// streamed then.
+    fn know_numbers(&self) -> bool;
+}
+
+/// Rules of this file that simulations break on purpose, to show that their invariants see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The last pack of a run that is given up is not written.
+    ReleaseLosesPack,
+    /// A step does not wait for the pack before it when that has to be attempted again.
+    StepOvertakesPack,
+    /// A pack that did not arrive is not attempted again.
+    PackAttemptedOnce,
+    /// The last step is not written with the settlement.
+    EndForgetsStep,
+}
+
+/// A run as its owner drives it. It begins with [`Event::Begun`].
+pub(crate) struct Shell {
+    machine: RunMachine,
+    journal: Journal,
+    rows: Rows,
+    readers: Arc<dyn Readers>,
+    writes: Writes,
+    /// Few, and no two of the same name.
+    timers: Vec<(Timer, Instant)>,
+    /// When the chunks that wait are to be put on disk.
+    pack_due: Option<Instant>,
+    settlement: Option<Settlement>,
+    effects: Vec<Effect>,
+    outputs: VecDeque<Output>,
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) flaw: Option<Flaw>,
+}
+
+impl Shell {
+    pub(crate) fn new(machine: RunMachine, journal: Journal, pace: Pace, readers: Arc<dyn Readers>) -> Self {
+        Self {
+            machine,
+            journal,
+            rows: Rows::new(pace.lease, pace.refresh_every_step),
+            readers,
+            writes: Writes::new(pace.patience),
+            timers: Vec::new(),
+            pack_due: None,
+            settlement: None,
+            effects: Vec::new(),
+            outputs: VecDeque::new(),
+            #[cfg(any(test, feature = "simulation"))]
+            flaw: None,
+        }
+    }
+
+    #[cfg(any(test, feature = "simulation"))]
+    fn breaks(&self, rule: Flaw) -> bool {
+        self.flaw == Some(rule)
+    }
+
+    #[cfg(not(any(test, feature = "simulation")))]
+    #[allow(clippy::unused_self, reason = "what is shipped breaks no rule")]
+    const fn breaks(&self, _: Flaw) -> bool {
+        false
+    }
+
+    /// Takes what happened; what is to be done about it is for [`Shell::poll_output`] to say.
+    pub(crate) fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Event(event) => self.happen(event, now),
+            Input::Written(answer) => self.written(answer, now),
+            Input::Timeout => self.fire(now),
+        }
+        if !self.machine.is_over() {
+            self.pack_when_due(now);
+            self.outputs.extend(self.writes.next(now).map(Output::Write));
+        }
+    }
+
+    /// The next thing to be done.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the shell wants to be told of the time, whatever else happens.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let pack_due = self.pack_due.filter(|_| self.writes.is_empty());
+        self.timers.iter().map(|(_, at)| *at).chain(pack_due).chain(self.writes.again_at()).min()
+    }
+
+    /// What has been written of the run, or is being written.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The same, for notes.
+    pub(crate) fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// How the run ends, once that has been decided.
+    pub(crate) fn settlement(&self) -> Option<&Settlement> {
+        self.settlement.as_ref()
+    }
+
+    fn happen(&mut self, event: Event, now: Instant) {
+        if matches!(event, Event::StepPersisted) {
+            self.journal.step_persisted();
+        }
+        let mut effects = std::mem::take(&mut self.effects);
+        self.machine.handle(event, &mut effects);
+        effects.drain(..).for_each(|effect| self.carry_out(effect, now));
+        self.effects = effects;
+    }
+
+    /// Timers first, each in its turn: one of them may disarm the others.
+    fn fire(&mut self, now: Instant) {
+        let is_due = |(_, at): &&(Timer, Instant)| *at <= now;
+        while let Some((timer, _)) = self.timers.iter().filter(is_due).min_by_key(|(_, at)| *at).cloned() {
+            self.disarm(&timer);
+            self.happen(Event::TimerFired(timer), now);
+        }
+    }
+
+    fn written(&mut self, answer: Result<()>, now: Instant) {
+        let answer = if self.breaks(Flaw::PackAttemptedOnce) && self.writes.is_packing() { Ok(()) } else { answer };
+        let Some((write, answer)) = self.writes.answered(answer, now) else { return };
+        let event = match (&*write, answer) {
+            (Write::Pack(_), Ok(())) => return,
+            (Write::Intent(_), Ok(())) => Event::IntentPersisted,
+            (Write::Step(_), Ok(())) => Event::StepPersisted,
+            (Write::Settle(_), Ok(())) => Event::Settled,
+            (Write::Fail(_), Ok(())) => Event::FailedInstead,
+            (Write::Release, Ok(())) => Event::Released,
+            (Write::Settle(_), Err(error)) if error.is_for_good() => return self.fail_instead(),
+            (_, Err(error)) => {
+                self.writes.clear();
+                if matches!(*write, Write::Pack(_)) {
+                    self.journal.pack_refused();
+                }
+                if error.code() == ErrorCode::LeaseLost { Event::LeaseLost } else { Event::PersistFailed }
+            }
+        };
+        self.happen(event, now);
+    }
+
+    /// The end as far as it can be written: what cannot is left out.
+    fn fail_instead(&mut self) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.status = RunStatus::Failed;
+            settlement.reason = Some(RunReason::Internal);
+            settlement.error = Some(NOT_WRITTEN.to_owned());
+            settlement.failure = Some(RunFailure::new(FailureKind::Internal, NOT_WRITTEN));
+        }
+        self.writes.add(Write::Fail(NOT_WRITTEN));
+    }
+
+    fn pack_when_due(&mut self, now: Instant) {
+        let bytes = self.journal.unpacked_bytes();
+        if bytes == 0 {
+            self.pack_due = None;
+            return;
+        }
+        let due = *self.pack_due.get_or_insert_with(|| {
+            let is_followed = self.readers.are_following();
+            now + if is_followed { FOLLOWED_PACK_INTERVAL } else { PACK_INTERVAL }
+        });
+        if self.writes.is_empty() && (bytes >= PACK_BYTES || due <= now) {
+            self.pack();
+        }
+    }
+
+    fn pack(&mut self) {
+        self.pack_due = None;
+        if let Some(pack) = self.journal.take_pack() {
+            self.writes.add(Write::Pack(pack));
+        }
+    }
+
+    fn pack_as_numbered(&mut self) {
+        if self.readers.know_numbers() {
+            self.pack();
+        }
+    }
+
+    fn disarm(&mut self, timer: &Timer) {
+        self.timers.retain(|(armed, _)| armed != timer);
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: Instant) {
+        let output = match effect {
+            Effect::CallProvider { step, text_only } => {
+                Output::CallProvider { step, text_only, first_sequence: self.journal.next_sequence() }
+            }
+            Effect::CancelProvider => Output::CancelProvider,
+            Effect::RunTool(call) => Output::RunTool(call),
+            Effect::CancelTool { call_id } => Output::CancelTool { call_id },
+            Effect::EmitChunk(chunk) => {
+                let encoded: Arc<str> = chunk.encode().into();
+                self.journal.chunk(chunk, &encoded);
+                Output::Chunk(encoded)
+            }
+            Effect::ArmTimer { timer, after } => {
+                self.disarm(&timer);
+                self.timers.push((timer, now + after));
+                return;
+            }
+            Effect::DisarmTimer(timer) => return self.disarm(&timer),
+            Effect::PersistIntent(step) => return self.writes.add(Write::Intent(step)),
+            Effect::PersistStep(step) => {
+                self.pack_as_numbered();
+                let due = self.rows.due(now);
+                let record = self.journal.record_step(step, due);
+                self.writes.add(Write::Step(record));
+                if self.breaks(Flaw::StepOvertakesPack) {
+                    self.writes.turn_round();
+                }
+                return;
+            }
+            Effect::Settle(settlement) => {
+                self.pack_as_numbered();
+                let mut settle = self.journal.settle(&settlement);
+                if self.breaks(Flaw::EndForgetsStep) {
+                    settle.step = None;
+                }
+                self.settlement = Some(settlement);
+                return self.writes.add(Write::Settle(settle));
+            }
+            Effect::Release => {
+                if !self.breaks(Flaw::ReleaseLosesPack) {
+                    self.pack();
+                }
+                return self.writes.add(Write::Release);
+            }
+            Effect::End(ending) => {
+                self.timers.clear();
+                self.writes.clear();
+                self.pack_due = None;
+                Output::End(ending)
+            }
+        };
+        self.outputs.push_back(output);
+    }
+}
