@@ -6,7 +6,7 @@ use crate::engine::run::sweep;
 use crate::id::RunId;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
-use crate::store::{BeginRun, ClaimedRun, Offer, Store};
+use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer};
 
 use super::drive::Answered;
 use super::ledger::tells_what_is_left;

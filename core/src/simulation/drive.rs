@@ -9,7 +9,7 @@ use crate::machine::{Effect, Ending, Event, StopCause, ToolCall};
 use crate::model::{FinishReason, Json, Usage};
 use crate::project::append_steps;
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::store::{Fence, Store};
+use crate::store::{Fence, LeaseStore, LogStore, RunStore};
 use crate::tool::ToolCatalog;
 
 use super::ledger::{can_be_sent, tells_the_steps};

@@ -5,7 +5,7 @@ use crate::engine::run::journal::empty_row;
 use crate::engine::run::sweep;
 use crate::error::ErrorCode;
 use crate::model::{MessageStatus, RunReason};
-use crate::store::{ClaimedRun, Store, Sweep, Waiting};
+use crate::store::{ClaimedRun, LeaseStore, QueueStore, Sweep, Waiting};
 
 use super::process::{LateWrite, Life, Write};
 use super::store::Fault;
