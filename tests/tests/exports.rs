@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use turnkeep::clock::{Clock, SystemClock};
 use turnkeep::functions;
 use turnkeep::project::{AssistantPart, ModelMessage, messages_from_rows};
-use turnkeep::store::{MessageFields, SqliteStore, Store, StoredMessage};
+use turnkeep::store::{ChatStore, MessageFields, SqliteStore, StoredMessage};
 use turnkeep::{Engine, ErrorCode, Export};
 use turnkeep_tests::chunks::{finish, text, tool_call};
 use turnkeep_tests::scenario::{open, request, sql, weather_and_time, who};

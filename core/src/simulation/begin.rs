@@ -9,7 +9,7 @@ use crate::log::journal::empty_row;
 use crate::machine::{Event, StopCause, TurnIds};
 use crate::model::{Json, MessageStatus, RunReason, RunStatus, Trigger};
 use crate::project::messages_from_rows;
-use crate::store::{Began, BeginRun, Fence, NewUserMessage, RunPlan, Store};
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, QueueStore, RunPlan, RunStore};
 
 use super::ledger::Facts;
 use super::process::{Life, Superseding, TOOLS, Waiter};

@@ -9,7 +9,7 @@ use crate::id::RunId;
 use crate::machine::writes::Write;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
-use crate::store::{BeginRun, ClaimedRun, Offer, Store};
+use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer};
 
 use super::ledger::tells_what_is_left;
 use super::process::{Drive, Life, Process, TOOLS, Waiter};

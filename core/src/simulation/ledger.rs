@@ -11,7 +11,8 @@ use crate::log::journal::message_status;
 use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
-    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LoggedStep, MOST_OWNERS, Store, UNTOUCHED_WITHOUT_LEASE,
+    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore,
+    UNTOUCHED_WITHOUT_LEASE,
 };
 
 use super::reduce::{Told, ToldStep};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
-use crate::store::{Store, UNTOUCHED_WITHOUT_LEASE};
+use crate::store::{LeaseStore, LogStore, UNTOUCHED_WITHOUT_LEASE};
 
 use super::process::{LateWrite, Life};
 use super::world::{LEASE, World};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
-use crate::store::Store;
+use crate::store::LeaseStore;
 
 use super::process::{Drive, Life, Process};
 use super::world::World;

@@ -2,7 +2,7 @@
 
 use crate::engine::TailFrom;
 use crate::id::RunId;
-use crate::store::Store;
+use crate::store::LogStore;
 
 use super::ledger::{tells_the_steps, whole_log};
 use super::readers::Client;

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, Run, RunReason, StepRecord};
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{Message, Run, RunReason, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, ChunkPack, ClaimedRun, Fence, KeyPlace, LogFrom, LogPage, LogRange, LoggedStep, MemoryStore,
-    MessageFields, MessageSpan, MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, Reseal, RolePrompt,
-    SealedSecret, SecretPlace, SettingsStore, SettleRun, Store, StoredSettings, Sweep, Waiting, WriteSettings,
+    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, Fence, LeaseStore, LogFrom, LogPage, LogRange, LogStore,
+    LoggedStep, MemoryStore, Offer, OfferedRuns, QueueStore, RecordStep, Renewal, RunStore, SettleRun, StopStore,
+    Sweep, Waiting,
 };
 
 use super::Mutation;
@@ -107,6 +107,26 @@ impl SimulatedStore {
             _ => run,
         }
     }
+
+    pub(super) async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
+        if self.breaks(Mutation::StopForgotten) {
+            return Ok(true);
+        }
+        self.inner.request_stop(run_id, reason).await
+    }
+
+    pub(super) async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
+        self.inner.stop_requests(runs).await
+    }
+
+    pub(super) async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
+        let mut messages = self.inner.messages(chat_id, limit).await?;
+        if self.breaks(Mutation::OrderByClock) {
+            let (mut state, now) = (self.state(), self.clock.now());
+            messages.sort_by_key(|message| (*state.written_at.entry(message.id).or_insert(now), message.id));
+        }
+        Ok(messages)
+    }
 }
 
 fn after<T>(fault: Option<Fault>, answer: Result<T>) -> Result<T> {
@@ -114,39 +134,7 @@ fn after<T>(fault: Option<Fault>, answer: Result<T>) -> Result<T> {
 }
 
 #[async_trait]
-impl SettingsStore for SimulatedStore {
-    async fn settings(&self, workspace_id: &str) -> Result<StoredSettings> {
-        self.inner.settings(workspace_id).await
-    }
-
-    async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {
-        self.inner.write_key_places(workspace_id, places).await
-    }
-
-    async fn write_settings(&self, write: WriteSettings) -> Result<bool> {
-        self.inner.write_settings(write).await
-    }
-
-    async fn sealed_secrets(
-        &self,
-        current: &str,
-        after: Option<&SecretPlace>,
-        limit: usize,
-    ) -> Result<Vec<SealedSecret>> {
-        self.inner.sealed_secrets(current, after, limit).await
-    }
-
-    async fn reseal(&self, secrets: Vec<Reseal>) -> Result<usize> {
-        self.inner.reseal(secrets).await
-    }
-}
-
-#[async_trait]
-impl Store for SimulatedStore {
-    fn kind(&self) -> &'static str {
-        "simulated"
-    }
-
+impl RunStore for SimulatedStore {
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
         let fault = self.take_fault();
         if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
@@ -157,64 +145,6 @@ impl Store for SimulatedStore {
             self.own(fence);
         }
         after(fault, began)
-    }
-
-    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
-        let fault = self.take_fault();
-        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
-            return Err(unreachable());
-        }
-        after(fault, self.inner.enqueue_run(begin).await)
-    }
-
-    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
-        self.inner.count_waiting(chat_id, workspace_id, user_id).await
-    }
-
-    async fn settle_waiting(
-        &self,
-        waiting: Waiting<'_>,
-        reason: RunReason,
-        assistant: AssistantFlush,
-    ) -> Result<usize> {
-        let fault = self.take_fault();
-        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
-            return Err(unreachable());
-        }
-        after(fault, self.inner.settle_waiting(waiting, reason, assistant).await)
-    }
-
-    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
-        if self.breaks(Mutation::LosePack) && pack.first_sequence.is_multiple_of(3) {
-            return Ok(());
-        }
-        self.inner.append_pack(&self.fence(fence), pack).await
-    }
-
-    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
-        let sweeping = range.from == LogFrom::Sequence(u64::MAX);
-        let page = self.inner.read_log(run_id, range).await?;
-        Ok(page.map(|mut page| {
-            let going_on = self.state().going_on;
-            let forgets = if going_on { Mutation::GoingOnForgetsPacks } else { Mutation::SweepForgetsPacks };
-            if sweeping && self.breaks(forgets) {
-                page.rows.clear();
-            }
-            LogPage { run: self.shown(page.run), ..page }
-        }))
-    }
-
-    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
-        self.inner.trim_packs(settled_for).await
-    }
-
-    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
-        self.inner.record_intent(&self.fence(fence), step).await
-    }
-
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
-        let fence = self.fence(&record.fence);
-        self.inner.record_step(RecordStep { fence, ..record }).await
     }
 
     async fn settle_run(&self, settle: SettleRun) -> Result<()> {
@@ -240,45 +170,115 @@ impl Store for SimulatedStore {
         after(fault, answer)
     }
 
-    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
-        if self.breaks(Mutation::StopForgotten) {
-            return Ok(true);
-        }
-        self.inner.request_stop(run_id, reason).await
-    }
-
-    async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
-        self.inner.renew_leases(owner, runs, lease).await
-    }
-
-    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
-        self.inner.stop_requests(runs).await
-    }
-
-    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
-        let spare = if self.breaks(Mutation::SweepTakesOwn) { &[] } else { sweep.spare };
-        let mut claimed = self.inner.claim_abandoned(Sweep { spare, ..sweep }).await?;
-        if self.breaks(Mutation::SweepWaitsForNobody) {
-            let Sweep { owner, lease, .. } = sweep;
-            let tools = TOOLS.map(str::to_owned);
-            let offer = Offer { owner, tools: &tools, spare, leases_at: sweep.leases_at, limit: usize::MAX };
-            let waited_for = self.inner.claim_offered(offer, lease).await?.active;
-            claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));
-        }
-        claimed.iter().for_each(|claimed| self.own(&claimed.fence));
-        Ok(claimed)
-    }
-
     async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
         self.inner.fail_run(&self.fence(fence), error).await
     }
 
-    async fn settle_stray_messages(&self) -> Result<usize> {
-        self.inner.settle_stray_messages().await
+    async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
+        Ok(self.inner.run(run_id).await?.map(|run| self.shown(run)))
     }
 
+    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
+        self.inner.run_of_key(workspace_id, user_id, key).await
+    }
+
+    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        self.inner.active_run(chat_id).await
+    }
+
+    async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
+        self.inner.latest_run(chat_id).await
+    }
+
+    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
+        self.inner.runs_of_chat(chat_id, limit).await
+    }
+
+    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
+        self.inner.runs_before(chat_id, before, limit).await
+    }
+
+    async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
+        self.inner.run_of_message(message_id).await
+    }
+}
+
+#[async_trait]
+impl QueueStore for SimulatedStore {
+    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        after(fault, self.inner.enqueue_run(begin).await)
+    }
+
+    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
+        self.inner.count_waiting(chat_id, workspace_id, user_id).await
+    }
+
+    async fn settle_waiting(
+        &self,
+        waiting: Waiting<'_>,
+        reason: RunReason,
+        assistant: AssistantFlush,
+    ) -> Result<usize> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        after(fault, self.inner.settle_waiting(waiting, reason, assistant).await)
+    }
+}
+
+#[async_trait]
+impl LogStore for SimulatedStore {
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        if self.breaks(Mutation::LosePack) && pack.first_sequence.is_multiple_of(3) {
+            return Ok(());
+        }
+        self.inner.append_pack(&self.fence(fence), pack).await
+    }
+
+    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
+        self.inner.record_intent(&self.fence(fence), step).await
+    }
+
+    async fn record_step(&self, record: RecordStep) -> Result<()> {
+        let fence = self.fence(&record.fence);
+        self.inner.record_step(RecordStep { fence, ..record }).await
+    }
+
+    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
+        self.inner.steps(run_id).await
+    }
+
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+        let sweeping = range.from == LogFrom::Sequence(u64::MAX);
+        let page = self.inner.read_log(run_id, range).await?;
+        Ok(page.map(|mut page| {
+            let going_on = self.state().going_on;
+            let forgets = if going_on { Mutation::GoingOnForgetsPacks } else { Mutation::SweepForgetsPacks };
+            if sweeping && self.breaks(forgets) {
+                page.rows.clear();
+            }
+            LogPage { run: self.shown(page.run), ..page }
+        }))
+    }
+
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
+        self.inner.trim_packs(settled_for).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for SimulatedStore {
     async fn time(&self) -> Result<Timestamp> {
         self.inner.time().await
+    }
+
+    async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
+        self.inner.renew_leases(owner, runs, lease).await
     }
 
     async fn release_run(&self, fence: &Fence) -> Result<()> {
@@ -301,88 +301,17 @@ impl Store for SimulatedStore {
         Ok(runs)
     }
 
-    async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
-        Ok(self.inner.run(run_id).await?.map(|run| self.shown(run)))
-    }
-
-    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
-        self.inner.note_stop(workspace_id, user_id, key).await
-    }
-
-    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
-        self.inner.is_stop_noted(workspace_id, user_id, key).await
-    }
-
-    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
-        self.inner.run_of_key(workspace_id, user_id, key).await
-    }
-
-    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
-        self.inner.runs_of_chat(chat_id, limit).await
-    }
-
-    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
-        self.inner.runs_before(chat_id, before, limit).await
-    }
-
-    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.inner.active_run(chat_id).await
-    }
-
-    async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.inner.latest_run(chat_id).await
-    }
-
-    async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
-        self.inner.run_of_message(message_id).await
-    }
-
-    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
-        self.inner.chat_of_message(message_id).await
-    }
-
-    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
-        self.inner.steps(run_id).await
-    }
-
-    async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
-        self.inner.chat(chat_id).await
-    }
-
-    async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        let mut messages = self.inner.messages(chat_id, limit).await?;
-        if self.breaks(Mutation::OrderByClock) {
-            let (mut state, now) = (self.state(), self.clock.now());
-            messages.sort_by_key(|message| (*state.written_at.entry(message.id).or_insert(now), message.id));
+    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
+        let spare = if self.breaks(Mutation::SweepTakesOwn) { &[] } else { sweep.spare };
+        let mut claimed = self.inner.claim_abandoned(Sweep { spare, ..sweep }).await?;
+        if self.breaks(Mutation::SweepWaitsForNobody) {
+            let Sweep { owner, lease, .. } = sweep;
+            let tools = TOOLS.map(str::to_owned);
+            let offer = Offer { owner, tools: &tools, spare, leases_at: sweep.leases_at, limit: usize::MAX };
+            let waited_for = self.inner.claim_offered(offer, lease).await?.active;
+            claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));
         }
-        Ok(messages)
-    }
-
-    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        self.inner.messages_before(chat_id, before, limit).await
-    }
-
-    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
-        self.inner.message_span(chat_id, limit).await
-    }
-
-    async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()> {
-        self.inner.visit_messages(span, fields, visitor).await
-    }
-
-    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
-        self.inner.import_chat(chat, messages).await
-    }
-
-    async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
-        self.inner.role(workspace_id, role_id).await
-    }
-
-    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
-        self.inner.name_chat(chat_id, title).await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.close().await
+        claimed.iter().for_each(|claimed| self.own(&claimed.fence));
+        Ok(claimed)
     }
 }

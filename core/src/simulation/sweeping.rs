@@ -8,7 +8,7 @@ use crate::error::ErrorCode;
 use crate::log::journal::empty_row;
 use crate::machine::writes::Write;
 use crate::model::{MessageStatus, RunReason};
-use crate::store::{ClaimedRun, Store, Sweep, Waiting};
+use crate::store::{ClaimedRun, LeaseStore, QueueStore, Sweep, Waiting};
 
 use super::process::{LateWrite, Life};
 use super::store::Fault;

@@ -13,7 +13,7 @@ use crate::log::journal::empty_row;
 use crate::log::replay::start_chunk;
 use crate::machine::{Event, StopCause};
 use crate::model::{MessageStatus, RunOutcome, RunReason, RunStatus};
-use crate::store::{Began, BeginRun, Fence, Store, Waiting, lease_lost};
+use crate::store::{Began, BeginRun, Fence, LeaseStore, QueueStore, RunStore, Waiting, lease_lost};
 
 use super::driver::Finished;
 use super::sweep;
@@ -130,7 +130,7 @@ async fn free_what_was_left(inner: &Arc<Inner>, begin: &BeginRun) -> bool {
 }
 
 /// Begins the run if the chat looks free; looking is cheaper than trying.
-pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Option<Fence>> {
+pub(crate) async fn attempt(store: &(impl RunStore + LeaseStore + ?Sized), begin: &BeginRun) -> Result<Option<Fence>> {
     match store.active_run(begin.chat_id).await? {
         // It was begun by an attempt whose answer did not arrive.
         Some(active) if active.id == begin.run_id => {
@@ -151,7 +151,7 @@ pub(crate) async fn attempt(store: &dyn Store, begin: &BeginRun) -> Result<Optio
     }
 }
 
-pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReason) -> Result<()> {
+pub(crate) async fn settle(store: &(impl QueueStore + ?Sized), begin: &BeginRun, reason: RunReason) -> Result<()> {
     let row = empty_row(MessageStatus::Aborted);
     match store.settle_waiting(Waiting::Run(begin.run_id, &begin.owner), reason, row).await? {
         // It waits no more: it has begun without our knowing of it, or was settled by another process.
@@ -161,7 +161,7 @@ pub(crate) async fn settle(store: &dyn Store, begin: &BeginRun, reason: RunReaso
 }
 
 /// Gives a run that waits up, for others to wait with it.
-pub(crate) async fn release(store: &dyn Store, begin: &BeginRun) -> Result<()> {
+pub(crate) async fn release(store: &(impl LeaseStore + ?Sized), begin: &BeginRun) -> Result<()> {
     store.release_run(&Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch: 0 }).await
 }
 

@@ -13,8 +13,8 @@ use crate::log::replay::StepView;
 use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
-    ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers, Store,
-    Sweep, Waiting,
+    ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStore, LoggedStep, RecordStep, RunStore, SettleRun,
+    StepNumbers, Sweep, Waiting,
 };
 
 use super::patience::Look;
@@ -112,7 +112,7 @@ async fn sweep_runs(
 const UNREADABLE_LOG: &str = "The run's record in the store cannot be read.";
 
 /// Settles a run that its owner left behind with what is on disk of it.
-pub(crate) async fn settle(store: &dyn Store, claimed: ClaimedRun) -> Result<()> {
+pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed: ClaimedRun) -> Result<()> {
     let fence = claimed.fence.clone();
     let settled = match what_is_left(store, claimed.run.id).await {
         Ok(left) => store.settle_run(settlement(claimed, left)).await,
@@ -165,7 +165,7 @@ pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error:
 }
 
 /// What a run's owner has left on disk, with the step that was in progress closed.
-pub(crate) async fn what_is_left(store: &dyn Store, run_id: RunId) -> Result<Left> {
+pub(crate) async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<Left> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;

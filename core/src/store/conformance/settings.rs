@@ -6,6 +6,8 @@ use crate::store::{KeySlot, Reseal, SecretPlace, WriteKey, WriteSettings};
 
 use super::{TestClock, TestStore};
 
+on_every_store![a_change_of_settings_is_all_or_nothing, secrets_are_sealed_anew_where_they_stand];
+
 fn key(driver: &str, slot: KeySlot, blob: Option<&str>) -> WriteKey {
     WriteKey { driver: driver.into(), slot, blob: blob.map(str::to_owned) }
 }
@@ -15,7 +17,7 @@ fn write(workspace_id: &str, expected: Option<&str>, settings: Option<&str>, key
     WriteSettings { workspace_id: workspace_id.into(), expected: text(expected), settings: text(settings), keys }
 }
 
-pub(super) async fn a_change_of_settings_is_all_or_nothing(store: TestStore, _: Arc<TestClock>) {
+async fn a_change_of_settings_is_all_or_nothing(store: TestStore, _: Arc<TestClock>) {
     assert_eq!(store.settings("w1").await.unwrap(), Default::default());
     let first = r#"{"driver":"openai","b":1.50,"a":"é😀"}"#;
     let keys = vec![key("openai", KeySlot::Chat, Some("A")), key("openai", KeySlot::Stt, Some("S"))];
@@ -33,7 +35,7 @@ pub(super) async fn a_change_of_settings_is_all_or_nothing(store: TestStore, _: 
     assert_eq!(store.settings("w2").await.unwrap(), Default::default());
 }
 
-pub(super) async fn secrets_are_sealed_anew_where_they_stand(store: TestStore, _: Arc<TestClock>) {
+async fn secrets_are_sealed_anew_where_they_stand(store: TestStore, _: Arc<TestClock>) {
     for number in 0..7 {
         let keys = vec![
             key("openai", KeySlot::Chat, Some(&format!("old.{number}"))),

@@ -1,13 +1,15 @@
-//! What owners write of their runs, and reading it back.
+//! The logs of runs.
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::error::{Error, Result};
 use crate::id::RunId;
-use crate::model::{Json, RunReason, StepRecord, Usage};
+use crate::model::{Json, StepRecord, Usage};
 use crate::project::AssistantFlush;
 use crate::store::{
-    ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LoggedStep, RecordStep, SettleRun, StepNumbers,
+    ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers,
     lease_lost,
 };
 use crate::text::storable;
@@ -18,24 +20,29 @@ use super::value::{Value, values};
 use super::{PostgresStore, seconds};
 
 /// The run, if it is still this fence's: `$1` to `$3` are its id, owner and epoch.
-const OWNED: &str = "id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running')";
+pub(super) const OWNED: &str =
+    "id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running')";
+
+/// The moment of a statement, as `now`.
+pub(super) const AT: &str = "at AS MATERIALIZED (SELECT turnkeep_now() AS now)";
+
 /// How many settled runs are looked at for chunks at once.
 const TRIMMED_AT_ONCE: i64 = 100;
 
-/// Statements of this file, built once.
-pub(super) struct Statements {
-    append_pack: String,
-    record_intent: String,
-    record_step: String,
-    record_step_and_row: String,
-    settle: String,
-    read: String,
-    steps: String,
-}
+/// Each settled run is looked at once. What was told of a step that is not in the log stays.
+const TRIM: &str = "\
+     WITH due AS MATERIALIZED (SELECT id FROM ai_chat_runs WHERE chunks_trimmed_at IS NULL \
+         AND finished_at <= turnkeep_now() - make_interval(secs => $1::float8) \
+         ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED), \
+     gone AS (DELETE FROM ai_chat_run_chunks AS pack USING due WHERE pack.run_id = due.id \
+         AND EXISTS (SELECT FROM ai_chat_run_steps AS step WHERE step.run_id = pack.run_id \
+             AND step.step_number = pack.step_number AND step.state <> 'intent')), \
+     marked AS (UPDATE ai_chat_runs SET chunks_trimmed_at = turnkeep_now() FROM due WHERE ai_chat_runs.id = due.id) \
+     SELECT COUNT(*) AS looked_at FROM due";
 
 /// Writes a step of the run that `owned` has, from parameters that begin with `$from`. A finished row never changes
 /// again.
-fn step_insert(from: usize, condition: &str) -> String {
+pub(super) fn step_insert(from: usize, condition: &str) -> String {
     let [number, state, parts, reason, usage, packed, next] = std::array::from_fn(|index| from + index);
     format!(
         "INSERT INTO ai_chat_run_steps AS step (run_id, step_number, epoch, state, parts, finish_reason, usage, \
@@ -51,73 +58,30 @@ fn step_insert(from: usize, condition: &str) -> String {
 }
 
 /// Brings the message of the run that `owned` has up to date, from parameters that begin with `$from`.
-fn message_update(from: usize, condition: &str) -> String {
+pub(super) fn message_update(from: usize) -> String {
     let [content, tool_calls, metadata, status] = std::array::from_fn(|index| from + index);
     format!(
         "UPDATE ai_chat_messages AS message SET content = ${content}::text, tool_calls = ${tool_calls}, \
          metadata = ${metadata}, status = ${status}::text, updated_at = now FROM owned, at \
-         WHERE message.id = owned.assistant_message_id {condition}"
+         WHERE message.id = owned.assistant_message_id"
     )
 }
 
-impl Statements {
-    pub(super) fn new() -> Self {
-        // A lock that lets others read the run, and keeps everybody from taking it over before this is on disk.
-        let held = format!("owned AS (SELECT id, assistant_message_id FROM ai_chat_runs WHERE {OWNED} FOR SHARE)");
-        let at = "at AS MATERIALIZED (SELECT turnkeep_now() AS now)";
-        let record = |message: bool| {
-            let step = step_insert(4, "");
-            let refresh = if message {
-                let update = message_update(12, "");
-                format!(", refreshed AS ({update})")
-            } else {
-                String::new()
-            };
-            // The lease is renewed when there is one among the parameters; without one the row is held, not written.
-            format!(
-                "WITH {at}, \
-                 renewed AS (UPDATE ai_chat_runs SET step_count = GREATEST(step_count, $4::integer + 1), \
-                 lease_expires_at = turnkeep_now() + make_interval(secs => $11::float8), updated_at = now FROM at \
-                 WHERE {OWNED} AND $11::float8 IS NOT NULL RETURNING id, assistant_message_id), \
-                 held AS (SELECT id, assistant_message_id FROM ai_chat_runs WHERE {OWNED} AND $11::float8 IS NULL \
-                 FOR SHARE), \
-                 owned AS (SELECT * FROM renewed UNION ALL SELECT * FROM held), \
-                 step AS ({step}){refresh} \
-                 SELECT COUNT(*) AS owned FROM owned"
-            )
-        };
-        Self {
-            append_pack: format!(
-                "WITH {held}, pack AS (INSERT INTO ai_chat_run_chunks \
-                 (run_id, first_sequence, last_sequence, epoch, step_number, chunks, created_at) \
-                 SELECT id, $4::bigint, $5::bigint, $3::bigint, $6::integer, $7::text, turnkeep_now() FROM owned \
-                 ON CONFLICT (run_id, first_sequence) DO NOTHING) \
-                 SELECT COUNT(*) AS owned FROM owned"
-            ),
-            record_intent: format!(
-                "WITH {at}, owned AS (UPDATE ai_chat_runs SET updated_at = now FROM at WHERE {OWNED} RETURNING id), \
-                 step AS ({}) SELECT COUNT(*) AS owned FROM owned",
-                step_insert(4, "")
-            ),
-            record_step: record(false),
-            record_step_and_row: record(true),
-            settle: format!(
-                "WITH {at}, \
-                 owned AS (UPDATE ai_chat_runs SET status = $4::text, reason = $5::text, error = $6::text, \
-                 failure = $7::text, step_count = GREATEST(step_count, $8::integer + 1, (SELECT MAX(step_number) + 1 \
-                 FROM ai_chat_run_steps WHERE run_id = $1::uuid AND state = 'finished')), \
-                 lease_expires_at = NULL, finished_at = now, updated_at = now FROM at WHERE {OWNED} \
-                 RETURNING id, assistant_message_id), \
-                 step AS ({}), message AS ({}) \
-                 SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
-                 AND epoch = $3::bigint AND status = $4::text) AS settled_before FROM owned",
-                step_insert(8, "WHERE $8::integer IS NOT NULL"),
-                message_update(15, ""),
-            ),
-            read: read_statement(),
-            steps: format!("SELECT {STEP_COLUMNS} FROM ai_chat_run_steps WHERE run_id = $1::uuid ORDER BY 1"),
-        }
-    }
+/// `refresh` is what else the statement does. The lease is renewed when there is one among the parameters; without one the
+/// row is held, not written.
+fn record_statement(refresh: &str) -> String {
+    format!(
+        "WITH {AT}, \
+         renewed AS (UPDATE ai_chat_runs SET step_count = GREATEST(step_count, $4::integer + 1), \
+         lease_expires_at = turnkeep_now() + make_interval(secs => $11::float8), updated_at = now FROM at \
+         WHERE {OWNED} AND $11::float8 IS NOT NULL RETURNING id, assistant_message_id), \
+         held AS (SELECT id, assistant_message_id FROM ai_chat_runs WHERE {OWNED} AND $11::float8 IS NULL \
+         FOR SHARE), \
+         owned AS (SELECT * FROM renewed UNION ALL SELECT * FROM held), \
+         step AS ({}){refresh} \
+         SELECT COUNT(*) AS owned FROM owned",
+        step_insert(4, "")
+    )
 }
 
 /// One statement, so that the run, its steps and its packs are those of one moment. `$1` is the run; `$2` the number of
@@ -160,127 +124,53 @@ fn read_statement() -> String {
     )
 }
 
-/// A number of the log, for the server.
-fn column(sequence: u64) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
-}
-
-fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::internal("a row could not be encoded").with_source(error))
-}
-
-/// The seven parameters of [`step_insert`]; `numbers` are those of a finished step, without them it is an intent.
-fn step_values(step: &StepRecord, numbers: Option<StepNumbers>) -> Result<[Value<'static>; 7]> {
-    Ok(values![
-        step.number,
-        if numbers.is_some() { "finished" } else { "intent" },
-        storable(json(&step.parts)?),
-        step.finish_reason.map(|reason| reason.as_str()),
-        step.usage.as_ref().map(json).transpose()?,
-        numbers.map(|numbers| column(numbers.packed_until)),
-        numbers.map(|numbers| column(numbers.next)),
-    ])
-}
-
-/// The four parameters of [`message_update`].
-fn message_values(flush: &AssistantFlush) -> [Value<'_>; 4] {
-    values![storable(flush.content.clone()), flush.tool_calls.as_ref(), &flush.metadata, flush.status.as_str(),]
-}
-
-/// A message without its parts but the text.
-fn text_only(flush: &AssistantFlush) -> Result<AssistantFlush> {
-    let part = crate::model::Part::Text(crate::model::TextPart::done(&flush.content));
-    let metadata = Json::from_value(&serde_json::json!({"parts": [part]}));
-    let metadata = metadata.map_err(|_| Error::internal("a row could not be encoded"))?;
-    Ok(AssistantFlush { tool_calls: None, metadata, ..flush.clone() })
-}
-
-fn fence_values(fence: &Fence) -> [Value<'_>; 3] {
-    values![fence.run_id, &fence.owner, fence.epoch]
-}
-
-impl PostgresStore {
-    /// Carries out a write that depends on the fence.
-    async fn write_owned(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
-        let row = self.database.query_one(sql, values).await?;
-        if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
-    }
-
-    /// Carries out a write that ends with a message's values. Where the server refuses the message's JSON, which it
-    /// does beyond some ten thousand levels, the message shows its text; the log has the rest.
-    async fn write_with_message(
-        &self,
-        sql: &str,
-        mut values: Vec<Value<'_>>,
-        flush: &AssistantFlush,
-    ) -> Result<tokio_postgres::Row> {
-        let before = values.len();
-        values.extend(message_values(flush));
-        let refused = match self.database.try_query(None, sql, &values).await {
-            Err(failure) if failure.is_beyond_limits() => failure,
-            rows => {
-                let row = rows.map_err(Failure::into_error)?.pop();
-                return row.ok_or_else(|| Error::internal("a statement returned no row"));
-            }
-        };
-        tracing::warn!(error = %refused.into_error(), "a message's parts cannot be stored; it shows its text");
-        values.truncate(before);
-        let text = text_only(flush)?;
-        values.extend(message_values(&text));
-        self.database.query_one(sql, &values).await
-    }
-
-    pub(super) async fn append(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
-        let mut text = String::from("[");
-        for (index, chunk) in pack.chunks.iter().enumerate() {
-            if index > 0 {
-                text.push(',');
-            }
-            text.push_str(chunk);
-        }
-        text.push(']');
+#[async_trait]
+impl LogStore for PostgresStore {
+    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        let text = format!("[{}]", pack.chunks.join(","));
         let last = pack.first_sequence + pack.chunks.len().saturating_sub(1) as u64;
         let mut values = fence_values(fence).to_vec();
         values.extend(values![column(pack.first_sequence), column(last), pack.step_number, storable(text)]);
-        self.write_owned(&self.log.append_pack, &values).await
+        // A lock that lets others read the run, and keeps everybody from taking it over before this is on disk.
+        let append = format!(
+            "WITH owned AS (SELECT id, assistant_message_id FROM ai_chat_runs WHERE {OWNED} FOR SHARE), pack AS (INSERT INTO ai_chat_run_chunks \
+                 (run_id, first_sequence, last_sequence, epoch, step_number, chunks, created_at) \
+                 SELECT id, $4::bigint, $5::bigint, $3::bigint, $6::integer, $7::text, turnkeep_now() FROM owned \
+                 ON CONFLICT (run_id, first_sequence) DO NOTHING) \
+                 SELECT COUNT(*) AS owned FROM owned"
+        );
+        self.write_owned(&append, &values).await
     }
 
-    pub(super) async fn intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
+    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
         let mut values = fence_values(fence).to_vec();
         values.extend(step_values(step, None)?);
-        self.write_owned(&self.log.record_intent, &values).await
+        let record = format!(
+            "WITH {AT}, owned AS (UPDATE ai_chat_runs SET updated_at = now FROM at WHERE {OWNED} RETURNING id), \
+                 step AS ({}) SELECT COUNT(*) AS owned FROM owned",
+            step_insert(4, "")
+        );
+        self.write_owned(&record, &values).await
     }
 
-    pub(super) async fn record(&self, record: &RecordStep) -> Result<()> {
+    async fn record_step(&self, record: RecordStep) -> Result<()> {
         let mut values = fence_values(&record.fence).to_vec();
         values.extend(step_values(&record.step, Some(record.numbers))?);
         values.extend(values![record.lease.map(seconds)]);
         let Some(flush) = &record.refresh else {
-            return self.write_owned(&self.log.record_step, &values).await;
+            return self.write_owned(&record_statement(""), &values).await;
         };
-        let row = self.write_with_message(&self.log.record_step_and_row, values, flush).await?;
+        let refresh = format!(", refreshed AS ({})", message_update(12));
+        let row = self.write_with_message(&record_statement(&refresh), values, flush).await?;
         if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
     }
 
-    pub(super) async fn settle(&self, settle: &SettleRun) -> Result<()> {
-        let mut values = fence_values(&settle.fence).to_vec();
-        let error = settle.error.clone().map(storable);
-        let failure = settle.failure.as_ref().map(|failure| storable(failure.to_json()));
-        values.extend(values![settle.status.as_str(), settle.reason.map(RunReason::as_str), error, failure]);
-        match &settle.step {
-            Some((step, numbers)) => values.extend(step_values(step, Some(*numbers))?),
-            None => values.extend(std::array::from_fn::<_, 7, _>(|_| Value::default())),
-        }
-        let row = self.write_with_message(&self.log.settle, values, &settle.assistant).await?;
-        // The answer to an earlier attempt may have been lost on its way.
-        if rows::get::<i64>(&row, "owned")? == 1 || rows::get::<bool>(&row, "settled_before")? {
-            Ok(())
-        } else {
-            Err(lease_lost())
-        }
+    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
+        let steps = format!("SELECT {STEP_COLUMNS} FROM ai_chat_run_steps WHERE run_id = $1::uuid ORDER BY 1");
+        self.database.query(&steps, &values![run_id]).await?.iter().map(rows::step).collect()
     }
 
-    pub(super) async fn page(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
+    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
         let (wanted, place) = match range.from {
             LogFrom::Sequence(wanted) => (Some(column(wanted)), None),
             LogFrom::Place { step, sequence } => (None, Some((step, column(sequence)))),
@@ -293,7 +183,7 @@ impl PostgresStore {
             range.packs_of_finished,
             i64::try_from(range.limit).unwrap_or(i64::MAX),
         ];
-        let found = self.database.query(&self.log.read, &values).await?;
+        let found = self.database.query(&read_statement(), &values).await?;
         let Some(first) = found.first() else { return Ok(None) };
         let mut start = LogStart {
             step: rows::small(first, "start_step")?,
@@ -319,23 +209,79 @@ impl PostgresStore {
         Ok(Some(page))
     }
 
-    pub(super) async fn logged_steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
-        self.database.query(&self.log.steps, &values![run_id]).await?.iter().map(rows::step).collect()
-    }
-
-    pub(super) async fn trim(&self, settled_for: Duration) -> Result<bool> {
+    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
         let row = self.database.query_one(TRIM, &values![seconds(settled_for), TRIMMED_AT_ONCE]).await?;
         Ok(rows::get::<i64>(&row, "looked_at")? >= TRIMMED_AT_ONCE)
     }
 }
 
-/// Each settled run is looked at once. What was told of a step that is not in the log stays.
-const TRIM: &str = "\
-     WITH due AS MATERIALIZED (SELECT id FROM ai_chat_runs WHERE chunks_trimmed_at IS NULL \
-         AND finished_at <= turnkeep_now() - make_interval(secs => $1::float8) \
-         ORDER BY finished_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED), \
-     gone AS (DELETE FROM ai_chat_run_chunks AS pack USING due WHERE pack.run_id = due.id \
-         AND EXISTS (SELECT FROM ai_chat_run_steps AS step WHERE step.run_id = pack.run_id \
-             AND step.step_number = pack.step_number AND step.state <> 'intent')), \
-     marked AS (UPDATE ai_chat_runs SET chunks_trimmed_at = turnkeep_now() FROM due WHERE ai_chat_runs.id = due.id) \
-     SELECT COUNT(*) AS looked_at FROM due";
+/// A number of the log, for the server.
+fn column(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("a row could not be encoded").with_source(error))
+}
+
+/// The seven parameters of [`step_insert`]; `numbers` are those of a finished step, without them it is an intent.
+pub(super) fn step_values(step: &StepRecord, numbers: Option<StepNumbers>) -> Result<[Value<'static>; 7]> {
+    Ok(values![
+        step.number,
+        if numbers.is_some() { "finished" } else { "intent" },
+        storable(json(&step.parts)?),
+        step.finish_reason.map(|reason| reason.as_str()),
+        step.usage.as_ref().map(json).transpose()?,
+        numbers.map(|numbers| column(numbers.packed_until)),
+        numbers.map(|numbers| column(numbers.next)),
+    ])
+}
+
+/// The four parameters of [`message_update`].
+fn message_values(flush: &AssistantFlush) -> [Value<'_>; 4] {
+    values![storable(flush.content.clone()), flush.tool_calls.as_ref(), &flush.metadata, flush.status.as_str(),]
+}
+
+/// A message without its parts but the text.
+fn text_only(flush: &AssistantFlush) -> Result<AssistantFlush> {
+    let part = crate::model::Part::Text(crate::model::TextPart::done(&flush.content));
+    let metadata = Json::from_value(&serde_json::json!({"parts": [part]}));
+    let metadata = metadata.map_err(|_| Error::internal("a row could not be encoded"))?;
+    Ok(AssistantFlush { tool_calls: None, metadata, ..flush.clone() })
+}
+
+pub(super) fn fence_values(fence: &Fence) -> [Value<'_>; 3] {
+    values![fence.run_id, &fence.owner, fence.epoch]
+}
+
+impl PostgresStore {
+    /// Carries out a write that depends on the fence.
+    async fn write_owned(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        let row = self.database.query_one(sql, values).await?;
+        if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    /// Carries out a write that ends with a message's values. Where the server refuses the message's JSON, which it
+    /// does beyond some ten thousand levels, the message shows its text; the log has the rest.
+    pub(super) async fn write_with_message(
+        &self,
+        sql: &str,
+        mut values: Vec<Value<'_>>,
+        flush: &AssistantFlush,
+    ) -> Result<tokio_postgres::Row> {
+        let before = values.len();
+        values.extend(message_values(flush));
+        let refused = match self.database.try_query(None, sql, &values).await {
+            Err(failure) if failure.is_beyond_limits() => failure,
+            rows => {
+                let row = rows.map_err(Failure::into_error)?.pop();
+                return row.ok_or_else(|| Error::internal("a statement returned no row"));
+            }
+        };
+        tracing::warn!(error = %refused.into_error(), "a message's parts cannot be stored; it shows its text");
+        values.truncate(before);
+        let text = text_only(flush)?;
+        values.extend(message_values(&text));
+        self.database.query_one(sql, &values).await
+    }
+}

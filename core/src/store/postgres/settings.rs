@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::id::ChatId;
 use crate::store::{
     KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
 };
@@ -277,13 +276,5 @@ impl SettingsStore for PostgresStore {
             replaced += usize::try_from(rows::get::<i64>(&row, "changed")?).unwrap_or_default();
         }
         Ok(replaced)
-    }
-}
-
-impl PostgresStore {
-    pub(super) async fn title(&self, chat_id: ChatId, title: &str) -> Result<bool> {
-        const NAME: &str = "UPDATE ai_chats SET title = $2::text, updated_at = turnkeep_now() \
-             WHERE id = $1::uuid AND deleted_at IS NULL AND coalesce(title, '') = '' RETURNING true AS named";
-        self.database.query(NAME, &values![chat_id, title]).await.map(|rows| !rows.is_empty())
     }
 }

@@ -3,16 +3,20 @@
 //! Several processes may open one file. The gate, the fences and the leases are in the database, so it does not matter
 //! which process writes; [`instance`] lets a process see at once that another one is dead.
 
-mod begin;
+mod chat;
 mod identity;
 mod instance;
 mod judge;
-mod leases;
+mod lease;
 mod log;
-mod read;
+mod queue;
 mod readers;
+mod role;
 mod rows;
+mod run;
 mod settings;
+mod stop;
+mod tables;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,18 +28,13 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, Run, RunReason, StepRecord};
-use crate::project::AssistantFlush;
 
-use super::{
-    Began, BeginRun, ChunkPack, ClaimedRun, Fence, LogPage, LogRange, LoggedStep, MessageFields, MessageSpan,
-    MessageVisitor, Offer, OfferedRuns, RecordStep, Renewal, RolePrompt, SettleRun, Store, Sweep, Waiting,
-};
+use super::Store;
 use identity::Identity;
 use instance::InstanceLock;
 use judge::{Heard, Judge};
 use readers::Readers;
+use tables::Tables;
 use writer::Writer;
 
 /// How long one attempt to get at a locked database waits; the writer attempts again.
@@ -99,7 +98,8 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(cannot_open)?;
         instance.with_exclusive_setup(|| prepare(&mut connection))?;
         let readers = Readers::start(READERS, || open_reader(&path))?;
-        instance.remove_stale(|owner| leases::has_runs_of(&connection, owner).unwrap_or(true));
+        let tables = Tables { connection: &connection, now: clock.now() };
+        instance.remove_stale(|owner| tables.has_runs_of(owner).unwrap_or(true));
         let visitors = Some(Readers::start(VISITORS, || open_reader(&path))?);
         let (writer, readers) = (Writer::start(connection, Identity::of(&path))?, Some(readers));
         Ok(Self { writer, readers, visitors, instance: Some(instance), heard: Arc::default(), clock })
@@ -113,63 +113,42 @@ impl SqliteStore {
 
     async fn write<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        operation: impl FnOnce(&Tables<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.submit(operation).await
+        self.writer.submit(self.at_its_time(operation)).await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        query: impl FnOnce(&Tables<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match &self.readers {
-            Some(readers) => readers.submit(query).await,
-            None => self.writer.submit(query).await,
+            Some(readers) => readers.submit(self.at_its_time(query)).await,
+            None => self.write(query).await,
         }
     }
-}
 
-/// A sweep that goes to another thread.
-struct OwnedSweep {
-    owner: String,
-    spare: Vec<RunId>,
-    lease: Duration,
-    only: Option<RunId>,
-    leases_at: Option<Timestamp>,
-    limit: usize,
-}
-
-impl OwnedSweep {
-    fn of(sweep: Sweep<'_>) -> Self {
-        let Sweep { owner, lease, only, spare, leases_at, limit } = sweep;
-        Self { owner: owner.to_owned(), spare: spare.to_vec(), lease, only, leases_at, limit }
+    /// As [`SqliteStore::read`], for what goes through whole chats.
+    async fn visit(&self, query: impl FnOnce(&Tables<'_>) -> Result<()> + Send + 'static) -> Result<()> {
+        match &self.visitors {
+            Some(visitors) => visitors.submit(self.at_its_time(query)).await,
+            None => self.write(query).await,
+        }
     }
 
-    fn borrowed(&self) -> Sweep<'_> {
-        let Self { owner, spare, lease, only, leases_at, limit } = self;
-        Sweep { owner, spare, lease: *lease, only: *only, leases_at: *leases_at, limit: *limit }
+    /// The time of an operation is when it is carried out, however long it has queued.
+    fn at_its_time<T, O: FnOnce(&Tables<'_>) -> Result<T>>(
+        &self,
+        operation: O,
+    ) -> impl FnOnce(&Connection) -> Result<T> + use<T, O> {
+        let clock = Arc::clone(&self.clock);
+        move |connection| operation(&Tables { connection, now: clock.now() })
     }
 }
 
-/// An offer that goes to another thread.
-struct OwnedOffer {
-    owner: String,
-    tools: Vec<String>,
-    spare: Vec<RunId>,
-    leases_at: Option<Timestamp>,
-    limit: usize,
-}
-
-impl OwnedOffer {
-    fn of(offer: Offer<'_>) -> Self {
-        let Offer { owner, tools, spare, leases_at, limit } = offer;
-        Self { owner: owner.to_owned(), tools: tools.to_vec(), spare: spare.to_vec(), leases_at, limit }
-    }
-
-    fn borrowed(&self) -> Offer<'_> {
-        let Self { owner, tools, spare, leases_at, limit } = self;
-        Offer { owner, tools, spare, leases_at: *leases_at, limit: *limit }
-    }
+/// A limit, for SQLite.
+fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// The path by which all who open the file name it, whatever links lead to it.
@@ -262,263 +241,13 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        let now = self.clock.now().to_string();
-        let write = move |connection: &Connection| {
-            connection
-                .execute("INSERT OR REPLACE INTO turnkeep_health (id, at) VALUES (1, ?1)", [now])
-                .map(|_| ())
-                .map_err(store_error)
-        };
-        self.write(write).await
-    }
-
-    async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| begin::begin_run(connection, clock.now(), &begin)).await
-    }
-
-    async fn enqueue_run(&self, begin: BeginRun) -> Result<Began> {
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| begin::enqueue_run(connection, clock.now(), &begin)).await
-    }
-
-    async fn count_waiting(&self, chat_id: ChatId, workspace_id: &str, user_id: &str) -> Result<(u64, u64)> {
-        let (workspace_id, user_id) = (workspace_id.to_owned(), user_id.to_owned());
-        self.read(move |connection| begin::count_waiting(connection, chat_id, &workspace_id, &user_id)).await
-    }
-
-    async fn settle_waiting(
-        &self,
-        waiting: Waiting<'_>,
-        reason: RunReason,
-        assistant: AssistantFlush,
-    ) -> Result<usize> {
-        let clock = Arc::clone(&self.clock);
-        match waiting {
-            Waiting::Run(run_id, owner) => {
-                let (owner, mut judge) = (owner.to_owned(), self.judge(Duration::MAX, None));
-                self.write(move |connection| {
-                    let waiting = Waiting::Run(run_id, &owner);
-                    begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, &mut judge)
-                })
-                .await
-            }
-            Waiting::Abandoned(sweep) => {
-                // Mostly nobody waits, and looking holds nobody up.
-                if !self.read(begin::anybody_waits).await? {
-                    return Ok(0);
-                }
-                let (sweep, mut judge) = (OwnedSweep::of(sweep), self.judge(sweep.lease, sweep.leases_at));
-                self.write(move |connection| {
-                    let waiting = Waiting::Abandoned(sweep.borrowed());
-                    begin::settle_waiting(connection, clock.now(), waiting, reason, &assistant, &mut judge)
-                })
-                .await
-            }
-        }
-    }
-
-    async fn append_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
-        let (clock, fence, pack) = (Arc::clone(&self.clock), fence.clone(), pack.clone());
-        self.write(move |connection| log::append_pack(connection, clock.now(), &fence, &pack)).await
-    }
-
-    async fn read_log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {
-        self.read(move |connection| log::read_log(connection, run_id, range)).await
-    }
-
-    async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
-        let clock = Arc::clone(&self.clock);
-        let runs = self.read(move |connection| log::runs_to_trim(connection, clock.now(), settled_for)).await?;
-        if runs.is_empty() {
-            return Ok(false);
-        }
-        // In pieces, so that nobody's write waits for all of them.
-        for run_id in runs {
-            while self
-                .write({
-                    let run_id = run_id.clone();
-                    move |connection| log::trim_some_packs(connection, &run_id)
-                })
-                .await?
-            {}
-        }
-        Ok(true)
-    }
-
-    async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()> {
-        let (clock, fence, step) = (Arc::clone(&self.clock), fence.clone(), step.clone());
-        self.write(move |connection| log::record_intent(connection, clock.now(), &fence, &step)).await
-    }
-
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| log::record_step(connection, clock.now(), &record)).await
-    }
-
-    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| log::settle_run(connection, clock.now(), &settle)).await
-    }
-
-    async fn request_stop(&self, run_id: RunId, reason: RunReason) -> Result<bool> {
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| leases::request_stop(connection, clock.now(), run_id, reason)).await
-    }
-
-    async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
-        let (clock, owner, runs) = (Arc::clone(&self.clock), owner.to_owned(), runs.to_vec());
-        self.write(move |connection| leases::renew_leases(connection, clock.now(), &owner, &runs, lease)).await
-    }
-
-    async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
-        let runs = runs.to_vec();
-        self.read(move |connection| leases::stop_requests(connection, &runs)).await
-    }
-
-    async fn claim_abandoned(&self, sweep: Sweep<'_>) -> Result<Vec<ClaimedRun>> {
-        let (look, clock) = (OwnedSweep::of(sweep), Arc::clone(&self.clock));
-        let mut judge = self.judge(sweep.lease, sweep.leases_at);
-        let any =
-            move |connection: &Connection| leases::any_abandoned(connection, clock.now(), look.borrowed(), &mut judge);
-        // Mostly there are none, and looking holds nobody up.
-        if !self.read(any).await? {
-            return Ok(Vec::new());
-        }
-        let (take, clock) = (OwnedSweep::of(sweep), Arc::clone(&self.clock));
-        let mut judge = self.judge(sweep.lease, sweep.leases_at);
-        self.write(move |connection| leases::claim_abandoned(connection, clock.now(), take.borrowed(), &mut judge))
-            .await
-    }
-
-    async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
-        let (clock, fence, error) = (Arc::clone(&self.clock), fence.clone(), error.to_owned());
-        self.write(move |connection| leases::fail_run(connection, clock.now(), &fence, &error)).await
-    }
-
-    async fn settle_stray_messages(&self) -> Result<usize> {
-        let clock = Arc::clone(&self.clock);
-        if !self.read(move |connection| leases::has_stray_messages(connection, clock.now())).await? {
-            return Ok(0);
-        }
-        let clock = Arc::clone(&self.clock);
-        self.write(move |connection| leases::settle_stray_messages(connection, clock.now())).await
-    }
-
-    async fn time(&self) -> Result<Timestamp> {
-        Ok(self.clock.now())
-    }
-
-    async fn release_run(&self, fence: &Fence) -> Result<()> {
-        let (clock, fence) = (Arc::clone(&self.clock), fence.clone());
-        self.write(move |connection| leases::release_run(connection, clock.now(), &fence)).await
-    }
-
-    async fn claim_offered(&self, offer: Offer<'_>, lease: Duration) -> Result<OfferedRuns> {
-        let (look, clock) = (OwnedOffer::of(offer), Arc::clone(&self.clock));
-        let mut judge = self.judge(lease, offer.leases_at);
-        let any =
-            move |connection: &Connection| leases::has_offered(connection, clock.now(), look.borrowed(), &mut judge);
-        // Mostly there are none, and looking holds nobody up.
-        if !self.read(any).await? {
-            return Ok(OfferedRuns::default());
-        }
-        let (take, clock) = (OwnedOffer::of(offer), Arc::clone(&self.clock));
-        let mut judge = self.judge(lease, offer.leases_at);
-        self.write(move |connection| leases::claim_offered(connection, clock.now(), take.borrowed(), lease, &mut judge))
-            .await
-    }
-
-    async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
-        self.read(move |connection| read::run(connection, run_id)).await
-    }
-
-    async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {
-        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
-        let now = self.clock.now();
-        self.write(move |connection| begin::note_stop(connection, now, &workspace_id, &user_id, &key)).await
-    }
-
-    async fn is_stop_noted(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<bool> {
-        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
-        self.read(move |connection| begin::is_stop_noted(connection, &workspace_id, &user_id, &key)).await
-    }
-
-    async fn run_of_key(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<Option<RunId>> {
-        let (workspace_id, user_id, key) = (workspace_id.to_owned(), user_id.to_owned(), key.to_owned());
-        self.read(move |connection| begin::run_of_key(connection, &workspace_id, &user_id, &key)).await
-    }
-
-    async fn runs_of_chat(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Run>> {
-        self.read(move |connection| read::runs_of_chat(connection, chat_id, limit)).await
-    }
-
-    async fn runs_before(&self, chat_id: ChatId, before: RunId, limit: usize) -> Result<Vec<Run>> {
-        self.read(move |connection| read::runs_before(connection, chat_id, before, limit)).await
-    }
-
-    async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.read(move |connection| read::active_run(connection, chat_id)).await
-    }
-
-    async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.read(move |connection| read::latest_run(connection, chat_id)).await
-    }
-
-    async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
-        self.read(move |connection| read::run_of_message(connection, message_id)).await
-    }
-
-    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
-        self.read(move |connection| read::chat_of_message(connection, message_id)).await
-    }
-
-    async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
-        self.read(move |connection| read::steps(connection, run_id)).await
-    }
-
-    async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
-        self.read(move |connection| read::chat(connection, chat_id)).await
-    }
-
-    async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        self.read(move |connection| read::messages(connection, chat_id, limit)).await
-    }
-
-    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        self.read(move |connection| read::messages_before(connection, chat_id, before, limit)).await
-    }
-
-    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
-        self.read(move |connection| read::message_span(connection, chat_id, limit)).await
-    }
-
-    async fn visit_messages(&self, span: &MessageSpan, fields: MessageFields, visitor: MessageVisitor) -> Result<()> {
-        let span = span.clone();
-        let visit = move |connection: &Connection| read::visit_messages(connection, &span, fields, visitor);
-        match &self.visitors {
-            Some(visitors) => visitors.submit(visit).await,
-            None => self.writer.submit(visit).await,
-        }
-    }
-
-    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
-        self.write(move |connection| read::import_chat(connection, &chat, &messages)).await
-    }
-
-    async fn role(&self, workspace_id: &str, role_id: AgentRoleId) -> Result<Option<RolePrompt>> {
-        let workspace_id = workspace_id.to_owned();
-        self.read(move |connection| read::role(connection, &workspace_id, role_id)).await
-    }
-
-    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
-        let (clock, title) = (Arc::clone(&self.clock), title.to_owned());
-        self.write(move |connection| read::name_chat(connection, clock.now(), chat_id, &title)).await
+        const WRITE: &str = "INSERT OR REPLACE INTO turnkeep_health (id, at) VALUES (1, ?1)";
+        self.write(|tables| tables.execute(WRITE, [tables.now]).map(|_| ())).await
     }
 
     async fn close(&self) -> Result<()> {
         let unique = self.instance.as_ref().map(InstanceLock::unique).unwrap_or_default();
-        let leaves_runs = self.read(move |connection| leases::has_runs_of(connection, &unique)).await.unwrap_or(true);
+        let leaves_runs = self.read(move |tables| tables.has_runs_of(&unique)).await.unwrap_or(true);
         for readers in [&self.readers, &self.visitors].into_iter().flatten() {
             readers.close().await;
         }
@@ -555,16 +284,15 @@ mod tests {
     use crate::clock::SystemClock;
 
     fn rows(store: &SqliteStore) -> impl Future<Output = Result<i64>> {
-        store.read(|connection| {
-            connection.query_row("SELECT COUNT(*) FROM kept", [], |row| row.get(0)).map_err(store_error)
-        })
+        store.read(|tables| tables.one("SELECT COUNT(*) FROM kept", []))
     }
 
-    fn insert(bytes: usize) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
-        move |connection| {
-            let text = "x".repeat(bytes);
-            connection.execute("INSERT INTO kept VALUES (?1)", [text]).map(|_| ()).map_err(store_error)
-        }
+    fn batch(sql: &'static str) -> impl FnOnce(&Tables<'_>) -> Result<()> + Send + 'static {
+        move |tables| tables.connection.execute_batch(sql).map_err(store_error)
+    }
+
+    fn insert(bytes: usize) -> impl FnOnce(&Tables<'_>) -> Result<()> + Send + 'static {
+        move |tables| tables.execute("INSERT INTO kept VALUES (?1)", ["x".repeat(bytes)]).map(|_| ())
     }
 
     #[tokio::test]
@@ -572,15 +300,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chats.db");
         let store = SqliteStore::open(path.to_str().unwrap(), "x/own", Arc::new(SystemClock)).await.unwrap();
-        let run = |sql: &'static str| store.write(move |connection| connection.execute_batch(sql).map_err(store_error));
+        let run = |sql: &'static str| store.write(batch(sql));
         run("CREATE TABLE waiting (id); CREATE TABLE begun (id); INSERT INTO waiting VALUES (1)").await.unwrap();
         let (looked, has_looked) = tokio::sync::oneshot::channel();
         let (moved, has_moved) = std::sync::mpsc::channel::<()>();
-        let looking = store.read(move |connection| {
-            let count = |table: &str| {
-                let sql = format!("SELECT COUNT(*) FROM {table}");
-                connection.query_row(&sql, [], |row| row.get::<_, u32>(0)).map_err(store_error)
-            };
+        let looking = store.read(move |tables| {
+            let count = |table: &str| tables.one::<u32>(&format!("SELECT COUNT(*) FROM {table}"), []);
             let begun = count("begun")?;
             let _ = looked.send(());
             let _ = has_moved.recv();
@@ -601,7 +326,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chats.db");
         let store = SqliteStore::open(path.to_str().unwrap(), "x/own", Arc::new(SystemClock)).await.unwrap();
-        let run = |sql: &'static str| store.write(move |connection| connection.execute_batch(sql).map_err(store_error));
+        let run = |sql: &'static str| store.write(batch(sql));
         run("CREATE TABLE kept (text TEXT)").await.unwrap();
         run("PRAGMA max_page_count = 60").await.unwrap();
         // Queued at once, so that they share a transaction with the one that does not fit.
@@ -618,12 +343,10 @@ mod tests {
     #[tokio::test]
     async fn an_operation_that_fails_or_panics_undoes_only_itself() {
         let store = SqliteStore::open(":memory:", "x/own", Arc::new(SystemClock)).await.unwrap();
-        let create =
-            |connection: &Connection| connection.execute_batch("CREATE TABLE kept (text TEXT)").map_err(store_error);
-        store.write(create).await.unwrap();
-        let fails = |connection: &Connection| insert(5)(connection).and_then(|()| Err::<(), _>(Error::internal("no")));
-        let panics = |connection: &Connection| -> Result<()> {
-            insert(5)(connection)?;
+        store.write(batch("CREATE TABLE kept (text TEXT)")).await.unwrap();
+        let fails = |tables: &Tables<'_>| insert(5)(tables).and_then(|()| Err::<(), _>(Error::internal("no")));
+        let panics = |tables: &Tables<'_>| -> Result<()> {
+            insert(5)(tables)?;
             panic!("on purpose")
         };
         let (one, two, three, four) =

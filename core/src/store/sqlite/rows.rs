@@ -247,6 +247,16 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
     })
 }
 
+/// Why a stop was asked for, if it was, in the first two columns.
+pub(super) fn stop_reason(row: &Row<'_>) -> SqlResult<Option<RunReason>> {
+    Ok(stop_reason_of(row.get(0)?, row.get(1)?))
+}
+
+/// The reason of a stop that somebody asked for; older rows have none.
+pub(super) fn stop_reason_of(asked: bool, reason: Option<String>) -> Option<RunReason> {
+    asked.then(|| reason.map_or(RunReason::Stopped, |word| RunReason::read(&word)))
+}
+
 /// A value as it is stored.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal("a row could not be encoded").with_source(error))

@@ -7,7 +7,10 @@ use crate::log::CallDetails;
 use crate::log::journal::{Due, Journal, empty_row};
 use crate::machine::Settlement;
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
-use crate::store::{Began, BeginRun, LogRange, MemoryStore, SqliteStore, Store, Sweep, file_of_the_first_version};
+use crate::store::{
+    Began, BeginRun, LeaseStore, LogRange, LogStore, MemoryStore, RunStore, SqliteStore, Store, Sweep,
+    file_of_the_first_version,
+};
 
 /// A run whose owner writes as `journal` says, with readers that come and go.
 struct World {

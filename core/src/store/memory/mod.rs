@@ -1,0 +1,92 @@
+//! A store in the process's memory, for tests and simulations: the same answers as the others, nothing durable.
+
+mod chat;
+mod lease;
+mod log;
+mod queue;
+mod role;
+mod run;
+mod settings;
+mod stop;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::clock::{Clock, Timestamp};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{Chat, Message, Run, RunReason};
+use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease_lost};
+
+/// See the module's documentation.
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    closed: bool,
+    chats: BTreeMap<ChatId, Chat>,
+    messages: BTreeMap<MessageId, Message>,
+    runs: BTreeMap<RunId, Owned>,
+    steps: BTreeMap<(RunId, u32), LoggedStep>,
+    packs: BTreeMap<(RunId, u64), ChunkPack>,
+    queue: BTreeMap<RunId, Waits>,
+    /// By workspace, user and idempotency key.
+    stop_notes: BTreeMap<(String, String, String), Timestamp>,
+    settings: settings::SettingsTables,
+}
+
+struct Owned {
+    run: Run,
+    owner: String,
+    epoch: i64,
+    lease_expires_at: Option<Timestamp>,
+    stop_reason: Option<RunReason>,
+    idempotency_key: Option<String>,
+    plan: Option<RunPlan>,
+}
+
+/// A run that waits for its chat.
+struct Waits {
+    begin: BeginRun,
+    lease_expires_at: Timestamp,
+    created_at: Timestamp,
+    stop_requested_at: Option<Timestamp>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::new(Tables::default()) }
+    }
+
+    fn tables(&self) -> Result<MutexGuard<'_, Tables>> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed { Err(Error::new(ErrorCode::EngineClosed, "the store is closed")) } else { Ok(tables) }
+    }
+}
+
+impl Tables {
+    fn owned(&mut self, fence: &Fence) -> Result<&mut Owned> {
+        self.runs
+            .get_mut(&fence.run_id)
+            .filter(|row| row.owner == fence.owner && row.epoch == fence.epoch && row.run.status.is_active())
+            .ok_or_else(lease_lost)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! Chats and their messages.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{ChatId, MessageId, RunId};
+use crate::model::{Chat, Message, MessageFields, MessagePlace, MessageRole, MessageSpan, MessageVisitor};
+use crate::project::AssistantFlush;
+use crate::store::{BeginRun, ChatStore, ONE_PLACE, UNTOUCHED_WITHOUT_LEASE, forbidden};
+
+use super::rows::{self, ACTIVE, CHAT_COLUMNS, MESSAGE_COLUMNS};
+use super::tables::Tables;
+use super::{SqliteStore, limited, store_error};
+
+/// Messages that say that they are being written, although nobody has touched them for long.
+const STRAY: &str = "status = 'streaming' AND role = 'assistant' AND updated_at <= ?1";
+
+#[async_trait]
+impl ChatStore for SqliteStore {
+    async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
+        let chat = format!("SELECT {CHAT_COLUMNS} FROM ai_chats WHERE id = ?1 AND deleted_at IS NULL");
+        self.read(move |tables| tables.first(&chat, [chat_id], rows::chat)).await
+    }
+
+    async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
+        const CHAT: &str = "SELECT chat_id FROM ai_chat_messages WHERE id = ?1";
+        let chat_id: Option<String> =
+            self.read(move |tables| tables.first(CHAT, [message_id], |row| row.get(0))).await?;
+        Ok(chat_id.and_then(|chat_id| chat_id.parse().ok()))
+    }
+
+    async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
+        self.read(move |tables| tables.newest_messages("", params![chat_id, limited(limit)])).await
+    }
+
+    async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
+        let older = "AND (created_at, id) < \
+             (SELECT created_at, id FROM ai_chat_messages WHERE id = ?3 AND chat_id = ?1)";
+        self.read(move |tables| tables.newest_messages(older, params![chat_id, limited(limit), before])).await
+    }
+
+    async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
+        self.read(move |tables| {
+            let nth_newest = |offset: usize| {
+                tables.first(
+                    "SELECT created_at, id FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
+                     ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2",
+                    params![chat_id, limited(offset)],
+                    |row| Ok(MessagePlace { created_at: row.get(0)?, id: row.get(1)? }),
+                )
+            };
+            let count: i64 = tables
+                .one("SELECT COUNT(*) FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL", [chat_id])?;
+            let count = usize::try_from(count).unwrap_or(0);
+            let after = if count > limit { nth_newest(limit)? } else { None };
+            let last = nth_newest(0)?;
+            Ok(MessageSpan { chat_id, count: count.min(limit), older_left_out: count > limit, after, last })
+        })
+        .await
+    }
+
+    async fn visit_messages(
+        &self,
+        span: &MessageSpan,
+        fields: MessageFields,
+        mut visitor: MessageVisitor,
+    ) -> Result<()> {
+        let span = span.clone();
+        // Large values lie on pages of their own, which are read only for columns that are asked for.
+        let large = match fields {
+            MessageFields::Metadata => "NULL, NULL, metadata",
+            MessageFields::Shown => "content, NULL, metadata",
+            MessageFields::All => "content, tool_calls, metadata",
+        };
+        let messages = format!(
+            "SELECT id, user_id, role, {large}, status, created_at, updated_at FROM ai_chat_messages \
+             WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) > (?2, ?3) AND (created_at, id) <= (?4, ?5) \
+             ORDER BY created_at, id"
+        );
+        self.visit(move |tables| {
+            let Some(last) = &span.last else { return Ok(()) };
+            let (after_time, after_id) =
+                span.after.as_ref().map_or(("", ""), |after| (after.created_at.as_str(), after.id.as_str()));
+            let mut statement = tables.connection.prepare_cached(&messages).map_err(store_error)?;
+            let values = params![span.chat_id, after_time, after_id, last.created_at, last.id];
+            let mut rows = statement.query(values).map_err(store_error)?;
+            while let Some(row) = rows.next().map_err(store_error)? {
+                if visitor(&rows::stored_message(row).map_err(store_error)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
+        self.write(move |tables| {
+            tables.execute(
+                "INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![chat.id, chat.workspace_id, chat.creator_id, chat.title, chat.created_at, chat.updated_at],
+            )?;
+            for message in messages {
+                tables.execute(
+                    "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, tool_calls, \
+                     metadata, status, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                    params![
+                        message.id,
+                        message.chat_id,
+                        message.workspace_id,
+                        message.user_id,
+                        message.role.as_str(),
+                        message.content,
+                        message.tool_calls,
+                        message.metadata,
+                        message.status.map(|status| status.as_str()),
+                        message.created_at,
+                        message.updated_at,
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        let title = title.to_owned();
+        self.write(move |tables| {
+            let named = tables.execute(
+                "UPDATE ai_chats SET title = ?2, updated_at = ?3 \
+                 WHERE id = ?1 AND deleted_at IS NULL AND coalesce(title, '') = ''",
+                params![chat_id, title, tables.now],
+            )?;
+            Ok(named == 1)
+        })
+        .await
+    }
+
+    async fn settle_stray_messages(&self) -> Result<usize> {
+        let any = format!("SELECT EXISTS (SELECT 1 FROM ai_chat_messages WHERE {STRAY})");
+        if !self.read(move |tables| tables.one(&any, [tables.now.before(UNTOUCHED_WITHOUT_LEASE)])).await? {
+            return Ok(0);
+        }
+        // A run's message is its owner's, or a sweep's.
+        let settle = format!(
+            "UPDATE ai_chat_messages SET status = 'aborted', updated_at = ?2 WHERE {STRAY} AND NOT EXISTS \
+             (SELECT 1 FROM ai_chat_runs AS run WHERE run.assistant_message_id = ai_chat_messages.id AND run.{ACTIVE})"
+        );
+        self.write(move |tables| tables.execute(&settle, [tables.now.before(UNTOUCHED_WITHOUT_LEASE), tables.now]))
+            .await
+    }
+}
+
+impl Tables<'_> {
+    /// The newest messages of the chat `?1`, up to the limit `?2`, oldest first.
+    fn newest_messages(&self, filter: &str, values: impl rusqlite::Params) -> Result<Vec<Message>> {
+        let sql = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL {filter} \
+             ORDER BY created_at DESC, id DESC LIMIT ?2"
+        );
+        let mut messages = self.readable(&sql, values, rows::message)?;
+        messages.reverse();
+        Ok(messages)
+    }
+
+    /// Makes the chat of a run that begins, or says that it is in use.
+    pub(super) fn ensure_chat(&self, begin: &BeginRun) -> Result<()> {
+        let found: Option<(String, String, bool)> = self.first(
+            "SELECT workspace_id, creator_id, deleted_at IS NOT NULL FROM ai_chats WHERE id = ?1",
+            [begin.chat_id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        match found {
+            Some((workspace, creator, _)) if workspace != begin.workspace_id || creator != begin.user_id => {
+                Err(forbidden())
+            }
+            Some((_, _, true)) => Err(Error::new(ErrorCode::NotFound, "this chat has been deleted")),
+            Some(_) => {
+                let used = "UPDATE ai_chats SET updated_at = ?2 WHERE id = ?1";
+                self.execute(used, params![begin.chat_id, self.now]).map(|_| ())
+            }
+            None => self
+                .execute(
+                    "INSERT INTO ai_chats (id, workspace_id, creator_id, role_id, page_id, created_at, updated_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+                    params![begin.chat_id, begin.workspace_id, begin.user_id, begin.role_id, begin.page_id, self.now],
+                )
+                .map(|_| ()),
+        }
+    }
+
+    /// Writes both messages of a run that begins.
+    pub(super) fn insert_messages(&self, begin: &BeginRun) -> Result<()> {
+        let mut place = self.next_place("ai_chat_messages", begin.chat_id).map_err(store_error)?;
+        if begin.user_message.is_some() {
+            self.insert_message(place, begin, MessageRole::User)?;
+            place = place.after(ONE_PLACE);
+        }
+        self.insert_message(place, begin, MessageRole::Assistant)
+    }
+
+    fn insert_message(&self, place: Timestamp, begin: &BeginRun, role: MessageRole) -> Result<()> {
+        let (id, user, content, metadata, status) = match (role, &begin.user_message) {
+            (MessageRole::User, Some(message)) => {
+                (message.id, Some(&begin.user_id), &message.content, &message.metadata, None)
+            }
+            _ => {
+                let flush = &begin.assistant;
+                (begin.assistant_message_id, None, &flush.content, &flush.metadata, Some(flush.status.as_str()))
+            }
+        };
+        self.execute(
+            // A client's message that has come another way meanwhile is not written twice.
+            "INSERT OR IGNORE INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, metadata, status, \
+             created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                id,
+                begin.chat_id,
+                begin.workspace_id,
+                user,
+                role.as_str(),
+                content,
+                metadata,
+                status,
+                place,
+                self.now
+            ],
+        )
+        .map(|_| ())
+    }
+
+    /// Brings the run's message up to date.
+    pub(super) fn update_message(&self, run_id: RunId, flush: &AssistantFlush) -> Result<()> {
+        self.execute(
+            "UPDATE ai_chat_messages SET content = ?2, tool_calls = ?3, metadata = ?4, status = ?5, updated_at = ?6 \
+             WHERE id = (SELECT assistant_message_id FROM ai_chat_runs WHERE id = ?1)",
+            params![run_id, flush.content, flush.tool_calls, flush.metadata, flush.status.as_str(), self.now],
+        )
+        .map(|_| ())
+    }
+
+    /// Ends the run's message, whose text stays as it is.
+    pub(super) fn fail_message(&self, run_id: &str) -> Result<()> {
+        self.execute(
+            "UPDATE ai_chat_messages SET status = 'error', updated_at = ?2 \
+             WHERE id = (SELECT assistant_message_id FROM ai_chat_runs WHERE id = ?1)",
+            params![run_id, self.now],
+        )
+        .map(|_| ())
+    }
+}
