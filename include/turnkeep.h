@@ -1905,7 +1905,7 @@ turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
  *
  * `arguments` is a JSON object:
  *
- * - "messages": array of object of any JSON
+ * - "messages": array of ModelMessage
  * - "options": TrimOptions
  *
  * `result` receives TrimmedHistory, as JSON, and is freed by turnkeep_bytes_free().
@@ -2080,7 +2080,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       On PostgreSQL, what the same instance has left when it died is free as soon as it comes back.
  *   "appSecret"?: string. The secret that stored keys are sealed with. Without it no keys can be stored.
  *   "previousAppSecrets"?: array of string. Application secrets of before: what is sealed with them is read, and
- *       sealed anew with "app_secret" in the background.
+ *       sealed anew with "appSecret" in the background.
  *   "secrets"?: SecretOptions. How keys are kept.
  *   "runs"?: RunLimits. Limits of runs.
  *   "providers"?: Providers. The providers, by name.
@@ -2253,6 +2253,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "error"
  *   "aborted"
  *
+ * ModelMessage: A message as models are told it, in any library's form.
+ *   "role": string
+ *   Other members are passed over.
+ *
  * ModelOverride: The model that a role asks for.
  *   "driver"?: string
  *   "chatModel"?: string
@@ -2320,7 +2324,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "baseUrl"?: string. Where the API is, such as "https://api.example.com/v1"; the provider's own place when it
  *       is empty. User and password in it are sent as basic authentication, in the place of a key that would go in
  *       the same header.
- *   "apiKey"?: string. The key. It is sent to "base_url" and appears nowhere else.
+ *   "apiKey"?: string. The key. It is sent to "baseUrl" and appears nowhere else.
  *   "contextWindow"?: integer. How many tokens the model's context holds.
  *   "options"?: CallOptions. How the model is to answer.
  *
@@ -2728,7 +2732,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       unless given.
  *
  * TrimmedHistory: What of a history is kept.
- *   "messages": array of object of any JSON. As they were given.
+ *   "messages": array of ModelMessage. As they were given.
  *   "trimmed": boolean. Whether something was left out.
  *   "estimatedTokens": integer
  *

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::StepRecord;
-use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, Store};
+use crate::store::{ChunkPack, Fence, LeaseStore, LogStore, RecordStep, RunStore, SettleRun};
 
 /// A write of a run's owner.
 #[derive(Clone, Debug)]
@@ -27,7 +27,10 @@ pub(crate) enum Write {
 
 impl Write {
     /// Attempts it once.
-    pub(crate) async fn attempt(&self, store: &dyn Store, fence: &Fence) -> Result<()> {
+    pub(crate) async fn attempt<S>(&self, store: &S, fence: &Fence) -> Result<()>
+    where
+        S: RunStore + LogStore + LeaseStore + ?Sized,
+    {
         match self {
             Write::Pack(pack) => store.append_pack(fence, pack).await,
             Write::Intent(step) => store.record_intent(fence, step).await,

@@ -14,7 +14,7 @@ use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, Tur
 use crate::model::{FailureKind, FinishReason, Json, Usage};
 use crate::project::{ModelMessage, append_steps};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::store::{Fence, LeaseStore, LogStore, RunStore};
+use crate::store::{Fence, LogStore, RunStore};
 use crate::tool::ToolCatalog;
 
 use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
