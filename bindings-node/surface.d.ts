@@ -547,6 +547,11 @@ export interface HttpOptions {
    * opened with, and what a turn brings, may name any address.
    */
   allowPrivate?: readonly string[];
+  /**
+   * What requests say that they come from, in the header `User-Agent`: some gateways account by it. `turnkeep/` and its
+   * version unless given.
+   */
+  userAgent?: string;
 }
 
 /** What becomes of the message that the run in progress writes. */

@@ -382,6 +382,10 @@ class HttpOptions(TypedDict, total=False):
     such as ``10.0.0.0/8``, with or without a port. Without them, settings lead to public addresses only. What
     the engine is opened with, and what a turn brings, may name any address.
     """
+    userAgent: str
+    """What requests say that they come from, in the header ``User-Agent``: some gateways account by it.
+    ``turnkeep/`` and its version unless given.
+    """
 
 InProgress: TypeAlias = Literal["omit", "include"]
 """What becomes of the message that the run in progress writes.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, ClientBuilder, StatusCode};
 use serde::Deserialize;
@@ -45,6 +46,9 @@ pub struct HttpOptions {
     /// `10.0.0.0/8`, with or without a port. Without them, settings lead to public addresses only. What the engine is
     /// opened with, and what a turn brings, may name any address.
     pub allow_private: Vec<String>,
+    /// What requests say that they come from, in the header `User-Agent`: some gateways account by it. `turnkeep/` and its
+    /// version unless given.
+    pub user_agent: Option<String>,
 }
 
 impl fmt::Debug for HttpOptions {
@@ -59,6 +63,7 @@ impl fmt::Debug for HttpOptions {
             .field("max_tries", &self.max_tries)
             .field("retry_wait_ms", &self.retry_wait_ms)
             .field("allow_private", &self.allow_private)
+            .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
 }
@@ -75,6 +80,7 @@ impl Default for HttpOptions {
             max_tries: 3,
             retry_wait_ms: 1500,
             allow_private: Vec::new(),
+            user_agent: None,
         }
     }
 }
@@ -88,10 +94,17 @@ impl HttpOptions {
         self.proxy()?;
         self.extra_certificates()?;
         guard::allowed(&self.allow_private)?;
+        self.user_agent()?;
         if self.max_tries == 0 {
             return Err(Error::invalid("http.maxTries", "must be at least 1"));
         }
         Ok(())
+    }
+
+    fn user_agent(&self) -> Result<HeaderValue> {
+        let agent = self.user_agent.as_deref().unwrap_or(concat!("turnkeep/", env!("CARGO_PKG_VERSION")));
+        let value = HeaderValue::from_str(agent).ok().filter(|_| !agent.trim().is_empty());
+        value.ok_or_else(|| Error::invalid("http.userAgent", "must be text that a header may have"))
     }
 
     fn proxy(&self) -> Result<Option<reqwest::Proxy>> {
@@ -148,6 +161,7 @@ fn proxies(options: &HttpOptions) -> Vec<String> {
 pub(super) fn build(options: &HttpOptions) -> Result<Clients> {
     let extra = options.extra_certificates()?;
     let proxy = options.proxy()?;
+    let agent = options.user_agent()?;
     let allowed = Arc::new(guard::allowed(&options.allow_private)?);
     let proxies = proxies(options);
     let by_proxy = !proxies.is_empty();
@@ -155,7 +169,7 @@ pub(super) fn build(options: &HttpOptions) -> Result<Clients> {
     let bundled = options.bundled_roots || !machine_has_roots();
     let certificates: Vec<_> = if bundled { extra.into_iter().chain(bundled_roots()).collect() } else { extra };
     let prepare = |guarded: bool| {
-        let mut builder = base(options).tls_certs_merge(certificates.clone());
+        let mut builder = base(options).user_agent(agent.clone()).tls_certs_merge(certificates.clone());
         if guarded {
             builder = builder.dns_resolver(Arc::clone(&resolver));
         }
@@ -174,7 +188,6 @@ fn base(options: &HttpOptions) -> ClientBuilder {
         .redirect(Policy::custom(redirect))
         .connect_timeout(Duration::from_millis(options.connect_timeout_ms))
         .pool_idle_timeout(Duration::from_millis(options.keep_alive_ms))
-        .user_agent(concat!("turnkeep/", env!("CARGO_PKG_VERSION")))
 }
 
 /// A key must not travel to another host, and a request's body only where it was asked to be sent again.
@@ -212,6 +225,8 @@ mod tests {
         assert!(field(r#"{"caFile":"/nowhere/at-all.pem"}"#).contains("http.caFile"));
         assert!(field(r#"{"proxy":"::"}"#).contains("http.proxy"));
         assert!(field(r#"{"maxTries":0}"#).contains("http.maxTries"));
+        assert!(field(r#"{"userAgent":"a\nb"}"#).contains("http.userAgent"));
+        assert!(field(r#"{"userAgent":" "}"#).contains("http.userAgent"));
         assert!(HttpOptions::default().check().is_ok());
     }
 
