@@ -1708,6 +1708,14 @@ export interface RunsOperations {
 /** Methods of `engine.chats`. */
 export interface ChatsOperations {
   /**
+   * One chat: its title, its role, the page that was open when it was created.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  get(params: Who & {
+    /** The chat. */
+    chatId: string;
+  }): Promise<Chat>;
+  /**
    * The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has every
    * finished step.
    * @throws {TurnkeepError} FORBIDDEN

@@ -18,6 +18,7 @@ function operations(call) {
       signal: (params) => call('runs.signal', params),
     },
     chats: {
+      get: (params) => call('chats.get', params),
       messages: (params) => call('chats.messages', params),
       open: (params) => call('chats.open', params),
       export: (params) => call('chats.export', params),

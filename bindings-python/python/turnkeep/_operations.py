@@ -237,6 +237,23 @@ class RunsOperations(_Asking):
 class ChatsOperations(_Asking):
     """Methods of ``chats``."""
 
+    def get(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+    ) -> types.Chat:
+        """One chat: its title, its role, the page that was open when it was created.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Chat = self._ask("chats.get", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
+        return answer
+
     def messages(
         self,
         *,

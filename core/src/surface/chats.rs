@@ -11,6 +11,29 @@ use crate::project::{Labels, Language};
 
 use super::{Opening, Operation};
 
+/// One chat: its title, its role, the page that was open when it was created.
+///
+/// # Errors
+/// `NOT_FOUND`, `FORBIDDEN`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Get {
+    workspace_id: String,
+    user_id: String,
+    /// The chat.
+    chat_id: ChatRef,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "chats.get";
+    type Answer = Chat;
+
+    async fn answer(self, engine: &Engine) -> Result<Chat> {
+        let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
+        engine.chat(&who, chat_id).await
+    }
+}
+
 /// The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has every finished
 /// step.
 ///

@@ -67,6 +67,7 @@ operations![
     runs::Finish,
     runs::Signal,
     runs::Abandon,
+    chats::Get,
     chats::Messages,
     chats::Open,
     chats::ExportDocument,
