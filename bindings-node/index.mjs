@@ -63,6 +63,7 @@ export const {
   splitText,
   isDegenerateOutput,
   truncateDegenerateOutput,
+  storableText,
   trimHistory,
   toView,
 } = turnkeep;

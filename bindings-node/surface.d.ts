@@ -1974,5 +1974,10 @@ export declare function isDegenerateOutput(text: string): boolean;
 /** The text without the repetitions at its end. */
 export declare function truncateDegenerateOutput(text: string): string;
 
+/**
+ * The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become U+FFFD.
+ */
+export declare function storableText(text: string): string;
+
 /** A tool server without the values of its headers: their names only. */
 export declare function toView(server: McpServer): McpServerView;

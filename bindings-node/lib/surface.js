@@ -77,6 +77,7 @@ function functions(call, list, options) {
     splitText: (text, options) => call('splitText', { text, options }),
     isDegenerateOutput: (text) => call('isDegenerateOutput', { text }),
     truncateDegenerateOutput: (text) => call('truncateDegenerateOutput', { text }),
+    storableText: (text) => call('storableText', { text }),
     trimHistory: (messages, options) => call('trimHistory', { messages, options }),
     toView: (server) => call('toView', { server }),
   };

@@ -873,6 +873,32 @@ pub unsafe extern "C" fn turnkeep_truncate_degenerate_output(
     unsafe { boundary::guard(error, body) }
 }
 
+/// The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become
+/// U+FFFD.
+///
+/// `arguments` is a JSON object:
+///
+/// - "text": string
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_storable_text(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("storableText", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// The newest messages that fit into a budget.
 ///
 /// `arguments` is a JSON object:

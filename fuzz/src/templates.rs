@@ -37,6 +37,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("selectAccessibleHits", r##"{"hits":[{"pageId":@,"title":@,"content":@}],"accessiblePageIds":[@],"cap":5.0}"##),
     ("serializeSteps", r##"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"toolName":@,"output":#}],"toolErrors":[{"toolCallId":@,"toolName":@,"errorText":@}],"usage":#}]}"##),
     ("splitText", r##"{"text":@,"options":{"chunkSize":20,"chunkOverlap":20}}"##),
+    ("storableText", r##"{"text":@}"##),
     ("toView", r##"{"server":{"id":@,"name":@,"transport":@,"url":@,"enabled":true,"toolAllowlist":[@],"instructions":@,"headers":{"x":@},"headersEnc":@}}"##),
     ("toolNamePrefix", r##"{"serverName":@}"##),
     ("trimHistory", r##"{"messages":[{"role":@}],"options":{"budgetTokens":20,"contextTokens":20,"keepTurns":20}}"##),

@@ -313,6 +313,16 @@ def truncate_degenerate_output(
     return answer
 
 
+def storable_text(
+    text: str,
+) -> str:
+    """The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold,
+    become U+FFFD.
+    """
+    answer: str = call("storableText", {"text": text})
+    return answer
+
+
 def trim_history(
     messages: Sequence[types.ModelMessage],
     options: types.TrimOptions,

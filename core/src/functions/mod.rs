@@ -164,6 +164,8 @@ functions! {
     "isDegenerateOutput"(text: String) -> [bool] = text::is_degenerate;
     /// The text without the repetitions at its end.
     "truncateDegenerateOutput"(text: String) -> [String] = text::truncate_degenerate;
+    /// The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become U+FFFD.
+    "storableText"(text: String) -> [String] = text::storable;
     /// The newest messages that fit into a budget.
     "trimHistory"(messages: Vec<ModelMessage>, options: TrimOptions) -> [TrimmedHistory] = text::trim;
     /// A tool server without the values of its headers: their names only.

@@ -16,6 +16,12 @@ use crate::provider::{ReportedError, describe_provider_error};
 
 use super::{Answer, answer, arguments};
 
+pub(super) fn storable(text: &str) -> Answer {
+    // Reading it has put in its place what no database takes.
+    let OneText { text } = arguments(text)?;
+    answer(&text.0)
+}
+
 fn text_of(value: &RawValue) -> Option<String> {
     serde_json::from_str::<js::Text<'_>>(value.get()).ok().map(|text| text.0.into_owned())
 }
@@ -228,6 +234,12 @@ mod tests {
         assert_eq!(given("cleanGeneratedTitle", r##"{"text":"# \ud83d «x»"}"##), "\"\u{fffd} «x»\"");
         assert_eq!(field("cleanChatTitle", r#"{"text":5}"#), "text");
         assert_eq!(field("cleanGeneratedTitle", "{}"), "text");
+    }
+
+    #[test]
+    fn what_no_database_takes_is_replaced() {
+        assert_eq!(given("storableText", r#"{"text":"a\u0000b\ud83d😀\ud83d\ude00"}"#), "\"a\u{fffd}b\u{fffd}😀😀\"");
+        assert_eq!(field("storableText", r#"{"text":null}"#), "text");
     }
 
     #[test]

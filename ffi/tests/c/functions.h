@@ -46,6 +46,7 @@ static const struct {
     FUNCTION(split_text),
     FUNCTION(is_degenerate_output),
     FUNCTION(truncate_degenerate_output),
+    FUNCTION(storable_text),
     FUNCTION(trim_history),
     FUNCTION(to_view),
 };
