@@ -54,6 +54,33 @@ pub enum Event {
     TimerFired(Timer),
 }
 
+impl Event {
+    /// Its name, without what it tells.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Event::Begun => "Begun",
+            Event::Part(_) => "Part",
+            Event::StreamEnded => "StreamEnded",
+            Event::StreamFailed(_) => "StreamFailed",
+            Event::ToolFinished { .. } => "ToolFinished",
+            Event::ToolShows { .. } => "ToolShows",
+            Event::IntentPersisted => "IntentPersisted",
+            Event::StepPersisted => "StepPersisted",
+            Event::PersistFailed => "PersistFailed",
+            Event::Settled => "Settled",
+            Event::FailedInstead => "FailedInstead",
+            Event::StopRequested(_) => "StopRequested",
+            Event::LeaseLost => "LeaseLost",
+            Event::HandOver => "HandOver",
+            Event::Released => "Released",
+            Event::TimerFired(Timer::ProviderSilence) => "TimerFired(ProviderSilence)",
+            Event::TimerFired(Timer::Step) => "TimerFired(Step)",
+            Event::TimerFired(Timer::Run) => "TimerFired(Run)",
+            Event::TimerFired(Timer::Tool { .. }) => "TimerFired(Tool)",
+        }
+    }
+}
+
 /// Who or what ends a run from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopCause {

@@ -15,6 +15,8 @@
 mod effect;
 mod event;
 mod loop_guard;
+#[cfg(test)]
+pub(crate) mod reached;
 pub(crate) mod shell;
 mod shown;
 mod step;
@@ -26,4 +28,6 @@ pub(crate) mod writes;
 pub use crate::log::journal::Settlement;
 pub use effect::{Effect, Ending, Timer, ToolCall};
 pub use event::{Event, StopCause};
+#[cfg(test)]
+pub(crate) use transition::Phase;
 pub use transition::{Limits, RunMachine, TurnIds};

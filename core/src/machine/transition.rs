@@ -77,8 +77,9 @@ impl Limits {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+/// Where a run stands: what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
     Created,
     Streaming,
     PersistingIntent,
@@ -164,6 +165,16 @@ impl RunMachine {
 
     /// Takes an event and adds what is to be done to `effects`. Events that the phase has no use for are ignored.
     pub fn handle(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        let rule = broken_rule(&event, self.phase);
+        debug_assert!(rule.is_none(), "{}: {} while {:?}", rule.unwrap_or_default(), event.name(), self.phase);
+        #[cfg(test)]
+        let (name, phase, before) = (event.name(), self.phase, effects.len());
+        self.step_on(event, effects);
+        #[cfg(test)]
+        super::reached::note(name, phase, self.phase, effects.len() > before);
+    }
+
+    fn step_on(&mut self, event: Event, effects: &mut Vec<Effect>) {
         match (event, self.phase) {
             (_, Phase::Over) => {}
             (Event::Begun, Phase::Created) => self.begin(effects),
@@ -827,6 +838,35 @@ impl RunMachine {
             _ => {}
         }
     }
+}
+
+/// The rule that whoever tells the machine has broken if this event comes in this phase; nothing when it may come. What
+/// comes after the end is nobody's fault.
+pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
+    use Phase::{Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming};
+    let phases_and_rule: (&[Phase], &'static str) = match event {
+        _ if phase == Over => return None,
+        Event::Begun => (&[Created], "a run begins once"),
+        _ if phase == Created => (&[], "nothing comes before the beginning"),
+        Event::Part(_) | Event::StreamEnded | Event::StreamFailed(_) => (&[Streaming], "only an open call is answered"),
+        Event::IntentPersisted => (&[PersistingIntent], "only what is being written is confirmed"),
+        Event::StepPersisted => (&[PersistingStep], "only what is being written is confirmed"),
+        Event::Settled | Event::FailedInstead => (&[Settling], "only what is being written is confirmed"),
+        Event::Released => (&[Releasing], "only what is being written is confirmed"),
+        Event::TimerFired(Timer::ProviderSilence) => (&[Streaming], "a timer that was disarmed does not fire"),
+        Event::TimerFired(Timer::Tool { .. }) => (&[RunningTools], "a timer that was disarmed does not fire"),
+        Event::TimerFired(Timer::Step) => {
+            (&[Streaming, PersistingIntent, RunningTools], "a timer that was disarmed does not fire")
+        }
+        Event::TimerFired(Timer::Run) => {
+            (&[Streaming, PersistingIntent, RunningTools, PersistingStep], "a timer that was disarmed does not fire")
+        }
+        // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
+        Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,
+        Event::StopRequested(_) | Event::LeaseLost | Event::HandOver => return None,
+    };
+    let (phases, rule) = phases_and_rule;
+    (!phases.contains(&phase)).then_some(rule)
 }
 
 /// What is said of a run that could not be written.

@@ -96,7 +96,7 @@ impl World<'_> {
             Some(_) => self.plan.weights.timer,
         };
         let weights = [
-            has(!drive.control.is_empty(), 60),
+            has(!drive.control.is_empty(), self.plan.weights.control),
             has(drive.write.is_some(), 100),
             next,
             has(!drive.running.is_empty(), 60),
@@ -178,7 +178,11 @@ impl World<'_> {
             Output::RunTool(call) => self.run_tool(drive, call)?,
             Output::CancelTool { call_id } => {
                 drive.running.retain(|running| running.call_id != call_id);
-                // A cancelled tool may have come back already.
+                // A cancelled tool may have come back already, or have shown something.
+                if self.random.chance(300) {
+                    let output = Json::string("too late");
+                    drive.control.push_back(Event::ToolShows { call_id: call_id.clone(), output });
+                }
                 if self.random.chance(300) {
                     drive.control.push_back(Event::ToolFinished { call_id, outcome: Ok(Json::string("too late")) });
                 }
@@ -376,6 +380,8 @@ impl World<'_> {
         // With nothing that is under way, the shell waits before it attempts the write again, or has given it up.
         drive.again = failed && drive.write.is_none() && !drive.over;
         self.coverage.given_up += u64::from(is_away && !drive.again);
+        // Whether a write that was given up is on disk, nobody knows.
+        drive.numbered &= !failed || drive.again;
         let is_pack = matches!(*write, Write::Pack(_));
         if let (true, Some(facts)) = (failed && is_pack && !drive.again, self.ledger.runs.get_mut(&drive.ids.run)) {
             facts.renumbered = true;

@@ -26,6 +26,8 @@ mod sleeping;
 mod store;
 mod sweeping;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 mod world;
 

@@ -143,7 +143,7 @@ impl ToolCatalog for Tools {
         name == "read"
     }
 
-    fn timeout(&self, _: &str) -> Duration {
-        Duration::from_secs(1)
+    fn timeout(&self, name: &str) -> Duration {
+        Duration::from_secs(if name == "edit" { 45 } else { 1 })
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Rates {
 pub(super) struct Weights {
     pub(super) begin: u32,
     pub(super) drive: u32,
+    /// What a turn is told from outside.
+    pub(super) control: u32,
     pub(super) pack: u32,
     pub(super) timer: u32,
     pub(super) queue: u32,
@@ -101,6 +103,7 @@ impl Plan {
         let weights = Weights {
             begin: rate([20, 40, 60, 80, 100, 200]),
             drive: 1000,
+            control: rate([5, 20, 60, 60, 60, 200]),
             pack: rate([0, 50, 100, 200, 400, 1000]),
             timer: rate([0, 0, 2, 5, 20, 60]),
             queue: rate([20, 50, 50, 100, 100, 200]),

@@ -1,9 +1,11 @@
 use super::*;
+use crate::machine::reached;
 
 #[test]
 fn schedules_break_no_invariant() {
     let mut coverage = Coverage::default();
-    for seed in 0..2000 {
+    reached::take();
+    for seed in 0..6000 {
         match run(seed, None) {
             Ok(reached) => coverage.add(&reached),
             Err(violation) => panic!("{violation}"),
@@ -12,6 +14,7 @@ fn schedules_break_no_invariant() {
     for (name, count) in coverage.counts() {
         assert!(count > 0, "no schedule reached {name}");
     }
+    table::compare(&reached::take());
 }
 
 #[test]
