@@ -859,6 +859,29 @@ turnkeep_status turnkeep_run_abandon(const struct turnkeep_engine *engine,
                                      struct turnkeep_error **error);
 
 /**
+ * One chat: its title, its role, the page that was open when it was created.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ *
+ * `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_get(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
  * The messages of a chat, oldest first; none of a chat that is not there (yet). A message in progress has every
  * finished step.
  *
@@ -1901,6 +1924,26 @@ turnkeep_status turnkeep_truncate_degenerate_output(const char *arguments,
                                                     struct turnkeep_error **error);
 
 /**
+ * The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become
+ * U+FFFD.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "text": string
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_storable_text(const char *arguments,
+                                       size_t arguments_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
  * The newest messages that fit into a budget.
  *
  * `arguments` is a JSON object:
@@ -2169,6 +2212,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "allowPrivate"?: array of string. Hosts of private networks that workspaces may name in their settings: a
  *       name, an IP address or a network such as "10.0.0.0/8", with or without a port. Without them, settings lead
  *       to public addresses only. What the engine is opened with, and what a turn brings, may name any address.
+ *   "userAgent"?: string. What requests say that they come from, in the header "User-Agent": some gateways
+ *       account by it. "turnkeep/" and its version unless given.
  *
  * InProgress: What becomes of the message that the run in progress writes.
  *   "omit": It is left out, and whoever follows the run is told all of it.
