@@ -319,3 +319,183 @@ impl Shell {
         self.outputs.push_back(output);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::id::{ChatId, MessageId, RunId};
+    use crate::machine::{Limits, TurnIds};
+    use crate::model::{BlockKind, FinishReason, Json};
+    use crate::provider::StreamPart;
+    use crate::store::Fence;
+    use crate::tool::ToolCatalog;
+
+    struct NoTools;
+
+    impl ToolCatalog for NoTools {
+        fn check(&self, _: &str, _: &str) -> std::result::Result<Json, String> {
+            Err("There are no tools.".to_owned())
+        }
+        fn is_read_only(&self, _: &str) -> bool {
+            true
+        }
+        fn timeout(&self, _: &str) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[derive(Default)]
+    struct Known {
+        following: bool,
+        numbers: bool,
+    }
+
+    impl Readers for Known {
+        fn are_following(&self) -> bool {
+            self.following
+        }
+        fn know_numbers(&self) -> bool {
+            self.numbers
+        }
+    }
+
+    /// A shell and the time, in milliseconds since it began.
+    struct Bed(Shell, Instant);
+
+    impl Bed {
+        fn new(readers: Known) -> Self {
+            let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
+            let machine = RunMachine::new(ids, Limits::new(3, Duration::from_secs(60)), Arc::new(NoTools));
+            let journal = Journal::new(Fence { run_id: ids.run, owner: "o".into(), epoch: 1 }, None);
+            let lease = Duration::from_secs(15);
+            let pace = Pace { patience: Duration::from_secs(1), lease, refresh_every_step: false };
+            let mut bed = Self(Shell::new(machine, journal, pace, Arc::new(readers)), Instant::now());
+            bed.tell(0, Input::Event(Event::Begun));
+            bed
+        }
+
+        /// The writes, and the end, that come of it.
+        fn tell(&mut self, at: u64, input: Input) -> Vec<&'static str> {
+            self.0.handle(input, self.1 + Duration::from_millis(at));
+            let mut said = Vec::new();
+            while let Some(output) = self.0.poll_output() {
+                said.extend(match output {
+                    Output::Write(write) => Some(match &*write {
+                        Write::Pack(_) => "pack",
+                        Write::Intent(_) => "intent",
+                        Write::Step(_) => "step",
+                        Write::Settle(_) => "settle",
+                        Write::Fail(_) => "fail",
+                        Write::Release => "release",
+                    }),
+                    Output::End(Ending::Settled) => Some("settled"),
+                    Output::End(Ending::LeaseLost) => Some("lost"),
+                    Output::End(Ending::Unsettled) => Some("unsettled"),
+                    _ => None,
+                });
+            }
+            said
+        }
+
+        fn part(&mut self, at: u64, part: StreamPart) -> Vec<&'static str> {
+            self.tell(at, Input::Event(Event::Part(part)))
+        }
+
+        fn text(&mut self, at: u64, bytes: usize) -> Vec<&'static str> {
+            let (kind, id, delta) = (BlockKind::Text, "b".to_owned(), "x".repeat(bytes));
+            self.part(at, StreamPart::BlockDelta { kind, id, delta, metadata: None })
+        }
+
+        /// The answer is complete, and the run with it.
+        fn finish(&mut self, at: u64) -> Vec<&'static str> {
+            self.part(at, StreamPart::Finish { reason: FinishReason::Stop, usage: None });
+            self.tell(at, Input::Event(Event::StreamEnded))
+        }
+
+        fn answer(&mut self, at: u64, code: Option<ErrorCode>) -> Vec<&'static str> {
+            self.tell(at, Input::Written(code.map_or(Ok(()), |code| Err(Error::new(code, "")))))
+        }
+
+        fn timeout(&self) -> Option<u64> {
+            self.0.poll_timeout().map(|at| at.duration_since(self.1).as_millis().try_into().unwrap())
+        }
+    }
+
+    const AWAY: Option<ErrorCode> = Some(ErrorCode::StoreUnavailable);
+
+    #[test]
+    fn small_packs_wait_and_large_ones_do_not() {
+        let mut bed = Bed::new(Known::default());
+        assert!(bed.text(10, 1).is_empty() && bed.text(90, 1).is_empty());
+        assert_eq!(bed.timeout(), Some(260));
+        assert_eq!(bed.tell(260, Input::Timeout), ["pack"]);
+        // One at a time: what comes meanwhile is the next one.
+        assert!(bed.text(300, PACK_BYTES).is_empty());
+        assert_eq!(bed.answer(310, None), ["pack"]);
+        assert!(bed.answer(320, None).is_empty());
+        let mut followed = Bed::new(Known { following: true, ..Known::default() });
+        followed.text(10, 1);
+        assert_eq!(followed.timeout(), Some(70));
+    }
+
+    #[test]
+    fn a_write_waits_for_the_pack_before_it() {
+        let mut bed = Bed::new(Known::default());
+        bed.text(0, 1);
+        assert_eq!(bed.tell(250, Input::Timeout), ["pack"]);
+        assert!(bed.finish(260).is_empty());
+        assert!(bed.answer(300, AWAY).is_empty());
+        assert_eq!(bed.timeout(), Some(350));
+        assert_eq!(bed.tell(350, Input::Timeout), ["pack"]);
+        assert_eq!(bed.answer(360, None), ["settle"]);
+        assert_eq!(bed.answer(370, None), ["settled"]);
+        assert_eq!(bed.timeout(), None);
+    }
+
+    #[test]
+    fn nothing_is_attempted_behind_a_pack_that_was_refused() {
+        let mut bed = Bed::new(Known::default());
+        bed.text(0, 1);
+        bed.tell(250, Input::Timeout);
+        bed.finish(260);
+        assert_eq!(bed.answer(270, Some(ErrorCode::Internal)), ["unsettled"]);
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_asked_again_while_there_is_patience() {
+        let mut bed = Bed::new(Known::default());
+        bed.text(0, 1);
+        assert_eq!(bed.finish(0), ["settle"]);
+        for (now, at) in [(0, 50), (50, 150), (150, 350), (350, 750), (750, 1550)] {
+            assert!(bed.answer(now, AWAY).is_empty());
+            assert_eq!(bed.timeout(), Some(at));
+            assert_eq!(bed.tell(at, Input::Timeout), ["settle"]);
+        }
+        assert_eq!(bed.answer(1551, AWAY), ["unsettled"]);
+    }
+
+    #[test]
+    fn an_end_that_is_refused_is_written_without_what_cannot_be_written() {
+        let mut bed = Bed::new(Known::default());
+        bed.text(0, 1);
+        assert_eq!(bed.finish(0), ["settle"]);
+        assert_eq!(bed.answer(1, Some(ErrorCode::Internal)), ["fail"]);
+        assert_eq!(bed.answer(2, None), ["settled"]);
+        let settlement = bed.0.settlement().unwrap();
+        assert_eq!((settlement.status, settlement.error.as_deref()), (RunStatus::Failed, Some(NOT_WRITTEN)));
+        // Unless somebody else has the run.
+        let mut bed = Bed::new(Known::default());
+        bed.text(0, 1);
+        bed.finish(0);
+        assert_eq!(bed.answer(1, Some(ErrorCode::LeaseLost)), ["lost"]);
+    }
+
+    #[test]
+    fn what_has_known_numbers_is_on_disk_as_it_streamed() {
+        let mut bed = Bed::new(Known { numbers: true, ..Known::default() });
+        bed.text(0, 1);
+        assert_eq!(bed.finish(10), ["pack"]);
+        assert_eq!(bed.answer(20, None), ["settle"]);
+    }
+}

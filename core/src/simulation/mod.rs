@@ -7,7 +7,8 @@
 //! log in pieces while all of that happens. What was promised is kept in books beside the store and compared with it
 //! after every event.
 //!
-//! Named mutations break a rule on purpose, in the simulation and not in the engine, to show that the invariants see it.
+//! Named mutations break a rule on purpose, in the simulation or, by a flaw that is not compiled into what ships, in the
+//! shell itself, to show that the invariants see it.
 
 mod begin;
 mod claiming;
