@@ -21,21 +21,22 @@ use crate::secret::{Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
+pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{Busy, ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
-pub use run::tail::{Cursor, RunTail, SharedTail, TailEnd, TailFrom, TailItem};
+pub use run::tail::{RunTail, SharedTail};
 pub use run::turn::Turn;
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::settings::{Capability, Tested};
 
+use run::follow::Tails;
 use run::hosted::Hosted;
 use run::patience::Patience;
 use run::registry::Registry;
 use run::stops::Stops;
-use run::tail::Tails;
 use run::worker::Worker;
 use run::{housekeeping, leases, stops, sweep, turn};
 

@@ -2,9 +2,13 @@
 //! follow, and the log computed from what is on disk.
 
 mod chunk;
+pub(crate) mod cursor;
 pub(crate) mod journal;
+pub(crate) mod left;
 mod live;
+pub(crate) mod reader;
 pub(crate) mod replay;
 
 pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
+pub use cursor::{Cursor, TailEnd, TailFrom, TailItem};
 pub use live::{ChunkLog, ChunkReader};

@@ -181,7 +181,7 @@ impl World<'_> {
     fn give_up(&mut self, drive: Drive) -> Result<(), Broken> {
         let fence = drive.shell.journal().fence().clone();
         let Ok(left) = ready(sweep::what_is_left(&*self.store, drive.ids.run)) else { return Ok(()) };
-        let end = sweep::failure(fence.clone(), left, "The run could not be gone on with.".to_owned());
+        let end = left.failure(fence.clone(), "The run could not be gone on with.".to_owned());
         if self.attempt(&fence, &Arc::new(Write::Settle(end)))?.is_none() {
             self.crash(drive.process);
         }

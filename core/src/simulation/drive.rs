@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::run::sweep::Left;
 use crate::error::{Error, ErrorCode};
 use crate::log::journal::Journal;
+use crate::log::left::Left;
 use crate::machine::shell::{Input, Output, Pace, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, TurnIds};

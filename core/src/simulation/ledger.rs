@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::TailFrom;
-use crate::engine::run::tail::{LogReader, Reached};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
 use crate::log::journal::message_status;
+use crate::log::reader::{LogReader, Reached};
 use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::run::patience::Patience;
-use crate::engine::run::sweep::Left;
 use crate::id::RunId;
+use crate::log::left::Left;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Event, ToolCall, TurnIds};

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::engine::run::tail::{LogReader, Reached};
 use crate::engine::{Cursor, TailEnd, TailFrom, TailItem};
 use crate::id::RunId;
+use crate::log::reader::{LogReader, Reached};
 use crate::store::LogPage;
 
 /// A client, over all of its connections.

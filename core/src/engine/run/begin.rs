@@ -11,10 +11,11 @@ use crate::engine::options::{Busy, Envelope};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::log::journal::empty_row;
+use crate::log::left::Left;
 use crate::machine::TurnIds;
-use crate::model::{FailureKind, Json, MessageStatus, Part, RunFailure, RunReason, RunStatus, Trigger};
-use crate::project::{FlushExtra, OpenPage, flush_run};
-use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, SettleRun, already_active, forbidden};
+use crate::model::{Json, MessageStatus, Part, Run, RunReason, Trigger};
+use crate::project::OpenPage;
+use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, already_active, forbidden};
 
 use super::stops::StopNote;
 use super::{stops, sweep};
@@ -273,6 +274,19 @@ impl Beginning<'_> {
     }
 }
 
+/// What belongs to a run; nothing for one that has lost its message together with its chat.
+pub(crate) fn ids_of(run: &Run) -> Option<TurnIds> {
+    Some(TurnIds { chat: run.chat_id, run: run.id, message: run.assistant_message_id? })
+}
+
+impl Inner {
+    /// What belongs to the run that an idempotency key was used for before.
+    pub(crate) async fn repeated(&self, run_id: RunId) -> Result<TurnIds> {
+        let run = self.store.run(run_id).await?;
+        run.as_ref().and_then(ids_of).ok_or_else(|| Error::internal("the run of an idempotency key is gone"))
+    }
+}
+
 fn message_exists() -> Error {
     let message = "message.id: this message is in the chat already; it cannot be answered anew, or edited, yet";
     Error::new(ErrorCode::MessageExists, message).with_detail("field", "message.id")
@@ -296,18 +310,7 @@ pub(crate) fn begin_failed(error: Error) -> Error {
 /// Ends a run that was begun but cannot be driven, so that the chat is free again.
 pub(crate) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
-    let failure = Some(RunFailure::new(FailureKind::Internal, message));
-    let (told, reason) = (Some(message.to_owned()), Some(RunReason::Internal));
-    let extra = FlushExtra { error: told, reason, failure: failure.clone(), ..FlushExtra::default() };
-    let settle = SettleRun {
-        fence,
-        status: RunStatus::Failed,
-        reason: Some(RunReason::Internal),
-        error: Some(message.to_owned()),
-        failure,
-        step: None,
-        assistant: flush_run(&[], MessageStatus::Error, &extra),
-    };
+    let settle = Left::default().failure(fence, message.to_owned());
     if let Err(unsettled) = inner.store.settle_run(settle).await {
         // Nobody renews this lease, so a sweep will end the run.
         tracing::warn!(error = %unsettled, "a run that could not be begun could not be settled either");

@@ -22,8 +22,8 @@ use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
+use super::follow::FOLLOWING_AGAIN;
 use super::history;
-use super::tail::FOLLOWING_AGAIN;
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod begin;
 mod driver;
+pub(crate) mod follow;
 mod history;
 pub(crate) mod hosted;
 pub(crate) mod housekeeping;
@@ -10,6 +11,7 @@ pub(crate) mod patience;
 pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod registry;
+mod shared;
 pub(crate) mod stops;
 pub(crate) mod sweep;
 pub(crate) mod tail;

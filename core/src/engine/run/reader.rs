@@ -1,23 +1,18 @@
 //! Reading a turn's chunks, and going away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
-
-use tokio::sync::{Mutex, watch};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::Inner;
-use crate::error::ErrorCode;
 use crate::id::RunId;
-use crate::log::{ChunkReader, SSE_DONE};
+use crate::log::cursor::numbered_event;
+use crate::log::{ChunkReader, Cursor, SSE_DONE, TailItem};
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
 
+use super::shared::Shared;
 use super::stops;
-use super::tail::{Cursor, RunTail, TailItem, sse_event};
-
-/// The wait after a store that is out of reach.
-pub(crate) const RETRY_WAIT: Duration = Duration::from_millis(250);
+use super::tail::RunTail;
 
 /// Reads a turn's chunks from the first one on. Dropping it before the end is a disconnect: of a turn that is not
 /// detached, the last reader's disconnect stops the run.
@@ -40,7 +35,7 @@ impl Source {
     async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
         match self {
             Source::Turn(chunks) => chunks.next_batch(limit).await,
-            Source::Log(tail) => items(tail, limit).await.into_iter().map(|item| item.chunk).collect(),
+            Source::Log(tail) => next_of(tail, limit).await.into_iter().map(|item| item.chunk).collect(),
         }
     }
 
@@ -48,24 +43,16 @@ impl Source {
         match self {
             Source::Turn(chunks) => {
                 let batch = chunks.next_numbered(limit).await.into_iter();
-                batch.map(|(number, chunk)| sse_event(number.map(Cursor::after).as_ref(), &chunk)).collect()
+                batch.map(|(number, chunk)| numbered_event(number.map(Cursor::after).as_ref(), &chunk)).collect()
             }
-            Source::Log(tail) => items(tail, limit).await.iter().map(TailItem::to_sse).collect(),
+            Source::Log(tail) => next_of(tail, limit).await.iter().map(TailItem::to_sse).collect(),
         }
     }
 }
 
-async fn items(tail: &mut RunTail, limit: usize) -> Vec<TailItem> {
-    loop {
-        match tail.next_batch(limit).await {
-            Ok(items) => return items,
-            Err(error) if error.code() == ErrorCode::StoreUnavailable => {
-                tracing::warn!(%error, "a log could not be read; that will be repeated");
-                tokio::time::sleep(RETRY_WAIT).await;
-            }
-            Err(_) => return Vec::new(),
-        }
-    }
+/// Readers of a turn are not told of errors: what cannot be read any more is at its end.
+async fn next_of(tail: &mut RunTail, limit: usize) -> Vec<TailItem> {
+    tail.next_patiently(limit).await.unwrap_or_default()
 }
 
 /// What a disconnect needs to know.
@@ -131,71 +118,39 @@ impl Drop for TurnReader {
 
 /// A [`TurnReader`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks,
 /// who then finds it at its end.
-pub struct SharedReader {
-    reader: Mutex<Option<TurnReader>>,
-    closed: watch::Sender<bool>,
-    told_done: AtomicBool,
-}
+pub struct SharedReader(Shared<TurnReader>);
 
 impl From<TurnReader> for SharedReader {
     fn from(reader: TurnReader) -> Self {
-        let reader = Mutex::new(Some(reader));
-        Self { reader, closed: watch::Sender::new(false), told_done: AtomicBool::new(false) }
+        Self(Shared::new(reader))
     }
 }
 
 impl SharedReader {
     /// As [`TurnReader::next_batch`]; empty also once closed.
     pub async fn next_batch(&self, limit: usize) -> Vec<Arc<str>> {
-        self.read(async |open| open.next_batch(limit).await).await
+        self.0.read(async |open: &mut TurnReader| open.next_batch(limit).await).await.unwrap_or_default()
     }
 
     /// As [`TurnReader::next_events`]; empty also once closed.
     pub async fn next_events(&self, limit: usize) -> Vec<String> {
-        self.read(async |open| open.next_events(limit).await).await
-    }
-
-    async fn read<T>(&self, next: impl AsyncFnOnce(&mut TurnReader) -> Vec<T>) -> Vec<T> {
-        let mut closed = self.closed.subscribe();
-        let mut reader = self.reader.lock().await;
-        let Some(open) = reader.as_mut() else {
-            return Vec::new();
-        };
-        let batch = tokio::select! {
-            biased;
-            () = until_closed(&mut closed) => None,
-            batch = next(open) => Some(batch),
-        };
-        if batch.is_none() {
-            *reader = None;
-        }
-        batch.unwrap_or_default()
+        self.0.read(async |open: &mut TurnReader| open.next_events(limit).await).await.unwrap_or_default()
     }
 
     /// As [`SharedReader::next_events`], joined; after the last chunk comes the terminator, and then `None`. Once
     /// closed, `None` at once.
     pub async fn next_sse(&self, limit: usize) -> Option<String> {
         let batch = self.next_events(limit).await;
-        if !batch.is_empty() {
-            return Some(batch.concat());
+        if batch.is_empty() {
+            return self.0.ends().then(|| SSE_DONE.to_owned());
         }
-        let over = *self.closed.borrow() || self.told_done.swap(true, Ordering::SeqCst);
-        (!over).then(|| SSE_DONE.to_owned())
+        Some(batch.concat())
     }
 
     /// Goes away.
     pub fn close(&self) {
-        self.closed.send_replace(true);
-        // Where somebody waits for chunks, they hold the lock, see the flag and let go of the reader themselves.
-        if let Ok(mut reader) = self.reader.try_lock() {
-            *reader = None;
-        }
+        self.0.close();
     }
-}
-
-async fn until_closed(closed: &mut watch::Receiver<bool>) {
-    // The sender lives as long as the reader that this is called for.
-    let _ = closed.wait_for(|closed| *closed).await;
 }
 
 #[cfg(test)]
@@ -217,7 +172,7 @@ mod tests {
         tokio::task::yield_now().await;
         reader.close();
         assert_eq!(waiting.await.unwrap(), None);
-        assert!(reader.reader.lock().await.is_none());
+        assert!(reader.0.look(|_| ()).is_none());
         assert!(reader.next_batch(9).await.is_empty());
     }
 

@@ -7,20 +7,12 @@ use crate::clock::Timestamp;
 use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::log::UiChunk;
 use crate::log::journal::empty_row;
-use crate::log::replay::StepView;
-use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
-use crate::project::{FlushExtra, flush_run};
-use crate::store::{
-    ClaimedRun, Fence, LogFrom, LogPage, LogRange, LogRow, LogStore, LoggedStep, RecordStep, RunStore, SettleRun,
-    StepNumbers, Sweep, Waiting,
-};
+use crate::log::left::Left;
+use crate::model::{MessageStatus, RunReason};
+use crate::store::{ClaimedRun, LogFrom, LogRange, LogStore, RunStore, Sweep, Waiting};
 
 use super::patience::Look;
-
-/// The outcome of a call that was on disk before it ran, and whose process then died.
-const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
 /// How many runs are taken over at a time, so that a sweep holds nobody up and loses little when it is interrupted.
 const BATCH: usize = 50;
@@ -115,7 +107,7 @@ const UNREADABLE_LOG: &str = "The run's record in the store cannot be read.";
 pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed: ClaimedRun) -> Result<()> {
     let fence = claimed.fence.clone();
     let settled = match what_is_left(store, claimed.run.id).await {
-        Ok(left) => store.settle_run(settlement(claimed, left)).await,
+        Ok(left) => store.settle_run(left.settlement(claimed)).await,
         Err(error) => Err(error),
     };
     match settled {
@@ -127,122 +119,10 @@ pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed:
     }
 }
 
-/// The log of a run whose owner is gone.
-#[derive(Debug, Default)]
-pub(crate) struct Left {
-    /// All steps; the last of them is not in the log as a finished one if `unfinished` says so.
-    pub(crate) steps: Vec<StepRecord>,
-    /// The numbers of a last step that was in progress and is closed.
-    pub(crate) unfinished: Option<StepNumbers>,
-    /// The number of the chunk after the last one that was told, or will be of the steps.
-    pub(crate) next_sequence: u64,
-    /// What was told of a step of which nothing came, and which is therefore none of the steps: that it began.
-    pub(crate) begun: StepView,
-}
-
-impl Left {
-    /// The write that closes the step that was in progress, for whoever goes on with the run.
-    pub(crate) fn closing(&self, fence: &Fence, lease: Duration) -> Option<RecordStep> {
-        let (numbers, step) = self.unfinished.zip(self.steps.last().cloned())?;
-        Some(RecordStep { fence: fence.clone(), step, numbers, lease: Some(lease), refresh: None })
-    }
-}
-
-/// The end of a run that nobody can go on with.
-pub(crate) fn failure(fence: Fence, Left { steps, unfinished, .. }: Left, error: String) -> SettleRun {
-    let reason = RunReason::Internal;
-    let failure = Some(RunFailure::new(FailureKind::Internal, error.as_str()));
-    let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps, reason) };
-    SettleRun {
-        fence,
-        status: RunStatus::Failed,
-        reason: Some(reason),
-        error: Some(error),
-        failure,
-        step: steps.last().cloned().zip(unfinished),
-        assistant: flush_run(&steps, MessageStatus::Error, &extra),
-    }
-}
-
 /// What a run's owner has left on disk, with the step that was in progress closed.
 pub(crate) async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<Left> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;
-    Ok(closed(logged, trailing))
-}
-
-/// `trailing` has the packs of the step that was in progress.
-fn closed(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Left {
-    let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
-    let mut intent = None;
-    for entry in logged {
-        if entry.finished {
-            steps.push(entry.step);
-        } else {
-            intent = Some(entry.step);
-        }
-    }
-    let (mut view, mut next_sequence) = (StepView::default(), 1);
-    if let Some(page) = trailing {
-        next_sequence = page.start.map_or(1, |start| start.first_sequence);
-        for row in page.rows {
-            let LogRow::Pack(pack) = row else { continue };
-            next_sequence += pack.chunks.len() as u64;
-            pack.chunks.iter().filter_map(|chunk| UiChunk::parse_of_step(chunk)).for_each(|chunk| view.apply(&chunk));
-        }
-    }
-    let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-    let unfinished = match intent {
-        Some(mut step) => {
-            close_calls(&mut step, &view);
-            Some(step)
-        }
-        None if view.is_empty() => None,
-        None => Some(view.clone().into_record(number)),
-    };
-    let usage = steps.iter().chain(&unfinished).fold(None, |sum, step| Usage::accumulate(sum, step.usage));
-    let begun = if unfinished.is_none() { view.clone() } else { StepView::default() };
-    let numbers = unfinished.map(|step| {
-        let rest = view.continuation(&step, usage).len() as u64;
-        steps.push(step);
-        StepNumbers { packed_until: next_sequence, next: next_sequence + rest }
-    });
-    let next_sequence = numbers.map_or(next_sequence, |numbers| numbers.next);
-    Left { steps, unfinished: numbers, next_sequence, begun }
-}
-
-/// The end of an abandoned run.
-fn settlement(claimed: ClaimedRun, Left { steps, unfinished, .. }: Left) -> SettleRun {
-    // A stop holds even if the owner died before it heard of it.
-    let reason = claimed.stop_reason.unwrap_or(RunReason::WorkerLost);
-    SettleRun {
-        fence: claimed.fence,
-        status: RunStatus::Aborted,
-        reason: Some(reason),
-        error: None,
-        failure: None,
-        step: steps.last().cloned().zip(unfinished),
-        assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps, reason)),
-    }
-}
-
-fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
-    FlushExtra {
-        reason: Some(reason),
-        usage: steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage)),
-        context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
-        ..FlushExtra::default()
-    }
-}
-
-fn close_calls(step: &mut StepRecord, view: &StepView) {
-    for part in &mut step.parts {
-        if let Part::Tool(tool) = part
-            && tool.state == ToolState::InputAvailable
-        {
-            let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
-            tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
-        }
-    }
+    Ok(Left::of(logged, trailing))
 }

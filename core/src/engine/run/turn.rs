@@ -25,11 +25,12 @@ use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, give_up};
 use super::driver::{Driver, Finished, RunReaders};
-use super::reader::{Leaving, RETRY_WAIT, Source, TurnReader};
+use super::reader::{Leaving, Source, TurnReader};
 use super::stops::stop_if_noted;
-use super::sweep::Left;
-use super::tail::{RunTail, TailFrom};
+use super::tail::RunTail;
 use super::{history, queue, stops};
+use crate::log::TailFrom;
+use crate::log::left::Left;
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -119,17 +120,7 @@ impl Turn {
     /// Follows the run to its end and reads from the store how it ended.
     async fn settled(&self) -> Result<RunOutcome> {
         let mut tail = RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot);
-        loop {
-            match tail.next_batch(usize::MAX).await {
-                Ok(items) if items.is_empty() => break,
-                Ok(_) => {}
-                Err(error) if error.code() == ErrorCode::StoreUnavailable => {
-                    tracing::warn!(%error, "a log could not be read; that will be repeated");
-                    tokio::time::sleep(RETRY_WAIT).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        while !tail.next_patiently(usize::MAX).await?.is_empty() {}
         let run = self.inner.store.run(self.ids.run).await?.ok_or_else(|| Error::internal("the run is gone"))?;
         let steps = self.inner.store.steps(run.id).await?;
         Ok(RunOutcome {
@@ -410,9 +401,6 @@ impl Prepared {
 
 /// The turn of a run that was begun before.
 async fn repeated(inner: Arc<Inner>, run_id: RunId, detached: bool) -> Result<Turn> {
-    let run = inner.store.run(run_id).await?;
-    let run = run.ok_or_else(|| Error::internal("the run of an idempotency key is gone"))?;
-    let message = run.assistant_message_id.ok_or_else(|| Error::internal("the run of a key has no message"))?;
-    let ids = TurnIds { chat: run.chat_id, run: run.id, message };
+    let ids = inner.repeated(run_id).await?;
     Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, readers: Arc::default() })
 }

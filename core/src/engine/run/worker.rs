@@ -19,6 +19,7 @@ use crate::model::{RunReason, RunStatus};
 use crate::store::{BeginRun, ClaimedRun, Fence, Offer, RunPlan};
 use crate::tool::{Tool, ToolSet};
 
+use super::begin::ids_of;
 use super::driver::Finished;
 use super::registry::EntryId;
 use super::turn::{Done, Prepared};
@@ -163,7 +164,7 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
     let runs = inner.store.claim_offered(offer, lease).await?;
     let taken = runs.active.len() + runs.waiting.len();
     for (claimed, plan) in runs.active {
-        let Some(ids) = ids_of(&claimed) else {
+        let Some(ids) = ids_of(&claimed.run) else {
             // It would be taken again and again, by everybody.
             if let Err(error) = inner.store.fail_run(&claimed.fence, NO_MESSAGE).await {
                 tracing::warn!(%error, "a run without a message could not be ended; that will be repeated");
@@ -191,12 +192,6 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
         inner.stop_for_shutdown();
     }
     Ok(taken)
-}
-
-fn ids_of(claimed: &ClaimedRun) -> Option<TurnIds> {
-    // A run without a message has lost it together with its chat.
-    let message = claimed.run.assistant_message_id?;
-    Some(TurnIds { chat: claimed.run.chat_id, run: claimed.run.id, message })
 }
 
 /// A run of somebody else's that is driven here: known to whoever keeps leases, and taking its place.
@@ -346,7 +341,7 @@ async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) {
     let message = error.message().to_owned();
     let run_id = fence.run_id;
     let settled = match sweep::what_is_left(&*inner.store, run_id).await {
-        Ok(left) => inner.store.settle_run(sweep::failure(fence, left, message)).await,
+        Ok(left) => inner.store.settle_run(left.failure(fence, message)).await,
         Err(error) => Err(error),
     };
     if let Err(error) = settled {

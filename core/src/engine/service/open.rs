@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::run::tail::Cursor;
 use crate::engine::{Engine, Inner, Who};
 use crate::error::Result;
 use crate::id::{ChatId, ChatRef, MessageId, RunId};
+use crate::log::Cursor;
 use crate::model::{Json, Message, MessageRole, MessageStatus, StepRecord, Usage};
 use crate::project::{FlushExtra, flush_run};
 

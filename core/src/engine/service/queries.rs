@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::engine::options::check_key;
-use crate::engine::run::tail::{RunTail, TailFrom};
+use crate::engine::run::tail::RunTail;
 use crate::engine::run::{stops, sweep};
 use crate::engine::{Engine, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
+use crate::log::TailFrom;
 use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, StepRecord, Usage};
 use crate::project::{AssistantFlush, ErrorText, FlushExtra, flush_run, told_failure};
 use crate::store::forbidden;

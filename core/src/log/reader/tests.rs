@@ -1,11 +1,13 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::id::{ChatId, MessageId};
+use crate::error::ErrorCode;
+use crate::id::{ChatId, MessageId, RunId};
 use crate::log::CallDetails;
-use crate::log::journal::{Due, Journal, empty_row};
-use crate::machine::Settlement;
+use crate::log::journal::{Due, Journal, Settlement, empty_row};
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
 use crate::store::{
     Began, BeginRun, LeaseStore, LogRange, LogStore, MemoryStore, RunStore, SqliteStore, Store, Sweep,

@@ -1,0 +1,129 @@
+//! What the owner of a run left of its log, and how that is closed. Pure.
+
+use std::time::Duration;
+
+use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::project::{FlushExtra, flush_run};
+use crate::store::{ClaimedRun, Fence, LogPage, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers};
+
+use super::UiChunk;
+use super::replay::StepView;
+
+/// The outcome of a call that was on disk before it ran, and whose process then died.
+const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
+
+/// The log of a run whose owner is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// All steps; the last of them is not in the log as a finished one if `unfinished` says so.
+    pub(crate) steps: Vec<StepRecord>,
+    /// The numbers of a last step that was in progress and is closed.
+    pub(crate) unfinished: Option<StepNumbers>,
+    /// The number of the chunk after the last one that was told, or will be of the steps.
+    pub(crate) next_sequence: u64,
+    /// What was told of a step of which nothing came, and which is therefore none of the steps: that it began.
+    pub(crate) begun: StepView,
+}
+
+impl Left {
+    /// `trailing` is the end of the log, with the packs of the step that was in progress.
+    pub(crate) fn of(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
+        let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
+        let mut intent = None;
+        for entry in logged {
+            if entry.finished {
+                steps.push(entry.step);
+            } else {
+                intent = Some(entry.step);
+            }
+        }
+        let (mut view, mut next_sequence) = (StepView::default(), 1);
+        if let Some(page) = trailing {
+            next_sequence = page.start.map_or(1, |start| start.first_sequence);
+            for row in page.rows {
+                let LogRow::Pack(pack) = row else { continue };
+                next_sequence += pack.chunks.len() as u64;
+                pack.chunks
+                    .iter()
+                    .filter_map(|chunk| UiChunk::parse_of_step(chunk))
+                    .for_each(|chunk| view.apply(&chunk));
+            }
+        }
+        let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        let unfinished = match intent {
+            Some(mut step) => {
+                close_calls(&mut step, &view);
+                Some(step)
+            }
+            None if view.is_empty() => None,
+            None => Some(view.clone().into_record(number)),
+        };
+        let usage = steps.iter().chain(&unfinished).fold(None, |sum, step| Usage::accumulate(sum, step.usage));
+        let begun = if unfinished.is_none() { view.clone() } else { StepView::default() };
+        let numbers = unfinished.map(|step| {
+            let rest = view.continuation(&step, usage).len() as u64;
+            steps.push(step);
+            StepNumbers { packed_until: next_sequence, next: next_sequence + rest }
+        });
+        let next_sequence = numbers.map_or(next_sequence, |numbers| numbers.next);
+        Self { steps, unfinished: numbers, next_sequence, begun }
+    }
+
+    /// The write that closes the step that was in progress, for whoever goes on with the run.
+    pub(crate) fn closing(&self, fence: &Fence, lease: Duration) -> Option<RecordStep> {
+        let (numbers, step) = self.unfinished.zip(self.steps.last().cloned())?;
+        Some(RecordStep { fence: fence.clone(), step, numbers, lease: Some(lease), refresh: None })
+    }
+
+    /// The end of an abandoned run.
+    pub(crate) fn settlement(self, claimed: ClaimedRun) -> SettleRun {
+        let Self { steps, unfinished, .. } = self;
+        // A stop holds even if the owner died before it heard of it.
+        let reason = claimed.stop_reason.unwrap_or(RunReason::WorkerLost);
+        SettleRun {
+            fence: claimed.fence,
+            status: RunStatus::Aborted,
+            reason: Some(reason),
+            error: None,
+            failure: None,
+            step: steps.last().cloned().zip(unfinished),
+            assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps, reason)),
+        }
+    }
+
+    /// The end of a run that nobody can go on with.
+    pub(crate) fn failure(self, fence: Fence, error: String) -> SettleRun {
+        let (Self { steps, unfinished, .. }, reason) = (self, RunReason::Internal);
+        let failure = Some(RunFailure::new(FailureKind::Internal, error.as_str()));
+        let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps, reason) };
+        SettleRun {
+            fence,
+            status: RunStatus::Failed,
+            reason: Some(reason),
+            error: Some(error),
+            failure,
+            step: steps.last().cloned().zip(unfinished),
+            assistant: flush_run(&steps, MessageStatus::Error, &extra),
+        }
+    }
+}
+
+fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
+    FlushExtra {
+        reason: Some(reason),
+        usage: steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage)),
+        context_tokens: steps.last().and_then(|step| step.usage?.context_tokens()),
+        ..FlushExtra::default()
+    }
+}
+
+fn close_calls(step: &mut StepRecord, view: &StepView) {
+    for part in &mut step.parts {
+        if let Part::Tool(tool) = part
+            && tool.state == ToolState::InputAvailable
+        {
+            let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
+            tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
+        }
+    }
+}
