@@ -15,7 +15,8 @@ struct Weather;
 impl ToolHandler for Weather {
     async fn call(&self, call: ToolInvocation) -> Result<Json, String> {
         let input: Value = call.input.read().map_err(|error| error.to_string())?;
-        Json::from_value(&json!({"city": input["city"], "sky": "clear", "tempC": 21})).map_err(|error| error.to_string())
+        Json::from_value(&json!({"city": input["city"], "sky": "clear", "tempC": 21}))
+            .map_err(|error| error.to_string())
     }
 }
 
