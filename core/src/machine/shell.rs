@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{ErrorCode, Result};
+use crate::log::journal::{Journal, Rows, Settlement};
 use crate::model::{FailureKind, RunFailure, RunReason, RunStatus};
 
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::transition::{NOT_WRITTEN, RunMachine};
 use super::writes::{Write, Writes};
-use crate::log::journal::{Journal, Rows, Settlement};
 
 /// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
 const PACK_BYTES: usize = 4 * 1024;
