@@ -296,6 +296,14 @@ impl Inner {
         self.registry.tell_all(&Event::StopRequested(StopCause::Shutdown));
     }
 
+    /// A run that has begun just now: if closing began in between, it may not have seen it.
+    pub(crate) fn stop_if_closing(&self, run_id: RunId) {
+        if self.ensure_open().is_err() {
+            self.registry.tell(run_id, Event::HandOver);
+            self.registry.tell(run_id, Event::StopRequested(StopCause::Shutdown));
+        }
+    }
+
     pub(crate) fn ensure_open(&self) -> Result<()> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));

@@ -24,6 +24,7 @@ use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
 use super::history;
+use super::turn::{Means, Prepared};
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -76,18 +77,8 @@ impl Readers for RunReaders {
 }
 
 impl Driver {
-    #[allow(clippy::too_many_arguments, reason = "called once; a struct of the same fields would only repeat them")]
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        shell: Shell,
-        ids: TurnIds,
-        (system, conversation): (String, Conversation),
-        provider: Arc<dyn Provider>,
-        tools: Arc<ToolSet>,
-        log: Arc<ChunkLog>,
-        control: mpsc::UnboundedReceiver<Event>,
-        finished: watch::Sender<Option<Finished>>,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, shell: Shell, prepared: Prepared, conversation: Conversation) -> Self {
+        let Prepared { means: Means { ids, system, provider, tools }, log, events, finished } = prepared;
         Self {
             inner,
             shell,
@@ -100,7 +91,7 @@ impl Driver {
             provider,
             tools,
             log,
-            control,
+            control: events,
             finished,
             stream: None,
             calls: FuturesUnordered::new(),

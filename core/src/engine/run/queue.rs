@@ -60,7 +60,7 @@ pub(crate) async fn wait(inner: Arc<Inner>, begin: Box<BeginRun>, mut prepared: 
         Next::Stopped(cause) => {
             match settle_here(&inner, run_id, settle(&*inner.store, &begin, cause.reason())).await {
                 Ok(()) => {
-                    let ids = prepared.ids;
+                    let ids = prepared.means.ids;
                     let start = start_chunk(ids.chat, ids.run, ids.message);
                     let abort = UiChunk::Abort { reason: cause.reason().as_str().to_owned() };
                     [start, abort].iter().for_each(|chunk| prepared.log.append(chunk.encode().into()));

@@ -15,7 +15,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
-use crate::machine::{Event, Limits, RunMachine, StopCause, TurnIds};
+use crate::machine::{Event, Limits, RunMachine, TurnIds};
 use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
@@ -221,8 +221,8 @@ pub(crate) async fn start(
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
-    let log = ChunkLog::new();
-    let prepared = Prepared { ids, system, provider, tools, log: Arc::clone(&log), events, finished: sender };
+    let prepared = Prepared::new(Means { ids, system, provider, tools }, events, sender);
+    let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
     match outcome {
@@ -254,11 +254,7 @@ pub(crate) async fn start(
             }
         });
     }
-    if inner.ensure_open().is_err() {
-        // Closing began in between and may not have seen this run.
-        inner.registry.tell(ids.run, Event::HandOver);
-        inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
-    }
+    inner.stop_if_closing(ids.run);
     let (feed, detached) = (Feed::Driver(log, finished), request.detached);
     Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() })
 }
@@ -288,12 +284,17 @@ async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool 
     }
 }
 
+/// What a turn is driven with.
+pub(crate) struct Means {
+    pub(super) ids: TurnIds,
+    pub(super) system: String,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) tools: Arc<ToolSet>,
+}
+
 /// Everything that a turn needs once its chat is free.
 pub(crate) struct Prepared {
-    pub(crate) ids: TurnIds,
-    system: String,
-    provider: Arc<dyn Provider>,
-    tools: Arc<ToolSet>,
+    pub(super) means: Means,
     pub(crate) log: Arc<ChunkLog>,
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
     pub(super) finished: watch::Sender<Option<Finished>>,
@@ -310,33 +311,9 @@ pub(crate) struct Done {
     pub(crate) hands_over: bool,
 }
 
-/// What a run that names its tools is driven with, in whatever process.
-pub(crate) struct Offered {
-    ids: TurnIds,
-    system: String,
-    provider: Arc<dyn Provider>,
-    tools: Arc<ToolSet>,
-}
-
-impl Offered {
-    pub(super) fn with(
-        self,
-        events: mpsc::UnboundedReceiver<Event>,
-        finished: watch::Sender<Option<Finished>>,
-    ) -> Prepared {
-        let Self { ids, system, provider, tools } = self;
-        Prepared { ids, system, provider, tools, log: ChunkLog::new(), events, finished }
-    }
-}
-
-impl Prepared {
-    /// What a run that others have begun is driven with.
-    pub(crate) async fn offered(
-        inner: &Arc<Inner>,
-        ids: TurnIds,
-        workspace_id: &str,
-        plan: &RunPlan,
-    ) -> Result<Offered> {
+impl Means {
+    /// What a run that others have begun is driven with, if its tools are offered here.
+    pub(super) async fn offered(inner: &Arc<Inner>, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Self> {
         let tools = inner.worker.offered(&plan.tools, &inner.options.runs);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
@@ -348,12 +325,23 @@ impl Prepared {
         let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
         let provider = Arc::new(model.config.build(inner.http()?)?);
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone());
-        Ok(Offered { ids, system, provider, tools })
+        Ok(Self { ids, system, provider, tools })
+    }
+}
+
+impl Prepared {
+    pub(super) fn new(
+        means: Means,
+        events: mpsc::UnboundedReceiver<Event>,
+        finished: watch::Sender<Option<Finished>>,
+    ) -> Self {
+        Self { means, log: ChunkLog::new(), events, finished }
     }
 
     /// The driver of the run that is ours.
     pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
-        let conversation = match history::read(inner, self.ids.chat, self.ids.message).await {
+        let ids = self.means.ids;
+        let conversation = match history::read(inner, ids.chat, ids.message).await {
             Ok(conversation) => conversation,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
@@ -373,29 +361,19 @@ impl Prepared {
             calls_at_once: runs.max_parallel_calls,
             error_text: inner.options.error_text,
         };
-        let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.tools) as _;
+        let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.means.tools) as _;
         let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);
-        let mut machine = RunMachine::new(self.ids, limits, catalog).after(steps);
+        let mut machine = RunMachine::new(ids, limits, catalog).after(steps);
         if done.hands_over {
             machine = machine.handing_over();
         }
-        let mut journal = Journal::new(fence, self.provider.context_window());
+        let mut journal = Journal::new(fence, self.means.provider.context_window());
         if let Some(left) = done.left {
             journal = journal.after(left.steps, left.next_sequence, left.begun);
         }
-        let readers = RunReaders { inner: Arc::clone(inner), run_id: self.ids.run, log: Arc::clone(&self.log) };
+        let readers = RunReaders { inner: Arc::clone(inner), run_id: ids.run, log: Arc::clone(&self.log) };
         let shell = Shell::new(machine, journal, runs.pace(), Arc::new(readers));
-        Ok(Driver::new(
-            Arc::clone(inner),
-            shell,
-            self.ids,
-            (self.system, conversation),
-            self.provider,
-            self.tools,
-            self.log,
-            self.events,
-            self.finished,
-        ))
+        Ok(Driver::new(Arc::clone(inner), shell, self, conversation))
     }
 }
 

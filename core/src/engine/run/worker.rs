@@ -22,7 +22,7 @@ use crate::tool::{Tool, ToolSet};
 use super::begin::ids_of;
 use super::driver::Finished;
 use super::registry::EntryId;
-use super::turn::{Done, Prepared};
+use super::turn::{Done, Means, Prepared};
 use super::{queue, sweep};
 
 /// How often an engine that offers tools looks for runs, where nobody tells it.
@@ -177,6 +177,7 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
         inner.registry.until_gone(ids.run).await;
         let hands = Hands::new(inner, ids.run);
         inner.runtime.spawn(drive(Arc::clone(inner), claimed, plan, ids, hands));
+        inner.stop_if_closing(ids.run);
     }
     for begin in runs.waiting {
         if inner.registry.has(begin.run_id) {
@@ -184,12 +185,9 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
             continue;
         }
         inner.registry.until_gone(begin.run_id).await;
-        let hands = Hands::new(inner, begin.run_id);
+        let (run_id, hands) = (begin.run_id, Hands::new(inner, begin.run_id));
         inner.runtime.spawn(wait(Arc::clone(inner), begin, hands));
-    }
-    if inner.ensure_open().is_err() {
-        // Closing began in between and may not have seen these runs.
-        inner.stop_for_shutdown();
+        inner.stop_if_closing(run_id);
     }
     Ok(taken)
 }
@@ -221,9 +219,9 @@ impl Hands {
     /// What is needed for driving the run. Waits for a store that is out of reach.
     async fn prepare(&mut self, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Prepared> {
         let (inner, finished) = (Arc::clone(&self.inner), self.finished.clone());
-        let parts = patiently(&inner, self.run_id, || Prepared::offered(&inner, ids, workspace_id, plan)).await?;
+        let means = patiently(&inner, self.run_id, || Means::offered(&inner, ids, workspace_id, plan)).await?;
         let events = self.events.take().ok_or_else(|| Error::internal("a run was prepared twice"))?;
-        Ok(parts.with(events, finished))
+        Ok(Prepared::new(means, events, finished))
     }
 
     async fn name_chat(&self, workspace_id: String, ids: TurnIds) {

@@ -11,7 +11,7 @@ use crate::engine::run::begin::{Beginning, Outcome};
 use crate::engine::run::stops::stop_if_noted;
 use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
-use crate::machine::{Event, StopCause, TurnIds};
+use crate::machine::TurnIds;
 use crate::model::{Part, Trigger};
 use crate::project::OpenPage;
 
@@ -118,9 +118,7 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
     inner.registry.add(ids.run, control);
     inner.runtime.spawn(watch(Arc::downgrade(&inner), ids.run, state, events));
     stop_if_noted(&inner, beginning.stop_note(), ids.run).await;
-    if inner.ensure_open().is_err() {
-        inner.registry.tell(ids.run, Event::StopRequested(StopCause::Shutdown));
-    }
+    inner.stop_if_closing(ids.run);
     Ok(HostedRun::of(ids, false))
 }
 
