@@ -10,7 +10,7 @@
 
 static void must(turnkeep_status status, turnkeep_error *error) {
     if (status == TURNKEEP_OK) return;
-    fprintf(stderr, "%s: %s\n", turnkeep_error_name(error, NULL), turnkeep_error_message(error, NULL));
+    fprintf(stderr, "%s: %s\n", turnkeep_error_name(error), turnkeep_error_message(error, NULL));
     exit(1);
 }
 

@@ -1,6 +1,8 @@
 //! One turn with a tool, printed as it comes:
 //! `cargo run -p turnkeep --example turn -- chats.db http://127.0.0.1:8080/v1 my-model`
 
+#![allow(clippy::indexing_slicing, reason = "a member of JSON that is not there is null")]
+
 use std::io::Write;
 use std::sync::Arc;
 

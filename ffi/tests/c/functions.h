@@ -51,4 +51,6 @@ static const struct {
     FUNCTION(to_view),
 };
 
+enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
+
 #endif

@@ -93,7 +93,7 @@ pub fn table(surface: &Surface) -> String {
     for function in surface.functions.iter().filter(|function| !function.hidden) {
         let _ = writeln!(out, "    FUNCTION({}),", snake(&function.name));
     }
-    out + "};\n\n#endif\n"
+    out + "};\n\nenum { FUNCTIONS = sizeof functions / sizeof functions[0] };\n\n#endif\n"
 }
 
 /// What the header says of JSON: every option, member, word and chunk.
