@@ -96,7 +96,7 @@ impl LogReader {
     }
 
     /// The same for a reader that wants all that comes next.
-    pub(crate) fn from_here(&self) -> Self {
+    pub(crate) fn wanting_all(&self) -> Self {
         Self { wanted: self.next, ..self.clone() }
     }
 

@@ -8,6 +8,8 @@
     missing_docs,
     unreachable_pub,
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
     clippy::panic,
     clippy::string_slice,
     reason = "a tool of the build: it stops where it cannot go on"

@@ -634,8 +634,8 @@ impl Sources {
             } else if input && (has_default(&own) || told.words.contains("default")) {
                 optional = true;
                 default = match (own.values.get("default"), defaults.as_ref().and_then(|all| all.get(&rust))) {
-                    (Some(function), _) => self.function(function).and_then(|expr| self.value(&expr, rule)),
-                    (None, Some(expr)) => self.value(expr, rule),
+                    (Some(function), _) => self.function(function).and_then(|expr| self.value(&expr)),
+                    (None, Some(expr)) => self.value(expr),
                     (None, None) => self.default_of(&of),
                 };
             }
@@ -719,14 +719,14 @@ impl Sources {
     }
 
     /// An expression as JSON, where it is a plain one.
-    fn value(&self, expr: &Expr, rule: Option<&str>) -> Option<String> {
+    fn value(&self, expr: &Expr) -> Option<String> {
         match expr {
             Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Some(value.value.to_string()),
             Expr::Path(path) => {
                 let segments: Vec<String> =
                     path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
                 match segments.as_slice() {
-                    [name] if name != "None" => self.value(self.consts.get(name)?, rule),
+                    [name] if name != "None" => self.value(self.consts.get(name)?),
                     [of, variant] => {
                         let word = self.words().into_iter().find(|ty| ty.name == *of);
                         let word = word.and_then(|ty| match ty.shape {

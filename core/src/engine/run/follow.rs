@@ -83,7 +83,7 @@ impl Tails {
             wakes: watch::Sender::new(0),
         });
         followers.insert(run_id, Arc::downgrade(&follower));
-        let reader = reader.from_here();
+        let reader = reader.wanting_all();
         inner.runtime.spawn(follow(Arc::clone(inner), run_id, reader, Arc::downgrade(&follower)));
         follower
     }
