@@ -59,7 +59,7 @@ pub trait ChatStore: Send + Sync {
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool>;
 
     /// Ends messages that say that they are being written, while no run shows in them and nobody has touched them for
-    /// [`UNTOUCHED_WITHOUT_LEASE`]: those that another writer left. Returns how many those were.
+    /// [`super::UNTOUCHED_WITHOUT_LEASE`]: those that another writer left. Returns how many those were.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
