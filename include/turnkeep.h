@@ -310,9 +310,8 @@ void turnkeep_error_free(struct turnkeep_error *error);
 /**
  * Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
  *
- * `options` is a JSON object: {"store": "sqlite:PATH", "sqlite::memory:" or "postgres://…", "instanceId"?, "runs"?, "providers"?,
- * "prompt"?, "appSecret"?, "previousAppSecrets"?, "secrets"?, "http"?, "requests"?, "generateChatTitles"?, "chats"?,
- * "errorText"?}; docs/outcomes.md has the limits of "runs". `engine` receives a handle for turnkeep_engine_free().
+ * `options` is an EngineOptions, as JSON: every option stands at the end of this header. `engine` receives a handle for
+ * turnkeep_engine_free().
  *
  * Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
  *
@@ -331,7 +330,7 @@ turnkeep_status turnkeep_engine_open(const char *options,
  * not known the model is told so. At most "maxOfferedRuns" of the engine's "runs" (64) at a time. A tool takes the place
  * of one of the same name. It ends when the engine is closed.
  *
- * `offer` is a JSON object: {"tools"}, each of which is as for turnkeep_turn_start(). Their calls go to `tool_callback`,
+ * `offer` is a JSON object: {"tools": array of ToolDefinition}. Their calls go to `tool_callback`,
  * which must not be NULL and is passed `user_data`. Both must remain valid until turnkeep_engine_free() has returned. The
  * first callback may come before this function returns.
  *
@@ -420,12 +419,9 @@ turnkeep_status turnkeep_run_sweep(const struct turnkeep_engine *engine,
 /**
  * Begins a turn: the user's message is stored, the run holds the chat, the model is called.
  *
- * `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
- * "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
- * "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?,
- * "shownOutputBytes"?}; their calls go to
- * `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
- * turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
+ * `request` is a TurnRequest, as JSON: every member of it, and of its tools, stands at the end of this header. Calls of
+ * the tools go to `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to
+ * turnkeep; how long both must remain valid stands at turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
  * function returns.
  *
  * "offeredTools" are names of tools that engines offer by turnkeep_engine_offer_tools(), in place of "tools" and

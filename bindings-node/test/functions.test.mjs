@@ -54,6 +54,24 @@ test('the modules and the declarations have the same names', () => {
   assert.deepEqual(declared(/^export declare (?:class|const) (\w+)/gm).sort(), classes.sort());
 });
 
+test('the reference names what is there, and all of it', async () => {
+  const page = readFileSync(new URL('../../docs/reference/node.md', import.meta.url), 'utf8');
+  const titles = [...page.matchAll(/^### <a id="[^"]+"><\/a>`([\w.]+)\(/gm)].map(([, title]) => title);
+  const engine = await turnkeep.Engine.open({ store: 'sqlite::memory:' });
+  for (const title of titles) {
+    const found = title.split('.').reduce((of, name) => of?.[name], { ...turnkeep, engine });
+    assert.equal(typeof found, 'function', title);
+  }
+  for (const name of names) assert.ok(titles.includes(name), name);
+  for (const namespace of ['runs', 'chats', 'settings', 'secrets']) {
+    for (const method of Object.keys(engine[namespace])) {
+      // The same document in pieces is of this language only.
+      if (method !== 'exportStream') assert.ok(titles.includes(`engine.${namespace}.${method}`), method);
+    }
+  }
+  await engine.close();
+});
+
 test('a flush has the shape of a row', () => {
   const steps = [{ text: 'Looked. ', ...step({ sky: 'clear' }, { city: 'Porto' }) }, { text: 'Done.' }];
   assert.deepEqual(flush(steps, { finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 2 } }), {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import threading
 from datetime import datetime, timedelta, timezone
@@ -54,6 +55,21 @@ def nested(depth: int) -> list[Any]:
 def test_every_function_is_exported() -> None:
     assert len(FUNCTIONS) > 30
     assert set(FUNCTIONS) <= set(turnkeep.__all__)
+
+
+def test_the_reference_names_what_is_there() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    entries = re.findall(r'^### <a id="[^"]+"></a>`([\w.]+)\(.*?(?=^##)', page, re.MULTILINE | re.DOTALL)
+    assert {f"turnkeep.{name}" for name in FUNCTIONS} <= set(entries)
+    with turnkeep.Engine.open(store="sqlite::memory:") as engine:
+        for entry in re.finditer(r'^### <a id="[^"]+"></a>`([\w.]+)\((.*?)(?=^##)', page, re.MULTILINE | re.DOTALL):
+            first, *rest = entry[1].split(".")
+            found: Any = {"engine": engine, "turnkeep": turnkeep}[first]
+            for name in rest:
+                found = getattr(found, name)
+            described = re.findall(r"^\| `(\w+)`", entry[2], re.MULTILINE)
+            assert described == [name for name in inspect.signature(found).parameters if name in described], entry[1]
+            assert set(described) == set(inspect.signature(found).parameters), entry[1]
 
 
 def test_a_flush_has_the_shape_of_a_row() -> None:

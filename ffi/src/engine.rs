@@ -104,9 +104,8 @@ fn shut_down(runtime: Runtime) {
 
 /// Opens the store that the options name, settles what dead processes left in it, and begins to keep leases.
 ///
-/// `options` is a JSON object: {"store": "sqlite:PATH", "sqlite::memory:" or "postgres://…", "instanceId"?, "runs"?, "providers"?,
-/// "prompt"?, "appSecret"?, "previousAppSecrets"?, "secrets"?, "http"?, "requests"?, "generateChatTitles"?, "chats"?,
-/// "errorText"?}; docs/outcomes.md has the limits of "runs". `engine` receives a handle for turnkeep_engine_free().
+/// `options` is an EngineOptions, as JSON: every option stands at the end of this header. `engine` receives a handle for
+/// turnkeep_engine_free().
 ///
 /// Errors: INVALID_INPUT naming the option, STORE_UNAVAILABLE.
 ///
@@ -135,7 +134,7 @@ pub unsafe extern "C" fn turnkeep_engine_open(
 /// not known the model is told so. At most "maxOfferedRuns" of the engine's "runs" (64) at a time. A tool takes the place
 /// of one of the same name. It ends when the engine is closed.
 ///
-/// `offer` is a JSON object: {"tools"}, each of which is as for turnkeep_turn_start(). Their calls go to `tool_callback`,
+/// `offer` is a JSON object: {"tools": array of ToolDefinition}. Their calls go to `tool_callback`,
 /// which must not be NULL and is passed `user_data`. Both must remain valid until turnkeep_engine_free() has returned. The
 /// first callback may come before this function returns.
 ///

@@ -112,12 +112,9 @@ impl Turn {
 
 /// Begins a turn: the user's message is stored, the run holds the chat, the model is called.
 ///
-/// `request` is a JSON object: {"workspaceId", "userId", "chatId"?, "message", "roleId"?, "openPage"?, "tools"?,
-/// "offeredTools"?, "provider"?, "detached"?, "trigger"?, "busy"?, "idempotencyKey"?}. Each of "tools" is {"name",
-/// "description"?, "inputSchema"?, "readOnly"?, "timeoutMs"?, "unknownMembers"?, "validatesInput"?,
-/// "shownOutputBytes"?}; their calls go to
-/// `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to turnkeep; how long both must remain valid stands at
-/// turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
+/// `request` is a TurnRequest, as JSON: every member of it, and of its tools, stands at the end of this header. Calls of
+/// the tools go to `tool_callback`, which may be NULL in a turn without tools. It is passed `user_data`, which is nothing to
+/// turnkeep; how long both must remain valid stands at turnkeep_tool_callback. `turn` receives a handle for turnkeep_turn_free(). The first callback may come before this
 /// function returns.
 ///
 /// "offeredTools" are names of tools that engines offer by turnkeep_engine_offer_tools(), in place of "tools" and

@@ -69,6 +69,16 @@ fn the_library_exports_what_the_header_declares_and_nothing_else() {
 }
 
 #[test]
+fn the_reference_names_what_the_header_declares() {
+    let page = fs::read_to_string(root().join("docs/reference/c.md")).expect("the reference");
+    let titles = page.lines().filter_map(|line| line.strip_prefix("### ")?.split('`').nth(1)?.strip_suffix("()"));
+    let titles: BTreeSet<String> = titles.map(str::to_owned).collect();
+    assert!(titles.len() > 50, "{titles:?}");
+    let missing: Vec<String> = titles.difference(&declared()).cloned().collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
 fn every_error_code_is_in_the_header() {
     for code in ErrorCode::ALL {
         let name = format!("TURNKEEP_{}", code.as_str());

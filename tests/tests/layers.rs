@@ -132,3 +132,16 @@ fn names_are_found_however_they_are_written() {
     let expected = ["error", "id", "store", "text"].map(str::to_owned);
     assert_eq!(named(source), BTreeSet::from(expected));
 }
+
+#[test]
+fn the_map_names_files_that_are_there() {
+    let root = core().join("../..");
+    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    // What stands in backticks and ends as a source does; rooms of the core are named from there.
+    let names: BTreeSet<&str> = map.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let places = [root.join(name), core().join(name), root.join("tests").join(name)];
+        assert!(places.iter().any(|place| place.exists()), "{name} is not there");
+    }
+}

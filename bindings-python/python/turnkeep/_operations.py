@@ -357,7 +357,7 @@ class SettingsOperations(_Asking):
         set keys, the engine needs its ``appSecret``.
 
         :param workspace_id: The workspace.
-        :param settings: The change.
+        :param patch: The change.
         :raises TurnkeepError: ``INVALID_INPUT``
         """
         answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch})

@@ -31,7 +31,7 @@ pub(crate) trait Operation: DeserializeOwned + Send {
     fn answer(self, engine: &Engine) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
-/// An operation without an object of its own for every kind of answer: it is read piece by piece.
+/// What begins something that is read piece by piece, and so has no JSON for its answer.
 trait Opening: DeserializeOwned {
     /// What is read.
     type Opened;

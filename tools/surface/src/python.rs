@@ -11,12 +11,10 @@ const NAMES: &[(&str, &str)] = &[("chats.import", "import_chat"), ("secrets.rota
 const BY_HAND: &[&str] = &["runs.abandon", "runs.begin", "runs.tail"];
 /// Functions that are given what is no JSON.
 const FUNCTIONS_BY_HAND: &[&str] = &["compactToolOutput", "describeProviderError", "isFatalProviderError"];
-/// Methods whose parameters stand in their order.
-const POSITIONAL: &[&str] = &["settings.get", "settings.test", "settings.update"];
-/// What was called something else when parameters stood in their order.
-const RENAMED: &[(&str, &str, &str)] = &[("settings.update", "settings", "patch")];
+/// Parameters that Python calls something else: by a name of before, or because theirs is a word of the language.
+const RENAMED: &[(&str, &str, &str)] = &[("settings.update", "settings", "patch"), ("runs.tail", "from", "from_")];
 /// What the engine itself does stands at the engine, and so does what has a namespace of one method.
-const OF_ENGINE: &[&str] = &["secrets"];
+pub const OF_ENGINE: &[&str] = &["secrets"];
 /// Options with values of Python's.
 const OPTIONS: &[(&str, &str)] =
     &[("errorText", "types.ErrorText | Callable[[types.RunFailure], str | None]"), ("store", "str | os.PathLike[str]")];
@@ -226,7 +224,14 @@ fn qualified(ty: &Ty, input: bool) -> String {
     }
 }
 
-fn method(operation: &Operation) -> String {
+/// What Python calls a parameter of this operation.
+pub fn parameter_name<'a>(operation: &str, field: &'a Field) -> &'a str {
+    let found = RENAMED.iter().find(|(of, name, _)| *of == operation && *name == field.name);
+    found.map_or(&field.snake, |(_, _, own)| own)
+}
+
+/// What Python calls an operation.
+pub fn method(operation: &Operation) -> String {
     NAMES
         .iter()
         .find(|(name, _)| *name == operation.name)
@@ -376,7 +381,7 @@ fn handled(surface: &Surface, how: &Handled, doc: Option<&str>, out: &mut String
     let errors: Vec<String> = how.errors.iter().map(|code| (*code).to_owned()).collect();
     docstring(doc.unwrap_or(own), &documented, &errors, out);
     let mut object = String::new();
-    object_of(&fields, "", &[], &mut object);
+    object_of(&fields, "", &mut object);
     let besides: String = besides.iter().map(|field| format!(", {}", field.snake)).collect();
     let _ = writeln!(out, "        return {first}._{}({}{besides})", how.method, object.trim_end());
 }
@@ -385,14 +390,14 @@ fn parameters(fields: &[&Field], out: &mut String) {
     let (optional, required): (Vec<&&Field>, Vec<&&Field>) = fields.iter().partition(|field| field.optional);
     for field in required.into_iter().chain(optional) {
         let noqa = if field.snake == "format" { "  # noqa: A002" } else { "" };
-        let _ = writeln!(out, "        {},{noqa}", parameter(field, ""));
+        let _ = writeln!(out, "        {},{noqa}", parameter(field));
     }
 }
 
-fn parameter(field: &Field, called: &str) -> String {
+fn parameter(field: &Field) -> String {
     let own = OPTIONS.iter().find(|(name, _)| *name == field.name).map(|(_, ty)| (*ty).to_owned());
     let ty = own.unwrap_or_else(|| qualified(&field.ty, true));
-    let name = if called.is_empty() { &field.snake } else { called };
+    let name = &field.snake;
     match (field.optional, ty.ends_with("| None")) {
         (true, true) => format!("{name}: {ty} = None"),
         (true, false) => format!("{name}: {ty} | None = None"),
@@ -403,16 +408,18 @@ fn parameter(field: &Field, called: &str) -> String {
 fn asking(operation: &Operation, out: &mut String) {
     let fields: Vec<&Field> = operation.parameters.iter().collect();
     let answer = qualified(&operation.answer, false);
-    let positional = POSITIONAL.contains(&operation.name.as_str());
-    let renamed = |field: &Field| {
-        let found = RENAMED.iter().find(|(of, name, _)| *of == operation.name && *name == field.name);
-        found.map_or("", |(_, _, own)| own)
-    };
+    let positional = operation.is_positional();
+    // Under the name that it has here, also in the documentation.
+    let own: Vec<Field> = fields
+        .iter()
+        .map(|field| Field { snake: parameter_name(&operation.name, field).to_owned(), ..(*field).clone() })
+        .collect();
+    let fields: Vec<&Field> = own.iter().collect();
     let _ = write!(out, "\n    def {}(", method(operation));
     if fields.is_empty() {
         let _ = writeln!(out, "self) -> {answer}:");
     } else if positional {
-        let parameters: Vec<String> = fields.iter().map(|field| parameter(field, renamed(field))).collect();
+        let parameters: Vec<String> = fields.iter().map(|field| parameter(field)).collect();
         let _ = writeln!(out, "self, {}) -> {answer}:", parameters.join(", "));
     } else {
         *out += "\n        self,\n        *,\n";
@@ -420,28 +427,20 @@ fn asking(operation: &Operation, out: &mut String) {
         let _ = writeln!(out, "    ) -> {answer}:");
     }
     docstring(&operation.doc, &fields, &operation.errors, out);
-    let names: Vec<&str> = fields.iter().map(|field| renamed(field)).collect();
     if operation.answer == Ty::Unit {
         let _ = write!(out, "        self._ask(\"{}\", ", operation.name);
     } else {
         let _ = write!(out, "        answer: {answer} = self._ask(\"{}\", ", operation.name);
     }
-    object_of(&fields, "", &names, out);
+    object_of(&fields, "", out);
     *out = out.trim_end().to_owned() + ")\n";
     if operation.answer != Ty::Unit {
         *out += "        return answer\n";
     }
 }
 
-fn object_of(fields: &[&Field], before: &str, names: &[&str], out: &mut String) {
-    let members: Vec<String> = fields
-        .iter()
-        .enumerate()
-        .map(|(number, field)| {
-            let own = names.get(number).filter(|own| !own.is_empty());
-            format!("\"{}\": {}", field.name, own.unwrap_or(&field.snake.as_str()))
-        })
-        .collect();
+fn object_of(fields: &[&Field], before: &str, out: &mut String) {
+    let members: Vec<String> = fields.iter().map(|field| format!("\"{}\": {}", field.name, field.snake)).collect();
     let _ = writeln!(out, "{before}{{{}}}", members.join(", "));
 }
 

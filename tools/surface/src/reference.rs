@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::surface::{Field, Operation, Shape, Surface, Ty, error_class, linked, snake};
-use crate::{GENERATED, c};
+use crate::{GENERATED, c, python};
 
 /// A language that a page is for.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,38 +26,54 @@ impl Language {
         }
     }
 
-    fn operation(self, operation: &Operation) -> String {
-        match self {
-            Self::Node => format!("engine.{}()", operation.name),
+    /// How the operation is called here; nothing where it is not there.
+    fn operation(self, operation: &Operation) -> Option<String> {
+        let is_tail = operation.name == "runs.tail";
+        // Their handles do it.
+        let has_handles = matches!(self, Self::Node | Self::Python) && operation.name == "runs.abandon";
+        let parameters = |name: fn(&str, &Field) -> String| {
+            let names = operation.parameters.iter().map(|field| name(&operation.name, field));
+            if operation.is_positional() { names.collect::<Vec<_>>().join(", ") } else { String::new() }
+        };
+        (!has_handles).then(|| match self {
+            Self::Node => format!("engine.{}({})", operation.name, parameters(|_, field| field.name.clone())),
             Self::Python => {
-                let method = match operation.name.as_str() {
-                    "chats.import" => "chats.import_chat".to_owned(),
-                    "secrets.rotate" => "rotate_secrets".to_owned(),
-                    name => name.split('.').map(snake).collect::<Vec<_>>().join("."),
+                let method = python::method(operation);
+                let place = match operation.namespace() {
+                    Some(namespace) if !python::OF_ENGINE.contains(&namespace) => format!("{namespace}."),
+                    _ => String::new(),
                 };
-                format!("engine.{method}()")
+                let given = parameters(|name, field| python::parameter_name(name, field).to_owned());
+                format!("engine.{place}{method}({given})")
             }
-            Self::C => match operation.name.as_str() {
-                "health" => "turnkeep_engine_health()".to_owned(),
-                "runs.tail" => "turnkeep_tail_open()".to_owned(),
-                name => format!("{}()", c::function(name)),
-            },
+            Self::C if operation.name == "health" => "turnkeep_engine_health()".to_owned(),
+            Self::C if is_tail => "turnkeep_tail_open()".to_owned(),
+            Self::C => format!("{}()", c::function(&operation.name)),
+            Self::Rust if is_tail => "engine.tail_from_json(params)".to_owned(),
             Self::Rust => format!("engine.call(\"{}\", params)", operation.name),
-        }
+        })
     }
 
-    fn function(self, name: &str) -> String {
+    fn function(self, function: &Operation) -> String {
+        let names: Vec<&str> = function
+            .parameters
+            .iter()
+            .map(|field| if self == Self::Python { field.snake.as_str() } else { field.name.as_str() })
+            .collect();
+        let (name, names) = (&function.name, names.join(", "));
         match self {
-            Self::Node => format!("{name}()"),
-            Self::Python => format!("turnkeep.{}()", snake(name)),
+            Self::Node if function.positional => format!("{name}({names})"),
+            Self::Node => format!("{name}({{ {names} }})"),
+            Self::Python if function.positional => format!("turnkeep.{}({names})", snake(name)),
+            Self::Python => format!("turnkeep.{}(*, {names})", snake(name)),
             Self::C => format!("{}()", c::function(name)),
             Self::Rust => format!("turnkeep::functions::call(\"{name}\", arguments)"),
         }
     }
 
     /// A parameter or a member; members are the same everywhere.
-    fn parameter(self, field: &Field) -> &str {
-        if self == Self::Python { &field.snake } else { &field.name }
+    fn parameter(self, operation: &str, field: &Field) -> String {
+        if self == Self::Python { python::parameter_name(operation, field).to_owned() } else { field.name.clone() }
     }
 
     fn error(self, code: &str) -> String {
@@ -88,11 +104,13 @@ pub fn page(surface: &Surface, language: Language) -> String {
     };
     out += "\n## Operations\n";
     for operation in &surface.operations {
-        entry(&language.operation(operation), &operation.name, operation, language, &mut out);
+        if let Some(called) = language.operation(operation) {
+            entry(&called, &operation.name, operation, language, &mut out);
+        }
     }
     out += "\n## Functions\n\nNo engine, no store: each computes its answer from what it is given.\n";
     for function in surface.functions.iter().filter(|function| !function.hidden) {
-        entry(&language.function(&function.name), &function.name, function, language, &mut out);
+        entry(&language.function(function), &function.name, function, language, &mut out);
     }
     out += "\n## Types\n";
     for ty in &surface.types {
@@ -102,7 +120,7 @@ pub fn page(surface: &Surface, language: Language) -> String {
         }
         match &ty.shape {
             Shape::Object { fields, open } => {
-                table(fields, |field| &field.name, &mut out);
+                table(fields, |field| field.name.clone(), &mut out);
                 if *open {
                     out += "\nOther members are allowed.\n";
                 }
@@ -140,7 +158,7 @@ pub fn page(surface: &Surface, language: Language) -> String {
 fn entry(title: &str, anchor: &str, operation: &Operation, language: Language, out: &mut String) {
     let _ = writeln!(out, "\n### <a id=\"{anchor}\"></a>`{title}`\n\n{}\n", text(&operation.doc));
     if !operation.parameters.is_empty() {
-        table(&operation.parameters, |field| language.parameter(field), out);
+        table(&operation.parameters, |field| language.parameter(&operation.name, field), out);
         out.push('\n');
     }
     let _ = write!(out, "Answers {}.", shown(&operation.answer));
@@ -154,7 +172,7 @@ fn entry(title: &str, anchor: &str, operation: &Operation, language: Language, o
     out.push('\n');
 }
 
-fn table<'a>(fields: &'a [Field], name: impl Fn(&'a Field) -> &'a str, out: &mut String) {
+fn table(fields: &[Field], name: impl Fn(&Field) -> String, out: &mut String) {
     *out += "| | type | |\n|---|---|---|\n";
     for field in fields {
         let optional = if field.optional { "?" } else { "" };

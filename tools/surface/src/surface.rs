@@ -112,7 +112,15 @@ impl Surface {
     }
 }
 
+/// Operations whose parameters stand in their order where the language has no objects for them.
+const IN_ORDER: &[&str] = &["settings.get", "settings.test", "settings.update"];
+
 impl Operation {
+    /// Whether parameters stand in their order.
+    pub fn is_positional(&self) -> bool {
+        self.positional || IN_ORDER.contains(&self.name.as_str())
+    }
+
     /// `runs` of `runs.get`; nothing for what the engine itself does.
     pub fn namespace(&self) -> Option<&str> {
         self.name.split_once('.').map(|(namespace, _)| namespace)

@@ -9,8 +9,6 @@ use crate::surface::{Field, Operation, Shape, Surface, Ty, Type, camel, error_cl
 const BY_HAND: &[&str] = &["runs.abandon", "runs.begin", "runs.stop", "runs.tail", "trimHistory"];
 /// Those among them that native code has something else for.
 const NOT_ASKED: &[&str] = &["runs.abandon", "runs.tail"];
-/// Methods whose parameters stand in their order.
-const POSITIONAL: &[&str] = &["settings.get", "settings.test", "settings.update"];
 /// Types that `index.d.ts` adds something of Node's to, and how they are called before.
 const BASES: &[(&str, &str)] = &[
     ("EngineOptions", "EngineSettings"),
@@ -127,7 +125,7 @@ fn method(operation: &Operation) -> &str {
 
 fn parameters(operation: &Operation) -> String {
     let fields = &operation.parameters;
-    if operation.positional || POSITIONAL.contains(&operation.name.as_str()) {
+    if operation.is_positional() {
         let required = |from: usize| fields[from..].iter().any(|field| !field.optional);
         let parameters = fields.iter().enumerate().map(|(number, field)| {
             let ty = spell(&field.ty, true);
@@ -296,7 +294,7 @@ pub fn javascript(surface: &Surface) -> String {
                 continue;
             }
             let method = operation.method();
-            if POSITIONAL.contains(&called) {
+            if operation.is_positional() {
                 let names: Vec<&str> = operation.parameters.iter().map(|field| field.name.as_str()).collect();
                 let names = names.join(", ");
                 let _ = writeln!(out, "      {method}: ({names}) => call('{called}', {{ {names} }}),");
