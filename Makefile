@@ -20,6 +20,8 @@ BEGINS := 100000
 SEQUENCES := 20000
 TURNS := 1000
 RECORDS := 100000
+MESSAGES := 200000
+CHATS := 100000
 ROTATION_KILLS := 200
 PROCESSES := 8
 SLOTS := 4
@@ -29,7 +31,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend upgrade tails replicas rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm contend upgrade tails replicas chats rotate surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -113,6 +115,11 @@ replicas: ## What it costs to be several processes on one PostgreSQL server: sto
 	@scripts/need.sh cargo cc postgres pgbouncer
 	$(CARGO) build --locked --release -p turnkeep-tests --bin replicas
 	@for what in stop tail steps wal; do target/release/replicas $$what; done
+
+chats: ## Lists, searches and exports of a STORE with 200000 MESSAGES and 100000 CHATS, in figures
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked --release -p turnkeep-tests --bin chats
+	@target/release/chats messages=$(MESSAGES) chats=$(CHATS) store=$(STORE)
 
 rotate: ## ROTATION_KILLS (200) kills of processes that seal RECORDS (100000) stored keys anew
 	@scripts/need.sh cargo cc

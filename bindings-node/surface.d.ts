@@ -315,6 +315,18 @@ export interface ChatOptions {
    * @default 'uuid'
    */
   ids?: ChatIds;
+  /** Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by default. */
+  retentionMs?: number;
+  /** Chats that were deleted so long ago, in milliseconds, are removed for good. They are kept by default. */
+  deletedRetentionMs?: number;
+}
+
+/** A page of the list of chats. */
+export interface ChatPage {
+  /** The chats, newest first. */
+  items: ListedChat[];
+  /** What there is beside them. */
+  meta: PageMeta;
 }
 
 /** A stored message, as far as it is read. */
@@ -492,6 +504,30 @@ export interface Follow {
   cursor: string | null;
 }
 
+/** A message that was found. */
+export interface FoundMessage {
+  /** Its chat. */
+  chatId: string;
+  /** The chat's title, once it has one. */
+  chatTitle: string | null;
+  /** The message. */
+  messageId: string;
+  /** Who wrote it. */
+  role: MessageRole;
+  /** One line of its text, around the first word that was found. */
+  snippet: string;
+  /** When it was written. */
+  createdAt: string;
+}
+
+/** A message of a history that the host keeps itself, as clients of the AI SDK have it. */
+export interface GivenMessage {
+  /** Who wrote it: `user` or `assistant`. */
+  role: MessageRole;
+  /** Its parts. */
+  parts: readonly MessagePart[];
+}
+
 /** How the engine is. */
 export interface Health {
   /** Its store. */
@@ -563,6 +599,32 @@ export type InProgress =
 
 /** A language of exports. */
 export type Lang = 'en' | 'ru';
+
+/** A chat as a list shows it. */
+export interface ListedChat {
+  /** Its id. */
+  id: string;
+  /** The workspace that it belongs to. */
+  workspaceId: string;
+  /** Its owner. */
+  creatorId: string;
+  /** Its title, once it has one. */
+  title: string | null;
+  /** The role that it was created with. */
+  roleId: string | null;
+  /** The role's name, while the role is in use. */
+  roleName: string | null;
+  /** The role's emoji, while the role is in use. */
+  roleEmoji: string | null;
+  /** The page that was open when it was created. */
+  pageId: string | null;
+  /** The page's title, where the database has the host's pages. */
+  pageTitle: string | null;
+  /** When it was created. */
+  createdAt: string;
+  /** When it was last changed. */
+  updatedAt: string;
+}
 
 /** What the administrators wrote about a connected tool server. */
 export interface McpGuidance {
@@ -663,6 +725,14 @@ export interface MessageMetadata {
   truncatedOutputs?: Record<string, number>;
 }
 
+/** A page of a chat's messages. */
+export interface MessagePage {
+  /** The messages, in the order that was asked for. */
+  items: Message[];
+  /** What there is beside them. */
+  meta: PageMeta;
+}
+
 /** A part of a stored message, in the AI SDK's shapes. */
 export interface MessagePart {
   type: string;
@@ -730,6 +800,20 @@ export interface PageHitFields {
 /** `PageHitFields`, of an object that may hold more. */
 export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
 
+/** What there is beside a page of a list. */
+export interface PageMeta {
+  /** How many entries were asked for. */
+  limit: number;
+  /** Whether entries come after these. */
+  hasNextPage: boolean;
+  /** Whether entries come before these. */
+  hasPrevPage: boolean;
+  /** For `cursor`: what comes after these. */
+  nextCursor: string | null;
+  /** For `beforeCursor`: what comes before these. */
+  prevCursor: string | null;
+}
+
 /** A page that a person has open. */
 export interface PageRef {
   id?: string | null;
@@ -791,6 +875,15 @@ export interface ProviderConfig {
 
 /** The providers that a host configured, by name. */
 export type Providers = Record<string, ProviderConfig>;
+
+/** What became of a chat that was removed for good. */
+export interface Purged {
+  /**
+   * Whether what it had left in the database's files has been overwritten, too. It is not while somebody reads an older
+   * state of them; a later purge, of any chat, does it. A PostgreSQL server reuses the space by itself.
+   */
+  scrubbed: boolean;
+}
 
 export interface RefusedAudio {
   ok: false;
@@ -1486,6 +1579,18 @@ export interface TrimmedHistory {
   estimatedTokens: number;
 }
 
+/** What a turn's system prompt has besides what the engine's options, its workspace and its role say. */
+export interface TurnPrompt {
+  /** The workspace's name, instead of `prompt.workspaceName`. */
+  workspaceName?: string;
+  /** Guidance for tools of connected servers. */
+  mcpInstructions?: readonly McpGuidance[];
+  /** Rules that join the safety text, after those of `prompt.extraRules`. */
+  extraRules?: readonly string[];
+  /** What else the host has to say. It cannot change the rules around it. */
+  extraText?: string;
+}
+
 /** What a turn is begun with. */
 export interface TurnRequestFields {
   /** The workspace. */
@@ -1531,6 +1636,19 @@ export interface TurnRequestFields {
    * or its process dies. Its model is the one that its workspace and role, or that engine's options, say.
    */
   offeredTools?: readonly string[];
+  /** What this turn's system prompt has besides, all of it between the rules that nothing can remove. */
+  prompt?: TurnPrompt;
+  /** Model calls in this turn, the last of which is text only; `runs.maxSteps` unless given. 1 to 1000. */
+  maxSteps?: number;
+  /** Another model of the provider that answers. */
+  model?: string;
+  /** How the model is to answer in this turn; what is not set is as the provider's settings say. */
+  callOptions?: CallOptions;
+  /**
+   * What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
+   * stored messages.
+   */
+  history?: readonly GivenMessage[];
 }
 
 /** One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads. */
@@ -1556,6 +1674,14 @@ export type UIMessageChunk =
   | { type: 'abort'; reason: RunReason }
   | { type: 'error'; errorText: string }
   | PartChunk;
+
+/** A page of a chat's messages as clients of the AI SDK have them. */
+export interface UiMessagePage {
+  /** The messages, in the order that was asked for. */
+  items: ShownMessage[];
+  /** What there is beside them. */
+  meta: PageMeta;
+}
 
 /** What becomes of members of an input that its schema forbids by `additionalProperties: false`. */
 export type UnknownMembers =
@@ -1708,6 +1834,65 @@ export interface RunsOperations {
 /** Methods of `engine.chats`. */
 export interface ChatsOperations {
   /**
+   * A new chat, before anybody has written in it. A turn makes the chat that it is begun in by itself; this is for
+   * hosts that show a chat before that. One that is there already, and the caller's, is returned as it is.
+   * @throws {TurnkeepError} INVALID_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  create(params: Who & {
+    /** Its id; one is made up unless given. */
+    chatId?: string;
+    /** Its title: 1 to 255 characters. */
+    title?: string;
+    /** Its role, for ever. */
+    roleId?: string;
+    /** The page that it is about. */
+    pageId?: string;
+  }): Promise<Chat>;
+  /**
+   * The user's chats, newest first, a page at a time, each with the name and emoji of its role and the title of its
+   * page.
+   */
+  list(params: Who & {
+    /** At most so many: 1 to 100; 20 unless given. */
+    limit?: number;
+    /** What comes after this cursor, the `nextCursor` of a page. */
+    cursor?: string;
+    /** What comes before this cursor, the `prevCursor` of a page. */
+    beforeCursor?: string;
+  }): Promise<ChatPage>;
+  /** The user's newest chat that was created on a page; null when there is none. */
+  latestOnPage(params: Who & {
+    /** The page. */
+    pageId: string;
+  }): Promise<Chat | null>;
+  /**
+   * Gives a chat another title. The chat as it is then.
+   * @throws {TurnkeepError} INVALID_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  rename(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** 1 to 255 characters, without the white space around them. */
+    title: string;
+  }): Promise<Chat>;
+  /**
+   * Deletes a chat: nobody sees it any more, and its runs are stopped. Its rows stay until it is purged.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  delete(params: Who & {
+    /** The chat. */
+    chatId: string;
+  }): Promise<void>;
+  /**
+   * Removes a chat for good, deleted before or not: its runs are stopped, and then nothing of it is left in rows, log,
+   * search, or files. A SQLite file is written anew for that, which takes as long as copying it.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  purge(params: Who & {
+    /** The chat. */
+    chatId: string;
+  }): Promise<Purged>;
+  /**
    * One chat: its title, its role, the page that was open when it was created.
    * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
    */
@@ -1728,6 +1913,60 @@ export interface ChatsOperations {
     /** A message's id: only those that are older. */
     before?: string;
   }): Promise<Message[]>;
+  /**
+   * The messages of a chat, a page at a time, by cursors; none of a chat that is not there (yet). A message in progress
+   * has every finished step.
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  messagePage(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /**
+     * Begin with the newest message; with the oldest unless given.
+     * @default false
+     */
+    newestFirst?: boolean;
+    /** At most so many: 1 to 100; 50 unless given. */
+    limit?: number;
+    /** What comes after this cursor, the `nextCursor` of a page. */
+    cursor?: string;
+    /** What comes before this cursor, the `prevCursor` of a page. */
+    beforeCursor?: string;
+  }): Promise<MessagePage>;
+  /**
+   * As `chats.messagePage`, with messages as clients of the AI SDK have them.
+   * @throws {TurnkeepError} FORBIDDEN
+   */
+  uiMessagePage(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /**
+     * Begin with the newest message; with the oldest unless given.
+     * @default false
+     */
+    newestFirst?: boolean;
+    /** At most so many: 1 to 100; 50 unless given. */
+    limit?: number;
+    /** What comes after this cursor, the `nextCursor` of a page. */
+    cursor?: string;
+    /** What comes before this cursor, the `prevCursor` of a page. */
+    beforeCursor?: string;
+  }): Promise<UiMessagePage>;
+  /**
+   * The messages of the user's chats that have all words of a query, newest first, each with a line of its text.
+   * English and Russian words are found in their other forms, too. A message in progress is found once it has ended.
+   * @throws {TurnkeepError} INVALID_INPUT, FORBIDDEN
+   */
+  search(params: Who & {
+    /** Words; everything between them is passed over. */
+    query: string;
+    /** In this chat alone. */
+    chatId?: string;
+    /** At most so many: 1 to 100; 20 unless given. */
+    limit?: number;
+    /** A message's id, the last of a page: only those that are older. */
+    before?: string;
+  }): Promise<FoundMessage[]>;
   /**
    * What a page needs to show a chat and to go on with it: messages, and the run that brings what they lack. The two
    * fit together, also when the run has ended by the time that it is followed.
@@ -1915,6 +2154,8 @@ export declare function buildSystemPrompt(params?: {
     productName?: string | null;
     /** Rules that join the safety text. Nothing replaces it. */
     extraRules?: readonly string[] | null;
+    /** What else the host has to say, between the two copies of the safety text. */
+    extraText?: string | null;
   }): string;
 
 /** A chat title made of what a model wrote; null when nothing is left of it. */

@@ -855,6 +855,153 @@ turnkeep_status turnkeep_run_abandon(const struct turnkeep_engine *engine,
                                      struct turnkeep_error **error);
 
 /**
+ * A new chat, before anybody has written in it. A turn makes the chat that it is begun in by itself; this is for
+ * hosts that show a chat before that. One that is there already, and the caller's, is returned as it is.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId"?: string. Its id; one is made up unless given.
+ * - "title"?: string. Its title: 1 to 255 characters.
+ * - "roleId"?: string. Its role, for ever.
+ * - "pageId"?: string. The page that it is about.
+ *
+ * `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_create(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * The user's chats, newest first, a page at a time, each with the name and emoji of its role and the title of its
+ * page.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "limit"?: integer. At most so many: 1 to 100; 20 unless given.
+ * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+ * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+ *
+ * `result` receives ChatPage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_list(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * The user's newest chat that was created on a page; null when there is none.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "pageId": string. The page.
+ *
+ * `result` receives Chat or null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_latest_on_page(const struct turnkeep_engine *engine,
+                                             const char *params,
+                                             size_t params_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * Gives a chat another title. The chat as it is then.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "title": string. 1 to 255 characters, without the white space around them.
+ *
+ * `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_rename(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * Deletes a chat: nobody sees it any more, and its runs are stopped. Its rows stay until it is purged.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ *
+ * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_delete(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * Removes a chat for good, deleted before or not: its runs are stopped, and then nothing of it is left in rows, log,
+ * search, or files. A SQLite file is written anew for that, which takes as long as copying it.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ *
+ * `result` receives Purged, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_purge(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
  * One chat: its title, its role, the page that was open when it was created.
  *
  * `params` is a JSON object:
@@ -902,6 +1049,88 @@ turnkeep_status turnkeep_chat_messages(const struct turnkeep_engine *engine,
                                        size_t params_len,
                                        struct turnkeep_bytes *result,
                                        struct turnkeep_error **error);
+
+/**
+ * The messages of a chat, a page at a time, by cursors; none of a chat that is not there (yet). A message in
+ * progress has every finished step.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "newestFirst"?: boolean. Begin with the newest message; with the oldest unless given. Default false.
+ * - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
+ * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+ * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+ *
+ * `result` receives MessagePage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_message_page(const struct turnkeep_engine *engine,
+                                           const char *params,
+                                           size_t params_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
+ * As `chats.messagePage`, with messages as clients of the AI SDK have them.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "newestFirst"?: boolean. Begin with the newest message; with the oldest unless given. Default false.
+ * - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
+ * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+ * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+ *
+ * `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_ui_message_page(const struct turnkeep_engine *engine,
+                                              const char *params,
+                                              size_t params_len,
+                                              struct turnkeep_bytes *result,
+                                              struct turnkeep_error **error);
+
+/**
+ * The messages of the user's chats that have all words of a query, newest first, each with a line of its text.
+ * English and Russian words are found in their other forms, too. A message in progress is found once it has ended.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "query": string. Words; everything between them is passed over.
+ * - "chatId"?: string. In this chat alone.
+ * - "limit"?: integer. At most so many: 1 to 100; 20 unless given.
+ * - "before"?: string. A message's id, the last of a page: only those that are older.
+ *
+ * `result` receives array of FoundMessage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_search(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
 
 /**
  * What a page needs to show a chat and to go on with it: messages, and the run that brings what they lack. The two
@@ -2072,6 +2301,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * ChatOptions: How chats are treated.
  *   "ids"?: ChatIds. Which ids they may be called by. Default "uuid".
+ *   "retentionMs"?: integer. Chats that have not been changed for so long, in milliseconds, are removed for
+ *       good. They are kept by default.
+ *   "deletedRetentionMs"?: integer. Chats that were deleted so long ago, in milliseconds, are removed for good.
+ *       They are kept by default.
+ *
+ * ChatPage: A page of the list of chats.
+ *   "items": array of ListedChat. The chats, newest first.
+ *   "meta": PageMeta. What there is beside them.
  *
  * ChatRow: A stored message, as far as it is read.
  *   "id"?: string
@@ -2186,6 +2423,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "messageId": string or null. The message that it writes.
  *   "cursor": string or null. Where to go on; null: with the first chunk.
  *
+ * FoundMessage: A message that was found.
+ *   "chatId": string. Its chat.
+ *   "chatTitle": string or null. The chat's title, once it has one.
+ *   "messageId": string. The message.
+ *   "role": MessageRole. Who wrote it.
+ *   "snippet": string. One line of its text, around the first word that was found.
+ *   "createdAt": string. When it was written.
+ *
  * Health: How the engine is.
  *   "store": StoreHealth. Its store.
  *   "notifications": NotificationHealth. Whether other processes are heard at once or by polling.
@@ -2218,6 +2463,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * Lang: A language of exports.
  *   "en"
  *   "ru"
+ *
+ * ListedChat: A chat as a list shows it.
+ *   "id": string. Its id.
+ *   "workspaceId": string. The workspace that it belongs to.
+ *   "creatorId": string. Its owner.
+ *   "title": string or null. Its title, once it has one.
+ *   "roleId": string or null. The role that it was created with.
+ *   "roleName": string or null. The role's name, while the role is in use.
+ *   "roleEmoji": string or null. The role's emoji, while the role is in use.
+ *   "pageId": string or null. The page that was open when it was created.
+ *   "pageTitle": string or null. The page's title, where the database has the host's pages.
+ *   "createdAt": string. When it was created.
+ *   "updatedAt": string. When it was last changed.
  *
  * McpGuidance: What the administrators wrote about a connected tool server.
  *   "serverName": string
@@ -2280,6 +2538,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "truncatedOutputs"?: object of integer. The calls of whose outputs less is shown than there is, and how many
  *       bytes of JSON there are.
  *
+ * MessagePage: A page of a chat's messages.
+ *   "items": array of Message. The messages, in the order that was asked for.
+ *   "meta": PageMeta. What there is beside them.
+ *
  * MessagePart: A part of a stored message, in the AI SDK's shapes.
  *   "type": string
  *   Other members are passed over.
@@ -2329,6 +2591,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "content"?: string or null
  *   Other members are passed over.
  *
+ * PageMeta: What there is beside a page of a list.
+ *   "limit": integer. How many entries were asked for.
+ *   "hasNextPage": boolean. Whether entries come after these.
+ *   "hasPrevPage": boolean. Whether entries come before these.
+ *   "nextCursor": string or null. For "cursor": what comes after these.
+ *   "prevCursor": string or null. For "beforeCursor": what comes before these.
+ *
  * PageRef: A page that a person has open.
  *   "id"?: string or null
  *   "title"?: string or null
@@ -2371,6 +2640,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * Providers: The providers that a host configured, by name.
  *   object of ProviderConfig
+ *
+ * Purged: What became of a chat that was removed for good.
+ *   "scrubbed": boolean. Whether what it had left in the database's files has been overwritten, too. It is not
+ *       while somebody reads an older state of them; a later purge, of any chat, does it. A PostgreSQL server reuses
+ *       the space by itself.
  *
  * RefusedAudio
  *   "ok": false
@@ -2825,6 +3099,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "abort", "reason": RunReason}
  *   - {"type": "error", "errorText": string}
  *   - PartChunk
+ *
+ * UiMessagePage: A page of a chat's messages as clients of the AI SDK have them.
+ *   "items": array of ShownMessage. The messages, in the order that was asked for.
+ *   "meta": PageMeta. What there is beside them.
  *
  * UnknownMembers: What becomes of members of an input that its schema forbids by "additionalProperties: false".
  *   "strip": They are taken out before the tool sees the input.

@@ -68,10 +68,11 @@ pub mod stream {
 }
 
 pub use engine::{
-    Busy, Capability, ChatIds, ChatOptions, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow, Health,
-    HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress, OpenChat, RunLimits, RunSignal, RunTail,
-    SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn,
-    TurnReader, TurnRequest, Who,
+    Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow,
+    FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress,
+    MessagePage, NewChat, OpenChat, PageAt, Purged, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader,
+    SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnPrompt, TurnReader, TurnRequest,
+    UiMessage, UiMessagePage, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

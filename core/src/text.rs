@@ -30,6 +30,12 @@ pub fn js_trim(text: &str) -> &str {
     text.trim_matches(is_js_space)
 }
 
+/// How long validators of web forms find a text: its characters, but for those that only choose how the one before them is
+/// shown.
+pub fn counted_len(text: &str) -> usize {
+    text.chars().filter(|character| !matches!(character, '\u{fe0e}' | '\u{fe0f}')).count()
+}
+
 /// Every run of white space becomes one space; the ends are trimmed.
 pub fn one_line(text: &str) -> String {
     text.split(is_js_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

@@ -325,6 +325,189 @@ pub unsafe extern "C" fn turnkeep_run_abandon(
     unsafe { boundary::guard(error, body) }
 }
 
+/// A new chat, before anybody has written in it. A turn makes the chat that it is begun in by itself; this is for
+/// hosts that show a chat before that. One that is there already, and the caller's, is returned as it is.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId"?: string. Its id; one is made up unless given.
+/// - "title"?: string. Its title: 1 to 255 characters.
+/// - "roleId"?: string. Its role, for ever.
+/// - "pageId"?: string. The page that it is about.
+///
+/// `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_create(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.create", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The user's chats, newest first, a page at a time, each with the name and emoji of its role and the title of its
+/// page.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "limit"?: integer. At most so many: 1 to 100; 20 unless given.
+/// - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+/// - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+///
+/// `result` receives ChatPage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_list(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.list", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The user's newest chat that was created on a page; null when there is none.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "pageId": string. The page.
+///
+/// `result` receives Chat or null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_latest_on_page(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.latestOnPage", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Gives a chat another title. The chat as it is then.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+/// - "title": string. 1 to 255 characters, without the white space around them.
+///
+/// `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_rename(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.rename", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Deletes a chat: nobody sees it any more, and its runs are stopped. Its rows stay until it is purged.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+///
+/// `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_delete(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.delete", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Removes a chat for good, deleted before or not: its runs are stopped, and then nothing of it is left in rows, log,
+/// search, or files. A SQLite file is written anew for that, which takes as long as copying it.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+///
+/// `result` receives Purged, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_purge(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.purge", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// One chat: its title, its role, the page that was open when it was created.
 ///
 /// `params` is a JSON object:
@@ -382,6 +565,106 @@ pub unsafe extern "C" fn turnkeep_chat_messages(
 ) -> Status {
     // SAFETY: as the caller has promised.
     let body = || unsafe { ask(engine, "chats.messages", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The messages of a chat, a page at a time, by cursors; none of a chat that is not there (yet). A message in
+/// progress has every finished step.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+/// - "newestFirst"?: boolean. Begin with the newest message; with the oldest unless given. Default false.
+/// - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
+/// - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+/// - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+///
+/// `result` receives MessagePage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_message_page(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.messagePage", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// As `chats.messagePage`, with messages as clients of the AI SDK have them.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+/// - "newestFirst"?: boolean. Begin with the newest message; with the oldest unless given. Default false.
+/// - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
+/// - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
+/// - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+///
+/// `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_ui_message_page(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.uiMessagePage", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The messages of the user's chats that have all words of a query, newest first, each with a line of its text.
+/// English and Russian words are found in their other forms, too. A message in progress is found once it has ended.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "query": string. Words; everything between them is passed over.
+/// - "chatId"?: string. In this chat alone.
+/// - "limit"?: integer. At most so many: 1 to 100; 20 unless given.
+/// - "before"?: string. A message's id, the last of a page: only those that are older.
+///
+/// `result` receives array of FoundMessage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_search(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.search", params, params_len, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }

@@ -139,6 +139,35 @@ fn with(more: &[(&str, Value)]) -> Value {
     params
 }
 
+fn no_page() -> Value {
+    let meta = json!({"limit": 50, "hasNextPage": false, "hasPrevPage": false, "nextCursor": null, "prevCursor": null});
+    json!({"items": [], "meta": meta})
+}
+
+/// What is found, listed, or looked for is the caller's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_and_searches() {
+    let world = World::new().await;
+    for object in CHATS {
+        let Ids { chat, message, .. } = world.chat(object).await;
+        let page = format!("page {object:?}");
+        sql(world.path(), &format!("UPDATE ai_chats SET page_id = '{page}' WHERE id = '{chat}'"));
+        let shown = object == Own;
+        let listed = world.ask("chats.list", &with(&[])).await.unwrap();
+        assert_eq!(listed.to_string().contains(&chat), shown, "{object:?}");
+        let latest = world.ask("chats.latestOnPage", &with(&[("pageId", json!(page))])).await.unwrap();
+        assert_eq!(latest.to_string().contains(&chat), shown, "{object:?}");
+        let found = world.ask("chats.search", &with(&[("query", json!(SECRET))])).await.unwrap();
+        assert_eq!(found.to_string().contains(&chat), shown, "{object:?}");
+        let expected = if matches!(object, OtherUsers | OtherWorkspaces) { "FORBIDDEN" } else { "" };
+        let params = with(&[("query", json!(SECRET)), ("chatId", json!(chat))]);
+        world.crosses(&format!("chats.search in a chat: {object:?}"), "chats.search", &params, expected).await;
+        let params = with(&[("query", json!(SECRET)), ("before", json!(message))]);
+        let expected = if shown { "" } else { "INVALID_INPUT" };
+        world.crosses(&format!("chats.search before: {object:?}"), "chats.search", &params, expected).await;
+    }
+}
+
 /// Questions about a chat: whoever asks of one that is not there (yet) is told that it is empty.
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_about_chats() {
@@ -149,6 +178,8 @@ async fn questions_about_chats() {
         ("runs.list", json!([])),
         ("chats.messages", json!([])),
         ("chats.open", json!({"messages": [], "follow": null})),
+        ("chats.messagePage", no_page()),
+        ("chats.uiMessagePage", no_page()),
         ("runs.stop", json!(false)),
     ];
     for object in CHATS {
@@ -166,8 +197,30 @@ async fn questions_about_chats() {
             OtherUsers | OtherWorkspaces => "FORBIDDEN",
             _ => "NOT_FOUND",
         };
+        for (method, more) in [
+            ("chats.export", vec![]),
+            ("chats.get", vec![]),
+            ("chats.rename", vec![("title", json!("x"))]),
+            ("chats.create", vec![]),
+            ("chats.delete", vec![]),
+        ] {
+            let params = with(&[vec![("chatId", json!(chat))], more].concat());
+            // What is unknown is made.
+            let expected = if method == "chats.create" && object == Unknown { "" } else { expected };
+            let now = if method == "chats.delete" && object == Unknown { "" } else { expected };
+            world.crosses(&format!("{method}: {object:?}"), method, &params, now).await;
+        }
+        // Deleted or not, it is its owner's to remove.
         let params = with(&[("chatId", json!(chat))]);
-        world.crosses(&format!("chats.export: {object:?}"), "chats.export", &params, expected).await;
+        let foreign = matches!(object, OtherUsers | OtherWorkspaces);
+        world
+            .crosses(
+                &format!("chats.purge: {object:?}"),
+                "chats.purge",
+                &params,
+                if foreign { "FORBIDDEN" } else { "" },
+            )
+            .await;
     }
 }
 

@@ -188,6 +188,92 @@ async fn old_chats_are_exported_replayed_and_continued() {
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
 }
 
+/// The host's own code and the engine work on the same chats at the same time, each with its own statements.
+#[tokio::test(flavor = "multi_thread")]
+async fn chats_of_either_are_right_for_the_other() {
+    const HOSTS_CHAT: &str = "01970000-0000-7000-8000-000000000006";
+    /// As the host lists chats.
+    const LISTED: &str = "SELECT chat.title, role.name, page.title FROM ai_chats AS chat \
+         LEFT JOIN ai_agent_roles AS role ON role.id = chat.role_id AND role.deleted_at IS NULL AND role.enabled \
+         LEFT JOIN pages AS page ON page.id = chat.page_id AND page.workspace_id = chat.workspace_id \
+         WHERE chat.deleted_at IS NULL ORDER BY chat.created_at DESC, chat.id DESC";
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let indexes = "SELECT COUNT(*) FROM pg_indexes WHERE tablename = 'ai_chat_messages' AND indexdef LIKE '%gin%'";
+    let before = query(&store, indexes);
+    let answer = Response::stream([vec![text("Ein naïver Vers.")], finish("stop", 10, 5)].concat());
+    let provider = ScriptedProvider::start(Script { responses: vec![answer; 2], ..Script::default() }).await;
+    let engine = open(&store, &provider).await;
+    // The host's search is used, not doubled.
+    assert_eq!(query(&store, indexes), before);
+    let ask = async |method: &str, more: Value| -> Value {
+        serde_json::from_str(&engine.call(method, &theirs(more).to_string()).await.unwrap()).unwrap()
+    };
+
+    let listed = ask("chats.list", json!({})).await;
+    let (one, found) = (&listed["items"][0], |name: &str| listed["items"][0][name].clone());
+    assert_eq!(
+        (found("title"), found("roleName"), found("pageTitle")),
+        (json!("Weather"), json!("Poet"), json!("P")),
+        "{one}"
+    );
+    let hits = ask("chats.search", json!({"query": "malmo sunny"})).await;
+    assert_eq!(hits[0]["chatTitle"], "Weather", "the host's trigger has entered it: {hits}");
+    assert_eq!(ask("chats.latestOnPage", json!({"pageId": PAGE})).await["id"], CHAT);
+    assert_eq!(ask("chats.latestOnPage", json!({"pageId": "no uuid"})).await, json!(null));
+
+    // While the engine works, the host makes a chat, names it, and writes in it.
+    query(
+        &store,
+        &format!(
+            "INSERT INTO ai_chats (id, workspace_id, creator_id, title) VALUES ('{HOSTS_CHAT}', '{WORKSPACE}', '{USER}', 'Theirs');
+             INSERT INTO ai_chat_messages (chat_id, workspace_id, user_id, role, content)
+                 VALUES ('{HOSTS_CHAT}', '{WORKSPACE}', '{USER}', 'user', 'Все отчёты готовы')"
+        ),
+    );
+    let made = ask("chats.create", json!({"title": "Ours", "roleId": ROLE, "pageId": PAGE})).await;
+    assert_eq!(query(&store, LISTED), "Ours|Poet|P\nTheirs||\nWeather|Poet|P");
+    let mine = ask("chats.list", json!({"limit": 2})).await;
+    assert_eq!((&mine["items"][0]["title"], &mine["items"][1]["title"]), (&json!("Ours"), &json!("Theirs")));
+    let rest = ask("chats.list", json!({"limit": 2, "cursor": mine["meta"]["nextCursor"]})).await;
+    assert_eq!((&rest["items"][0]["title"], &rest["meta"]["hasNextPage"]), (&json!("Weather"), &json!(false)));
+    assert_eq!(ask("chats.search", json!({"query": "отчетами"})).await[0]["chatId"], HOSTS_CHAT);
+    let turn = engine.start_turn(request("A verse", theirs(json!({"chatId": HOSTS_CHAT}))), Vec::new()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    let page = ask("chats.messagePage", json!({"chatId": HOSTS_CHAT, "limit": 2})).await;
+    assert_eq!(page["items"][0]["content"], "Все отчёты готовы");
+    let page = ask("chats.messagePage", json!({"chatId": HOSTS_CHAT, "cursor": page["meta"]["nextCursor"]})).await;
+    assert_eq!(page["items"][0]["content"], "Ein naïver Vers.");
+
+    // The host renames and deletes; the engine does.
+    query(&store, &format!("UPDATE ai_chats SET title = 'Renamed' WHERE id = '{HOSTS_CHAT}'"));
+    assert_eq!(ask("chats.get", json!({"chatId": HOSTS_CHAT})).await["title"], "Renamed");
+    query(&store, &format!("UPDATE ai_chats SET deleted_at = now() WHERE id = '{HOSTS_CHAT}'"));
+    assert!(engine.chat(&who(), HOSTS_CHAT.parse().unwrap()).await.is_err());
+    ask("chats.rename", json!({"chatId": CHAT, "title": "Sun"})).await;
+    ask("chats.delete", json!({"chatId": made["id"]})).await;
+    assert_eq!(query(&store, LISTED), "Sun|Poet|P");
+    // A page and a role of nobody's are refused by their names.
+    for (wrong, field) in [
+        (json!({"pageId": MISSING}), "pageId"),
+        (json!({"pageId": "slug"}), "pageId"),
+        (json!({"roleId": MISSING}), "roleId"),
+    ] {
+        let refused = engine.call("chats.create", &theirs(wrong).to_string()).await.unwrap_err();
+        assert_eq!(refused.details()["field"], field, "{refused}");
+    }
+    // A purge takes what is the chat's and nothing else.
+    ask("chats.purge", json!({"chatId": HOSTS_CHAT})).await;
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_chat_runs"), "0");
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_chat_messages"), "2");
+    engine.close(None).await.unwrap();
+    // Without the engine, the host's code finds everything as it would have left it.
+    assert_eq!(query(&store, LISTED), "Sun|Poet|P");
+    let found = "SELECT COUNT(*) FROM ai_chat_messages WHERE tsv @@ to_tsquery('english', 'malmo')";
+    assert_eq!(query(&store, found), "1");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_cannot_be_there_are_refused_by_their_name() {
     let store = Cluster::shared().database();

@@ -237,6 +237,121 @@ class RunsOperations(_Asking):
 class ChatsOperations(_Asking):
     """Methods of ``chats``."""
 
+    def create(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str | None = None,
+        title: str | None = None,
+        role_id: str | None = None,
+        page_id: str | None = None,
+    ) -> types.Chat:
+        """A new chat, before anybody has written in it. A turn makes the chat that it is begun in by itself; this
+        is for hosts that show a chat before that. One that is there already, and the caller's, is returned as
+        it is.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: Its id; one is made up unless given.
+        :param title: Its title: 1 to 255 characters.
+        :param role_id: Its role, for ever.
+        :param page_id: The page that it is about.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Chat = self._ask("chats.create", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "title": title, "roleId": role_id, "pageId": page_id})
+        return answer
+
+    def list(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        limit: int | None = None,
+        cursor: str | None = None,
+        before_cursor: str | None = None,
+    ) -> types.ChatPage:
+        """The user's chats, newest first, a page at a time, each with the name and emoji of its role and the title
+        of its page.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param limit: At most so many: 1 to 100; 20 unless given.
+        :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
+        :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
+        """
+        answer: types.ChatPage = self._ask("chats.list", {"workspaceId": workspace_id, "userId": user_id, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
+        return answer
+
+    def latest_on_page(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        page_id: str,
+    ) -> types.Chat | None:
+        """The user's newest chat that was created on a page; ``None`` when there is none.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param page_id: The page.
+        """
+        answer: types.Chat | None = self._ask("chats.latestOnPage", {"workspaceId": workspace_id, "userId": user_id, "pageId": page_id})
+        return answer
+
+    def rename(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        title: str,
+    ) -> types.Chat:
+        """Gives a chat another title. The chat as it is then.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param title: 1 to 255 characters, without the white space around them.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Chat = self._ask("chats.rename", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "title": title})
+        return answer
+
+    def delete(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+    ) -> None:
+        """Deletes a chat: nobody sees it any more, and its runs are stopped. Its rows stay until it is purged.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        self._ask("chats.delete", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
+
+    def purge(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+    ) -> types.Purged:
+        """Removes a chat for good, deleted before or not: its runs are stopped, and then nothing of it is left in
+        rows, log, search, or files. A SQLite file is written anew for that, which takes as long as copying it.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Purged = self._ask("chats.purge", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
+        return answer
+
     def get(
         self,
         *,
@@ -274,6 +389,82 @@ class ChatsOperations(_Asking):
         :raises TurnkeepError: ``FORBIDDEN``
         """
         answer: builtins.list[types.Message] = self._ask("chats.messages", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "limit": limit, "before": before})
+        return answer
+
+    def message_page(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        newest_first: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        before_cursor: str | None = None,
+    ) -> types.MessagePage:
+        """The messages of a chat, a page at a time, by cursors; none of a chat that is not there (yet). A message
+        in progress has every finished step.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param newest_first: Begin with the newest message; with the oldest unless given. Default ``false``.
+        :param limit: At most so many: 1 to 100; 50 unless given.
+        :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
+        :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: types.MessagePage = self._ask("chats.messagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
+        return answer
+
+    def ui_message_page(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        newest_first: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        before_cursor: str | None = None,
+    ) -> types.UiMessagePage:
+        """As ``chats.messagePage``, with messages as clients of the AI SDK have them.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param newest_first: Begin with the newest message; with the oldest unless given. Default ``false``.
+        :param limit: At most so many: 1 to 100; 50 unless given.
+        :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
+        :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
+        :raises TurnkeepError: ``FORBIDDEN``
+        """
+        answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
+        return answer
+
+    def search(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        query: str,
+        chat_id: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> builtins.list[types.FoundMessage]:
+        """The messages of the user's chats that have all words of a query, newest first, each with a line of its
+        text. English and Russian words are found in their other forms, too. A message in progress is found once
+        it has ended.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param query: Words; everything between them is passed over.
+        :param chat_id: In this chat alone.
+        :param limit: At most so many: 1 to 100; 20 unless given.
+        :param before: A message's id, the last of a page: only those that are older.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``FORBIDDEN``
+        """
+        answer: builtins.list[types.FoundMessage] = self._ask("chats.search", {"workspaceId": workspace_id, "userId": user_id, "query": query, "chatId": chat_id, "limit": limit, "before": before})
         return answer
 
     def open(
@@ -442,6 +633,11 @@ class EngineOperations(_Asking):
         busy: types.Busy | None = None,
         idempotency_key: str | None = None,
         offered_tools: Sequence[str] | None = None,
+        prompt: types.TurnPrompt | None = None,
+        max_steps: int | None = None,
+        model: str | None = None,
+        call_options: types.CallOptions | None = None,
+        history: Sequence[types.GivenMessage] | None = None,
         tools: Sequence[Tool] | None = None,
     ) -> Turn:
         """Begins a turn: the user's message is stored, the run holds the chat, the model is called. When it
@@ -463,12 +659,21 @@ class EngineOperations(_Asking):
             Such a run is driven by any engine that offers all of them: this one if it does, else the first that
             takes it, and another one when that engine is closed or its process dies. Its model is the one that
             its workspace and role, or that engine's options, say.
+        :param prompt: What this turn's system prompt has besides, all of it between the rules that nothing
+            can remove.
+        :param max_steps: Model calls in this turn, the last of which is text only; ``runs.maxSteps`` unless
+            given. 1 to 1000.
+        :param model: Another model of the provider that answers.
+        :param call_options: How the model is to answer in this turn; what is not set is as the provider's
+            settings say.
+        :param history: What was said before, oldest first, where the host keeps that itself: the model is
+            told this instead of the chat's stored messages.
         :param tools: Tools of this turn, besides those of the engine.
         :raises TurnkeepError: ``INVALID_INPUT``, ``AI_NOT_CONFIGURED``, ``FORBIDDEN``, ``NOT_FOUND``,
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "prompt": prompt, "maxSteps": max_steps, "model": model, "callOptions": call_options, "history": history}, tools)
 
     def rotate_secrets(
         self,

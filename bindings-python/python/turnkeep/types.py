@@ -153,6 +153,21 @@ class ChatOptions(TypedDict, total=False):
 
     ids: ChatIds
     """Which ids they may be called by. Default ``"uuid"``."""
+    retentionMs: int
+    """Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by
+    default.
+    """
+    deletedRetentionMs: int
+    """Chats that were deleted so long ago, in milliseconds, are removed for good. They are kept by default."""
+
+
+class ChatPage(TypedDict):
+    """A page of the list of chats."""
+
+    items: list[ListedChat]
+    """The chats, newest first."""
+    meta: PageMeta
+    """What there is beside them."""
 
 ChatRow: TypeAlias = Mapping[str, Any]
 """A stored message, as far as it is read. What is read of it: ``id?``, ``role``, ``content?``, ``metadata?``,
@@ -337,6 +352,32 @@ class Follow(TypedDict):
     """Where to go on; ``None``: with the first chunk."""
 
 
+class FoundMessage(TypedDict):
+    """A message that was found."""
+
+    chatId: str
+    """Its chat."""
+    chatTitle: str | None
+    """The chat's title, once it has one."""
+    messageId: str
+    """The message."""
+    role: MessageRole
+    """Who wrote it."""
+    snippet: str
+    """One line of its text, around the first word that was found."""
+    createdAt: str
+    """When it was written."""
+
+
+class GivenMessage(TypedDict):
+    """A message of a history that the host keeps itself, as clients of the AI SDK have it."""
+
+    role: MessageRole
+    """Who wrote it: ``user`` or ``assistant``."""
+    parts: Sequence[MessagePart]
+    """Its parts."""
+
+
 class Health(TypedDict):
     """How the engine is."""
 
@@ -397,6 +438,33 @@ InProgress: TypeAlias = Literal["omit", "include"]
 
 Lang: TypeAlias = Literal["en", "ru"]
 """A language of exports."""
+
+
+class ListedChat(TypedDict):
+    """A chat as a list shows it."""
+
+    id: str
+    """Its id."""
+    workspaceId: str
+    """The workspace that it belongs to."""
+    creatorId: str
+    """Its owner."""
+    title: str | None
+    """Its title, once it has one."""
+    roleId: str | None
+    """The role that it was created with."""
+    roleName: str | None
+    """The role's name, while the role is in use."""
+    roleEmoji: str | None
+    """The role's emoji, while the role is in use."""
+    pageId: str | None
+    """The page that was open when it was created."""
+    pageTitle: str | None
+    """The page's title, where the database has the host's pages."""
+    createdAt: str
+    """When it was created."""
+    updatedAt: str
+    """When it was last changed."""
 
 
 class _McpGuidanceRequired(TypedDict):
@@ -490,6 +558,15 @@ class MessageMetadata(_MessageMetadataRequired, total=False):
     truncatedOutputs: dict[str, int]
     """The calls of whose outputs less is shown than there is, and how many bytes of JSON there are."""
 
+
+class MessagePage(TypedDict):
+    """A page of a chat's messages."""
+
+    items: list[Message]
+    """The messages, in the order that was asked for."""
+    meta: PageMeta
+    """What there is beside them."""
+
 MessagePart: TypeAlias = dict[str, Any]
 """A part of a stored message, in the AI SDK's shapes. What is always the same: ``type``."""
 
@@ -547,6 +624,21 @@ class OutputTokenDetails(TypedDict, total=False):
 
 PageHit: TypeAlias = Mapping[str, Any]
 """What a search has found. What is read of it: ``pageId``, ``title?``, ``content?``."""
+
+
+class PageMeta(TypedDict):
+    """What there is beside a page of a list."""
+
+    limit: int
+    """How many entries were asked for."""
+    hasNextPage: bool
+    """Whether entries come after these."""
+    hasPrevPage: bool
+    """Whether entries come before these."""
+    nextCursor: str | None
+    """For ``cursor``: what comes after these."""
+    prevCursor: str | None
+    """For ``beforeCursor``: what comes before these."""
 
 
 class PageRef(TypedDict, total=False):
@@ -638,6 +730,16 @@ class ProviderConfig(_ProviderConfigRequired, total=False):
     """How many tokens the model's context holds."""
     options: CallOptions
     """How the model is to answer."""
+
+
+class Purged(TypedDict):
+    """What became of a chat that was removed for good."""
+
+    scrubbed: bool
+    """Whether what it had left in the database's files has been overwritten, too. It is not while somebody reads
+    an older state of them; a later purge, of any chat, does it. A PostgreSQL server reuses the space by
+    itself.
+    """
 
 
 class RefusedAudio(TypedDict):
@@ -1358,6 +1460,19 @@ class TrimmedHistory(TypedDict):
     estimatedTokens: int
 
 
+class TurnPrompt(TypedDict, total=False):
+    """What a turn's system prompt has besides what the engine's options, its workspace and its role say."""
+
+    workspaceName: str
+    """The workspace's name, instead of ``prompt.workspaceName``."""
+    mcpInstructions: Sequence[McpGuidance]
+    """Guidance for tools of connected servers."""
+    extraRules: Sequence[str]
+    """Rules that join the safety text, after those of ``prompt.extraRules``."""
+    extraText: str
+    """What else the host has to say. It cannot change the rules around it."""
+
+
 class _TurnRequestRequired(TypedDict):
     workspaceId: str
     """The workspace."""
@@ -1398,6 +1513,27 @@ class TurnRequest(_TurnRequestRequired, total=False):
     that engine is closed or its process dies. Its model is the one that its workspace and role, or that
     engine's options, say.
     """
+    prompt: TurnPrompt
+    """What this turn's system prompt has besides, all of it between the rules that nothing can remove."""
+    maxSteps: int
+    """Model calls in this turn, the last of which is text only; ``runs.maxSteps`` unless given. 1 to 1000."""
+    model: str
+    """Another model of the provider that answers."""
+    callOptions: CallOptions
+    """How the model is to answer in this turn; what is not set is as the provider's settings say."""
+    history: Sequence[GivenMessage]
+    """What was said before, oldest first, where the host keeps that itself: the model is told this instead of
+    the chat's stored messages.
+    """
+
+
+class UiMessagePage(TypedDict):
+    """A page of a chat's messages as clients of the AI SDK have them."""
+
+    items: list[ShownMessage]
+    """The messages, in the order that was asked for."""
+    meta: PageMeta
+    """What there is beside them."""
 
 UnknownMembers: TypeAlias = Literal["strip", "refuse"]
 """What becomes of members of an input that its schema forbids by ``additionalProperties: false``.
@@ -1724,6 +1860,7 @@ __all__ = [
     "ChatDocument",
     "ChatIds",
     "ChatOptions",
+    "ChatPage",
     "ChatRow",
     "ClientRole",
     "DataPart",
@@ -1739,16 +1876,20 @@ __all__ = [
     "FinishReason",
     "FlushExtra",
     "Follow",
+    "FoundMessage",
+    "GivenMessage",
     "Health",
     "HttpOptions",
     "InProgress",
     "Lang",
+    "ListedChat",
     "McpGuidance",
     "McpServer",
     "McpServerView",
     "Message",
     "MessageInput",
     "MessageMetadata",
+    "MessagePage",
     "MessagePart",
     "MessageRole",
     "MessageStatus",
@@ -1760,6 +1901,7 @@ __all__ = [
     "OpenChat",
     "OutputTokenDetails",
     "PageHit",
+    "PageMeta",
     "PageRef",
     "PartChunk",
     "PartState",
@@ -1768,6 +1910,7 @@ __all__ = [
     "ProviderChoice",
     "ProviderConfig",
     "Providers",
+    "Purged",
     "RefusedAudio",
     "RequestLimits",
     "ResolvedAddress",
@@ -1822,8 +1965,10 @@ __all__ = [
     "Trigger",
     "TrimOptions",
     "TrimmedHistory",
+    "TurnPrompt",
     "TurnRequest",
     "UIMessageChunk",
+    "UiMessagePage",
     "UnknownMembers",
     "Usage",
     "UserMessage",

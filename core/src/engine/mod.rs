@@ -1,6 +1,8 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
+mod message;
 mod options;
+mod request;
 pub(crate) mod run;
 mod service;
 
@@ -22,11 +24,13 @@ use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
-pub use options::{Busy, ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions, ToolOffer, TurnRequest, Who};
+pub use options::{ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions};
+pub use request::{Busy, GivenMessage, GivenPart, ToolOffer, TurnPrompt, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
 pub use run::tail::{RunTail, SharedTail};
 pub use run::turn::Turn;
+pub use service::chats::{ChatPage, FoundMessage, MessagePage, NewChat, PageAt, Purged, UiMessage, UiMessagePage};
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};

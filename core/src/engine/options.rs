@@ -1,29 +1,19 @@
-//! What a host passes in, as Rust values or as the JSON that all languages share.
+//! How an engine is opened, as Rust values or as the JSON that all languages share.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::error::{Error, ErrorCode, Result, from_json};
-use crate::id::{AgentRoleId, ChatId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
+use crate::error::{Error, Result, from_json};
+use crate::id::{ChatId, ChatRef};
 use crate::machine::shell::Pace;
-use crate::model::{Json, Part, Trigger};
-use crate::project::{ErrorText, OpenPage};
-use crate::provider::{HttpOptions, ProviderChoice, Providers};
+use crate::project::ErrorText;
+use crate::provider::{HttpOptions, Providers};
 use crate::secret::{SecretBox, SecretForm};
-use crate::tool::{SHOWN_OUTPUT_BYTES, Tool, ToolDefinition, ToolSet, UnknownMembers};
+use crate::tool::{SHOWN_OUTPUT_BYTES, Tool, ToolSet, UnknownMembers};
 
-/// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Who {
-    /// The workspace.
-    pub workspace_id: String,
-    /// The user.
-    pub user_id: String,
-}
+use super::request::check_client_id;
 
 /// How an engine is opened.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +79,10 @@ pub enum ChatIds {
 pub struct ChatOptions {
     /// Which ids they may be called by.
     pub ids: ChatIds,
+    /// Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by default.
+    pub retention_ms: Option<u64>,
+    /// Chats that were deleted so long ago, in milliseconds, are removed for good. They are kept by default.
+    pub deleted_retention_ms: Option<u64>,
 }
 
 impl ChatOptions {
@@ -108,14 +102,6 @@ impl ChatOptions {
             )),
             ChatRef::Id(id) => Ok(*id),
         }
-    }
-}
-
-fn check_client_id(field: &str, id: &str) -> Result<()> {
-    match id.len() {
-        0 => Err(Error::invalid(field, "must not be empty")),
-        1..=MAX_CLIENT_ID_BYTES => Ok(()),
-        _ => Err(Error::invalid(field, format!("must have at most {MAX_CLIENT_ID_BYTES} bytes"))),
     }
 }
 
@@ -300,251 +286,6 @@ impl RunLimits {
     }
 }
 
-/// What a turn is begun with.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TurnRequest {
-    /// The workspace.
-    pub workspace_id: String,
-    /// The user.
-    pub user_id: String,
-    /// The chat; it is created when there is none of this id, and when no id is given.
-    #[serde(default)]
-    pub chat_id: Option<ChatRef>,
-    /// What the user wrote.
-    pub message: UserMessage,
-    /// The role of a chat that is created; a chat keeps the role that it was created with.
-    #[serde(default)]
-    pub role_id: Option<AgentRoleId>,
-    /// The page that the user has open, resolved by the host.
-    #[serde(default)]
-    pub open_page: Option<OpenPage>,
-    /// The tools of this turn, for hosts that answer calls through a mailbox.
-    #[serde(default)]
-    pub tools: Vec<ToolDefinition>,
-    /// The provider; without it the one named `default`, or the only one.
-    #[serde(default)]
-    pub provider: Option<ProviderChoice>,
-    /// `false`: the run stops when its last reader goes away.
-    #[serde(default = "default_detached")]
-    pub detached: bool,
-    /// What begins the turn.
-    #[serde(default = "default_trigger", deserialize_with = "read_trigger")]
-    pub trigger: Trigger,
-    /// The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
-    #[serde(default)]
-    pub message_id: Option<String>,
-    /// What to do when the chat is busy.
-    #[serde(default)]
-    pub busy: Busy,
-    /// A second turn of the same user with the same key begins nothing and follows the first.
-    #[serde(default)]
-    pub idempotency_key: Option<String>,
-    /// Names of tools that engines offer ([`crate::Engine::offer_tools`]), instead of `tools`. Such a run is driven by
-    /// any engine that offers all of them: this one if it does, else the first that takes it, and another one when that
-    /// engine is closed or its process dies. Its model is the one that its workspace and role, or that engine's options,
-    /// say.
-    #[serde(default)]
-    pub offered_tools: Option<Vec<String>>,
-}
-
-/// Tools to be offered, for hosts that answer calls through a mailbox.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ToolOffer {
-    /// The tools.
-    pub tools: Vec<ToolDefinition>,
-}
-
-fn default_detached() -> bool {
-    true
-}
-
-fn default_trigger() -> Trigger {
-    Trigger::User
-}
-
-/// The trigger of the AI SDK's clients that asks for an answer anew.
-const REGENERATE: &str = "regenerate-message";
-
-/// A trigger of ours, or the one that the AI SDK's clients send with a new message.
-fn read_trigger<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Trigger, D::Error> {
-    let json = Json::deserialize(deserializer)?;
-    if json.as_string().as_deref() == Some("submit-message") {
-        return Ok(Trigger::User);
-    }
-    serde_json::from_str(json.get()).map_err(serde::de::Error::custom)
-}
-
-/// Whether the request asks for an answer anew, or for a message in another's place.
-fn asks_anew(request: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Asked {
-        trigger: Option<Json>,
-    }
-    let asked = serde_json::from_str::<Asked>(request).ok().and_then(|asked| asked.trigger);
-    asked.and_then(|trigger| trigger.as_string()).as_deref() == Some(REGENERATE)
-}
-
-fn not_anew(field: &str) -> Error {
-    let message = format!("{field}: answers cannot be generated anew, nor messages edited, yet");
-    Error::new(ErrorCode::NotSupported, message).with_detail("field", field)
-}
-
-/// What to do when the chat already has an active run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Busy {
-    /// Refuse with `A_RUN_ALREADY_ACTIVE`.
-    #[default]
-    Reject,
-    /// Wait until the chat is free, behind those that wait already.
-    Enqueue,
-    /// Stop this run, if it is the one that is active, and take its place.
-    Supersede(RunId),
-}
-
-/// A user's message: text, or the AI SDK's `UIMessage`, of which the parts are kept.
-#[derive(Clone, Debug)]
-pub enum UserMessage {
-    /// One text part.
-    Text(String),
-    /// An object with `parts`.
-    Parts(Json),
-}
-
-impl<'de> Deserialize<'de> for UserMessage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = Json::deserialize(deserializer)?;
-        Ok(json.as_string().map_or(UserMessage::Parts(json), UserMessage::Text))
-    }
-}
-
-/// What a client says of its message besides the parts.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Envelope {
-    /// Its own id for it.
-    pub(super) id: Option<String>,
-    /// What it wants to find with it again.
-    pub(super) metadata: Option<Json>,
-}
-
-#[derive(Deserialize)]
-struct MessageFields {
-    role: Option<String>,
-    parts: Option<Vec<Json>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PartFields {
-    r#type: Option<String>,
-    text: Option<String>,
-    media_type: Option<String>,
-    url: Option<String>,
-}
-
-impl UserMessage {
-    /// What is said of it besides its parts.
-    pub(super) fn envelope(&self) -> Result<Envelope> {
-        let UserMessage::Parts(json) = self else { return Ok(Envelope::default()) };
-        let wrong = |_| Error::invalid("message.id", "must be text");
-        let mut envelope: Envelope = json.read().map_err(wrong)?;
-        envelope.id = envelope.id.filter(|id| !id.is_empty());
-        envelope.metadata = envelope.metadata.filter(|metadata| metadata.get() != "null");
-        if let Some(id) = &envelope.id {
-            check_client_id("message.id", id)?;
-        }
-        Ok(envelope)
-    }
-
-    /// The parts as they will be stored, after a check of each.
-    pub(super) fn parts(&self) -> Result<Vec<Part>> {
-        let json = match self {
-            UserMessage::Text(text) if text.is_empty() => {
-                return Err(Error::invalid("message", "must not be empty"));
-            }
-            UserMessage::Text(text) => {
-                return Ok(vec![Part::Text(crate::model::TextPart {
-                    text: crate::text::storable(text.clone()),
-                    ..Default::default()
-                })]);
-            }
-            UserMessage::Parts(json) => json,
-        };
-        let fields: MessageFields =
-            json.read().map_err(|_| Error::invalid("message", "must be text or an object with parts"))?;
-        if fields.role.is_some_and(|role| role != "user") {
-            return Err(Error::invalid("message.role", "must be user"));
-        }
-        let parts = fields.parts.filter(|parts| !parts.is_empty());
-        let parts = parts.ok_or_else(|| Error::invalid("message.parts", "must hold at least one part"))?;
-        let mut says_something = false;
-        for (index, part) in parts.iter().enumerate() {
-            says_something |= check_part(part, &format!("message.parts[{index}]"))?;
-        }
-        if !says_something {
-            return Err(Error::invalid("message.parts", "must hold text or a file"));
-        }
-        parts.iter().map(|part| part.read().map_err(|_| Error::invalid("message.parts", "cannot be read"))).collect()
-    }
-}
-
-/// The files that some provider takes.
-const TAKEN_BY_SOME: [&str; 5] = ["image/*", "audio/*", "video/*", "text/*", "application/pdf"];
-
-/// Whether a media type is of a kind such as `image/*`.
-fn is_of(media_type: &str, kind: &str) -> bool {
-    match kind.strip_suffix('*') {
-        Some(family) => media_type.starts_with(family) && media_type.len() > family.len(),
-        None => media_type == kind,
-    }
-}
-
-/// Refuses files of kinds that the provider has no form for, before anything is written.
-pub(super) fn check_files(parts: &[Part], taken: Option<&[&str]>) -> Result<()> {
-    let Some(taken) = taken else { return Ok(()) };
-    for (index, part) in parts.iter().enumerate() {
-        let Part::Other(json) = part else { continue };
-        let fields: PartFields = json.read().unwrap_or_default();
-        let Some(media_type) = fields.media_type.filter(|_| fields.r#type.as_deref() == Some("file")) else { continue };
-        // Their parameters say nothing of the kind.
-        let kind = media_type.split(';').next().unwrap_or_default().trim();
-        if !taken.iter().any(|taken| is_of(kind, taken)) {
-            let field = format!("message.parts[{index}].mediaType");
-            let message = format!("{field}: this provider takes {} only", taken.join(", "));
-            return Err(Error::new(ErrorCode::UnsupportedMedia, message).with_detail("field", field));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the part is something that a model can be told.
-fn check_part(part: &Json, path: &str) -> Result<bool> {
-    let fields: PartFields = part.read().map_err(|_| Error::invalid(path, "must be a part object"))?;
-    match fields.r#type.as_deref() {
-        None => Err(Error::invalid(format!("{path}.type"), "is missing")),
-        Some("text") => match fields.text {
-            None => Err(Error::invalid(format!("{path}.text"), "is missing")),
-            Some(text) => Ok(!text.is_empty()),
-        },
-        Some("file") => {
-            if fields.url.is_none_or(|url| url.is_empty()) {
-                return Err(Error::invalid(format!("{path}.url"), "is missing"));
-            }
-            match fields.media_type {
-                Some(media_type) if TAKEN_BY_SOME.iter().any(|taken| is_of(&media_type, taken)) => Ok(true),
-                _ => Err(Error::invalid(
-                    format!("{path}.mediaType"),
-                    format!("must be one of {}", TAKEN_BY_SOME.join(", ")),
-                )),
-            }
-        }
-        // Kept for the client, not sent to the model.
-        Some(_) => Ok(false),
-    }
-}
-
 impl EngineOptions {
     /// Reads the JSON form.
     ///
@@ -601,87 +342,12 @@ impl EngineOptions {
     }
 }
 
-impl ToolOffer {
-    /// Reads the JSON form.
-    ///
-    /// # Errors
-    /// `INVALID_INPUT` with the path of the field.
-    pub fn from_json(text: &str) -> Result<Self> {
-        from_json(text, "offer")
-    }
-}
-
-impl TurnRequest {
-    /// Reads the JSON form.
-    ///
-    /// # Errors
-    /// `INVALID_INPUT` with the path of the field.
-    pub fn from_json(text: &str) -> Result<Self> {
-        from_json(text, "turn").map_err(|error| if asks_anew(text) { not_anew("trigger") } else { error })
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        check_owner("workspaceId", &self.workspace_id)?;
-        check_owner("userId", &self.user_id)?;
-        check_key(self.idempotency_key.as_deref())?;
-        if self.message_id.is_some() {
-            return Err(not_anew("messageId"));
-        }
-        if self.offered_tools.is_some() && !self.tools.is_empty() {
-            return Err(Error::invalid("tools", "must not be given beside offeredTools"));
-        }
-        if self.offered_tools.is_some() && self.provider.is_some() {
-            return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
-        }
-        let mut names = HashSet::new();
-        for (index, name) in self.offered_tools.iter().flatten().enumerate() {
-            if !names.insert(name) {
-                return Err(Error::invalid(format!("offeredTools[{index}]"), "is given twice"));
-            }
-        }
-        for (index, tool) in self.tools.iter().enumerate() {
-            if !names.insert(&tool.name) {
-                return Err(Error::invalid(format!("tools[{index}].name"), "is given twice"));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Who {
-    pub(super) fn check(&self) -> Result<()> {
-        check_owner("workspaceId", &self.workspace_id)?;
-        check_owner("userId", &self.user_id)
-    }
-}
-
-/// The longest idempotency key, in bytes: as long as a header may sensibly be.
-const MAX_KEY_BYTES: usize = 255;
-
-pub(super) fn check_key(key: Option<&str>) -> Result<()> {
-    match key {
-        Some("") => Err(Error::invalid("idempotencyKey", "must not be empty")),
-        Some(key) if key.len() > MAX_KEY_BYTES => {
-            Err(Error::invalid("idempotencyKey", format!("must have at most {MAX_KEY_BYTES} bytes")))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn check_owner(field: &str, id: &str) -> Result<()> {
-    if id.is_empty() { Err(Error::invalid(field, "must not be empty")) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn field_of<T>(result: Result<T>) -> String {
         result.err().expect("an error").details()["field"].as_str().unwrap().to_owned()
-    }
-
-    fn turn(message: &str) -> Result<Vec<Part>> {
-        TurnRequest::from_json(&format!(r#"{{"workspaceId":"w","userId":"u","message":{message}}}"#))?.message.parts()
     }
 
     #[test]
@@ -700,54 +366,6 @@ mod tests {
         }
         let zero = EngineOptions::from_json(r#"{"store":"x","runs":{"maxSteps":0}}"#).unwrap();
         assert_eq!(field_of(zero.check()), "runs.maxSteps");
-    }
-
-    #[test]
-    fn wrong_offers_name_their_field() {
-        for (json, field) in [
-            ("[]", "offer"),
-            ("{}", "tools"),
-            (r#"{"tools":{}}"#, "tools"),
-            (r#"{"tools":[{"name":"a"},{}]}"#, "tools[1].name"),
-            (r#"{"tools":[{"name":"a","timeoutMs":"soon"}]}"#, "tools[0].timeoutMs"),
-        ] {
-            assert_eq!(field_of(ToolOffer::from_json(json)), field, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_provider_is_a_name_or_settings() {
-        let turn = |provider: &str| {
-            TurnRequest::from_json(&format!(
-                r#"{{"workspaceId":"w","userId":"u","message":"m","provider":{provider}}}"#
-            ))
-        };
-        assert!(turn(r#""main""#).is_ok());
-        assert!(turn(r#"{"driver":"openai-compatible","model":"m","baseUrl":"http://x"}"#).is_ok());
-        assert_eq!(field_of(turn("5")), "provider");
-        assert_eq!(field_of(turn(r#"{"driver":"d","model":5}"#)), "provider.model");
-    }
-
-    #[test]
-    fn messages_are_checked_part_by_part() {
-        for (json, field) in [
-            (r#""""#, "message"),
-            ("{}", "message.parts"),
-            (r#"{"parts":[]}"#, "message.parts"),
-            (r#"{"parts":[{"type":"text","text":""}]}"#, "message.parts"),
-            (r#"{"parts":[{"type":"text"}]}"#, "message.parts[0].text"),
-            (r#"{"parts":[{"text":"x"}]}"#, "message.parts[0].type"),
-            (r#"{"parts":[{"type":"text","text":"x"},5]}"#, "message.parts[1]"),
-            (r#"{"parts":[{"type":"file","url":"u","mediaType":"application/zip"}]}"#, "message.parts[0].mediaType"),
-            (r#"{"role":"system","parts":[{"type":"text","text":"x"}]}"#, "message.role"),
-        ] {
-            assert_eq!(field_of(turn(json)), field, "{json}");
-        }
-        assert_eq!(turn(r#""hi""#).unwrap().len(), 1);
-        assert_eq!(
-            turn(r#"{"id":"m","parts":[{"type":"text","text":"x"},{"type":"data-x","data":1}]}"#).unwrap().len(),
-            2
-        );
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub(super) fn system_prompt(text: &str) -> Answer {
         product_name: Option<Text<'a>>,
         #[serde(default, borrow)]
         extra_rules: Option<Vec<Text<'a>>>,
+        #[serde(default, borrow)]
+        extra_text: Option<Raw<'a>>,
     }
     #[derive(Deserialize)]
     struct Page<'a> {
@@ -109,6 +111,7 @@ pub(super) fn system_prompt(text: &str) -> Answer {
             .collect(),
         product_name: given.product_name.map(owned),
         extra_rules: given.extra_rules.unwrap_or_default().into_iter().map(owned).collect(),
+        extra_text: text_or_none(given.extra_text),
     };
     answer(&build_system_prompt(&layers))
 }

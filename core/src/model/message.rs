@@ -51,6 +51,54 @@ pub struct Chat {
     pub updated_at: Timestamp,
 }
 
+/// A chat as a list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedChat {
+    /// Its id.
+    pub id: ChatId,
+    /// The workspace that it belongs to.
+    pub workspace_id: String,
+    /// Its owner.
+    pub creator_id: String,
+    /// Its title, once it has one.
+    pub title: Option<String>,
+    /// The role that it was created with.
+    pub role_id: Option<AgentRoleId>,
+    /// The role's name, while the role is in use.
+    pub role_name: Option<String>,
+    /// The role's emoji, while the role is in use.
+    pub role_emoji: Option<String>,
+    /// The page that was open when it was created.
+    pub page_id: Option<String>,
+    /// The page's title, where the database has the host's pages.
+    pub page_title: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl ListedChat {
+    /// The chat with what the list shows beside it.
+    pub fn new(chat: Chat, role: Option<(String, Option<String>)>, page_title: Option<String>) -> Self {
+        let (role_name, role_emoji) = role.map_or((None, None), |(name, emoji)| (Some(name), emoji));
+        Self {
+            id: chat.id,
+            workspace_id: chat.workspace_id,
+            creator_id: chat.creator_id,
+            title: chat.title,
+            role_id: chat.role_id,
+            role_name,
+            role_emoji,
+            page_id: chat.page_id,
+            page_title,
+            created_at: chat.created_at,
+            updated_at: chat.updated_at,
+        }
+    }
+}
+
 /// A row of `ai_chat_messages`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

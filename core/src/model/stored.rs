@@ -4,14 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::id::ChatId;
 
-/// A place among the messages of a chat, which stand in the order of their times and ids.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MessagePlace {
-    /// The message's time, as text.
-    pub created_at: String,
-    /// Its id, as text.
-    pub id: String,
-}
+use super::page::Place;
 
 /// The newest messages of a chat as they were at one moment; what is written later is not among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +16,9 @@ pub struct MessageSpan {
     /// Whether there are older ones.
     pub older_left_out: bool,
     /// They come after this one.
-    pub after: Option<MessagePlace>,
+    pub after: Option<Place>,
     /// They end with this one; nothing when there are none.
-    pub last: Option<MessagePlace>,
+    pub last: Option<Place>,
 }
 
 /// A message's row as the store has it: for readers that go through many of them, without copies.
@@ -60,9 +53,9 @@ impl StoredMessage<'_> {
     }
 
     /// Its place in the chat.
-    pub fn place(&self) -> MessagePlace {
+    pub fn place(&self) -> Place {
         let created_at = self.exact_created_at.unwrap_or(self.created_at);
-        MessagePlace { created_at: created_at.to_owned(), id: self.id.to_owned() }
+        Place { created_at: created_at.to_owned(), id: self.id.to_owned() }
     }
 }
 

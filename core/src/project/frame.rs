@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::text::utf16_prefix;
 
 /// The names of the tags that hold text of lower trust.
-const HOLDERS: [&str; 3] = ["role_persona", "mcp_tooling", "quoted_text"];
+const HOLDERS: [&str; 4] = ["role_persona", "mcp_tooling", "host_context", "quoted_text"];
 
 /// How long a name or a title may be, in UTF-16 units: more is not for showing where somebody is.
 const LONGEST_NAME: usize = 500;

@@ -19,7 +19,7 @@ use super::{Broken, ready};
 
 /// Who drives it offers every tool.
 fn plan_of_all() -> RunPlan {
-    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None }
+    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None, own: None }
 }
 
 impl World<'_> {

@@ -1,10 +1,30 @@
 //! Chats and their messages.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::id::{ChatId, MessageId};
-use crate::model::{Chat, Message, MessageFields, MessageSpan, MessageVisitor};
+use crate::model::{Chat, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, Place};
+use crate::project::SearchWord;
+
+/// What is searched for in the messages of a user's chats.
+#[derive(Clone, Debug)]
+pub struct SearchFor {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+    /// In this chat alone.
+    pub chat_id: Option<ChatId>,
+    /// All of these words, in whatever order.
+    pub words: Vec<SearchWord>,
+    /// Only what is older than this message.
+    pub before: Option<MessageId>,
+    /// How many messages at most.
+    pub limit: usize,
+}
 
 /// Chats and their messages.
 #[async_trait]
@@ -14,6 +34,75 @@ pub trait ChatStore: Send + Sync {
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>>;
+
+    /// A part of the list of the user's chats, in the list's order, each with its place in it.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn chats(&self, workspace_id: &str, user_id: &str, paging: &Paging) -> Result<Vec<(ListedChat, Place)>>;
+
+    /// The user's newest chat that was created on this page.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn latest_chat_of_page(&self, workspace_id: &str, user_id: &str, page_id: &str) -> Result<Option<Chat>>;
+
+    /// Gives a chat another title. `false` when it is not there.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn rename_chat(&self, chat_id: ChatId, title: &str) -> Result<bool>;
+
+    /// Deletes a chat so that nobody sees it any more; its rows stay. `false` when it is not there.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn delete_chat(&self, chat_id: ChatId) -> Result<bool>;
+
+    /// The chat, whether or not it is deleted.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn chat_even_deleted(&self, chat_id: ChatId) -> Result<Option<Chat>>;
+
+    /// Removes chats and all that belongs to them: messages, runs, their log, what is found by searching.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()>;
+
+    /// Overwrites what removed rows have left in the database's files, where that is in our hands. `false` when somebody
+    /// else's reading keeps it from being done now.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn scrub(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Chats that have no active run and have not been changed for so long: of those that are deleted for `deleted`, of
+    /// the others for `unchanged`.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn outdated_chats(
+        &self,
+        unchanged: Option<Duration>,
+        deleted: Option<Duration>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>>;
+
+    /// A part of a chat's messages, in the order that is asked for, each with its place.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>>;
+
+    /// The messages that have these words, newest first, each with its chat's title.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>>;
 
     /// The chat that has a message of this id.
     ///

@@ -27,8 +27,8 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::RunId;
 
-pub use crate::model::{MessageFields, MessagePlace, MessageSpan, MessageVisitor, StoredMessage};
-pub use chat::ChatStore;
+pub use crate::model::{MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place, StoredMessage};
+pub use chat::{ChatStore, SearchFor};
 pub use lease::{ClaimedRun, LeaseStore, MOST_OWNERS, Offer, OfferedRuns, Renewal, Sweep, UNTOUCHED_WITHOUT_LEASE};
 pub use log::{ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers};
 pub use memory::MemoryStore;

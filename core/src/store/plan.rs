@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::MessageStatus;
+use crate::model::{Json, MessageStatus};
 use crate::project::{AssistantFlush, FlushExtra, OpenPage, flush_run};
 
 /// What an engine needs for driving a run that another one has begun, besides what is in the store anyway.
@@ -14,6 +14,9 @@ pub struct RunPlan {
     /// The page that the person has open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_page: Option<OpenPage>,
+    /// What is different about the turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Json>,
 }
 
 /// The row of an assistant's message in which nothing has been written.

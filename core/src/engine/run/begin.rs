@@ -7,7 +7,8 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::engine::Inner;
-use crate::engine::options::{Busy, Envelope};
+use crate::engine::message::Envelope;
+use crate::engine::request::Busy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::log::journal::empty_row;

@@ -78,7 +78,7 @@ impl Readers for RunReaders {
 
 impl Driver {
     pub(super) fn new(inner: Arc<Inner>, shell: Shell, prepared: Prepared, conversation: Conversation) -> Self {
-        let Prepared { means: Means { ids, system, provider, tools }, log, events, finished } = prepared;
+        let Prepared { means: Means { ids, system, provider, tools, .. }, log, events, finished } = prepared;
         Self {
             inner,
             shell,

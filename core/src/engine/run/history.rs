@@ -1,8 +1,13 @@
 //! How much of a chat a turn's calls are told.
 
+use serde::Serialize;
+
+use crate::clock::Timestamp;
 use crate::engine::Inner;
+use crate::engine::request::GivenMessage;
 use crate::error::Result;
 use crate::id::{ChatId, MessageId};
+use crate::model::{Json, Message, MessageRole, Part};
 use crate::project::{Conversation, text_tokens};
 use crate::provider::Provider;
 use crate::tool::ToolDefinition;
@@ -21,6 +26,42 @@ pub(crate) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Resu
     let beyond = rows.len().saturating_sub(wanted.saturating_add(1));
     rows.drain(..beyond);
     Ok(Conversation::of_rows(&rows, wanted))
+}
+
+/// What a host gives as the history, as rows, with the message that the turn is begun with.
+pub(crate) fn given(history: &[GivenMessage], parts: &[Part]) -> Vec<Message> {
+    let said = history.iter().map(|message| {
+        let role = if message.role == "assistant" { MessageRole::Assistant } else { MessageRole::User };
+        row(role, &message.parts)
+    });
+    said.chain([row(MessageRole::User, parts)]).collect()
+}
+
+/// The conversation that such rows are.
+pub(crate) fn told(inner: &Inner, rows: &[Message]) -> Conversation {
+    Conversation::of_rows(rows, usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX))
+}
+
+/// A row that is nowhere stored.
+fn row<P: Serialize>(role: MessageRole, parts: &[P]) -> Message {
+    #[derive(Serialize)]
+    struct Metadata<'a, P> {
+        parts: &'a [P],
+    }
+    let never = Timestamp::from_millis(0);
+    Message {
+        id: MessageId::generate(),
+        chat_id: ChatId::generate(),
+        workspace_id: String::new(),
+        user_id: None,
+        role,
+        content: String::new(),
+        tool_calls: None,
+        metadata: Json::from_value(&Metadata { parts }).ok(),
+        status: None,
+        created_at: never,
+        updated_at: never,
+    }
 }
 
 /// How many tokens the conversation may have, where the model's context is known.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::Inner;
-use crate::engine::options::{TurnRequest, check_files};
+use crate::engine::message::check_files;
+use crate::engine::request::{OwnPieces, TurnPrompt, TurnRequest};
 use crate::engine::service::requests::name_chat;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
@@ -16,7 +17,7 @@ use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
 use crate::machine::{Event, Limits, RunMachine, TurnIds};
-use crate::model::{Part, RunOutcome, RunReason, RunStatus, Usage};
+use crate::model::{Message, Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
@@ -160,6 +161,7 @@ pub(crate) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.message.parts()?;
+    let own = request.own_pieces();
     let runs = &inner.options.runs;
     let (tools, plan) = match &request.offered_tools {
         None => (Some(Arc::new(runs.tool_set(tools)?)), None),
@@ -170,7 +172,8 @@ pub(crate) async fn start(
             return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
         }
         Some(names) => {
-            let plan = RunPlan { tools: names.clone(), open_page: request.open_page.clone() };
+            let (tools, open_page) = (names.clone(), request.open_page.clone());
+            let plan = RunPlan { tools, open_page, own: own.to_json() };
             (inner.worker.offered(names, runs).transpose()?, Some(plan))
         }
     };
@@ -208,20 +211,26 @@ pub(crate) async fn start(
     let may_hand_over = request.offered_tools.is_some();
     let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
     let provider: Arc<dyn Provider> = match provider {
+        Some(_) if own.model.is_some() || own.call_options.is_some() => {
+            let field = if own.model.is_some() { "model" } else { "callOptions" };
+            return Err(Error::invalid(field, "must not be given beside a provider of the caller's own"));
+        }
         Some(provider) => provider,
         None => {
             let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
             admin_prompt = model.admin_prompt;
-            Arc::new(model.config.build(inner.http()?)?)
+            Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?)
         }
     };
     check_files(&parts, provider.takes())?;
-    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone());
+    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), own.prompt);
+    let max_steps = own.max_steps.unwrap_or(runs.max_steps);
 
     let outcome = beginning.begin(&inner, ids, user_message_id).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
-    let prepared = Prepared::new(Means { ids, system, provider, tools }, events, sender);
+    let given = request.history.as_deref().map(|history| history::given(history, &parts));
+    let prepared = Prepared::new(Means { ids, system, provider, tools, max_steps, given }, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
@@ -264,16 +273,18 @@ fn system_prompt(
     admin_prompt: Option<String>,
     role: Option<RolePrompt>,
     opened_page: Option<OpenPage>,
+    own: TurnPrompt,
 ) -> String {
     let prompt = &inner.options.prompt;
     build_system_prompt(&PromptLayers {
-        workspace_name: prompt.workspace_name.clone(),
+        workspace_name: own.workspace_name.or_else(|| prompt.workspace_name.clone()),
         admin_prompt,
         role_instructions: role.map(|role| role.instructions),
         opened_page,
-        mcp_instructions: Vec::new(),
+        mcp_instructions: own.mcp_instructions,
         product_name: prompt.product_name.clone(),
-        extra_rules: prompt.extra_rules.clone(),
+        extra_rules: [prompt.extra_rules.clone(), own.extra_rules].concat(),
+        extra_text: own.extra_text,
     })
 }
 
@@ -290,6 +301,10 @@ pub(crate) struct Means {
     pub(super) system: String,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) tools: Arc<ToolSet>,
+    /// Model calls, at most.
+    pub(super) max_steps: u32,
+    /// The conversation, where the host keeps it itself.
+    pub(super) given: Option<Vec<Message>>,
 }
 
 /// Everything that a turn needs once its chat is free.
@@ -323,9 +338,12 @@ impl Means {
             None => None,
         };
         let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
-        let provider = Arc::new(model.config.build(inner.http()?)?);
-        let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone());
-        Ok(Self { ids, system, provider, tools })
+        // A version that is not ours may have written more; what can be read counts.
+        let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
+        let provider = Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?);
+        let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), own.prompt);
+        let max_steps = own.max_steps.unwrap_or(inner.options.runs.max_steps);
+        Ok(Self { ids, system, provider, tools, max_steps, given: None })
     }
 }
 
@@ -341,7 +359,11 @@ impl Prepared {
     /// The driver of the run that is ours.
     pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
         let ids = self.means.ids;
-        let conversation = match history::read(inner, ids.chat, ids.message).await {
+        let read = match &self.means.given {
+            Some(given) => Ok(history::told(inner, given)),
+            None => history::read(inner, ids.chat, ids.message).await,
+        };
+        let conversation = match read {
             Ok(conversation) => conversation,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
@@ -350,7 +372,7 @@ impl Prepared {
         let runs = &inner.options.runs;
         let millis = Duration::from_millis;
         let limits = Limits {
-            max_steps: runs.max_steps,
+            max_steps: self.means.max_steps,
             provider_silence: millis(runs.provider_silence_ms),
             first_chunk: millis(runs.first_chunk_ms.unwrap_or(runs.provider_silence_ms)),
             step: runs.step_timeout_ms.map(millis),

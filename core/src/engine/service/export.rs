@@ -12,7 +12,7 @@ use crate::project::export::{
     ExportTotals, JsonWriter, MAX_EXPORTED_MESSAGES, MarkdownHead, MarkdownWriter, RowText, parse_chat_json, row_of,
 };
 use crate::project::{AssistantFlush, Labels, Language};
-use crate::store::{MessageFields, MessagePlace, MessageSpan, StoredMessage};
+use crate::store::{MessageFields, MessageSpan, Place, StoredMessage};
 
 /// A piece is handed out when it has grown to this size, in bytes. A single message may make it larger.
 const PIECE_BYTES: usize = 128 * 1024;
@@ -236,9 +236,9 @@ impl Export {
     async fn piece(&self, span: MessageSpan, writer: Writer) -> Result<(Option<MessageSpan>, Writer)> {
         struct Piece {
             writer: Writer,
-            last: Option<MessagePlace>,
+            last: Option<Place>,
             /// A row of which the log may know more; where it was reached the visit broke off.
-            in_progress: Option<(MessagePlace, Row)>,
+            in_progress: Option<(Place, Row)>,
             written: std::fmt::Result,
             full: bool,
         }

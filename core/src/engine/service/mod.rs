@@ -1,5 +1,6 @@
 //! What is asked of an engine outside of the runs that it drives: stored runs and chats, documents, settings, requests.
 
+pub(crate) mod chats;
 pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod open;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::engine::options::check_key;
+use crate::engine::request::check_key;
 use crate::engine::run::tail::RunTail;
 use crate::engine::run::{stops, sweep};
 use crate::engine::{Engine, Who};
@@ -204,7 +204,7 @@ impl Engine {
         self.brought_up_to_date(self.inner.store.messages(chat_id, limit).await?).await
     }
 
-    async fn brought_up_to_date(&self, mut messages: Vec<Message>) -> Result<Vec<Message>> {
+    pub(super) async fn brought_up_to_date(&self, mut messages: Vec<Message>) -> Result<Vec<Message>> {
         let words = self.inner.options.error_text;
         for message in &mut messages {
             if words != ErrorText::Safe {

@@ -9,9 +9,10 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::log::CallDetails;
 use crate::log::journal::{Due, Journal, Settlement, empty_row};
 use crate::model::{Json, MessageStatus, Part, StepRecord, TextPart, ToolPart, ToolState, Trigger};
+use crate::project::search_words;
 use crate::store::{
-    Began, BeginRun, LeaseStore, LogRange, LogStore, MemoryStore, RunStore, SqliteStore, Store, Sweep,
-    file_of_the_first_version,
+    Began, BeginRun, ChatStore, LeaseStore, LogRange, LogStore, MemoryStore, RunStore, SearchFor, SqliteStore, Store,
+    Sweep, file_of_the_first_version,
 };
 
 /// A run whose owner writes as `journal` says, with readers that come and go.
@@ -320,5 +321,10 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     }
     let begun = store.claim_abandoned(Sweep::new("x/own", Duration::from_secs(15))).await.unwrap();
     assert_eq!(begun.len(), 1);
+    // Its messages are found by their words, too.
+    let (workspace_id, user_id) = ("w".to_owned(), "u".to_owned());
+    let words = search_words("AB");
+    let search = SearchFor { workspace_id, user_id, chat_id: None, words, before: None, limit: 9 };
+    assert_eq!(store.search_messages(&search).await.unwrap().len(), 1);
     store.close().await.unwrap();
 }

@@ -156,7 +156,7 @@ pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecor
 }
 
 pub(super) fn planned(chat_id: ChatId, owner: &str, unowned: bool) -> BeginRun {
-    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None };
+    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None, own: None };
     BeginRun { plan: Some(plan), unowned, ..begin(chat_id, owner) }
 }
 

@@ -1,23 +1,129 @@
 //! Chats and their messages.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{
-    Chat, Json, Message, MessageFields, MessagePlace, MessageRole, MessageSpan, MessageStatus, MessageVisitor,
-    StoredMessage,
+    Chat, Json, ListedChat, Message, MessageFields, MessageRole, MessageSpan, MessageStatus, MessageVisitor, Paging,
+    Place, StoredMessage,
 };
-use crate::project::AssistantFlush;
-use crate::store::{ChatStore, ONE_PLACE, UNTOUCHED_WITHOUT_LEASE};
+use crate::project::{AssistantFlush, has_words};
+use crate::store::{ChatStore, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl ChatStore for MemoryStore {
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
+        let tables = self.tables()?;
+        Ok(tables.chats.get(&chat_id).filter(|_| !tables.deleted_chats.contains_key(&chat_id)).cloned())
+    }
+
+    async fn chat_even_deleted(&self, chat_id: ChatId) -> Result<Option<Chat>> {
         Ok(self.tables()?.chats.get(&chat_id).cloned())
+    }
+
+    async fn chats(&self, workspace_id: &str, user_id: &str, paging: &Paging) -> Result<Vec<(ListedChat, Place)>> {
+        let chats = self.tables()?.chats_of(workspace_id, user_id);
+        let placed = chats.into_iter().map(|chat| {
+            let place = Place { created_at: chat.created_at.to_string(), id: chat.id.to_string() };
+            (ListedChat::new(chat, None, None), place)
+        });
+        Ok(part(placed.collect(), paging))
+    }
+
+    async fn latest_chat_of_page(&self, workspace_id: &str, user_id: &str, page_id: &str) -> Result<Option<Chat>> {
+        let chats = self.tables()?.chats_of(workspace_id, user_id).into_iter();
+        let of_page = chats.filter(|chat| chat.page_id.as_deref() == Some(page_id));
+        Ok(of_page.max_by_key(|chat| (chat.created_at, chat.id)))
+    }
+
+    async fn rename_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        if tables.deleted_chats.contains_key(&chat_id) {
+            return Ok(false);
+        }
+        let Some(chat) = tables.chats.get_mut(&chat_id) else { return Ok(false) };
+        (chat.title, chat.updated_at) = (Some(title.to_owned()), now);
+        Ok(true)
+    }
+
+    async fn delete_chat(&self, chat_id: ChatId) -> Result<bool> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        if !tables.chats.contains_key(&chat_id) || tables.deleted_chats.contains_key(&chat_id) {
+            return Ok(false);
+        }
+        tables.deleted_chats.insert(chat_id, now);
+        Ok(true)
+    }
+
+    async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
+        let mut tables = self.tables()?;
+        let Tables { chats, deleted_chats, messages, runs, steps, packs, queue, .. } = &mut *tables;
+        let goes = |chat_id: &ChatId| chat_ids.contains(chat_id);
+        chats.retain(|id, _| !goes(id));
+        deleted_chats.retain(|id, _| !goes(id));
+        messages.retain(|_, message| !goes(&message.chat_id));
+        runs.retain(|_, row| !goes(&row.run.chat_id));
+        steps.retain(|(run_id, _), _| runs.contains_key(run_id));
+        packs.retain(|(run_id, _), _| runs.contains_key(run_id));
+        queue.retain(|_, waits| !goes(&waits.begin.chat_id));
+        Ok(())
+    }
+
+    async fn outdated_chats(
+        &self,
+        unchanged: Option<Duration>,
+        deleted: Option<Duration>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>> {
+        let now = self.clock.now();
+        let tables = self.tables()?;
+        let is_old = |since: Timestamp, age: Option<Duration>| age.is_some_and(|age| since <= now.before(age));
+        let is_active =
+            |chat_id| tables.runs.values().any(|row| row.run.chat_id == chat_id && row.run.status.is_active());
+        let outdated = tables.chats.values().filter(|chat| {
+            !is_active(chat.id)
+                && match tables.deleted_chats.get(&chat.id) {
+                    Some(since) => is_old(*since, deleted),
+                    None => is_old(chat.updated_at, unchanged),
+                }
+        });
+        Ok(outdated.map(|chat| chat.id).take(limit).collect())
+    }
+
+    async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>> {
+        let placed = self.messages(chat_id, usize::MAX).await?.into_iter().map(|message| {
+            let place = Place { created_at: message.created_at.to_string(), id: message.id.to_string() };
+            (message, place)
+        });
+        Ok(part(placed.collect(), paging))
+    }
+
+    async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
+        let tables = self.tables()?;
+        let chats = tables.chats_of(&search.workspace_id, &search.user_id);
+        let title = |chat_id| chats.iter().find(|chat| chat.id == chat_id).map(|chat| chat.title.clone());
+        let place = |message: &Message| (message.created_at, message.id);
+        let before = search.before.map(|id| tables.messages.get(&id).map(place));
+        let mut found: Vec<_> = tables
+            .messages
+            .values()
+            .filter(|message| message.status != Some(MessageStatus::Streaming))
+            .filter(|message| search.chat_id.is_none_or(|chat_id| chat_id == message.chat_id))
+            .filter(|message| before.is_none_or(|before| Some(place(message)) < before))
+            .filter(|message| has_words(&message.content, &search.words))
+            .filter_map(|message| Some((message.clone(), title(message.chat_id)?)))
+            .collect();
+        found.sort_by_key(|(message, _)| std::cmp::Reverse(place(message)));
+        found.truncate(search.limit);
+        Ok(found)
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
@@ -44,7 +150,7 @@ impl ChatStore for MemoryStore {
         let all = self.messages(chat_id, usize::MAX).await?;
         let older = all.len().saturating_sub(limit);
         let place =
-            |message: &Message| MessagePlace { created_at: message.created_at.to_string(), id: message.id.to_string() };
+            |message: &Message| Place { created_at: message.created_at.to_string(), id: message.id.to_string() };
         Ok(MessageSpan {
             chat_id,
             count: all.len() - older,
@@ -57,7 +163,7 @@ impl ChatStore for MemoryStore {
     async fn visit_messages(&self, span: &MessageSpan, _: MessageFields, mut visitor: MessageVisitor) -> Result<()> {
         for message in self.messages(span.chat_id, usize::MAX).await? {
             let (id, created_at) = (message.id.to_string(), message.created_at.to_string());
-            let place = Some(MessagePlace { created_at: created_at.clone(), id: id.clone() });
+            let place = Some(Place { created_at: created_at.clone(), id: id.clone() });
             if place <= span.after || place > span.last {
                 continue;
             }
@@ -120,7 +226,27 @@ impl ChatStore for MemoryStore {
     }
 }
 
+/// The part of a list that is asked for.
+fn part<T>(mut list: Vec<(T, Place)>, paging: &Paging) -> Vec<(T, Place)> {
+    list.sort_by(|(_, one), (_, other)| one.cmp(other));
+    if paging.descends() {
+        list.reverse();
+    }
+    if let Some(from) = paging.place() {
+        list.retain(|(_, place)| if paging.descends() { place < from } else { place > from });
+    }
+    list.truncate(paging.limit);
+    paging.in_order(list)
+}
+
 impl Tables {
+    /// The user's chats that are not deleted.
+    fn chats_of(&self, workspace_id: &str, user_id: &str) -> Vec<Chat> {
+        let is_theirs = |chat: &&Chat| chat.workspace_id == workspace_id && chat.creator_id == user_id;
+        let there = self.chats.values().filter(|chat| !self.deleted_chats.contains_key(&chat.id));
+        there.filter(is_theirs).cloned().collect()
+    }
+
     pub(super) fn update_message(&mut self, run_id: RunId, flush: &AssistantFlush, now: Timestamp) {
         let id = self.runs.get(&run_id).and_then(|row| row.run.assistant_message_id);
         if let Some(message) = id.and_then(|id| self.messages.get_mut(&id)) {

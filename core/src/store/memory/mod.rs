@@ -30,6 +30,7 @@ pub struct MemoryStore {
 struct Tables {
     closed: bool,
     chats: BTreeMap<ChatId, Chat>,
+    deleted_chats: BTreeMap<ChatId, Timestamp>,
     messages: BTreeMap<MessageId, Message>,
     runs: BTreeMap<RunId, Owned>,
     steps: BTreeMap<(RunId, u32), LoggedStep>,

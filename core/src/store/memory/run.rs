@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence, ONE_PLACE, RunStore, SettleRun, already_active, forbidden, lease_lost};
@@ -156,6 +156,9 @@ impl Tables {
         match self.chats.get(&begin.chat_id) {
             Some(chat) if chat.workspace_id != begin.workspace_id || chat.creator_id != begin.user_id => {
                 Err(forbidden())
+            }
+            Some(chat) if self.deleted_chats.contains_key(&chat.id) => {
+                Err(Error::new(ErrorCode::NotFound, "this chat has been deleted"))
             }
             _ => Ok(()),
         }

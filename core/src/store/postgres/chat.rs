@@ -1,13 +1,18 @@
 //! Chats and their messages.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{ChatId, MessageId};
-use crate::model::{Chat, Json, Message, MessageFields, MessagePlace, MessageSpan, MessageVisitor, StoredMessage};
-use crate::store::{ChatStore, UNTOUCHED_WITHOUT_LEASE};
+use crate::model::{
+    Chat, Json, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, Place, StoredMessage,
+};
+use crate::store::{ChatStore, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 use crate::text::storable;
 
 use super::migrate::check_id;
@@ -24,8 +29,8 @@ const LARGEST_PAGE: usize = 128;
 
 /// All or nothing; an id that is taken fails it.
 const IMPORT: &str = "\
-     WITH chat AS (INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) \
-         VALUES ($1::uuid, $2, $3, $4::text, $5::timestamptz, $6::timestamptz)) \
+     WITH chat AS (INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at, role_id, page_id) \
+         VALUES ($1::uuid, $2, $3, $4::text, $5::timestamptz, $6::timestamptz, $8::uuid, $9)) \
      INSERT INTO ai_chat_messages \
          (id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at) \
      SELECT id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at \
@@ -73,6 +78,138 @@ impl ChatStore for PostgresStore {
             .transpose()
     }
 
+    async fn chat_even_deleted(&self, chat_id: ChatId) -> Result<Option<Chat>> {
+        let statement = format!("SELECT {CHAT_COLUMNS} FROM ai_chats WHERE id = $1::uuid");
+        self.database.query(&statement, &values![chat_id]).await?.first().map(rows::chat).transpose()
+    }
+
+    async fn chats(&self, workspace_id: &str, user_id: &str, paging: &Paging) -> Result<Vec<(ListedChat, Place)>> {
+        if self.has_none(workspace_id, user_id) {
+            return Ok(Vec::new());
+        }
+        // Where the host's pages are in the same database, and may be read.
+        let (title, pages) = match self.has_pages {
+            true => (
+                "page.title::text",
+                "LEFT JOIN pages AS page ON page.id = chat.page_id AND page.workspace_id = chat.workspace_id",
+            ),
+            false => ("NULL::text", ""),
+        };
+        // The page is found in the index before anything is looked up for it.
+        let statement = format!(
+            "SELECT chat.id::text AS id, chat.workspace_id::text AS workspace_id, chat.creator_id::text AS creator_id, \
+             chat.title::text AS title, chat.role_id::text AS role_id, chat.page_id::text AS page_id, \
+             chat.created_at, chat.updated_at, chat.exact, role.name::text AS role_name, role.emoji::text AS role_emoji, \
+             {title} AS page_title FROM (SELECT *, {EXACT} AS exact FROM ai_chats \
+             WHERE workspace_id = $1 AND creator_id = $2 AND deleted_at IS NULL AND {}) AS chat \
+             LEFT JOIN ai_agent_roles AS role ON role.id = chat.role_id AND role.workspace_id = chat.workspace_id \
+             AND role.enabled AND role.deleted_at IS NULL {pages} ORDER BY {}",
+            part(paging, 3),
+            order(paging, "chat."),
+        );
+        let (time, id) = from(paging)?;
+        let values = values![workspace_id, user_id, limited(paging.limit), time, id];
+        let found = self.database.query(&statement, &values).await?;
+        let listed = found.iter().map(|row| {
+            let (name, emoji): (Option<String>, _) = (rows::get(row, "role_name")?, rows::get(row, "role_emoji")?);
+            let role = name.map(|name| (name, emoji));
+            Ok((ListedChat::new(rows::chat(row)?, role, rows::get(row, "page_title")?), place(row)?))
+        });
+        Ok(paging.in_order(listed.collect::<Result<Vec<_>>>()?))
+    }
+
+    async fn latest_chat_of_page(&self, workspace_id: &str, user_id: &str, page_id: &str) -> Result<Option<Chat>> {
+        if self.has_none(workspace_id, user_id) || check_id("pageId", page_id, self.ids.page).is_err() {
+            return Ok(None);
+        }
+        let statement = format!(
+            "SELECT {CHAT_COLUMNS} FROM ai_chats AS chat WHERE chat.workspace_id = $1 AND chat.creator_id = $2 \
+             AND chat.page_id = $3 AND chat.deleted_at IS NULL ORDER BY chat.created_at DESC, chat.id DESC LIMIT 1"
+        );
+        let found = self.database.query(&statement, &values![workspace_id, user_id, page_id]).await?;
+        found.first().map(rows::chat).transpose()
+    }
+
+    async fn rename_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        const RENAME: &str = "UPDATE ai_chats SET title = $2::text, updated_at = turnkeep_now() \
+             WHERE id = $1::uuid AND deleted_at IS NULL RETURNING true AS renamed";
+        self.database.query(RENAME, &values![chat_id, title]).await.map(|rows| !rows.is_empty())
+    }
+
+    async fn delete_chat(&self, chat_id: ChatId) -> Result<bool> {
+        const DELETE: &str = "UPDATE ai_chats SET deleted_at = turnkeep_now() \
+             WHERE id = $1::uuid AND deleted_at IS NULL RETURNING true AS deleted";
+        self.database.query(DELETE, &values![chat_id]).await.map(|rows| !rows.is_empty())
+    }
+
+    async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
+        // Everything else goes with it.
+        const PURGE: &str = "DELETE FROM ai_chats WHERE id IN \
+             (SELECT id::uuid FROM json_array_elements_text($1::json) AS given (id))";
+        let ids: Vec<String> = chat_ids.iter().map(ToString::to_string).collect();
+        let ids = serde_json::to_string(&ids).map_err(|_| Error::internal("ids could not be encoded"))?;
+        self.database.query(PURGE, &values![ids]).await.map(|_| ())
+    }
+
+    async fn outdated_chats(
+        &self,
+        unchanged: Option<Duration>,
+        deleted: Option<Duration>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>> {
+        const OUTDATED: &str = "WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now) \
+             SELECT chat.id::text AS id FROM ai_chats AS chat, at WHERE \
+             ((chat.deleted_at IS NULL AND chat.updated_at <= now - make_interval(secs => $1::float8)) \
+                 OR chat.deleted_at <= now - make_interval(secs => $2::float8)) \
+             AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.chat_id = chat.id \
+                 AND run.status IN ('pending', 'running')) LIMIT $3::bigint";
+        let values = values![unchanged.map(seconds), deleted.map(seconds), limited(limit)];
+        self.database.query(OUTDATED, &values).await?.iter().map(|row| rows::id(row, "id")).collect()
+    }
+
+    async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>> {
+        let statement = format!(
+            "SELECT {MESSAGE_COLUMNS}, {EXACT} AS exact FROM (SELECT * FROM ai_chat_messages \
+             WHERE chat_id = $1::uuid AND deleted_at IS NULL AND {}) AS message ORDER BY {}",
+            part(paging, 2),
+            order(paging, "message."),
+        );
+        let (time, id) = from(paging)?;
+        let found = self.database.query(&statement, &values![chat_id, limited(paging.limit), time, id]).await?;
+        let messages = found.iter().map(|row| Ok((rows::message(row)?, place(row)?)));
+        Ok(paging.in_order(messages.collect::<Result<Vec<_>>>()?))
+    }
+
+    async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
+        if self.has_none(&search.workspace_id, &search.user_id) {
+            return Ok(Vec::new());
+        }
+        let columns: Vec<String> =
+            MESSAGE_COLUMNS.split(", ").map(|column| format!("message.{}", column.trim())).collect();
+        let statement = format!(
+            "SELECT {}, chat.title::text AS title FROM ai_chat_messages AS message \
+             JOIN ai_chats AS chat ON chat.id = message.chat_id \
+             WHERE message.tsv @@ to_tsquery('english', $1::text) \
+             AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
+             AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
+             AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
+             AND ($5::uuid IS NULL OR (message.created_at, message.id) < (SELECT one.created_at, one.id \
+                 FROM ai_chat_messages AS one WHERE one.id = $5::uuid)) \
+             ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint",
+            columns.join(", ")
+        );
+        let values = values![
+            expression(search),
+            &search.workspace_id,
+            &search.user_id,
+            search.chat_id,
+            search.before,
+            limited(search.limit),
+        ];
+        let found = self.database.query(&statement, &values).await?;
+        found.iter().map(|row| Ok((rows::message(row)?, rows::get(row, "title")?))).collect()
+    }
+
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
         const CHAT: &str = "SELECT chat_id::text AS id FROM ai_chat_messages WHERE id = $1::uuid";
         let found = self.database.query(CHAT, &values![message_id]).await?;
@@ -112,8 +249,7 @@ impl ChatStore for PostgresStore {
              WHERE place = 1 OR place = $2::bigint + 1 ORDER BY place"
         );
         let found = self.database.query(&statement, &values![chat_id, limited(limit)]).await?;
-        let place =
-            |row| Ok::<_, Error>(MessagePlace { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
+        let place = |row| Ok::<_, Error>(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
         let mut span = MessageSpan { chat_id, count: 0, older_left_out: false, after: None, last: None };
         for row in &found {
             let count = usize::try_from(rows::get::<i64>(row, "count")?).unwrap_or(0);
@@ -156,7 +292,7 @@ impl ChatStore for PostgresStore {
             }
             match rows.last() {
                 Some(row) if rows.len() == page => {
-                    after = Some(MessagePlace { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
+                    after = Some(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
                 }
                 _ => return Ok(()),
             }
@@ -167,6 +303,7 @@ impl ChatStore for PostgresStore {
     async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
         check_id("workspaceId", &chat.workspace_id, self.ids.workspace)?;
         check_id("userId", &chat.creator_id, self.ids.user)?;
+        chat.page_id.as_deref().map_or(Ok(()), |id| check_id("pageId", id, self.ids.page))?;
         // All rows as one document, which the server takes apart by the types of its own columns.
         let rows: Vec<ImportedMessage<'_>> = messages.iter().map(ImportedMessage::of).collect();
         let rows = serde_json::to_string(&rows).map_err(|_| Error::internal("a row could not be encoded"))?;
@@ -178,6 +315,8 @@ impl ChatStore for PostgresStore {
             chat.created_at.to_string(),
             chat.updated_at.to_string(),
             rows,
+            chat.role_id,
+            chat.page_id,
         ];
         self.database.query(IMPORT, &values).await.map(|_| ())
     }
@@ -192,6 +331,51 @@ impl ChatStore for PostgresStore {
         let row = self.database.query_one(SETTLE_STRAYS, &values![seconds(UNTOUCHED_WITHOUT_LEASE)]).await?;
         Ok(usize::try_from(rows::get::<i64>(&row, "settled")?).unwrap_or(0))
     }
+}
+
+impl PostgresStore {
+    /// Whether nobody of this name can have anything in this database.
+    fn has_none(&self, workspace_id: &str, user_id: &str) -> bool {
+        check_id("workspaceId", workspace_id, self.ids.workspace).is_err()
+            || check_id("userId", user_id, self.ids.user).is_err()
+    }
+}
+
+/// The part of a list that is asked for, with its order. The limit is the parameter of this number, and the place the two
+/// behind it.
+fn part(paging: &Paging, limit: u8) -> String {
+    let (time, id) = (limit + 1, limit + 2);
+    let after = match (paging.place(), paging.descends()) {
+        (None, _) => format!("${time}::timestamptz IS NULL AND ${id}::uuid IS NULL"),
+        (Some(_), true) => format!("(created_at, id) < (${time}::timestamptz, ${id}::uuid)"),
+        (Some(_), false) => format!("(created_at, id) > (${time}::timestamptz, ${id}::uuid)"),
+    };
+    format!("{after} ORDER BY {} LIMIT ${limit}::bigint", order(paging, ""))
+}
+
+fn order(paging: &Paging, of: &str) -> String {
+    let way = if paging.descends() { "DESC" } else { "ASC" };
+    format!("{of}created_at {way}, {of}id {way}")
+}
+
+/// The place that a client names, which is nothing that the server could not read.
+fn from(paging: &Paging) -> Result<(Option<&str>, Option<&str>)> {
+    let Some(place) = paging.place() else { return Ok((None, None)) };
+    if Timestamp::parse(&place.created_at).is_none() || uuid::Uuid::parse_str(&place.id).is_err() {
+        return Err(Error::invalid("cursor", "is not a cursor of this list"));
+    }
+    Ok((Some(&place.created_at), Some(&place.id)))
+}
+
+fn place(row: &tokio_postgres::Row) -> Result<Place> {
+    Ok(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? })
+}
+
+/// All of the words, which are letters and digits; the server knows the English ones in every form.
+fn expression(search: &SearchFor) -> String {
+    let words: Vec<String> =
+        search.words.iter().map(|word| format!("'{}'{}", word.text, if word.is_prefix { ":*" } else { "" })).collect();
+    words.join(" & ")
 }
 
 /// Whether the visitor wants more.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "workers", include_str!("../../../migrations/postgres/V2__workers.sql")),
     (3, "outside_data", include_str!("../../../migrations/postgres/V3__outside_data.sql")),
     (4, "stop_notes", include_str!("../../../migrations/postgres/V4__stop_notes.sql")),
+    (5, "chats", include_str!("../../../migrations/postgres/V5__chats.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;
@@ -42,6 +43,8 @@ pub(super) struct HostTypes {
     user: String,
     page: String,
     json: String,
+    /// Messages are entered into a search of the host's.
+    searched: bool,
 }
 
 impl HostTypes {
@@ -50,6 +53,7 @@ impl HostTypes {
             .replace("{user}", &self.user)
             .replace("{page}", &self.page)
             .replace("{json}", &self.json)
+            .replace("{unless_searched} ", if self.searched { "-- " } else { "" })
     }
 
     pub(super) fn ids(&self) -> HostIds {
@@ -92,13 +96,14 @@ pub(super) async fn migrate(database: &Database) -> Result<HostTypes> {
 pub(super) async fn pending(database: &Database) -> Result<Vec<PendingMigration>> {
     let applied = applied(database).await?;
     let objects = objects(&database.query(OBJECTS, &[]).await?);
+    let types = host_types(&database.query(HOST_TYPES, &[]).await?)?;
     Ok(MIGRATIONS
         .iter()
         .filter(|(version, ..)| *version > applied)
         .map(|(version, name, sql)| PendingMigration {
             version: *version,
             name: (*name).to_owned(),
-            additions: additions(sql, &objects),
+            additions: additions(&types.fill_in(sql), &objects),
         })
         .collect())
 }
@@ -142,10 +147,28 @@ const HOST_TYPES: &str = "SELECT relname::text || '.' || attname::text, format_t
      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
      WHERE attrelid IN (to_regclass('ai_chats'), to_regclass('ai_chat_messages')) AND attnum > 0 AND NOT attisdropped";
 
+/// The host's pages, as far as chats are listed with their titles.
+const HAS_PAGES: &str = "SELECT COALESCE(has_table_privilege(to_regclass('pages'), 'SELECT'), false) AND \
+     (SELECT COUNT(*) = 3 FROM pg_attribute AS page WHERE page.attrelid = to_regclass('pages') AND NOT page.attisdropped \
+         AND (page.attname = 'title' OR EXISTS (SELECT FROM pg_attribute AS chat \
+             WHERE chat.attrelid = to_regclass('ai_chats') AND chat.atttypid = page.atttypid \
+             AND (page.attname, chat.attname) IN (('id', 'page_id'), ('workspace_id', 'workspace_id'))))) AS found";
+
+/// Whether the host's pages are in this database, and may be read.
+pub(super) async fn has_pages(database: &Database) -> Result<bool> {
+    super::rows::get(&database.query_one(HAS_PAGES, &[]).await?, "found")
+}
+
 impl HostTypes {
     fn ours() -> Self {
         // Of the two JSON types the one that keeps what it is given to the letter.
-        Self { workspace: "text".into(), user: "text".into(), page: "text".into(), json: "json".into() }
+        Self {
+            workspace: "text".into(),
+            user: "text".into(),
+            page: "text".into(),
+            json: "json".into(),
+            searched: false,
+        }
     }
 }
 
@@ -160,6 +183,7 @@ fn host_types(rows: &[Row]) -> Result<HostTypes> {
             "ai_chats.creator_id" => types.user = kind,
             "ai_chats.page_id" => types.page = kind,
             "ai_chat_messages.metadata" => types.json = kind,
+            "ai_chat_messages.tsv" => types.searched = true,
             _ => {}
         }
     }

@@ -50,6 +50,8 @@ pub struct PostgresStore {
     database: Arc<Database>,
     notifier: Arc<Notifier>,
     ids: HostIds,
+    /// Whether the host's pages are in this database, and may be read.
+    has_pages: bool,
     settings: settings::Statements,
 }
 
@@ -120,7 +122,8 @@ impl PostgresStore {
         ensure_holds_all_text(&database).await?;
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
-        Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), settings })
+        let has_pages = migrate::has_pages(&database).await?;
+        Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), has_pages, settings })
     }
 }
 

@@ -1,14 +1,17 @@
 //! Chats and their messages.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{Chat, Message, MessageFields, MessagePlace, MessageRole, MessageSpan, MessageVisitor};
+use crate::model::{Chat, ListedChat, Message, MessageFields, MessageRole, MessageSpan, MessageVisitor, Paging, Place};
 use crate::project::AssistantFlush;
-use crate::store::{BeginRun, ChatStore, ONE_PLACE, UNTOUCHED_WITHOUT_LEASE, forbidden};
+use crate::store::{BeginRun, ChatStore, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
+use crate::text::storable;
 
 use super::rows::{self, ACTIVE, CHAT_COLUMNS, MESSAGE_COLUMNS};
 use super::tables::Tables;
@@ -22,6 +25,134 @@ impl ChatStore for SqliteStore {
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
         let chat = format!("SELECT {CHAT_COLUMNS} FROM ai_chats WHERE id = ?1 AND deleted_at IS NULL");
         self.read(move |tables| tables.first(&chat, [chat_id], rows::chat)).await
+    }
+
+    async fn chat_even_deleted(&self, chat_id: ChatId) -> Result<Option<Chat>> {
+        let chat = format!("SELECT {CHAT_COLUMNS} FROM ai_chats WHERE id = ?1");
+        self.read(move |tables| tables.first(&chat, [chat_id], rows::chat)).await
+    }
+
+    async fn chats(&self, workspace_id: &str, user_id: &str, paging: &Paging) -> Result<Vec<(ListedChat, Place)>> {
+        // The page is found in the index before anything is looked up for it.
+        let listed = format!(
+            "SELECT chat.*, role.name AS role_name, role.emoji AS role_emoji FROM (SELECT {CHAT_COLUMNS} FROM ai_chats \
+             WHERE workspace_id = ?1 AND creator_id = ?2 AND deleted_at IS NULL AND {}) AS chat \
+             LEFT JOIN ai_agent_roles AS role ON role.id = chat.role_id AND role.workspace_id = chat.workspace_id \
+             AND role.enabled = 1 AND role.deleted_at IS NULL ORDER BY {}",
+            part(paging, 3),
+            order(paging, "chat."),
+        );
+        let (owner, paging) = ((workspace_id.to_owned(), user_id.to_owned()), paging.clone());
+        self.read(move |tables| {
+            let (time, id) = from(&paging);
+            let values = params![owner.0, owner.1, limited(paging.limit), time, id];
+            let found = tables.readable(&listed, values, |row| {
+                let (name, emoji): (Option<String>, _) = (row.get("role_name")?, row.get("role_emoji")?);
+                let role = name.map(|name| (name, emoji));
+                Ok((ListedChat::new(rows::chat(row)?, role, None), place(row)?))
+            })?;
+            Ok(paging.in_order(found))
+        })
+        .await
+    }
+
+    async fn latest_chat_of_page(&self, workspace_id: &str, user_id: &str, page_id: &str) -> Result<Option<Chat>> {
+        let latest = format!(
+            "SELECT {CHAT_COLUMNS} FROM ai_chats WHERE workspace_id = ?1 AND creator_id = ?2 AND page_id = ?3 \
+             AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1"
+        );
+        let values = [workspace_id.to_owned(), user_id.to_owned(), page_id.to_owned()];
+        self.read(move |tables| tables.first(&latest, values, rows::chat)).await
+    }
+
+    async fn rename_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
+        const RENAME: &str = "UPDATE ai_chats SET title = ?2, updated_at = ?3 WHERE id = ?1 AND deleted_at IS NULL";
+        let title = title.to_owned();
+        self.write(move |tables| Ok(tables.execute(RENAME, params![chat_id, title, tables.now])? == 1)).await
+    }
+
+    async fn delete_chat(&self, chat_id: ChatId) -> Result<bool> {
+        const DELETE: &str = "UPDATE ai_chats SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL";
+        self.write(move |tables| Ok(tables.execute(DELETE, params![chat_id, tables.now])? == 1)).await
+    }
+
+    async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
+        let chat_ids = chat_ids.to_vec();
+        self.write(move |tables| {
+            for chat_id in chat_ids {
+                // Everything else goes with it.
+                tables.execute("DELETE FROM ai_chats WHERE id = ?1", [chat_id])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn scrub(&self) -> Result<bool> {
+        self.writer.scrub().await
+    }
+
+    async fn outdated_chats(
+        &self,
+        unchanged: Option<Duration>,
+        deleted: Option<Duration>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>> {
+        let outdated = format!(
+            "SELECT id FROM ai_chats WHERE ((deleted_at IS NULL AND updated_at <= ?1) OR deleted_at <= ?2) \
+             AND NOT EXISTS (SELECT 1 FROM ai_chat_runs AS run WHERE run.chat_id = ai_chats.id AND run.{ACTIVE}) LIMIT ?3"
+        );
+        self.read(move |tables| {
+            let before = |age: Option<Duration>| age.map(|age| tables.now.before(age));
+            let values = params![before(unchanged), before(deleted), limited(limit)];
+            let ids: Vec<String> = tables.all(&outdated, values, |row| row.get(0))?;
+            Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+        })
+        .await
+    }
+
+    async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>> {
+        let messages = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND {}",
+            part(paging, 2)
+        );
+        let paging = paging.clone();
+        self.read(move |tables| {
+            let (time, id) = from(&paging);
+            let values = params![chat_id, limited(paging.limit), time, id];
+            let found = tables.readable(&messages, values, |row| Ok((rows::message(row)?, place(row)?)))?;
+            Ok(paging.in_order(found))
+        })
+        .await
+    }
+
+    async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
+        let columns: Vec<String> = MESSAGE_COLUMNS.split(',').map(|name| format!("message.{}", name.trim())).collect();
+        let found = format!(
+            "SELECT {}, chat.title AS title FROM turnkeep_search \
+             JOIN turnkeep_search_entries AS entry ON entry.number = turnkeep_search.rowid \
+             JOIN ai_chat_messages AS message ON message.id = entry.message_id \
+             JOIN ai_chats AS chat ON chat.id = message.chat_id \
+             WHERE turnkeep_search MATCH ?1 AND chat.workspace_id = ?2 AND chat.creator_id = ?3 \
+             AND chat.deleted_at IS NULL AND message.deleted_at IS NULL AND (?4 IS NULL OR message.chat_id = ?4) \
+             AND (?5 IS NULL OR turnkeep_search.rowid < \
+                 (SELECT number FROM turnkeep_search_entries WHERE message_id = ?5)) \
+             ORDER BY turnkeep_search.rowid DESC LIMIT ?6",
+            columns.join(", ")
+        );
+        let search = search.clone();
+        self.read(move |tables| {
+            let values = params![
+                expression(&search),
+                search.workspace_id,
+                search.user_id,
+                search.chat_id,
+                search.before,
+                limited(search.limit)
+            ];
+            tables.readable(&found, values, |row| Ok((rows::message(row)?, row.get("title")?)))
+        })
+        .await
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
@@ -48,7 +179,7 @@ impl ChatStore for SqliteStore {
                     "SELECT created_at, id FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
                      ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2",
                     params![chat_id, limited(offset)],
-                    |row| Ok(MessagePlace { created_at: row.get(0)?, id: row.get(1)? }),
+                    |row| Ok(Place { created_at: row.get(0)?, id: row.get(1)? }),
                 )
             };
             let count: i64 = tables
@@ -99,9 +230,18 @@ impl ChatStore for SqliteStore {
     async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
         self.write(move |tables| {
             tables.execute(
-                "INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![chat.id, chat.workspace_id, chat.creator_id, chat.title, chat.created_at, chat.updated_at],
+                "INSERT INTO ai_chats (id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    chat.id,
+                    chat.workspace_id,
+                    chat.creator_id,
+                    chat.title,
+                    chat.role_id,
+                    chat.page_id,
+                    chat.created_at,
+                    chat.updated_at
+                ],
             )?;
             for message in messages {
                 tables.execute(
@@ -113,7 +253,7 @@ impl ChatStore for SqliteStore {
                         message.workspace_id,
                         message.user_id,
                         message.role.as_str(),
-                        message.content,
+                        storable(message.content),
                         message.tool_calls,
                         message.metadata,
                         message.status.map(|status| status.as_str()),
@@ -153,6 +293,43 @@ impl ChatStore for SqliteStore {
         self.write(move |tables| tables.execute(&settle, [tables.now.before(UNTOUCHED_WITHOUT_LEASE), tables.now]))
             .await
     }
+}
+
+/// The part of a list that is asked for, with its order. The limit is the parameter of this number, and the place the two
+/// behind it.
+fn part(paging: &Paging, limit: u8) -> String {
+    let (time, id) = (limit + 1, limit + 2);
+    let after = match (paging.place(), paging.descends()) {
+        (None, _) => format!("?{time} IS NULL AND ?{id} IS NULL"),
+        (Some(_), true) => format!("(created_at, id) < (?{time}, ?{id})"),
+        (Some(_), false) => format!("(created_at, id) > (?{time}, ?{id})"),
+    };
+    format!("{after} ORDER BY {} LIMIT ?{limit}", order(paging, ""))
+}
+
+fn order(paging: &Paging, of: &str) -> String {
+    let way = if paging.descends() { "DESC" } else { "ASC" };
+    format!("{of}created_at {way}, {of}id {way}")
+}
+
+fn from(paging: &Paging) -> (Option<&str>, Option<&str>) {
+    paging.place().map(|place| (place.created_at.as_str(), place.id.as_str())).unzip()
+}
+
+fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place { created_at: row.get("created_at")?, id: row.get("id")? })
+}
+
+/// What the index is asked: the owner's word, and all of the words. They are letters and digits.
+fn expression(search: &SearchFor) -> String {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let words: Vec<String> = search
+        .words
+        .iter()
+        .map(|word| format!("\"{}\"{}", word.text, if word.is_prefix { " *" } else { "" }))
+        .collect();
+    let owner = format!("{}x{}", hex(&search.workspace_id), hex(&search.user_id));
+    format!("owner : \"{owner}\" AND words : ({})", words.join(" AND "))
 }
 
 impl Tables<'_> {

@@ -35,6 +35,8 @@ type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 enum Order {
     Run(Operation),
+    /// Outside of any transaction.
+    Scrub(oneshot::Sender<Result<bool>>),
     Close,
 }
 
@@ -75,6 +77,14 @@ impl Writer {
         receiver.await.map_err(|_| closed())?
     }
 
+    /// Writes the whole file anew, without what removed rows have left in it, and empties the WAL into it. `false` while
+    /// readers keep an older state of it.
+    pub(super) async fn scrub(&self) -> Result<bool> {
+        let (sender, receiver) = oneshot::channel();
+        self.orders.send(Order::Scrub(sender)).map_err(|_| closed())?;
+        receiver.await.map_err(|_| closed())?
+    }
+
     pub(super) async fn close(&self) {
         // A second close finds nobody to tell.
         let _ = self.orders.send(Order::Close);
@@ -90,24 +100,41 @@ pub(super) fn closed() -> Error {
 }
 
 fn work(connection: Connection, mut identity: Identity, queue: &mpsc::Receiver<Order>) {
-    while let Ok(Order::Run(first)) = queue.recv() {
-        let mut group = vec![first];
-        let mut closing = false;
-        while group.len() < MAX_GROUP {
-            match queue.try_recv() {
-                Ok(Order::Run(operation)) => group.push(operation),
-                Ok(Order::Close) => {
-                    closing = true;
-                    break;
+    let mut next = queue.recv().ok();
+    while let Some(order) = next.take() {
+        match order {
+            Order::Close => return,
+            Order::Scrub(answer) => {
+                let scrubbed = if identity.holds() { scrub(&connection) } else { Err(gone()) };
+                // Whoever asked may have gone away.
+                let _ = answer.send(scrubbed);
+            }
+            Order::Run(first) => {
+                let mut group = vec![first];
+                while group.len() < MAX_GROUP && next.is_none() {
+                    match queue.try_recv() {
+                        Ok(Order::Run(operation)) => group.push(operation),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
                 }
-                Err(_) => break,
+                commit(&connection, &mut identity, group);
             }
         }
-        commit(&connection, &mut identity, group);
-        if closing {
-            break;
-        }
+        next = next.or_else(|| queue.recv().ok());
     }
+}
+
+fn scrub(connection: &Connection) -> Result<bool> {
+    let written_anew = connection
+        // The index keeps words of removed entries until its pieces are merged.
+        .execute_batch("INSERT INTO turnkeep_search (turnkeep_search) VALUES ('optimize'); VACUUM");
+    match written_anew {
+        Err(error) if is_busy(&error) => return Ok(false),
+        written => written.map_err(store_error)?,
+    }
+    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    Ok(!blocked.map_err(store_error)?)
 }
 
 fn commit(connection: &Connection, identity: &mut Identity, group: Vec<Operation>) {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::engine::Inner;
-use crate::engine::options::{Busy, UserMessage, check_key, check_owner};
+use crate::engine::message::UserMessage;
+use crate::engine::request::{Busy, check_key, check_owner};
 use crate::engine::run::begin::{Beginning, Outcome};
 use crate::engine::run::stops::stop_if_noted;
 use crate::error::{Error, Result};

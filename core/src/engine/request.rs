@@ -1,0 +1,381 @@
+//! Who asks, and what a turn is begun with, as Rust values or as the JSON that all languages share.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, ErrorCode, Result, from_json};
+use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
+use crate::model::{Json, Trigger};
+use crate::project::{McpGuidance, OpenPage};
+use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
+use crate::text::{js_trim, utf16_len};
+use crate::tool::ToolDefinition;
+
+use super::message::{UserMessage, check_part};
+
+/// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Who {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+}
+
+/// What a turn is begun with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TurnRequest {
+    /// The workspace.
+    pub workspace_id: String,
+    /// The user.
+    pub user_id: String,
+    /// The chat; it is created when there is none of this id, and when no id is given.
+    #[serde(default)]
+    pub chat_id: Option<ChatRef>,
+    /// What the user wrote.
+    pub message: UserMessage,
+    /// The role of a chat that is created; a chat keeps the role that it was created with.
+    #[serde(default)]
+    pub role_id: Option<AgentRoleId>,
+    /// The page that the user has open, resolved by the host.
+    #[serde(default)]
+    pub open_page: Option<OpenPage>,
+    /// The tools of this turn, for hosts that answer calls through a mailbox.
+    #[serde(default)]
+    pub tools: Vec<ToolDefinition>,
+    /// The provider; without it the one named `default`, or the only one.
+    #[serde(default)]
+    pub provider: Option<ProviderChoice>,
+    /// `false`: the run stops when its last reader goes away.
+    #[serde(default = "default_detached")]
+    pub detached: bool,
+    /// What begins the turn.
+    #[serde(default = "default_trigger", deserialize_with = "read_trigger")]
+    pub trigger: Trigger,
+    /// The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
+    #[serde(default)]
+    pub message_id: Option<String>,
+    /// What to do when the chat is busy.
+    #[serde(default)]
+    pub busy: Busy,
+    /// A second turn of the same user with the same key begins nothing and follows the first.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// Names of tools that engines offer ([`crate::Engine::offer_tools`]), instead of `tools`. Such a run is driven by
+    /// any engine that offers all of them: this one if it does, else the first that takes it, and another one when that
+    /// engine is closed or its process dies. Its model is the one that its workspace and role, or that engine's options,
+    /// say.
+    #[serde(default)]
+    pub offered_tools: Option<Vec<String>>,
+    /// What this turn's system prompt has besides, all of it between the rules that nothing can remove.
+    #[serde(default)]
+    pub prompt: TurnPrompt,
+    /// Model calls in this turn, the last of which is text only; `runs.maxSteps` unless given. 1 to 1000.
+    #[serde(default)]
+    pub max_steps: Option<u32>,
+    /// Another model of the provider that answers.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How the model is to answer in this turn; what is not set is as the provider's settings say.
+    #[serde(default)]
+    pub call_options: Option<CallOptions>,
+    /// What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
+    /// stored messages.
+    #[serde(default)]
+    pub history: Option<Vec<GivenMessage>>,
+}
+
+/// What a turn's system prompt has besides what the engine's options, its workspace and its role say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TurnPrompt {
+    /// The workspace's name, instead of `prompt.workspaceName`.
+    pub workspace_name: Option<String>,
+    /// Guidance for tools of connected servers.
+    pub mcp_instructions: Vec<McpGuidance>,
+    /// Rules that join the safety text, after those of `prompt.extraRules`.
+    pub extra_rules: Vec<String>,
+    /// What else the host has to say. It cannot change the rules around it.
+    pub extra_text: Option<String>,
+}
+
+/// A message of a history that the host keeps itself, as clients of the AI SDK have it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GivenMessage {
+    /// Who wrote it: `user` or `assistant`.
+    pub role: String,
+    /// Its parts.
+    pub parts: Vec<GivenPart>,
+}
+
+/// A part of such a message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GivenPart(pub Json);
+
+/// What is different about a turn, as others need it who drive it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct OwnPieces {
+    pub(super) prompt: TurnPrompt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_steps: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) call_options: Option<CallOptions>,
+}
+
+impl OwnPieces {
+    /// As a plan keeps them; nothing where there are none.
+    pub(super) fn to_json(&self) -> Option<Json> {
+        if *self == Self::default() { None } else { Json::from_value(self).ok() }
+    }
+
+    /// The provider's settings, with what the turn changes about them.
+    pub(super) fn applied_to(self, mut config: ProviderConfig) -> ProviderConfig {
+        if let Some(model) = self.model {
+            config.model = model;
+        }
+        if let Some(options) = self.call_options {
+            config.options = options.over(config.options);
+        }
+        config
+    }
+}
+
+/// Tools to be offered, for hosts that answer calls through a mailbox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolOffer {
+    /// The tools.
+    pub tools: Vec<ToolDefinition>,
+}
+
+fn default_detached() -> bool {
+    true
+}
+
+fn default_trigger() -> Trigger {
+    Trigger::User
+}
+
+/// The trigger of the AI SDK's clients that asks for an answer anew.
+const REGENERATE: &str = "regenerate-message";
+
+/// A trigger of ours, or the one that the AI SDK's clients send with a new message.
+fn read_trigger<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Trigger, D::Error> {
+    let json = Json::deserialize(deserializer)?;
+    if json.as_string().as_deref() == Some("submit-message") {
+        return Ok(Trigger::User);
+    }
+    serde_json::from_str(json.get()).map_err(serde::de::Error::custom)
+}
+
+/// Whether the request asks for an answer anew, or for a message in another's place.
+fn asks_anew(request: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Asked {
+        trigger: Option<Json>,
+    }
+    let asked = serde_json::from_str::<Asked>(request).ok().and_then(|asked| asked.trigger);
+    asked.and_then(|trigger| trigger.as_string()).as_deref() == Some(REGENERATE)
+}
+
+fn not_anew(field: &str) -> Error {
+    let message = format!("{field}: answers cannot be generated anew, nor messages edited, yet");
+    Error::new(ErrorCode::NotSupported, message).with_detail("field", field)
+}
+
+/// What to do when the chat already has an active run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Busy {
+    /// Refuse with `A_RUN_ALREADY_ACTIVE`.
+    #[default]
+    Reject,
+    /// Wait until the chat is free, behind those that wait already.
+    Enqueue,
+    /// Stop this run, if it is the one that is active, and take its place.
+    Supersede(RunId),
+}
+
+impl ToolOffer {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the path of the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        from_json(text, "offer")
+    }
+}
+
+impl TurnRequest {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` with the path of the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        from_json(text, "turn").map_err(|error| if asks_anew(text) { not_anew("trigger") } else { error })
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_owner("workspaceId", &self.workspace_id)?;
+        check_owner("userId", &self.user_id)?;
+        check_key(self.idempotency_key.as_deref())?;
+        if self.message_id.is_some() {
+            return Err(not_anew("messageId"));
+        }
+        if self.offered_tools.is_some() && !self.tools.is_empty() {
+            return Err(Error::invalid("tools", "must not be given beside offeredTools"));
+        }
+        if self.offered_tools.is_some() && self.provider.is_some() {
+            return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
+        }
+        self.check_own_pieces()?;
+        let mut names = HashSet::new();
+        for (index, name) in self.offered_tools.iter().flatten().enumerate() {
+            if !names.insert(name) {
+                return Err(Error::invalid(format!("offeredTools[{index}]"), "is given twice"));
+            }
+        }
+        for (index, tool) in self.tools.iter().enumerate() {
+            if !names.insert(&tool.name) {
+                return Err(Error::invalid(format!("tools[{index}].name"), "is given twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TurnRequest {
+    fn check_own_pieces(&self) -> Result<()> {
+        if self.max_steps.is_some_and(|steps| !(1..=MOST_STEPS).contains(&steps)) {
+            return Err(Error::invalid("maxSteps", format!("must be from 1 to {MOST_STEPS}")));
+        }
+        if self.model.as_deref().is_some_and(|model| js_trim(model).is_empty()) {
+            return Err(Error::invalid("model", "must not be empty"));
+        }
+        if self.call_options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
+            return Err(Error::invalid("callOptions.maxOutputTokens", "must be at least 1"));
+        }
+        let TurnPrompt { mcp_instructions, extra_rules, extra_text, .. } = &self.prompt;
+        if mcp_instructions.len() > MOST_PIECES {
+            return Err(Error::invalid("prompt.mcpInstructions", format!("must be at most {MOST_PIECES}")));
+        }
+        if extra_rules.len() > MOST_PIECES {
+            return Err(Error::invalid("prompt.extraRules", format!("must be at most {MOST_PIECES}")));
+        }
+        let guidance = mcp_instructions.iter().enumerate().filter_map(|(index, server)| {
+            Some((format!("prompt.mcpInstructions[{index}].instructions"), server.instructions.as_deref()?))
+        });
+        let rules =
+            extra_rules.iter().enumerate().map(|(index, rule)| (format!("prompt.extraRules[{index}]"), &**rule));
+        let text = extra_text.iter().map(|text| ("prompt.extraText".to_owned(), &**text));
+        for (field, text) in guidance.chain(rules).chain(text) {
+            if utf16_len(text) > LONGEST_PIECE {
+                return Err(Error::invalid(field, format!("must have at most {LONGEST_PIECE} characters")));
+            }
+        }
+        if self.history.is_some() && self.offered_tools.is_some() {
+            return Err(Error::invalid("history", "must not be given beside offeredTools: others could not use it"));
+        }
+        for (index, message) in self.history.iter().flatten().enumerate() {
+            let field = format!("history[{index}]");
+            if !matches!(message.role.as_str(), "user" | "assistant") {
+                return Err(Error::invalid(format!("{field}.role"), "must be user or assistant"));
+            }
+            for (part, json) in message.parts.iter().enumerate() {
+                check_part(&json.0, &format!("{field}.parts[{part}]"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is different about the turn.
+    pub(super) fn own_pieces(&self) -> OwnPieces {
+        OwnPieces {
+            prompt: self.prompt.clone(),
+            max_steps: self.max_steps,
+            model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
+            call_options: self.call_options.clone(),
+        }
+    }
+}
+
+impl Who {
+    pub(super) fn check(&self) -> Result<()> {
+        check_owner("workspaceId", &self.workspace_id)?;
+        check_owner("userId", &self.user_id)
+    }
+}
+
+/// The most model calls that a turn may ask for itself.
+const MOST_STEPS: u32 = 1000;
+/// The most rules, and the most servers with guidance, of a turn's own.
+const MOST_PIECES: usize = 100;
+/// How long each piece of a turn's own prompt may be, in UTF-16 units: as long as the prompt would take it.
+const LONGEST_PIECE: usize = 100_000;
+/// The longest idempotency key, in bytes: as long as a header may sensibly be.
+const MAX_KEY_BYTES: usize = 255;
+
+pub(super) fn check_key(key: Option<&str>) -> Result<()> {
+    match key {
+        Some("") => Err(Error::invalid("idempotencyKey", "must not be empty")),
+        Some(key) if key.len() > MAX_KEY_BYTES => {
+            Err(Error::invalid("idempotencyKey", format!("must have at most {MAX_KEY_BYTES} bytes")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_owner(field: &str, id: &str) -> Result<()> {
+    if id.is_empty() { Err(Error::invalid(field, "must not be empty")) } else { Ok(()) }
+}
+
+pub(super) fn check_client_id(field: &str, id: &str) -> Result<()> {
+    match id.len() {
+        0 => Err(Error::invalid(field, "must not be empty")),
+        1..=MAX_CLIENT_ID_BYTES => Ok(()),
+        _ => Err(Error::invalid(field, format!("must have at most {MAX_CLIENT_ID_BYTES} bytes"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field_of<T>(result: Result<T>) -> String {
+        result.err().expect("an error").details()["field"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn wrong_offers_name_their_field() {
+        for (json, field) in [
+            ("[]", "offer"),
+            ("{}", "tools"),
+            (r#"{"tools":{}}"#, "tools"),
+            (r#"{"tools":[{"name":"a"},{}]}"#, "tools[1].name"),
+            (r#"{"tools":[{"name":"a","timeoutMs":"soon"}]}"#, "tools[0].timeoutMs"),
+        ] {
+            assert_eq!(field_of(ToolOffer::from_json(json)), field, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_a_name_or_settings() {
+        let turn = |provider: &str| {
+            TurnRequest::from_json(&format!(
+                r#"{{"workspaceId":"w","userId":"u","message":"m","provider":{provider}}}"#
+            ))
+        };
+        assert!(turn(r#""main""#).is_ok());
+        assert!(turn(r#"{"driver":"openai-compatible","model":"m","baseUrl":"http://x"}"#).is_ok());
+        assert_eq!(field_of(turn("5")), "provider");
+        assert_eq!(field_of(turn(r#"{"driver":"d","model":5}"#)), "provider.model");
+    }
+}
