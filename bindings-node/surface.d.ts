@@ -325,8 +325,10 @@ export interface ChatOptions {
 export interface ChatPage {
   /** The chats, newest first. */
   items: ListedChat[];
-  /** What there is beside them. */
-  meta: PageMeta;
+  /** For `cursor`: what comes after these; null at the end of the list. */
+  nextCursor: string | null;
+  /** For `beforeCursor`: what comes before these; null at the list's beginning. */
+  prevCursor: string | null;
 }
 
 /** A stored message, as far as it is read. */
@@ -729,8 +731,10 @@ export interface MessageMetadata {
 export interface MessagePage {
   /** The messages, in the order that was asked for. */
   items: Message[];
-  /** What there is beside them. */
-  meta: PageMeta;
+  /** For `cursor`: what comes after these; null at the end of the list. */
+  nextCursor: string | null;
+  /** For `beforeCursor`: what comes before these; null at the list's beginning. */
+  prevCursor: string | null;
 }
 
 /** A part of a stored message, in the AI SDK's shapes. */
@@ -742,6 +746,14 @@ export interface MessagePart {
 export type MessageRole = 'user' | 'assistant';
 
 export type MessageStatus = 'streaming' | 'completed' | 'error' | 'aborted';
+
+/** One of the versions of a message. */
+export interface MessageVersion {
+  /** Whether it is the one that the chat has now. */
+  current: boolean;
+  /** The message. */
+  message: Message;
+}
 
 /** A message as models are told it, in any library's form. */
 export interface ModelMessage {
@@ -799,20 +811,6 @@ export interface PageHitFields {
 
 /** `PageHitFields`, of an object that may hold more. */
 export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
-
-/** What there is beside a page of a list. */
-export interface PageMeta {
-  /** How many entries were asked for. */
-  limit: number;
-  /** Whether entries come after these. */
-  hasNextPage: boolean;
-  /** Whether entries come before these. */
-  hasPrevPage: boolean;
-  /** For `cursor`: what comes after these. */
-  nextCursor: string | null;
-  /** For `beforeCursor`: what comes before these. */
-  prevCursor: string | null;
-}
 
 /** A page that a person has open. */
 export interface PageRef {
@@ -1176,6 +1174,8 @@ export interface RunRequestFields {
    * @default 'api'
    */
   trigger?: Trigger;
+  /** The message that is to be answered anew, or in the place of which the user has written; see `TurnRequest`. */
+  messageId?: string;
   /**
    * What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
    * @default 'reject'
@@ -1557,6 +1557,8 @@ export type Trigger =
   | 'schedule'
   /** A program. */
   | 'api'
+  /** A person wants an answer anew. */
+  | 'regenerate'
   /** Going on where a run had ended. */
   | 'continue';
 
@@ -1579,18 +1581,6 @@ export interface TrimmedHistory {
   estimatedTokens: number;
 }
 
-/** What a turn's system prompt has besides what the engine's options, its workspace and its role say. */
-export interface TurnPrompt {
-  /** The workspace's name, instead of `prompt.workspaceName`. */
-  workspaceName?: string;
-  /** Guidance for tools of connected servers. */
-  mcpInstructions?: readonly McpGuidance[];
-  /** Rules that join the safety text, after those of `prompt.extraRules`. */
-  extraRules?: readonly string[];
-  /** What else the host has to say. It cannot change the rules around it. */
-  extraText?: string;
-}
-
 /** What a turn is begun with. */
 export interface TurnRequestFields {
   /** The workspace. */
@@ -1599,8 +1589,8 @@ export interface TurnRequestFields {
   userId: string;
   /** The chat; it is created when there is none of this id, and when no id is given. */
   chatId?: string;
-  /** What the user wrote. */
-  message: MessageInput;
+  /** What the user wrote. It is passed over where an answer is generated anew, and needed otherwise. */
+  message?: MessageInput;
   /** The role of a chat that is created; a chat keeps the role that it was created with. */
   roleId?: string;
   /** The page that the user has open, resolved by the host. */
@@ -1620,7 +1610,9 @@ export interface TurnRequestFields {
    */
   trigger?: Trigger;
   /**
-   * The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
+   * As the AI SDK's clients send it. With `regenerate-message`: the answer that is to be generated anew, or the user's
+   * message that is to be answered anew; the newest answer unless given. Otherwise: the user's message that this one is
+   * written in the place of, with everything after it. What was there before stays as a version.
    */
   messageId?: string;
   /**
@@ -1636,14 +1628,20 @@ export interface TurnRequestFields {
    * or its process dies. Its model is the one that its workspace and role, or that engine's options, say.
    */
   offeredTools?: readonly string[];
-  /** What this turn's system prompt has besides, all of it between the rules that nothing can remove. */
-  prompt?: TurnPrompt;
+  /** The workspace's name, instead of `prompt.workspaceName`. */
+  workspaceName?: string;
+  /** Guidance for tools of connected servers, between the rules that nothing can remove. */
+  mcpInstructions?: readonly McpGuidance[];
+  /** Rules that join the safety text, after those of `prompt.extraRules`. */
+  extraRules?: readonly string[];
+  /** What else the host has to say to the model, between the rules that nothing can remove. */
+  extraSystem?: string;
   /** Model calls in this turn, the last of which is text only; `runs.maxSteps` unless given. 1 to 1000. */
   maxSteps?: number;
   /** Another model of the provider that answers. */
   model?: string;
   /** How the model is to answer in this turn; what is not set is as the provider's settings say. */
-  callOptions?: CallOptions;
+  options?: CallOptions;
   /**
    * What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
    * stored messages.
@@ -1679,8 +1677,10 @@ export type UIMessageChunk =
 export interface UiMessagePage {
   /** The messages, in the order that was asked for. */
   items: ShownMessage[];
-  /** What there is beside them. */
-  meta: PageMeta;
+  /** For `cursor`: what comes after these; null at the end of the list. */
+  nextCursor: string | null;
+  /** For `beforeCursor`: what comes before these; null at the list's beginning. */
+  prevCursor: string | null;
 }
 
 /** What becomes of members of an input that its schema forbids by `additionalProperties: false`. */
@@ -1861,7 +1861,7 @@ export interface ChatsOperations {
     beforeCursor?: string;
   }): Promise<ChatPage>;
   /** The user's newest chat that was created on a page; null when there is none. */
-  latestOnPage(params: Who & {
+  latestForPage(params: Who & {
     /** The page. */
     pageId: string;
   }): Promise<Chat | null>;
@@ -1952,6 +1952,16 @@ export interface ChatsOperations {
     /** What comes before this cursor, the `prevCursor` of a page. */
     beforeCursor?: string;
   }): Promise<UiMessagePage>;
+  /**
+   * All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  versions(params: Who & {
+    /** The chat. */
+    chatId: string;
+    /** The message, or any version of it. */
+    messageId: string;
+  }): Promise<MessageVersion[]>;
   /**
    * The messages of the user's chats that have all words of a query, newest first, each with a line of its text.
    * English and Russian words are found in their other forms, too. A message in progress is found once it has ended.
@@ -2155,7 +2165,7 @@ export declare function buildSystemPrompt(params?: {
     /** Rules that join the safety text. Nothing replaces it. */
     extraRules?: readonly string[] | null;
     /** What else the host has to say, between the two copies of the safety text. */
-    extraText?: string | null;
+    extraSystem?: string | null;
   }): string;
 
 /** A chat title made of what a model wrote; null when nothing is left of it. */

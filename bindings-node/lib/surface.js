@@ -20,7 +20,7 @@ function operations(call) {
     chats: {
       create: (params) => call('chats.create', params),
       list: (params) => call('chats.list', params),
-      latestOnPage: (params) => call('chats.latestOnPage', params),
+      latestForPage: (params) => call('chats.latestForPage', params),
       rename: (params) => call('chats.rename', params),
       delete: (params) => call('chats.delete', params),
       purge: (params) => call('chats.purge', params),
@@ -28,6 +28,7 @@ function operations(call) {
       messages: (params) => call('chats.messages', params),
       messagePage: (params) => call('chats.messagePage', params),
       uiMessagePage: (params) => call('chats.uiMessagePage', params),
+      versions: (params) => call('chats.versions', params),
       search: (params) => call('chats.search', params),
       open: (params) => call('chats.open', params),
       export: (params) => call('chats.export', params),

@@ -57,6 +57,7 @@ async fn begin(store: &Arc<dyn Store>, owner: &str) -> Fence {
         lease: LEASE,
         role_id: None,
         page_id: None,
+        replaces: None,
         user_message: Some(NewUserMessage {
             id: MessageId::generate(),
             content: "go".into(),

@@ -367,7 +367,7 @@ pub unsafe extern "C" fn turnkeep_normalize_lang(
 /// - "mcpInstructions"?: array of McpGuidance. Guidance for the tools of connected servers.
 /// - "productName"?: string. What the product is called, for the default persona.
 /// - "extraRules"?: array of string. Rules that join the safety text. Nothing replaces it.
-/// - "extraText"?: string. What else the host has to say, between the two copies of the safety text.
+/// - "extraSystem"?: string. What else the host has to say, between the two copies of the safety text.
 ///
 /// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
 ///

@@ -175,6 +175,8 @@ pub unsafe extern "C" fn turnkeep_run_stop(
 /// - "roleId"?: string. The role of a chat that is created.
 /// - "openPage"?: PageRef. The page that the user has open.
 /// - "trigger"?: Trigger. What begins the run. Default "api".
+/// - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
+///   see `TurnRequest`.
 /// - "busy"?: Busy. What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop
 ///   later. Default "reject".
 /// - "idempotencyKey"?: string. A second begin of the same user with the same key begins nothing.
@@ -406,7 +408,7 @@ pub unsafe extern "C" fn turnkeep_chat_list(
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
 /// `error` are NULL or may be written to.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn turnkeep_chat_latest_on_page(
+pub unsafe extern "C" fn turnkeep_chat_latest_for_page(
     engine: *const Engine,
     params: *const c_char,
     params_len: usize,
@@ -414,7 +416,7 @@ pub unsafe extern "C" fn turnkeep_chat_latest_on_page(
     error: *mut *mut Error,
 ) -> Status {
     // SAFETY: as the caller has promised.
-    let body = || unsafe { ask(engine, "chats.latestOnPage", params, params_len, result) };
+    let body = || unsafe { ask(engine, "chats.latestForPage", params, params_len, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }
@@ -632,6 +634,36 @@ pub unsafe extern "C" fn turnkeep_chat_ui_message_page(
 ) -> Status {
     // SAFETY: as the caller has promised.
     let body = || unsafe { ask(engine, "chats.uiMessagePage", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat.
+/// - "messageId": string. The message, or any version of it.
+///
+/// `result` receives array of MessageVersion, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_versions(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.versions", params, params_len, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }

@@ -10,7 +10,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("assistantParts", r##"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"toolName":@,"output":#}],"toolErrors":[{"toolCallId":@,"toolName":@,"errorText":@}],"usage":#}],"fallbackText":@}"##),
     ("buildChatJson", r##"{"title":@,"chatId":@,"rows":[{"id":@,"role":@,"content":@,"metadata":#,"status":@,"createdAt":@}],"exportedAt":@}"##),
     ("buildChatMarkdown", r##"{"title":@,"chatId":@,"rows":[{"id":@,"role":@,"content":@,"metadata":#,"status":@,"createdAt":@}],"lang":@,"labels":{"untitled":@,"aiAgent":@,"you":@,"ranTool":@,"stillGenerating":@,"tools":{"x":@}},"exportedAt":@}"##),
-    ("buildSystemPrompt", r##"{"workspaceName":@,"adminPrompt":@,"roleInstructions":@,"openedPage":{"id":@,"title":@},"mcpInstructions":[{"serverName":@,"toolPrefix":@,"instructions":@}],"productName":@,"extraRules":[@],"extraText":@}"##),
+    ("buildSystemPrompt", r##"{"workspaceName":@,"adminPrompt":@,"roleInstructions":@,"openedPage":{"id":@,"title":@},"mcpInstructions":[{"serverName":@,"toolPrefix":@,"instructions":@}],"productName":@,"extraRules":[@],"extraSystem":@}"##),
     ("capToolName", r##"{"value":@}"##),
     ("chatStreamMetadata", r##"{"part":{"type":@,"totalUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"outputTokenDetails":{"reasoningTokens":20}}},"chatId":@,"cumulativeUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20}}"##),
     ("chatTitlePrompt", r##"{"text":@}"##),

@@ -69,22 +69,21 @@ async fn chats_are_made_listed_and_named() {
         ask(&engine, "chats.create", json!({"title": title, "pageId": "p"})).await.unwrap();
     }
     let first = ask(&engine, "chats.list", json!({"limit": 2})).await.unwrap();
-    assert_eq!((titles(&first), &first["meta"]["hasPrevPage"]), (vec!["Five", "Four"], &json!(false)));
-    let second = ask(&engine, "chats.list", json!({"limit": 2, "cursor": first["meta"]["nextCursor"]})).await.unwrap();
-    assert_eq!((titles(&second), &second["meta"]["hasNextPage"]), (vec!["Three", "Two"], &json!(true)));
-    let third = ask(&engine, "chats.list", json!({"limit": 2, "cursor": second["meta"]["nextCursor"]})).await.unwrap();
-    assert_eq!((titles(&third), &third["meta"]["nextCursor"]), (vec!["One"], &json!(null)));
+    assert_eq!((titles(&first), &first["prevCursor"]), (vec!["Five", "Four"], &json!(null)));
+    let second = ask(&engine, "chats.list", json!({"limit": 2, "cursor": first["nextCursor"]})).await.unwrap();
+    assert_eq!(titles(&second), ["Three", "Two"]);
+    let third = ask(&engine, "chats.list", json!({"limit": 2, "cursor": second["nextCursor"]})).await.unwrap();
+    assert_eq!((titles(&third), &third["nextCursor"]), (vec!["One"], &json!(null)));
     let listed = &third["items"][0];
     assert_eq!((&listed["roleName"], &listed["roleEmoji"]), (&json!("Poet"), &json!("✍️")));
-    let back = json!({"limit": 2, "beforeCursor": third["meta"]["prevCursor"]});
+    let back = json!({"limit": 2, "beforeCursor": third["prevCursor"]});
     assert_eq!(titles(&ask(&engine, "chats.list", back).await.unwrap()), ["Three", "Two"]);
-    assert_eq!(ask(&engine, "chats.latestOnPage", json!({"pageId": "p"})).await.unwrap()["title"], "Five");
-    assert_eq!(ask(&engine, "chats.latestOnPage", json!({"pageId": "q"})).await.unwrap(), json!(null));
+    assert_eq!(ask(&engine, "chats.latestForPage", json!({"pageId": "p"})).await.unwrap()["title"], "Five");
+    assert_eq!(ask(&engine, "chats.latestForPage", json!({"pageId": "q"})).await.unwrap(), json!(null));
 
     // A role that is not in use any more is no badge; the chat keeps its id.
     sql(folder.path(), &format!("UPDATE ai_agent_roles SET enabled = {} WHERE id = '{role}'", false));
-    let listed =
-        &ask(&engine, "chats.list", json!({"cursor": second["meta"]["nextCursor"]})).await.unwrap()["items"][0];
+    let listed = &ask(&engine, "chats.list", json!({"cursor": second["nextCursor"]})).await.unwrap()["items"][0];
     assert_eq!((&listed["roleName"], &listed["roleId"]), (&json!(null), &json!(role)));
 
     let renamed = ask(&engine, "chats.rename", json!({"chatId": made["id"], "title": "Été"})).await.unwrap();
@@ -144,16 +143,16 @@ async fn messages_are_read_by_pages() {
     };
     let page = ask(&engine, "chats.messagePage", json!({"chatId": chat, "limit": 3})).await.unwrap();
     assert_eq!(contents(&page), ["one", "the first answer", "two"]);
-    let next = json!({"chatId": chat, "limit": 3, "cursor": page["meta"]["nextCursor"]});
+    let next = json!({"chatId": chat, "limit": 3, "cursor": page["nextCursor"]});
     // What is being written has every finished step.
     assert_eq!(contents(&ask(&engine, "chats.messagePage", next).await.unwrap()), ["half"]);
     let newest = json!({"chatId": chat, "newestFirst": true, "limit": 2});
     let newest = ask(&engine, "chats.messagePage", newest).await.unwrap();
     assert_eq!(contents(&newest), ["half", "two"]);
-    let older = json!({"chatId": chat, "newestFirst": true, "cursor": newest["meta"]["nextCursor"]});
+    let older = json!({"chatId": chat, "newestFirst": true, "cursor": newest["nextCursor"]});
     let older = ask(&engine, "chats.messagePage", older).await.unwrap();
     assert_eq!(contents(&older), ["the first answer", "one"]);
-    let back = json!({"chatId": chat, "newestFirst": true, "beforeCursor": older["meta"]["prevCursor"]});
+    let back = json!({"chatId": chat, "newestFirst": true, "beforeCursor": older["prevCursor"]});
     assert_eq!(contents(&ask(&engine, "chats.messagePage", back).await.unwrap()), ["half", "two"]);
 
     let ui = ask(&engine, "chats.uiMessagePage", json!({"chatId": chat})).await.unwrap();
@@ -162,10 +161,10 @@ async fn messages_are_read_by_pages() {
         assert_eq!((&message["id"], &message["role"]), (&row["id"], &row["role"]));
         assert_eq!(message["parts"], row["metadata"]["parts"]);
     }
-    assert_eq!((ui["items"].as_array().unwrap().len(), &ui["meta"]), (4, &rows["meta"]));
+    assert_eq!((ui["items"].as_array().unwrap().len(), &ui["nextCursor"]), (4, &rows["nextCursor"]));
     let unknown = json!({"chatId": ChatId::generate().to_string()});
     let page = ask(&engine, "chats.messagePage", unknown).await.unwrap();
-    assert_eq!((&page["items"], &page["meta"]["hasNextPage"]), (&json!([]), &json!(false)));
+    assert_eq!(page, json!({"items": [], "nextCursor": null, "prevCursor": null}));
     engine.close(Some(std::time::Duration::ZERO)).await.unwrap();
 }
 

@@ -140,8 +140,7 @@ fn with(more: &[(&str, Value)]) -> Value {
 }
 
 fn no_page() -> Value {
-    let meta = json!({"limit": 50, "hasNextPage": false, "hasPrevPage": false, "nextCursor": null, "prevCursor": null});
-    json!({"items": [], "meta": meta})
+    json!({"items": [], "nextCursor": null, "prevCursor": null})
 }
 
 /// What is found, listed, or looked for is the caller's own.
@@ -155,7 +154,7 @@ async fn lists_and_searches() {
         let shown = object == Own;
         let listed = world.ask("chats.list", &with(&[])).await.unwrap();
         assert_eq!(listed.to_string().contains(&chat), shown, "{object:?}");
-        let latest = world.ask("chats.latestOnPage", &with(&[("pageId", json!(page))])).await.unwrap();
+        let latest = world.ask("chats.latestForPage", &with(&[("pageId", json!(page))])).await.unwrap();
         assert_eq!(latest.to_string().contains(&chat), shown, "{object:?}");
         let found = world.ask("chats.search", &with(&[("query", json!(SECRET))])).await.unwrap();
         assert_eq!(found.to_string().contains(&chat), shown, "{object:?}");

@@ -220,8 +220,8 @@ async fn chats_of_either_are_right_for_the_other() {
     );
     let hits = ask("chats.search", json!({"query": "malmo sunny"})).await;
     assert_eq!(hits[0]["chatTitle"], "Weather", "the host's trigger has entered it: {hits}");
-    assert_eq!(ask("chats.latestOnPage", json!({"pageId": PAGE})).await["id"], CHAT);
-    assert_eq!(ask("chats.latestOnPage", json!({"pageId": "no uuid"})).await, json!(null));
+    assert_eq!(ask("chats.latestForPage", json!({"pageId": PAGE})).await["id"], CHAT);
+    assert_eq!(ask("chats.latestForPage", json!({"pageId": "no uuid"})).await, json!(null));
 
     // While the engine works, the host makes a chat, names it, and writes in it.
     query(
@@ -236,14 +236,14 @@ async fn chats_of_either_are_right_for_the_other() {
     assert_eq!(query(&store, LISTED), "Ours|Poet|P\nTheirs||\nWeather|Poet|P");
     let mine = ask("chats.list", json!({"limit": 2})).await;
     assert_eq!((&mine["items"][0]["title"], &mine["items"][1]["title"]), (&json!("Ours"), &json!("Theirs")));
-    let rest = ask("chats.list", json!({"limit": 2, "cursor": mine["meta"]["nextCursor"]})).await;
-    assert_eq!((&rest["items"][0]["title"], &rest["meta"]["hasNextPage"]), (&json!("Weather"), &json!(false)));
+    let rest = ask("chats.list", json!({"limit": 2, "cursor": mine["nextCursor"]})).await;
+    assert_eq!((&rest["items"][0]["title"], &rest["nextCursor"]), (&json!("Weather"), &json!(null)));
     assert_eq!(ask("chats.search", json!({"query": "отчетами"})).await[0]["chatId"], HOSTS_CHAT);
     let turn = engine.start_turn(request("A verse", theirs(json!({"chatId": HOSTS_CHAT}))), Vec::new()).await.unwrap();
     assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
     let page = ask("chats.messagePage", json!({"chatId": HOSTS_CHAT, "limit": 2})).await;
     assert_eq!(page["items"][0]["content"], "Все отчёты готовы");
-    let page = ask("chats.messagePage", json!({"chatId": HOSTS_CHAT, "cursor": page["meta"]["nextCursor"]})).await;
+    let page = ask("chats.messagePage", json!({"chatId": HOSTS_CHAT, "cursor": page["nextCursor"]})).await;
     assert_eq!(page["items"][0]["content"], "Ein naïver Vers.");
 
     // The host renames and deletes; the engine does.

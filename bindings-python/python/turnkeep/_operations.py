@@ -210,6 +210,7 @@ class RunsOperations(_Asking):
         role_id: str | None = None,
         open_page: types.PageRef | None = None,
         trigger: types.Trigger | None = None,
+        message_id: str | None = None,
         busy: types.Busy | None = None,
         idempotency_key: str | None = None,
     ) -> HostedRun:
@@ -224,6 +225,8 @@ class RunsOperations(_Asking):
         :param role_id: The role of a chat that is created.
         :param open_page: The page that the user has open.
         :param trigger: What begins the run. Default ``"api"``.
+        :param message_id: The message that is to be answered anew, or in the place of which the user has
+            written; see ``TurnRequest``.
         :param busy: What to do when the chat is busy: refuse, or supersede. The engine cannot begin a
             host's loop later. Default ``"reject"``.
         :param idempotency_key: A second begin of the same user with the same key begins nothing.
@@ -231,7 +234,7 @@ class RunsOperations(_Asking):
         ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``, ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``,
         ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._begin({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key})
+        return self._begin({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key})
 
 
 class ChatsOperations(_Asking):
@@ -283,7 +286,7 @@ class ChatsOperations(_Asking):
         answer: types.ChatPage = self._ask("chats.list", {"workspaceId": workspace_id, "userId": user_id, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
         return answer
 
-    def latest_on_page(
+    def latest_for_page(
         self,
         *,
         workspace_id: str,
@@ -296,7 +299,7 @@ class ChatsOperations(_Asking):
         :param user_id: The user who asks.
         :param page_id: The page.
         """
-        answer: types.Chat | None = self._ask("chats.latestOnPage", {"workspaceId": workspace_id, "userId": user_id, "pageId": page_id})
+        answer: types.Chat | None = self._ask("chats.latestForPage", {"workspaceId": workspace_id, "userId": user_id, "pageId": page_id})
         return answer
 
     def rename(
@@ -440,6 +443,26 @@ class ChatsOperations(_Asking):
         :raises TurnkeepError: ``FORBIDDEN``
         """
         answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
+        return answer
+
+    def versions(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        message_id: str,
+    ) -> builtins.list[types.MessageVersion]:
+        """All versions of a message, oldest first: it, and what stood in its place before it was edited or
+        generated anew.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat.
+        :param message_id: The message, or any version of it.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: builtins.list[types.MessageVersion] = self._ask("chats.versions", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "messageId": message_id})
         return answer
 
     def search(
@@ -623,20 +646,24 @@ class EngineOperations(_Asking):
         *,
         workspace_id: str,
         user_id: str,
-        message: types.MessageInput,
         chat_id: str | None = None,
+        message: types.MessageInput | None = None,
         role_id: str | None = None,
         open_page: types.PageRef | None = None,
         provider: types.ProviderChoice | None = None,
         detached: bool | None = None,
         trigger: types.Trigger | None = None,
+        message_id: str | None = None,
         busy: types.Busy | None = None,
         idempotency_key: str | None = None,
         offered_tools: Sequence[str] | None = None,
-        prompt: types.TurnPrompt | None = None,
+        workspace_name: str | None = None,
+        mcp_instructions: Sequence[types.McpGuidance] | None = None,
+        extra_rules: Sequence[str] | None = None,
+        extra_system: str | None = None,
         max_steps: int | None = None,
         model: str | None = None,
-        call_options: types.CallOptions | None = None,
+        options: types.CallOptions | None = None,
         history: Sequence[types.GivenMessage] | None = None,
         tools: Sequence[Tool] | None = None,
     ) -> Turn:
@@ -646,12 +673,17 @@ class EngineOperations(_Asking):
         :param workspace_id: The workspace.
         :param user_id: The user.
         :param chat_id: The chat; it is created when there is none of this id, and when no id is given.
-        :param message: What the user wrote.
+        :param message: What the user wrote. It is passed over where an answer is generated anew, and needed
+            otherwise.
         :param role_id: The role of a chat that is created; a chat keeps the role that it was created with.
         :param open_page: The page that the user has open, resolved by the host.
         :param provider: The provider; without it the one named ``default``, or the only one.
         :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
         :param trigger: What begins the turn. Default ``"user"``.
+        :param message_id: As the AI SDK's clients send it. With ``regenerate-message``: the answer that is
+            to be generated anew, or the user's message that is to be answered anew; the newest answer unless
+            given. Otherwise: the user's message that this one is written in the place of, with everything after
+            it. What was there before stays as a version.
         :param busy: What to do when the chat is busy. Default ``"reject"``.
         :param idempotency_key: A second turn of the same user with the same key begins nothing and follows
             the first.
@@ -659,12 +691,16 @@ class EngineOperations(_Asking):
             Such a run is driven by any engine that offers all of them: this one if it does, else the first that
             takes it, and another one when that engine is closed or its process dies. Its model is the one that
             its workspace and role, or that engine's options, say.
-        :param prompt: What this turn's system prompt has besides, all of it between the rules that nothing
-            can remove.
+        :param workspace_name: The workspace's name, instead of ``prompt.workspaceName``.
+        :param mcp_instructions: Guidance for tools of connected servers, between the rules that nothing can
+            remove.
+        :param extra_rules: Rules that join the safety text, after those of ``prompt.extraRules``.
+        :param extra_system: What else the host has to say to the model, between the rules that nothing can
+            remove.
         :param max_steps: Model calls in this turn, the last of which is text only; ``runs.maxSteps`` unless
             given. 1 to 1000.
         :param model: Another model of the provider that answers.
-        :param call_options: How the model is to answer in this turn; what is not set is as the provider's
+        :param options: How the model is to answer in this turn; what is not set is as the provider's
             settings say.
         :param history: What was said before, oldest first, where the host keeps that itself: the model is
             told this instead of the chat's stored messages.
@@ -673,7 +709,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "prompt": prompt, "maxSteps": max_steps, "model": model, "callOptions": call_options, "history": history}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "history": history}, tools)
 
     def rotate_secrets(
         self,

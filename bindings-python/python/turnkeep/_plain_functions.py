@@ -153,7 +153,7 @@ def build_system_prompt(
     mcp_instructions: Sequence[types.McpGuidance] | None = None,
     product_name: str | None = None,
     extra_rules: Sequence[str] | None = None,
-    extra_text: str | None = None,
+    extra_system: str | None = None,
 ) -> str:
     """The system prompt: the persona and what goes with it, between two copies of the safety text.
 
@@ -162,9 +162,9 @@ def build_system_prompt(
     :param mcp_instructions: Guidance for the tools of connected servers.
     :param product_name: What the product is called, for the default persona.
     :param extra_rules: Rules that join the safety text. Nothing replaces it.
-    :param extra_text: What else the host has to say, between the two copies of the safety text.
+    :param extra_system: What else the host has to say, between the two copies of the safety text.
     """
-    answer: str = call("buildSystemPrompt", {}, {"workspaceName": workspace_name, "adminPrompt": admin_prompt, "roleInstructions": role_instructions, "openedPage": opened_page, "mcpInstructions": mcp_instructions, "productName": product_name, "extraRules": extra_rules, "extraText": extra_text})
+    answer: str = call("buildSystemPrompt", {}, {"workspaceName": workspace_name, "adminPrompt": admin_prompt, "roleInstructions": role_instructions, "openedPage": opened_page, "mcpInstructions": mcp_instructions, "productName": product_name, "extraRules": extra_rules, "extraSystem": extra_system})
     return answer
 
 

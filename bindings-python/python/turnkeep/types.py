@@ -166,8 +166,10 @@ class ChatPage(TypedDict):
 
     items: list[ListedChat]
     """The chats, newest first."""
-    meta: PageMeta
-    """What there is beside them."""
+    nextCursor: str | None
+    """For ``cursor``: what comes after these; ``None`` at the end of the list."""
+    prevCursor: str | None
+    """For ``beforeCursor``: what comes before these; ``None`` at the list's beginning."""
 
 ChatRow: TypeAlias = Mapping[str, Any]
 """A stored message, as far as it is read. What is read of it: ``id?``, ``role``, ``content?``, ``metadata?``,
@@ -564,8 +566,10 @@ class MessagePage(TypedDict):
 
     items: list[Message]
     """The messages, in the order that was asked for."""
-    meta: PageMeta
-    """What there is beside them."""
+    nextCursor: str | None
+    """For ``cursor``: what comes after these; ``None`` at the end of the list."""
+    prevCursor: str | None
+    """For ``beforeCursor``: what comes before these; ``None`` at the list's beginning."""
 
 MessagePart: TypeAlias = dict[str, Any]
 """A part of a stored message, in the AI SDK's shapes. What is always the same: ``type``."""
@@ -573,6 +577,15 @@ MessagePart: TypeAlias = dict[str, Any]
 MessageRole: TypeAlias = Literal["user", "assistant"]
 
 MessageStatus: TypeAlias = Literal["streaming", "completed", "error", "aborted"]
+
+
+class MessageVersion(TypedDict):
+    """One of the versions of a message."""
+
+    current: bool
+    """Whether it is the one that the chat has now."""
+    message: Message
+    """The message."""
 
 ModelMessage: TypeAlias = dict[str, Any]
 """A message as models are told it, in any library's form. What is always the same: ``role``."""
@@ -624,21 +637,6 @@ class OutputTokenDetails(TypedDict, total=False):
 
 PageHit: TypeAlias = Mapping[str, Any]
 """What a search has found. What is read of it: ``pageId``, ``title?``, ``content?``."""
-
-
-class PageMeta(TypedDict):
-    """What there is beside a page of a list."""
-
-    limit: int
-    """How many entries were asked for."""
-    hasNextPage: bool
-    """Whether entries come after these."""
-    hasPrevPage: bool
-    """Whether entries come before these."""
-    nextCursor: str | None
-    """For ``cursor``: what comes after these."""
-    prevCursor: str | None
-    """For ``beforeCursor``: what comes before these."""
 
 
 class PageRef(TypedDict, total=False):
@@ -979,6 +977,10 @@ class RunRequest(_RunRequestRequired, total=False):
     """The page that the user has open."""
     trigger: Trigger
     """What begins the run. Default ``"api"``."""
+    messageId: str
+    """The message that is to be answered anew, or in the place of which the user has written; see
+    ``TurnRequest``.
+    """
     busy: Busy
     """What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
     Default ``"reject"``.
@@ -1421,7 +1423,7 @@ class TraceResult(TypedDict):
     toolName: str
     output: Any
 
-Trigger: TypeAlias = Literal["user", "autostart", "schedule", "api", "continue"]
+Trigger: TypeAlias = Literal["user", "autostart", "schedule", "api", "regenerate", "continue"]
 """What began a run.
 
 ``user``: A person wrote.
@@ -1431,6 +1433,8 @@ Trigger: TypeAlias = Literal["user", "autostart", "schedule", "api", "continue"]
 ``schedule``: A schedule.
 
 ``api``: A program.
+
+``regenerate``: A person wants an answer anew.
 
 ``continue``: Going on where a run had ended.
 """
@@ -1460,26 +1464,11 @@ class TrimmedHistory(TypedDict):
     estimatedTokens: int
 
 
-class TurnPrompt(TypedDict, total=False):
-    """What a turn's system prompt has besides what the engine's options, its workspace and its role say."""
-
-    workspaceName: str
-    """The workspace's name, instead of ``prompt.workspaceName``."""
-    mcpInstructions: Sequence[McpGuidance]
-    """Guidance for tools of connected servers."""
-    extraRules: Sequence[str]
-    """Rules that join the safety text, after those of ``prompt.extraRules``."""
-    extraText: str
-    """What else the host has to say. It cannot change the rules around it."""
-
-
 class _TurnRequestRequired(TypedDict):
     workspaceId: str
     """The workspace."""
     userId: str
     """The user."""
-    message: MessageInput
-    """What the user wrote."""
 
 
 class TurnRequest(_TurnRequestRequired, total=False):
@@ -1487,6 +1476,8 @@ class TurnRequest(_TurnRequestRequired, total=False):
 
     chatId: str
     """The chat; it is created when there is none of this id, and when no id is given."""
+    message: MessageInput
+    """What the user wrote. It is passed over where an answer is generated anew, and needed otherwise."""
     roleId: str
     """The role of a chat that is created; a chat keeps the role that it was created with."""
     openPage: PageRef
@@ -1500,8 +1491,10 @@ class TurnRequest(_TurnRequestRequired, total=False):
     trigger: Trigger
     """What begins the turn. Default ``"user"``."""
     messageId: str
-    """The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet:
-    refused.
+    """As the AI SDK's clients send it. With ``regenerate-message``: the answer that is to be generated anew, or
+    the user's message that is to be answered anew; the newest answer unless given. Otherwise: the user's
+    message that this one is written in the place of, with everything after it. What was there before stays as
+    a version.
     """
     busy: Busy
     """What to do when the chat is busy. Default ``"reject"``."""
@@ -1513,13 +1506,19 @@ class TurnRequest(_TurnRequestRequired, total=False):
     that engine is closed or its process dies. Its model is the one that its workspace and role, or that
     engine's options, say.
     """
-    prompt: TurnPrompt
-    """What this turn's system prompt has besides, all of it between the rules that nothing can remove."""
+    workspaceName: str
+    """The workspace's name, instead of ``prompt.workspaceName``."""
+    mcpInstructions: Sequence[McpGuidance]
+    """Guidance for tools of connected servers, between the rules that nothing can remove."""
+    extraRules: Sequence[str]
+    """Rules that join the safety text, after those of ``prompt.extraRules``."""
+    extraSystem: str
+    """What else the host has to say to the model, between the rules that nothing can remove."""
     maxSteps: int
     """Model calls in this turn, the last of which is text only; ``runs.maxSteps`` unless given. 1 to 1000."""
     model: str
     """Another model of the provider that answers."""
-    callOptions: CallOptions
+    options: CallOptions
     """How the model is to answer in this turn; what is not set is as the provider's settings say."""
     history: Sequence[GivenMessage]
     """What was said before, oldest first, where the host keeps that itself: the model is told this instead of
@@ -1532,8 +1531,10 @@ class UiMessagePage(TypedDict):
 
     items: list[ShownMessage]
     """The messages, in the order that was asked for."""
-    meta: PageMeta
-    """What there is beside them."""
+    nextCursor: str | None
+    """For ``cursor``: what comes after these; ``None`` at the end of the list."""
+    prevCursor: str | None
+    """For ``beforeCursor``: what comes before these; ``None`` at the list's beginning."""
 
 UnknownMembers: TypeAlias = Literal["strip", "refuse"]
 """What becomes of members of an input that its schema forbids by ``additionalProperties: false``.
@@ -1893,6 +1894,7 @@ __all__ = [
     "MessagePart",
     "MessageRole",
     "MessageStatus",
+    "MessageVersion",
     "ModelMessage",
     "ModelOverride",
     "NoTools",
@@ -1901,7 +1903,6 @@ __all__ = [
     "OpenChat",
     "OutputTokenDetails",
     "PageHit",
-    "PageMeta",
     "PageRef",
     "PartChunk",
     "PartState",
@@ -1965,7 +1966,6 @@ __all__ = [
     "Trigger",
     "TrimOptions",
     "TrimmedHistory",
-    "TurnPrompt",
     "TurnRequest",
     "UIMessageChunk",
     "UiMessagePage",

@@ -3,6 +3,13 @@ CREATE INDEX ai_chats_listed ON ai_chats (workspace_id, creator_id, created_at, 
 CREATE INDEX ai_chats_of_page ON ai_chats (workspace_id, creator_id, page_id, created_at, id)
     WHERE deleted_at IS NULL AND page_id IS NOT NULL;
 
+-- Messages that have stood in one place, by the first of them. All but the last are deleted.
+CREATE TABLE turnkeep_message_versions (
+    message_id TEXT NOT NULL PRIMARY KEY REFERENCES ai_chat_messages (id) ON DELETE CASCADE,
+    first_id TEXT NOT NULL
+);
+CREATE INDEX turnkeep_message_versions_of ON turnkeep_message_versions (first_id);
+
 -- What messages are found by: the words, not the text. Entries have numbers of their own, because a row's implicit number
 -- is not its own for ever.
 CREATE TABLE turnkeep_search_entries (

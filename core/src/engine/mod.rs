@@ -25,12 +25,14 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{ChatIds, ChatOptions, EngineOptions, RunLimits, SecretOptions};
-pub use request::{Busy, GivenMessage, GivenPart, ToolOffer, TurnPrompt, TurnRequest, Who};
+pub use request::{Busy, GivenMessage, GivenPart, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
 pub use run::tail::{RunTail, SharedTail};
 pub use run::turn::Turn;
-pub use service::chats::{ChatPage, FoundMessage, MessagePage, NewChat, PageAt, Purged, UiMessage, UiMessagePage};
+pub use service::chats::{
+    ChatPage, FoundMessage, MessagePage, MessageVersion, NewChat, PageAt, Purged, UiMessage, UiMessagePage,
+};
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, ErrorCode, Result, from_json};
+use crate::error::{Error, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
-use crate::model::{Json, Trigger};
+use crate::model::{Json, Part, Trigger};
 use crate::project::{McpGuidance, OpenPage};
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
 use crate::text::{js_trim, utf16_len};
@@ -35,8 +35,9 @@ pub struct TurnRequest {
     /// The chat; it is created when there is none of this id, and when no id is given.
     #[serde(default)]
     pub chat_id: Option<ChatRef>,
-    /// What the user wrote.
-    pub message: UserMessage,
+    /// What the user wrote. It is passed over where an answer is generated anew, and needed otherwise.
+    #[serde(default)]
+    pub message: Option<UserMessage>,
     /// The role of a chat that is created; a chat keeps the role that it was created with.
     #[serde(default)]
     pub role_id: Option<AgentRoleId>,
@@ -55,7 +56,9 @@ pub struct TurnRequest {
     /// What begins the turn.
     #[serde(default = "default_trigger", deserialize_with = "read_trigger")]
     pub trigger: Trigger,
-    /// The message that the client wants to have written anew, as the AI SDK's clients send it. Not there yet: refused.
+    /// As the AI SDK's clients send it. With `regenerate-message`: the answer that is to be generated anew, or the user's
+    /// message that is to be answered anew; the newest answer unless given. Otherwise: the user's message that this one is
+    /// written in the place of, with everything after it. What was there before stays as a version.
     #[serde(default)]
     pub message_id: Option<String>,
     /// What to do when the chat is busy.
@@ -70,9 +73,18 @@ pub struct TurnRequest {
     /// say.
     #[serde(default)]
     pub offered_tools: Option<Vec<String>>,
-    /// What this turn's system prompt has besides, all of it between the rules that nothing can remove.
+    /// The workspace's name, instead of `prompt.workspaceName`.
     #[serde(default)]
-    pub prompt: TurnPrompt,
+    pub workspace_name: Option<String>,
+    /// Guidance for tools of connected servers, between the rules that nothing can remove.
+    #[serde(default)]
+    pub mcp_instructions: Vec<McpGuidance>,
+    /// Rules that join the safety text, after those of `prompt.extraRules`.
+    #[serde(default)]
+    pub extra_rules: Vec<String>,
+    /// What else the host has to say to the model, between the rules that nothing can remove.
+    #[serde(default)]
+    pub extra_system: Option<String>,
     /// Model calls in this turn, the last of which is text only; `runs.maxSteps` unless given. 1 to 1000.
     #[serde(default)]
     pub max_steps: Option<u32>,
@@ -81,25 +93,11 @@ pub struct TurnRequest {
     pub model: Option<String>,
     /// How the model is to answer in this turn; what is not set is as the provider's settings say.
     #[serde(default)]
-    pub call_options: Option<CallOptions>,
+    pub options: Option<CallOptions>,
     /// What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
     /// stored messages.
     #[serde(default)]
     pub history: Option<Vec<GivenMessage>>,
-}
-
-/// What a turn's system prompt has besides what the engine's options, its workspace and its role say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct TurnPrompt {
-    /// The workspace's name, instead of `prompt.workspaceName`.
-    pub workspace_name: Option<String>,
-    /// Guidance for tools of connected servers.
-    pub mcp_instructions: Vec<McpGuidance>,
-    /// Rules that join the safety text, after those of `prompt.extraRules`.
-    pub extra_rules: Vec<String>,
-    /// What else the host has to say. It cannot change the rules around it.
-    pub extra_text: Option<String>,
 }
 
 /// A message of a history that the host keeps itself, as clients of the AI SDK have it.
@@ -121,13 +119,20 @@ pub struct GivenPart(pub Json);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct OwnPieces {
-    pub(super) prompt: TurnPrompt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) workspace_name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) mcp_instructions: Vec<McpGuidance>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) extra_rules: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_system: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_steps: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) call_options: Option<CallOptions>,
+    pub(super) options: Option<CallOptions>,
 }
 
 impl OwnPieces {
@@ -141,7 +146,7 @@ impl OwnPieces {
         if let Some(model) = self.model {
             config.model = model;
         }
-        if let Some(options) = self.call_options {
+        if let Some(options) = self.options {
             config.options = options.over(config.options);
         }
         config
@@ -164,31 +169,14 @@ fn default_trigger() -> Trigger {
     Trigger::User
 }
 
-/// The trigger of the AI SDK's clients that asks for an answer anew.
-const REGENERATE: &str = "regenerate-message";
-
-/// A trigger of ours, or the one that the AI SDK's clients send with a new message.
-fn read_trigger<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Trigger, D::Error> {
+/// A trigger of ours, or one that the AI SDK's clients send.
+pub(super) fn read_trigger<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Trigger, D::Error> {
     let json = Json::deserialize(deserializer)?;
-    if json.as_string().as_deref() == Some("submit-message") {
-        return Ok(Trigger::User);
+    match json.as_string().as_deref() {
+        Some("submit-message") => Ok(Trigger::User),
+        Some("regenerate-message") => Ok(Trigger::Regenerate),
+        _ => serde_json::from_str(json.get()).map_err(serde::de::Error::custom),
     }
-    serde_json::from_str(json.get()).map_err(serde::de::Error::custom)
-}
-
-/// Whether the request asks for an answer anew, or for a message in another's place.
-fn asks_anew(request: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Asked {
-        trigger: Option<Json>,
-    }
-    let asked = serde_json::from_str::<Asked>(request).ok().and_then(|asked| asked.trigger);
-    asked.and_then(|trigger| trigger.as_string()).as_deref() == Some(REGENERATE)
-}
-
-fn not_anew(field: &str) -> Error {
-    let message = format!("{field}: answers cannot be generated anew, nor messages edited, yet");
-    Error::new(ErrorCode::NotSupported, message).with_detail("field", field)
 }
 
 /// What to do when the chat already has an active run.
@@ -220,15 +208,18 @@ impl TurnRequest {
     /// # Errors
     /// `INVALID_INPUT` with the path of the field.
     pub fn from_json(text: &str) -> Result<Self> {
-        from_json(text, "turn").map_err(|error| if asks_anew(text) { not_anew("trigger") } else { error })
+        from_json(text, "turn")
     }
 
     pub(super) fn check(&self) -> Result<()> {
         check_owner("workspaceId", &self.workspace_id)?;
         check_owner("userId", &self.user_id)?;
         check_key(self.idempotency_key.as_deref())?;
-        if self.message_id.is_some() {
-            return Err(not_anew("messageId"));
+        if self.busy == Busy::Enqueue && (self.message_id.is_some() || self.trigger == Trigger::Regenerate) {
+            return Err(Error::invalid(
+                "busy",
+                "must be reject or supersede where something stands in another's place",
+            ));
         }
         if self.offered_tools.is_some() && !self.tools.is_empty() {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
@@ -260,22 +251,21 @@ impl TurnRequest {
         if self.model.as_deref().is_some_and(|model| js_trim(model).is_empty()) {
             return Err(Error::invalid("model", "must not be empty"));
         }
-        if self.call_options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
-            return Err(Error::invalid("callOptions.maxOutputTokens", "must be at least 1"));
+        if self.options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
+            return Err(Error::invalid("options.maxOutputTokens", "must be at least 1"));
         }
-        let TurnPrompt { mcp_instructions, extra_rules, extra_text, .. } = &self.prompt;
+        let Self { mcp_instructions, extra_rules, extra_system, .. } = self;
         if mcp_instructions.len() > MOST_PIECES {
-            return Err(Error::invalid("prompt.mcpInstructions", format!("must be at most {MOST_PIECES}")));
+            return Err(Error::invalid("mcpInstructions", format!("must be at most {MOST_PIECES}")));
         }
         if extra_rules.len() > MOST_PIECES {
-            return Err(Error::invalid("prompt.extraRules", format!("must be at most {MOST_PIECES}")));
+            return Err(Error::invalid("extraRules", format!("must be at most {MOST_PIECES}")));
         }
         let guidance = mcp_instructions.iter().enumerate().filter_map(|(index, server)| {
-            Some((format!("prompt.mcpInstructions[{index}].instructions"), server.instructions.as_deref()?))
+            Some((format!("mcpInstructions[{index}].instructions"), server.instructions.as_deref()?))
         });
-        let rules =
-            extra_rules.iter().enumerate().map(|(index, rule)| (format!("prompt.extraRules[{index}]"), &**rule));
-        let text = extra_text.iter().map(|text| ("prompt.extraText".to_owned(), &**text));
+        let rules = extra_rules.iter().enumerate().map(|(index, rule)| (format!("extraRules[{index}]"), &**rule));
+        let text = extra_system.iter().map(|text| ("extraSystem".to_owned(), &**text));
         for (field, text) in guidance.chain(rules).chain(text) {
             if utf16_len(text) > LONGEST_PIECE {
                 return Err(Error::invalid(field, format!("must have at most {LONGEST_PIECE} characters")));
@@ -296,13 +286,25 @@ impl TurnRequest {
         Ok(())
     }
 
+    /// The parts of the user's message; nothing where an answer is generated anew.
+    pub(super) fn parts(&self) -> Result<Option<Vec<Part>>> {
+        match &self.message {
+            _ if self.trigger == Trigger::Regenerate => Ok(None),
+            Some(message) => message.parts().map(Some),
+            None => Err(Error::invalid("message", "is missing")),
+        }
+    }
+
     /// What is different about the turn.
     pub(super) fn own_pieces(&self) -> OwnPieces {
         OwnPieces {
-            prompt: self.prompt.clone(),
+            workspace_name: self.workspace_name.clone(),
+            mcp_instructions: self.mcp_instructions.clone(),
+            extra_rules: self.extra_rules.clone(),
+            extra_system: self.extra_system.clone(),
             max_steps: self.max_steps,
             model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
-            call_options: self.call_options.clone(),
+            options: self.options.clone(),
         }
     }
 }

@@ -108,7 +108,7 @@ functions! {
         /// Rules that join the safety text. Nothing replaces it.
         extra_rules: Option<Vec<String>>,
         /// What else the host has to say, between the two copies of the safety text.
-        extra_text: Option<String>,
+        extra_system: Option<String>,
     } -> [String] = prompt::system_prompt;
     /// A chat title made of what a model wrote; null when nothing is left of it.
     "cleanChatTitle"(text: String) -> [Option<String>] = text::chat_title;

@@ -72,7 +72,7 @@ pub(super) fn system_prompt(text: &str) -> Answer {
         #[serde(default, borrow)]
         extra_rules: Option<Vec<Text<'a>>>,
         #[serde(default, borrow)]
-        extra_text: Option<Raw<'a>>,
+        extra_system: Option<Raw<'a>>,
     }
     #[derive(Deserialize)]
     struct Page<'a> {
@@ -111,7 +111,7 @@ pub(super) fn system_prompt(text: &str) -> Answer {
             .collect(),
         product_name: given.product_name.map(owned),
         extra_rules: given.extra_rules.unwrap_or_default().into_iter().map(owned).collect(),
-        extra_text: text_or_none(given.extra_text),
+        extra_system: text_or_none(given.extra_system),
     };
     answer(&build_system_prompt(&layers))
 }

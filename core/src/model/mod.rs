@@ -16,7 +16,7 @@ pub use failure::{FailureKind, RunFailure};
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, ListedChat, Message, MessageRole, MessageStatus};
-pub use page::{PageMeta, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
+pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
 pub use part::{BlockKind, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState};
 pub use record::RecordIdentity;
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};

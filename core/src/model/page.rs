@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -58,7 +57,7 @@ impl Paging {
     }
 
     /// Cuts what was found down to the limit, where one entry more was asked for, and says what there is beside it.
-    pub fn cut<T>(mut self, mut found: Vec<(T, Place)>) -> (Vec<T>, PageMeta) {
+    pub fn cut<T>(mut self, mut found: Vec<(T, Place)>) -> (Vec<T>, Beside) {
         self.limit = self.limit.saturating_sub(1);
         let more = found.len() > self.limit;
         let backwards = matches!(self.from, Some(PagingFrom::Before(_)));
@@ -70,30 +69,20 @@ impl Paging {
         let has_prev_page = if backwards { more } else { self.from.is_some() };
         let cursor =
             |wanted: bool, of: Option<&(T, Place)>| of.filter(|_| wanted).map(|(_, place)| encode_cursor(place));
-        let meta = PageMeta {
-            limit: self.limit,
-            has_next_page,
-            has_prev_page,
+        let beside = Beside {
             next_cursor: cursor(has_next_page, found.last()),
             prev_cursor: cursor(has_prev_page, found.first()),
         };
-        (found.into_iter().map(|(entry, _)| entry).collect(), meta)
+        (found.into_iter().map(|(entry, _)| entry).collect(), beside)
     }
 }
 
-/// What there is beside a page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PageMeta {
-    /// How many entries were asked for.
-    pub limit: usize,
-    /// Whether entries come after these.
-    pub has_next_page: bool,
-    /// Whether entries come before these.
-    pub has_prev_page: bool,
-    /// For `cursor`: what comes after these.
+/// What there is beside a part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// For `cursor`: what comes after it; nothing at the end of the list.
     pub next_cursor: Option<String>,
-    /// For `beforeCursor`: what comes before these.
+    /// For `beforeCursor`: what comes before it; nothing at the list's beginning.
     pub prev_cursor: Option<String>,
 }
 
@@ -156,18 +145,18 @@ mod tests {
     fn pages_tell_what_is_beside_them() {
         let page = |from: Option<PagingFrom>, found: &[u8]| {
             let paging = Paging { newest_first: true, from, limit: 3 };
-            let (items, meta) = paging.cut(found.iter().map(|id| (*id, place(*id))).collect());
+            let (items, beside) = paging.cut(found.iter().map(|id| (*id, place(*id))).collect());
             let id = |cursor: Option<String>| cursor.map(|cursor| decode_cursor("cursor", &cursor).unwrap().id);
-            (items, meta.limit, id(meta.prev_cursor), id(meta.next_cursor), meta.has_prev_page, meta.has_next_page)
+            (items, id(beside.prev_cursor), id(beside.next_cursor))
         };
         let some = |id: u8| Some(id.to_string());
         let (after, before) = (|id| Some(PagingFrom::After(place(id))), |id| Some(PagingFrom::Before(place(id))));
-        assert_eq!(page(None, &[5, 4, 3]), (vec![5, 4], 2, None, some(4), false, true));
-        assert_eq!(page(after(4), &[3, 2, 1]), (vec![3, 2], 2, some(3), some(2), true, true));
-        assert_eq!(page(after(2), &[1]), (vec![1], 2, some(1), None, true, false));
-        assert_eq!(page(before(1), &[4, 3, 2]), (vec![3, 2], 2, some(3), some(2), true, true));
-        assert_eq!(page(before(3), &[5, 4]), (vec![5, 4], 2, None, some(4), false, true));
-        assert_eq!(page(before(5), &[]), (vec![], 2, None, None, false, true));
-        assert_eq!(page(None, &[]), (vec![], 2, None, None, false, false));
+        assert_eq!(page(None, &[5, 4, 3]), (vec![5, 4], None, some(4)));
+        assert_eq!(page(after(4), &[3, 2, 1]), (vec![3, 2], some(3), some(2)));
+        assert_eq!(page(after(2), &[1]), (vec![1], some(1), None));
+        assert_eq!(page(before(1), &[4, 3, 2]), (vec![3, 2], some(3), some(2)));
+        assert_eq!(page(before(3), &[5, 4]), (vec![5, 4], None, some(4)));
+        assert_eq!(page(before(5), &[]), (vec![], None, None));
+        assert_eq!(page(None, &[]), (vec![], None, None));
     }
 }

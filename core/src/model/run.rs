@@ -56,6 +56,8 @@ words! {
         Schedule = "schedule",
         /// A program.
         Api = "api",
+        /// A person wants an answer anew.
+        Regenerate = "regenerate",
         /// Going on where a run had ended.
         Continue = "continue",
     }

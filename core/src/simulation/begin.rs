@@ -42,6 +42,7 @@ impl World<'_> {
             lease: LEASE,
             role_id: None,
             page_id: None,
+            replaces: None,
             user_message: Some(NewUserMessage { id: user, content: "hi".to_owned(), metadata: Json::empty_object() }),
             assistant_message_id,
             assistant: empty_row(MessageStatus::Streaming),

@@ -98,6 +98,24 @@ pub trait ChatStore: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>>;
 
+    /// A message of the chat, or the one that stands in its place by now.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>>;
+
+    /// The message after this one in the chat.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>>;
+
+    /// The message and all that have stood in its place, oldest first; nothing when the chat has never had it.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>>;
+
     /// The messages that have these words, newest first, each with its chat's title.
     ///
     /// # Errors

@@ -46,6 +46,9 @@ pub struct BeginRun {
     pub role_id: Option<AgentRoleId>,
     /// The page of a chat that is created.
     pub page_id: Option<String>,
+    /// The message in whose place this turn stands: it and what comes after it are kept as versions, and no longer are
+    /// messages of the chat.
+    pub replaces: Option<MessageId>,
     /// What the user wrote; nothing when the host has stored that itself.
     pub user_message: Option<NewUserMessage>,
     /// The id of the assistant's message.

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::engine::{
-    ChatPage, Engine, Export, ExportFormat, FoundMessage, InProgress, MessagePage, NewChat, OpenChat, PageAt, Purged,
-    UiMessagePage, Who,
+    ChatPage, Engine, Export, ExportFormat, FoundMessage, InProgress, MessagePage, MessageVersion, NewChat, OpenChat,
+    PageAt, Purged, UiMessagePage, Who,
 };
 use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatRef, MessageId};
@@ -85,20 +85,20 @@ impl Operation for List {
 /// The user's newest chat that was created on a page; null when there is none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct LatestOnPage {
+pub(super) struct LatestForPage {
     workspace_id: String,
     user_id: String,
     /// The page.
     page_id: String,
 }
 
-impl Operation for LatestOnPage {
-    const NAME: &'static str = "chats.latestOnPage";
+impl Operation for LatestForPage {
+    const NAME: &'static str = "chats.latestForPage";
     type Answer = Option<Chat>;
 
     async fn answer(self, engine: &Engine) -> Result<Option<Chat>> {
         let who = Who { workspace_id: self.workspace_id, user_id: self.user_id };
-        engine.latest_chat_on_page(&who, &self.page_id).await
+        engine.latest_chat_for_page(&who, &self.page_id).await
     }
 }
 
@@ -297,6 +297,31 @@ impl Operation for PageOfUiMessages {
         let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
         let at = PageAt { limit: self.limit, cursor: self.cursor, before_cursor: self.before_cursor };
         engine.paged_messages(&who, chat_id, self.newest_first, &at).await?.into_ui()
+    }
+}
+
+/// All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
+///
+/// # Errors
+/// `NOT_FOUND`, `FORBIDDEN`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Versions {
+    workspace_id: String,
+    user_id: String,
+    /// The chat.
+    chat_id: ChatRef,
+    /// The message, or any version of it.
+    message_id: MessageId,
+}
+
+impl Operation for Versions {
+    const NAME: &'static str = "chats.versions";
+    type Answer = Vec<MessageVersion>;
+
+    async fn answer(self, engine: &Engine) -> Result<Vec<MessageVersion>> {
+        let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
+        engine.message_versions(&who, chat_id, self.message_id).await
     }
 }
 

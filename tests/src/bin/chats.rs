@@ -153,7 +153,7 @@ async fn main() {
         let page = ask(&engine, "chats.list", params).await;
         times.push(begun.elapsed());
         listed += page["items"].as_array().map_or(0, Vec::len);
-        cursor = page["meta"]["nextCursor"].clone();
+        cursor = page["nextCursor"].clone();
         if cursor.is_null() {
             break;
         }

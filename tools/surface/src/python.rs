@@ -316,7 +316,7 @@ const OPEN: Handled = Handled {
 const START_TURN: Handled = Handled {
     method: "start_turn",
     of: "TurnRequest",
-    leave_out: &["tools", "messageId"],
+    leave_out: &["tools"],
     besides: &[("tools: Sequence[Tool] | None = None", "Tools of this turn, besides those of the engine.")],
     answer: "Turn",
     of_class: false,

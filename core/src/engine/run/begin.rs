@@ -14,7 +14,7 @@ use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::log::journal::empty_row;
 use crate::log::left::Left;
 use crate::machine::TurnIds;
-use crate::model::{Json, MessageStatus, Part, Run, RunReason, Trigger};
+use crate::model::{Json, MessageRole, MessageStatus, Part, Run, RunReason, Trigger};
 use crate::project::OpenPage;
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, already_active, forbidden};
 
@@ -36,6 +36,8 @@ pub(crate) struct Found {
     pub(crate) new_chat: bool,
     /// The id of the user's message, if its client has one for it.
     message_id: Option<MessageId>,
+    /// The message in whose place the turn stands.
+    pub(crate) replaces: Option<MessageId>,
 }
 
 /// What both kinds of runs, those that the engine drives and those that the host does, are begun with.
@@ -52,6 +54,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) parts: Option<&'a [Part]>,
     /// What its client says of it besides.
     pub(super) envelope: Envelope,
+    /// The message that the client wants to have written anew, or in the place of which the user has written.
+    pub(super) anew: Option<&'a str>,
     /// What others need for driving the run.
     pub(crate) plan: Option<RunPlan>,
     /// It is left to others.
@@ -111,7 +115,8 @@ impl Beginning<'_> {
             role_id = chat.role_id;
             new_chat = false;
         }
-        let message_id = self.message_id(inner).await?;
+        let replaces = self.replaces(inner, new_chat).await?;
+        let message_id = self.message_id(inner, replaces).await?;
         if let Some(chat_id) = self.chat_id
             && let Some(active) = inner.store.active_run(chat_id).await?
             && active.workspace_id == self.workspace_id
@@ -121,12 +126,12 @@ impl Beginning<'_> {
             return Err(already_active(Some(active.id)));
         }
         let Some(role_id) = role_id else {
-            return Ok(Found { role: None, new_chat, message_id });
+            return Ok(Found { role: None, new_chat, message_id, replaces });
         };
         match inner.store.role(self.workspace_id, role_id).await? {
-            Some(role) => Ok(Found { role: Some(role), new_chat, message_id }),
+            Some(role) => Ok(Found { role: Some(role), new_chat, message_id, replaces }),
             // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if !new_chat => Ok(Found { role: None, new_chat, message_id }),
+            None if !new_chat => Ok(Found { role: None, new_chat, message_id, replaces }),
             None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
         }
     }
@@ -134,8 +139,12 @@ impl Beginning<'_> {
     /// The id that the user's message will have: its client's own where that is a UUID, else one that is made of the
     /// client's. A message that is in the chat already is not written again. One of another chat is nobody's business
     /// here, and takes nothing away.
-    async fn message_id(&self, inner: &Inner) -> Result<Option<MessageId>> {
+    async fn message_id(&self, inner: &Inner, replaces: Option<MessageId>) -> Result<Option<MessageId>> {
         let Some(name) = &self.envelope.id else { return Ok(None) };
+        if replaces.is_some() {
+            // A client keeps the id of a message that it edits; the row has that of the first version for ever.
+            return Ok(None);
+        }
         if let Ok(id) = name.parse::<MessageId>() {
             match inner.store.chat_of_message(id).await? {
                 None => return Ok(Some(id)),
@@ -151,14 +160,47 @@ impl Beginning<'_> {
         }
     }
 
+    /// The message in whose place the turn stands. An answer is generated anew where it is, or after the user's message
+    /// that is named; without a name it is the newest. An edited message goes with everything after it.
+    async fn replaces(&self, inner: &Inner, new_chat: bool) -> Result<Option<MessageId>> {
+        let generates = self.trigger == Trigger::Regenerate;
+        if !generates && self.anew.is_none() {
+            return Ok(None);
+        }
+        let unknown = || Error::invalid("messageId", "is no message of this chat");
+        let chat_id = self.chat_id.filter(|_| !new_chat).ok_or_else(unknown)?;
+        let found = match self.anew {
+            Some(name) => {
+                let id = name.parse::<MessageId>().unwrap_or_else(|_| MessageId::of_client(chat_id, name));
+                inner.store.message_now(chat_id, id).await?
+            }
+            None => inner.store.messages(chat_id, 1).await?.pop(),
+        };
+        let message = found.ok_or_else(unknown)?;
+        match (generates, message.role == MessageRole::Assistant) {
+            (true, true) => Ok(Some(message.id)),
+            (true, false) => Ok(inner.store.message_after(chat_id, message.id).await?.map(|after| after.id)),
+            (false, false) => Ok(Some(message.id)),
+            (false, true) => {
+                Err(Error::invalid("messageId", "is a message that the model wrote, which cannot be edited"))
+            }
+        }
+    }
+
     /// Takes the chat, or what its policy says when it is busy.
-    pub(crate) async fn begin(&self, inner: &Arc<Inner>, ids: TurnIds, user: MessageId) -> Result<Outcome> {
+    pub(crate) async fn begin(
+        &self,
+        inner: &Arc<Inner>,
+        ids: TurnIds,
+        user: MessageId,
+        replaces: Option<MessageId>,
+    ) -> Result<Outcome> {
         match self.busy {
             Busy::Supersede(target) => self.supersede(inner, target).await?,
             Busy::Enqueue => self.ensure_may_wait(inner).await?,
             Busy::Reject => {}
         }
-        let begin = self.row(inner, ids, user)?;
+        let begin = self.row(inner, ids, user, replaces)?;
         match inner.store.begin_run(begin.clone()).await {
             Ok(Began::Started(fence)) => Ok(Outcome::Begun(fence)),
             Ok(Began::Repeated(run_id)) => Ok(Outcome::Repeated(run_id)),
@@ -202,7 +244,7 @@ impl Beginning<'_> {
         sweep::sweep_run(inner, active).await
     }
 
-    fn row(&self, inner: &Inner, ids: TurnIds, user: MessageId) -> Result<BeginRun> {
+    fn row(&self, inner: &Inner, ids: TurnIds, user: MessageId, replaces: Option<MessageId>) -> Result<BeginRun> {
         #[derive(Serialize)]
         struct Metadata<'a> {
             parts: &'a [Part],
@@ -230,6 +272,7 @@ impl Beginning<'_> {
             unowned: self.unowned,
             role_id: self.role_id,
             page_id: self.open_page.and_then(|page| page.id.clone()),
+            replaces,
             user_message,
             assistant_message_id: ids.message,
             assistant: empty_row(MessageStatus::Streaming),
@@ -289,7 +332,8 @@ impl Inner {
 }
 
 fn message_exists() -> Error {
-    let message = "message.id: this message is in the chat already; it cannot be answered anew, or edited, yet";
+    let message =
+        "message.id: this message is in the chat already; name it as messageId to edit it, or to have it answered anew";
     Error::new(ErrorCode::MessageExists, message).with_detail("field", "message.id")
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::Inner;
-use crate::engine::message::check_files;
-use crate::engine::request::{OwnPieces, TurnPrompt, TurnRequest};
+use crate::engine::message::{UserMessage, check_files};
+use crate::engine::request::{OwnPieces, TurnRequest};
 use crate::engine::service::requests::name_chat;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
@@ -160,7 +160,7 @@ pub(crate) async fn start(
 ) -> Result<Turn> {
     inner.ensure_open()?;
     request.check()?;
-    let parts = request.message.parts()?;
+    let parts = request.parts()?;
     let own = request.own_pieces();
     let runs = &inner.options.runs;
     let (tools, plan) = match &request.offered_tools {
@@ -186,8 +186,9 @@ pub(crate) async fn start(
         trigger: request.trigger,
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
-        parts: Some(&parts),
-        envelope: request.message.envelope()?,
+        parts: parts.as_deref(),
+        envelope: request.message.as_ref().map(UserMessage::envelope).transpose()?.unwrap_or_default(),
+        anew: request.message_id.as_deref(),
         unowned: tools.is_none(),
         plan,
     };
@@ -196,9 +197,9 @@ pub(crate) async fn start(
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let Found { role, new_chat, .. } = found;
+    let Found { role, new_chat, replaces, .. } = found;
     let Some(tools) = tools else {
-        let run_id = match beginning.begin(&inner, ids, user_message_id).await? {
+        let run_id = match beginning.begin(&inner, ids, user_message_id, replaces).await? {
             Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
             Outcome::Begun(fence) => fence.run_id,
             Outcome::Waits(begin) => begin.run_id,
@@ -211,8 +212,8 @@ pub(crate) async fn start(
     let may_hand_over = request.offered_tools.is_some();
     let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
     let provider: Arc<dyn Provider> = match provider {
-        Some(_) if own.model.is_some() || own.call_options.is_some() => {
-            let field = if own.model.is_some() { "model" } else { "callOptions" };
+        Some(_) if own.model.is_some() || own.options.is_some() => {
+            let field = if own.model.is_some() { "model" } else { "options" };
             return Err(Error::invalid(field, "must not be given beside a provider of the caller's own"));
         }
         Some(provider) => provider,
@@ -222,14 +223,14 @@ pub(crate) async fn start(
             Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?)
         }
     };
-    check_files(&parts, provider.takes())?;
-    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), own.prompt);
+    check_files(parts.as_deref().unwrap_or_default(), provider.takes())?;
+    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own);
     let max_steps = own.max_steps.unwrap_or(runs.max_steps);
 
-    let outcome = beginning.begin(&inner, ids, user_message_id).await?;
+    let outcome = beginning.begin(&inner, ids, user_message_id, replaces).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
-    let given = request.history.as_deref().map(|history| history::given(history, &parts));
+    let given = request.history.as_deref().map(|history| history::given(history, parts.as_deref().unwrap_or_default()));
     let prepared = Prepared::new(Means { ids, system, provider, tools, max_steps, given }, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
@@ -254,7 +255,7 @@ pub(crate) async fn start(
         }
     }
     if inner.options.generate_chat_titles && new_chat {
-        let text: String = parts.iter().filter_map(Part::as_text).collect();
+        let text: String = parts.iter().flatten().filter_map(Part::as_text).collect();
         let (succeeded, workspace_id) = (has_succeeded(finished.clone()), request.workspace_id.clone());
         let engine = Arc::clone(&inner);
         inner.runtime.spawn(async move {
@@ -273,18 +274,18 @@ fn system_prompt(
     admin_prompt: Option<String>,
     role: Option<RolePrompt>,
     opened_page: Option<OpenPage>,
-    own: TurnPrompt,
+    own: &OwnPieces,
 ) -> String {
     let prompt = &inner.options.prompt;
     build_system_prompt(&PromptLayers {
-        workspace_name: own.workspace_name.or_else(|| prompt.workspace_name.clone()),
+        workspace_name: own.workspace_name.clone().or_else(|| prompt.workspace_name.clone()),
         admin_prompt,
         role_instructions: role.map(|role| role.instructions),
         opened_page,
-        mcp_instructions: own.mcp_instructions,
+        mcp_instructions: own.mcp_instructions.clone(),
         product_name: prompt.product_name.clone(),
-        extra_rules: [prompt.extra_rules.clone(), own.extra_rules].concat(),
-        extra_text: own.extra_text,
+        extra_rules: [&prompt.extra_rules[..], &own.extra_rules[..]].concat(),
+        extra_system: own.extra_system.clone(),
     })
 }
 
@@ -341,7 +342,7 @@ impl Means {
         // A version that is not ours may have written more; what can be read counts.
         let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
         let provider = Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?);
-        let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), own.prompt);
+        let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
         let max_steps = own.max_steps.unwrap_or(inner.options.runs.max_steps);
         Ok(Self { ids, system, provider, tools, max_steps, given: None })
     }

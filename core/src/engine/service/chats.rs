@@ -12,7 +12,7 @@ use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId};
 use crate::model::{
-    Chat, Json, ListedChat, Message, MessageRole, PageMeta, Paging, PagingFrom, RunReason, decode_cursor,
+    Beside, Chat, Json, ListedChat, Message, MessageRole, Paging, PagingFrom, RunReason, decode_cursor,
 };
 use crate::project::{StoredRow, message_snippet, row_to_ui_message, search_words};
 use crate::store::{SearchFor, forbidden};
@@ -58,8 +58,10 @@ pub struct NewChat {
 pub struct ChatPage {
     /// The chats, newest first.
     pub items: Vec<ListedChat>,
-    /// What there is beside them.
-    pub meta: PageMeta,
+    /// For `cursor`: what comes after these; null at the end of the list.
+    pub next_cursor: Option<String>,
+    /// For `beforeCursor`: what comes before these; null at the list's beginning.
+    pub prev_cursor: Option<String>,
 }
 
 /// A page of a chat's messages.
@@ -68,8 +70,10 @@ pub struct ChatPage {
 pub struct MessagePage {
     /// The messages, in the order that was asked for.
     pub items: Vec<Message>,
-    /// What there is beside them.
-    pub meta: PageMeta,
+    /// For `cursor`: what comes after these; null at the end of the list.
+    pub next_cursor: Option<String>,
+    /// For `beforeCursor`: what comes before these; null at the list's beginning.
+    pub prev_cursor: Option<String>,
 }
 
 /// A message as clients of the AI SDK have it.
@@ -83,8 +87,20 @@ pub struct UiMessage(pub Json);
 pub struct UiMessagePage {
     /// The messages, in the order that was asked for.
     pub items: Vec<UiMessage>,
-    /// What there is beside them.
-    pub meta: PageMeta,
+    /// For `cursor`: what comes after these; null at the end of the list.
+    pub next_cursor: Option<String>,
+    /// For `beforeCursor`: what comes before these; null at the list's beginning.
+    pub prev_cursor: Option<String>,
+}
+
+/// One of the versions of a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageVersion {
+    /// Whether it is the one that the chat has now.
+    pub current: bool,
+    /// The message.
+    pub message: Message,
 }
 
 /// A message that was found.
@@ -205,15 +221,15 @@ impl Engine {
         who.check()?;
         let paging = at.paging(true, DEFAULT_LISTED)?;
         let found = self.inner.store.chats(&who.workspace_id, &who.user_id, &paging).await?;
-        let (items, meta) = paging.cut(found);
-        Ok(ChatPage { items, meta })
+        let (items, Beside { next_cursor, prev_cursor }) = paging.cut(found);
+        Ok(ChatPage { items, next_cursor, prev_cursor })
     }
 
     /// The user's newest chat that was created on a page.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`, `ENGINE_CLOSED`.
-    pub async fn latest_chat_on_page(&self, who: &Who, page_id: &str) -> Result<Option<Chat>> {
+    pub async fn latest_chat_for_page(&self, who: &Who, page_id: &str) -> Result<Option<Chat>> {
         who.check()?;
         self.inner.store.latest_chat_of_page(&who.workspace_id, &who.user_id, page_id).await
     }
@@ -291,8 +307,28 @@ impl Engine {
             true => self.inner.store.paged_messages(chat_id, &paging).await?,
             false => Vec::new(),
         };
-        let (items, meta) = paging.cut(found);
-        Ok(MessagePage { items: self.brought_up_to_date(items).await?, meta })
+        let (items, Beside { next_cursor, prev_cursor }) = paging.cut(found);
+        Ok(MessagePage { items: self.brought_up_to_date(items).await?, next_cursor, prev_cursor })
+    }
+
+    /// All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
+    ///
+    /// # Errors
+    /// As [`Engine::chat`], and `NOT_FOUND` for a message that the chat never had.
+    pub async fn message_versions(
+        &self,
+        who: &Who,
+        chat_id: ChatId,
+        message_id: MessageId,
+    ) -> Result<Vec<MessageVersion>> {
+        self.chat(who, chat_id).await?;
+        let current = self.inner.store.message_now(chat_id, message_id).await?.map(|message| message.id);
+        let versions = self.inner.store.message_versions(chat_id, message_id).await?;
+        if versions.is_empty() {
+            return Err(Error::new(ErrorCode::NotFound, "there is no such message").with_detail("field", "messageId"));
+        }
+        let versions = self.brought_up_to_date(versions).await?.into_iter();
+        Ok(versions.map(|message| MessageVersion { current: Some(message.id) == current, message }).collect())
     }
 
     /// The messages of the user's chats that have all of the query's words, newest first. English and Russian words are
@@ -353,7 +389,7 @@ impl MessagePage {
     /// `INTERNAL` when a message cannot be encoded.
     pub fn into_ui(self) -> Result<UiMessagePage> {
         let items = self.items.iter().map(ui_message).collect::<Result<_>>()?;
-        Ok(UiMessagePage { items, meta: self.meta })
+        Ok(UiMessagePage { items, next_cursor: self.next_cursor, prev_cursor: self.prev_cursor })
     }
 }
 

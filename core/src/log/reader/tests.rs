@@ -37,6 +37,7 @@ async fn world() -> World {
         lease: Duration::from_secs(60),
         role_id: None,
         page_id: None,
+        replaces: None,
         user_message: None,
         assistant_message_id: MessageId::generate(),
         assistant: empty_row(MessageStatus::Streaming),

@@ -102,6 +102,7 @@ pub(super) fn begin(chat_id: ChatId, owner: &str) -> BeginRun {
         lease: LEASE,
         role_id: None,
         page_id: Some("p".into()),
+        replaces: None,
         user_message: Some(NewUserMessage {
             id: MessageId::generate(),
             content: "hello".into(),

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::error::ErrorCode;
 use crate::id::{ChatId, RunId};
-use crate::model::{MessageRole, MessageStatus, RunReason, RunStatus};
+use crate::model::{Message, MessageRole, MessageStatus, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence};
 
-use super::{TestClock, TestStore, begin, code, settle, started};
+use super::{TestClock, TestStore, begin, code, settle, started, step};
 
 on_every_store![
+    a_turn_takes_the_place_of_messages,
     the_gate_lets_one_through_and_leaves_no_orphan,
     chats_of_others_are_forbidden,
     a_clock_that_is_set_back_changes_no_order,
@@ -19,6 +20,55 @@ on_every_store![
     a_host_may_store_the_users_message_itself,
     a_closed_store_says_so,
 ];
+
+async fn a_turn_takes_the_place_of_messages(store: TestStore, clock: Arc<TestClock>) {
+    let chat_id = ChatId::generate();
+    let mut rows = Vec::new();
+    for _ in 0..2 {
+        let fence = started(&store, begin(chat_id, "a")).await;
+        store.settle_run(settle(&fence, &[step(0, "said")], None)).await.unwrap();
+        rows = store.messages(chat_id, 9).await.unwrap();
+    }
+    let ids = |rows: &[Message]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let (first, answer) = (rows[2].id, rows[3].id);
+    assert_eq!(store.message_after(chat_id, first).await.unwrap().unwrap().id, answer);
+    assert_eq!(store.message_after(chat_id, answer).await.unwrap(), None);
+    assert_eq!(ids(&store.message_versions(chat_id, answer).await.unwrap()), [answer]);
+
+    // The last answer anew, whatever the clock does.
+    clock.set_back(Duration::from_secs(3600));
+    let again = BeginRun { replaces: Some(answer), user_message: None, ..begin(chat_id, "a") };
+    let anew = again.assistant_message_id;
+    let fence = started(&store, again).await;
+    store.settle_run(settle(&fence, &[step(0, "said anew")], None)).await.unwrap();
+    assert_eq!(ids(&store.messages(chat_id, 9).await.unwrap()), [rows[0].id, rows[1].id, first, anew]);
+    // Another message in the place of the second, with all that comes after it, twice.
+    let mut edited = vec![first];
+    for _ in 0..2 {
+        let edit = BeginRun { replaces: edited.last().copied(), ..begin(chat_id, "a") };
+        edited.push(edit.user_message.as_ref().unwrap().id);
+        let fence = started(&store, edit).await;
+        store.settle_run(settle(&fence, &[step(0, "said")], None)).await.unwrap();
+    }
+    let now = store.messages(chat_id, 9).await.unwrap();
+    assert_eq!((now.len(), now[2].id), (4, edited[2]));
+    for version in &edited {
+        assert_eq!(ids(&store.message_versions(chat_id, *version).await.unwrap()), edited);
+        assert_eq!(store.message_now(chat_id, *version).await.unwrap().unwrap().id, edited[2]);
+    }
+    // What went with it has no place any more, and its versions are there.
+    assert_eq!(store.message_now(chat_id, answer).await.unwrap(), None);
+    assert_eq!(ids(&store.message_versions(chat_id, anew).await.unwrap()), [answer, anew]);
+    // Only of this chat.
+    let other = ChatId::generate();
+    assert!(store.message_versions(other, first).await.unwrap().is_empty());
+    assert_eq!(store.message_now(other, edited[2]).await.unwrap(), None);
+    // A chat that is busy keeps what it has.
+    started(&store, begin(chat_id, "a")).await;
+    let busy = BeginRun { replaces: Some(edited[2]), ..begin(chat_id, "b") };
+    assert_eq!(code(store.begin_run(busy).await), ErrorCode::RunAlreadyActive);
+    assert_eq!(store.messages(chat_id, 9).await.unwrap().len(), 6);
+}
 
 async fn the_gate_lets_one_through_and_leaves_no_orphan(store: TestStore, _: Arc<TestClock>) {
     let chat_id = ChatId::generate();

@@ -106,6 +106,31 @@ impl ChatStore for MemoryStore {
         Ok(part(placed.collect(), paging))
     }
 
+    async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let versions = self.message_versions(chat_id, message_id).await?;
+        let tables = self.tables()?;
+        Ok(versions.into_iter().rfind(|message| !tables.replaced_messages.contains(&message.id)))
+    }
+
+    async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let from = self.tables()?.messages.get(&message_id).map(|message| (message.created_at, message.id));
+        let messages = self.messages(chat_id, usize::MAX).await?.into_iter();
+        let mut after = messages.filter(|message| from.is_some_and(|from| (message.created_at, message.id) > from));
+        Ok(after.next())
+    }
+
+    async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
+        let tables = self.tables()?;
+        let first = tables.versions.get(&message_id);
+        let is_one = |message: &&Message| {
+            message.chat_id == chat_id
+                && (message.id == message_id || (first.is_some() && tables.versions.get(&message.id) == first))
+        };
+        let mut versions: Vec<Message> = tables.messages.values().filter(is_one).cloned().collect();
+        versions.sort_by_key(|message| (message.created_at, message.id));
+        Ok(versions)
+    }
+
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
         let tables = self.tables()?;
         let chats = tables.chats_of(&search.workspace_id, &search.user_id);
@@ -116,6 +141,7 @@ impl ChatStore for MemoryStore {
             .messages
             .values()
             .filter(|message| message.status != Some(MessageStatus::Streaming))
+            .filter(|message| !tables.replaced_messages.contains(&message.id))
             .filter(|message| search.chat_id.is_none_or(|chat_id| chat_id == message.chat_id))
             .filter(|message| before.is_none_or(|before| Some(place(message)) < before))
             .filter(|message| has_words(&message.content, &search.words))
@@ -132,8 +158,8 @@ impl ChatStore for MemoryStore {
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
         let tables = self.tables()?;
-        let mut messages: Vec<Message> =
-            tables.messages.values().filter(|row| row.chat_id == chat_id).cloned().collect();
+        let is_shown = |row: &&Message| row.chat_id == chat_id && !tables.replaced_messages.contains(&row.id);
+        let mut messages: Vec<Message> = tables.messages.values().filter(is_shown).cloned().collect();
         messages.sort_by_key(|message| (message.created_at, message.id));
         let older = messages.len().saturating_sub(limit);
         Ok(messages.split_off(older))

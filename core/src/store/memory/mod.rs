@@ -9,7 +9,7 @@ mod run;
 mod settings;
 mod stop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -32,6 +32,9 @@ struct Tables {
     chats: BTreeMap<ChatId, Chat>,
     deleted_chats: BTreeMap<ChatId, Timestamp>,
     messages: BTreeMap<MessageId, Message>,
+    replaced_messages: BTreeSet<MessageId>,
+    /// The first message that stood where each of these does.
+    versions: BTreeMap<MessageId, MessageId>,
     runs: BTreeMap<RunId, Owned>,
     steps: BTreeMap<(RunId, u32), LoggedStep>,
     packs: BTreeMap<(RunId, u64), ChunkPack>,

@@ -173,6 +173,16 @@ impl Tables {
         stop_requested_at: Option<Timestamp>,
     ) {
         let place = self.next_place(begin.chat_id, now);
+        if let Some(replaced) = begin.replaces {
+            let from = self.messages.get(&replaced).map(|message| (message.created_at, message.id));
+            let goes = |message: &&Message| {
+                message.chat_id == begin.chat_id && from.is_some_and(|from| (message.created_at, message.id) >= from)
+            };
+            self.replaced_messages.extend(self.messages.values().filter(goes).map(|message| message.id));
+            let first = *self.versions.entry(replaced).or_insert(replaced);
+            let new = begin.user_message.as_ref().map_or(begin.assistant_message_id, |message| message.id);
+            self.versions.entry(new).or_insert(first);
+        }
         let assistant = Message {
             id: begin.assistant_message_id,
             chat_id: begin.chat_id,

@@ -64,6 +64,10 @@ fn visit_statement(fields: MessageFields) -> String {
     )
 }
 
+/// The messages that have stood where `$2` does.
+const VERSIONS: &str = "SELECT other.message_id FROM turnkeep_message_versions AS other WHERE other.first_id = \
+     (SELECT one.first_id FROM turnkeep_message_versions AS one WHERE one.message_id = $2::uuid)";
+
 #[async_trait]
 impl ChatStore for PostgresStore {
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
@@ -178,6 +182,37 @@ impl ChatStore for PostgresStore {
         let found = self.database.query(&statement, &values![chat_id, limited(paging.limit), time, id]).await?;
         let messages = found.iter().map(|row| Ok((rows::message(row)?, place(row)?)));
         Ok(paging.in_order(messages.collect::<Result<Vec<_>>>()?))
+    }
+
+    async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let statement = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
+             AND message.deleted_at IS NULL AND (message.id = $2::uuid OR message.id IN ({VERSIONS})) \
+             ORDER BY message.created_at DESC, message.id DESC LIMIT 1"
+        );
+        let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
+        found.first().map(rows::message).transpose()
+    }
+
+    async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let statement = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
+             AND message.deleted_at IS NULL AND (message.created_at, message.id) > \
+             (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
+             WHERE one.id = $2::uuid AND one.chat_id = $1::uuid) \
+             ORDER BY message.created_at, message.id LIMIT 1"
+        );
+        let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
+        found.first().map(rows::message).transpose()
+    }
+
+    async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
+        let statement = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
+             AND (message.id = $2::uuid OR message.id IN ({VERSIONS})) ORDER BY message.created_at, message.id"
+        );
+        let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
+        found.iter().map(rows::message).collect()
     }
 
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {

@@ -210,6 +210,7 @@ fn waiting(row: &tokio_postgres::Row, owner: &str, lease: Duration) -> Result<Be
         unowned: false,
         role_id: None,
         page_id: None,
+        replaces: None,
         user_message: Some(NewUserMessage {
             id: rows::id(row, "user_message_id")?,
             content: rows::get(row, "user_content")?,

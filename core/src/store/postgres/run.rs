@@ -44,6 +44,15 @@ fn begin_statement() -> String {
          go AS MATERIALIZED (SELECT now, (SELECT stop_requested_at FROM waited) AS stop_requested_at FROM free, chat \
              WHERE NOT $6::boolean OR EXISTS (SELECT FROM waited)), \
          place AS MATERIALIZED (SELECT {message_place} AS message, {run_place} AS run FROM at), \
+         replaced AS (UPDATE ai_chat_messages AS message SET deleted_at = now FROM go \
+             WHERE message.chat_id = $2::uuid AND message.deleted_at IS NULL AND (message.created_at, message.id) >= \
+             (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
+             WHERE one.id = $21::uuid AND one.chat_id = $2::uuid)), \
+         versions AS (INSERT INTO turnkeep_message_versions (message_id, first_id) \
+             SELECT $21::uuid, $21::uuid FROM go WHERE $21::uuid IS NOT NULL \
+             UNION ALL SELECT COALESCE($9::uuid, $12::uuid), COALESCE((SELECT first_id FROM turnkeep_message_versions \
+                 WHERE message_id = $21::uuid), $21::uuid) FROM go WHERE $21::uuid IS NOT NULL \
+             ON CONFLICT (message_id) DO NOTHING), \
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
              SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, place.message, now FROM go, place \
@@ -114,6 +123,7 @@ impl RunStore for PostgresStore {
             seconds(begin.lease),
             begin.plan.as_ref().map(RunPlan::to_json),
             begin.unowned,
+            begin.replaces,
         ];
         let epoch = if begin.unowned { 0 } else { FIRST_EPOCH };
         let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch };

@@ -20,6 +20,10 @@ use super::{SqliteStore, limited, store_error};
 /// Messages that say that they are being written, although nobody has touched them for long.
 const STRAY: &str = "status = 'streaming' AND role = 'assistant' AND updated_at <= ?1";
 
+/// The messages that have stood where `?2` does.
+const VERSIONS: &str = "SELECT message_id FROM turnkeep_message_versions WHERE first_id = \
+     (SELECT first_id FROM turnkeep_message_versions WHERE message_id = ?2)";
+
 #[async_trait]
 impl ChatStore for SqliteStore {
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
@@ -124,6 +128,30 @@ impl ChatStore for SqliteStore {
             Ok(paging.in_order(found))
         })
         .await
+    }
+
+    async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let now = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND (id = ?2 OR id IN \
+             ({VERSIONS})) ORDER BY created_at DESC, id DESC LIMIT 1"
+        );
+        self.read(move |tables| tables.first(&now, params![chat_id, message_id], rows::message)).await
+    }
+
+    async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let after = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) > \
+             (SELECT created_at, id FROM ai_chat_messages WHERE id = ?2 AND chat_id = ?1) ORDER BY created_at, id LIMIT 1"
+        );
+        self.read(move |tables| tables.first(&after, params![chat_id, message_id], rows::message)).await
+    }
+
+    async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
+        let versions = format!(
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND (id = ?2 OR id IN ({VERSIONS})) \
+             ORDER BY created_at, id"
+        );
+        self.read(move |tables| tables.readable(&versions, params![chat_id, message_id], rows::message)).await
     }
 
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
@@ -373,11 +401,28 @@ impl Tables<'_> {
     /// Writes both messages of a run that begins.
     pub(super) fn insert_messages(&self, begin: &BeginRun) -> Result<()> {
         let mut place = self.next_place("ai_chat_messages", begin.chat_id).map_err(store_error)?;
+        if let Some(replaced) = begin.replaces {
+            self.execute(
+                "UPDATE ai_chat_messages SET deleted_at = ?3 WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) \
+                 >= (SELECT created_at, id FROM ai_chat_messages WHERE id = ?2 AND chat_id = ?1)",
+                params![begin.chat_id, replaced, self.now],
+            )?;
+        }
         if begin.user_message.is_some() {
             self.insert_message(place, begin, MessageRole::User)?;
             place = place.after(ONE_PLACE);
         }
-        self.insert_message(place, begin, MessageRole::Assistant)
+        self.insert_message(place, begin, MessageRole::Assistant)?;
+        if let Some(replaced) = begin.replaces {
+            const FIRST: &str =
+                "INSERT OR IGNORE INTO turnkeep_message_versions (message_id, first_id) VALUES (?1, ?1)";
+            const NEXT: &str = "INSERT OR IGNORE INTO turnkeep_message_versions (message_id, first_id) \
+                 SELECT ?2, first_id FROM turnkeep_message_versions WHERE message_id = ?1";
+            let new = begin.user_message.as_ref().map_or(begin.assistant_message_id, |message| message.id);
+            self.execute(FIRST, [replaced])?;
+            self.execute(NEXT, [replaced, new])?;
+        }
+        Ok(())
     }
 
     fn insert_message(&self, place: Timestamp, begin: &BeginRun, role: MessageRole) -> Result<()> {

@@ -231,6 +231,7 @@ pub(super) fn waiting(row: &Row<'_>, assistant: &AssistantFlush) -> SqlResult<Wa
             unowned: false,
             role_id: None,
             page_id: None,
+            replaces: None,
             user_message: Some(NewUserMessage {
                 id: parsed(row, "user_message_id", from_text)?,
                 content: row.get("user_content")?,

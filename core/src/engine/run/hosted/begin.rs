@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Inner;
 use crate::engine::message::UserMessage;
-use crate::engine::request::{Busy, check_key, check_owner};
+use crate::engine::request::{Busy, check_key, check_owner, read_trigger};
 use crate::engine::run::begin::{Beginning, Outcome};
 use crate::engine::run::stops::stop_if_noted;
 use crate::error::{Error, Result};
@@ -40,8 +40,11 @@ pub struct HostedRequest {
     #[serde(default)]
     pub open_page: Option<OpenPage>,
     /// What begins the run.
-    #[serde(default = "api")]
+    #[serde(default = "api", deserialize_with = "read_trigger")]
     pub trigger: Trigger,
+    /// The message that is to be answered anew, or in the place of which the user has written; see `TurnRequest`.
+    #[serde(default)]
+    pub message_id: Option<String>,
     /// What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop later.
     #[serde(default)]
     pub busy: Busy,
@@ -82,7 +85,9 @@ impl HostedRequest {
         if self.busy == Busy::Enqueue {
             return Err(Error::invalid("busy", "must be reject or supersede for a run that the host drives"));
         }
-        self.message.as_ref().map(UserMessage::parts).transpose()
+        // What is answered anew is in the chat already.
+        let message = self.message.as_ref().filter(|_| self.trigger != Trigger::Regenerate);
+        message.map(UserMessage::parts).transpose()
     }
 }
 
@@ -100,6 +105,7 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
         idempotency_key: request.idempotency_key.as_deref(),
         parts: parts.as_deref(),
         envelope: request.message.as_ref().map(UserMessage::envelope).transpose()?.unwrap_or_default(),
+        anew: request.message_id.as_deref(),
         plan: None,
         unowned: false,
     };
@@ -108,7 +114,7 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let fence = match beginning.begin(&inner, ids, user_message_id).await? {
+    let fence = match beginning.begin(&inner, ids, user_message_id, found.replaces).await? {
         Outcome::Begun(fence) => fence,
         Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,
         Outcome::Waits(_) => return Err(Error::internal("a host's run cannot wait")),
