@@ -1,10 +1,10 @@
 //! The log of a run: its chunks as the AI SDK's UI message stream has them, the copy that readers in this process
 //! follow, and the log computed from what is on disk.
 
+pub(crate) mod abandoned;
 mod chunk;
 pub(crate) mod cursor;
 pub(crate) mod journal;
-pub(crate) mod left;
 mod live;
 pub(crate) mod reader;
 pub(crate) mod replay;

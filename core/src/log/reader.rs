@@ -32,7 +32,7 @@ pub(crate) struct LogReader {
     /// The next item begins anew.
     resync: bool,
     /// In whose words a failure is told.
-    words: ErrorText,
+    error_text: ErrorText,
 }
 
 /// How far a page led.
@@ -66,13 +66,13 @@ impl LogReader {
             usage: None,
             finish_reason: None,
             resync: false,
-            words: ErrorText::default(),
+            error_text: ErrorText::default(),
         }
     }
 
     /// The same, which tells of a failure in these words.
-    pub(crate) fn telling(self, words: ErrorText) -> Self {
-        Self { words, ..self }
+    pub(crate) fn telling(self, error_text: ErrorText) -> Self {
+        Self { error_text, ..self }
     }
 
     /// What to read next.
@@ -174,7 +174,7 @@ impl LogReader {
             reason: run.reason,
             error: run.error.clone(),
             failure: run.failure.clone(),
-            words: self.words,
+            error_text: self.error_text,
         };
         for chunk in end.chunks(&self.view, self.finish_reason, self.usage) {
             self.exact(chunk.encode().into(), items);

@@ -344,7 +344,7 @@ pub(crate) struct RunEnd {
     pub(crate) error: Option<String>,
     pub(crate) failure: Option<RunFailure>,
     /// In whose words readers are told of the failure.
-    pub(crate) words: ErrorText,
+    pub(crate) error_text: ErrorText,
 }
 
 impl RunEnd {
@@ -359,7 +359,7 @@ impl RunEnd {
     /// The chunks that say how the run ended, once everything is closed. Clients stop reading at an error, and some know
     /// nothing of `abort`: what they are to know comes before it, as the message's metadata.
     pub(crate) fn told(&self, last: Option<FinishReason>, in_step: bool, usage: Option<Usage>) -> Vec<UiChunk> {
-        let (error, failure) = told_failure(self.words, self.error.as_deref(), self.failure.as_ref());
+        let (error, failure) = told_failure(self.error_text, self.error.as_deref(), self.failure.as_ref());
         let how = StreamMetadata {
             status: Some(match self.status {
                 RunStatus::Failed => MessageStatus::Error,

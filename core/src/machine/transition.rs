@@ -688,8 +688,8 @@ impl RunMachine {
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
         let error = failure.as_ref().map(|failure| failure.message.clone());
-        let words = self.limits.error_text;
-        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone(), words };
+        let error_text = self.limits.error_text;
+        let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone(), error_text };
         self.close = Some(Close { end, finish_reason });
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();

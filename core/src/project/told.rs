@@ -50,11 +50,11 @@ pub fn safe_error_text(failure: &RunFailure) -> String {
 /// The error and the failure as pages are told them. An error without a failure is in the words of a host with a loop of
 /// its own, or of ours; what it quotes of a provider's answer is left out.
 pub fn told_failure(
-    words: ErrorText,
+    error_text: ErrorText,
     error: Option<&str>,
     failure: Option<&RunFailure>,
 ) -> (Option<String>, Option<RunFailure>) {
-    match (words, failure) {
+    match (error_text, failure) {
         (ErrorText::Provider, _) => (error.map(str::to_owned), failure.cloned()),
         (ErrorText::Safe, Some(failure)) => {
             let told = in_words(failure, &safe_error_text(failure));

@@ -11,7 +11,7 @@ use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer};
 
-use super::ledger::tells_what_is_left;
+use super::ledger::tells_abandoned_log;
 use super::process::{Drive, Life, Process, TOOLS, Waiter};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
@@ -137,7 +137,7 @@ impl World<'_> {
                 return Ok(());
             }
             self.store.go_on(true);
-            let left = ready(sweep::what_is_left(&*self.store, drive.ids.run));
+            let left = ready(sweep::abandoned_log(&*self.store, drive.ids.run));
             self.store.go_on(false);
             let Ok(left) = left else { return Ok(()) };
             let closing = left.closing(drive.shell.journal().fence(), LEASE);
@@ -159,7 +159,7 @@ impl World<'_> {
                 }
                 // What the registry was told meanwhile is of no use any more.
                 Some(Err(ErrorCode::LeaseLost)) => return Ok(()),
-                Some(Err(_)) => return self.give_up(drive),
+                Some(Err(_)) => return self.release_or_fail(drive),
                 None => {
                     self.leave_write(&mut drive);
                     self.crash(drive.process);
@@ -178,9 +178,9 @@ impl World<'_> {
     }
 
     /// The step that was in progress cannot be written.
-    fn give_up(&mut self, drive: Drive) -> Result<(), Broken> {
+    fn release_or_fail(&mut self, drive: Drive) -> Result<(), Broken> {
         let fence = drive.shell.journal().fence().clone();
-        let Ok(left) = ready(sweep::what_is_left(&*self.store, drive.ids.run)) else { return Ok(()) };
+        let Ok(left) = ready(sweep::abandoned_log(&*self.store, drive.ids.run)) else { return Ok(()) };
         let end = left.failure(fence.clone(), "The run could not be gone on with.".to_owned());
         if self.attempt(&fence, &Arc::new(Write::Settle(end)))?.is_none() {
             self.crash(drive.process);
@@ -190,6 +190,6 @@ impl World<'_> {
 
     /// Whoever goes on with the run finds all that was told of it.
     pub(super) fn check_released(&self, drive: &Drive) -> Result<(), Broken> {
-        tells_what_is_left(&self.store, drive.ids.run, drive.told.iter())
+        tells_abandoned_log(&self.store, drive.ids.run, drive.told.iter())
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorCode};
+use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::Journal;
-use crate::log::left::Left;
 use crate::machine::shell::{Input, Output, Pace, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, TurnIds};
@@ -37,7 +37,7 @@ impl World<'_> {
         fence: Fence,
         history: Vec<ModelMessage>,
         planned: bool,
-        left: Option<Left>,
+        left: Option<AbandonedLog>,
     ) -> Drive {
         let limits = Limits {
             step: self.plan.step_limit,

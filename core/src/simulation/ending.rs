@@ -50,7 +50,7 @@ impl World<'_> {
             self.late_event()?;
         }
         self.after_a_lease()?;
-        self.finish_what_is_left()?;
+        self.finish_abandoned_log()?;
         let unsettled = self.ledger.runs.iter().find(|(_, facts)| facts.settled.is_none());
         if let Some((run_id, _)) = unsettled {
             return Err(Broken::new("every run ends within a lease and a sweep", run_id.to_string()));
@@ -63,7 +63,7 @@ impl World<'_> {
     }
 
     /// Somebody comes who goes on with what others have left, or nobody does for so long that a sweep settles it.
-    fn finish_what_is_left(&mut self) -> Result<(), Broken> {
+    fn finish_abandoned_log(&mut self) -> Result<(), Broken> {
         while self.ledger.runs.values().any(|facts| facts.settled.is_none() && facts.planned) {
             if self.random.chance(300) {
                 self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);

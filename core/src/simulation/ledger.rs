@@ -391,7 +391,7 @@ pub(super) fn whole_log(
 }
 
 /// What readers were told of the step in progress by an owner who gives the run up is on disk.
-pub(super) fn tells_what_is_left<'a>(
+pub(super) fn tells_abandoned_log<'a>(
     store: &SimulatedStore,
     run_id: RunId,
     chunks: impl Iterator<Item = &'a Arc<str>>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::run::patience::Patience;
 use crate::id::RunId;
-use crate::log::left::Left;
+use crate::log::abandoned::AbandonedLog;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Event, ToolCall, TurnIds};
@@ -89,7 +89,7 @@ pub(super) struct Drive {
     /// The run was taken over; it goes on once what its last owner left is in order.
     pub(super) taking_over: bool,
     /// What the last owner left, with a step that has to be closed.
-    pub(super) left: Option<Left>,
+    pub(super) left: Option<AbandonedLog>,
     /// The first step that is driven here.
     pub(super) first_step: usize,
     pub(super) over: bool,

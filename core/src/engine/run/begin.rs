@@ -11,8 +11,8 @@ use crate::engine::message::Envelope;
 use crate::engine::request::Busy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::empty_row;
-use crate::log::left::Left;
 use crate::machine::TurnIds;
 use crate::model::{Json, MessageRole, MessageStatus, Part, Run, RunReason, Trigger};
 use crate::project::OpenPage;
@@ -353,9 +353,9 @@ pub(crate) fn begin_failed(error: Error) -> Error {
 }
 
 /// Ends a run that was begun but cannot be driven, so that the chat is free again.
-pub(crate) async fn give_up(inner: &Inner, fence: Fence, error: Error) -> Error {
+pub(crate) async fn fail_begun(inner: &Inner, fence: Fence, error: Error) -> Error {
     let message = "the chat's history could not be read";
-    let settle = Left::default().failure(fence, message.to_owned());
+    let settle = AbandonedLog::default().failure(fence, message.to_owned());
     if let Err(unsettled) = inner.store.settle_run(settle).await {
         // Nobody renews this lease, so a sweep will end the run.
         tracing::warn!(error = %unsettled, "a run that could not be begun could not be settled either");

@@ -111,10 +111,10 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
             Ok(Some(page)) => Some(reader.feed(page, &mut items)),
             Err(error) if error.code() == ErrorCode::StoreUnavailable => None,
             // Its readers will ask the store themselves, and be told.
-            Ok(None) | Err(_) => return follower.give_up(),
+            Ok(None) | Err(_) => return follower.stop_following(),
         };
         if reader.begins_anew() {
-            return follower.give_up();
+            return follower.stop_following();
         }
         follower.add(items);
         let wait = match reached {
@@ -138,7 +138,7 @@ async fn follow(inner: Arc<Inner>, run_id: RunId, mut reader: LogReader, followe
 }
 
 impl Follower {
-    fn give_up(&self) {
+    fn stop_following(&self) {
         self.progress.send_modify(|progress| progress.given_up = true);
     }
 

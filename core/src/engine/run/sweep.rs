@@ -7,8 +7,8 @@ use crate::clock::Timestamp;
 use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
+use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::empty_row;
-use crate::log::left::Left;
 use crate::model::{MessageStatus, RunReason};
 use crate::store::{ClaimedRun, LogFrom, LogRange, LogStore, RunStore, Sweep, Waiting};
 
@@ -106,7 +106,7 @@ const UNREADABLE_LOG: &str = "The run's record in the store cannot be read.";
 /// Settles a run that its owner left behind with what is on disk of it.
 pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed: ClaimedRun) -> Result<()> {
     let fence = claimed.fence.clone();
-    let settled = match what_is_left(store, claimed.run.id).await {
+    let settled = match abandoned_log(store, claimed.run.id).await {
         Ok(left) => store.settle_run(left.settlement(claimed)).await,
         Err(error) => Err(error),
     };
@@ -120,9 +120,9 @@ pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed:
 }
 
 /// What a run's owner has left on disk, with the step that was in progress closed.
-pub(crate) async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<Left> {
+pub(crate) async fn abandoned_log(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<AbandonedLog> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;
-    Ok(Left::of(logged, trailing))
+    Ok(AbandonedLog::of(logged, trailing))
 }

@@ -38,9 +38,9 @@ enum State {
 
 impl State {
     /// Reading from the store what comes from this number on.
-    fn behind(next: u64, words: ErrorText) -> Self {
+    fn behind(next: u64, error_text: ErrorText) -> Self {
         let cursor = Cursor { sequence: next.saturating_sub(1), compact: 0 };
-        State::Behind(LogReader::new(TailFrom::After(cursor)).telling(words))
+        State::Behind(LogReader::new(TailFrom::After(cursor)).telling(error_text))
     }
 }
 

@@ -24,14 +24,14 @@ use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::text::js_trim;
 use crate::tool::{Tool, ToolCatalog, ToolSet};
 
-use super::begin::{Beginning, Found, Outcome, give_up};
+use super::begin::{Beginning, Found, Outcome, fail_begun};
 use super::driver::{Driver, Finished, RunReaders};
 use super::reader::{Leaving, Source, TurnReader};
 use super::stops::stop_if_noted;
 use super::tail::RunTail;
 use super::{history, queue, stops};
 use crate::log::TailFrom;
-use crate::log::left::Left;
+use crate::log::abandoned::AbandonedLog;
 
 /// A turn of this process. Dropping it stops nothing.
 pub struct Turn {
@@ -320,7 +320,7 @@ pub(crate) struct Prepared {
 #[derive(Default)]
 pub(crate) struct Done {
     /// What others have written of it; nothing in a run that has just begun.
-    pub(crate) left: Option<Left>,
+    pub(crate) left: Option<AbandonedLog>,
     /// How long it has taken.
     pub(crate) taken: Duration,
     /// Others can go on with it.
@@ -368,7 +368,7 @@ impl Prepared {
             Ok(conversation) => conversation,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
-            Err(error) => return Err(give_up(inner, fence, error).await),
+            Err(error) => return Err(fail_begun(inner, fence, error).await),
         };
         let runs = &inner.options.runs;
         let millis = Duration::from_millis;

@@ -39,14 +39,14 @@ const NO_MESSAGE: &str = "The run's message has been removed.";
 
 /// What an engine offers.
 pub(crate) struct Worker {
-    offered: Mutex<Offered>,
+    offered: Mutex<OfferedTools>,
     is_working: AtomicBool,
     /// One permit for each run of others that may be driven here at a time.
     room: Arc<Semaphore>,
 }
 
 #[derive(Default)]
-struct Offered {
+struct OfferedTools {
     tools: Vec<Tool>,
     /// Nothing can be offered any more: nobody would take it back.
     is_over: bool,
@@ -59,7 +59,7 @@ impl Worker {
     }
 
     /// What is offered, without the tools that nobody would run.
-    fn lock(&self) -> MutexGuard<'_, Offered> {
+    fn lock(&self) -> MutexGuard<'_, OfferedTools> {
         let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
         offered.tools.retain(|tool| !tool.handler.is_gone());
         offered
@@ -261,7 +261,7 @@ async fn drive(inner: Arc<Inner>, claimed: ClaimedRun, plan: RunPlan, ids: TurnI
     };
     match prepared.await {
         Ok(driver) => driver.run().await,
-        Err(error) => give_up(&inner, fence, error).await,
+        Err(error) => release_or_fail(&inner, fence, error).await,
     }
     hands.name_chat(workspace_id, ids).await;
 }
@@ -289,7 +289,7 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
 
 /// The finished steps of the run. One that was in progress is closed: what is known of it stays.
 async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
-    let left = patiently(inner, fence.run_id, || sweep::what_is_left(&*inner.store, fence.run_id)).await?;
+    let left = patiently(inner, fence.run_id, || sweep::abandoned_log(&*inner.store, fence.run_id)).await?;
     if let Some(record) = left.closing(fence, inner.options.runs.lease()) {
         let mut attempts = Attempts::new(inner.options.runs.store_patience(), std::time::Instant::now());
         while let Err(error) = inner.store.record_step(record.clone()).await {
@@ -323,7 +323,7 @@ async fn patiently<T, F: Future<Output = Result<T>>>(
 }
 
 /// Settles a run that cannot be driven here, and so nowhere: its settings are everybody's.
-async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) {
+async fn release_or_fail(inner: &Arc<Inner>, fence: Fence, error: Error) {
     // A store that is out of reach is no reason to end a run: its lease runs out, and somebody goes on with it.
     if matches!(error.code(), ErrorCode::LeaseLost | ErrorCode::StoreUnavailable) {
         return;
@@ -338,7 +338,7 @@ async fn give_up(inner: &Arc<Inner>, fence: Fence, error: Error) {
     }
     let message = error.message().to_owned();
     let run_id = fence.run_id;
-    let settled = match sweep::what_is_left(&*inner.store, run_id).await {
+    let settled = match sweep::abandoned_log(&*inner.store, run_id).await {
         Ok(left) => inner.store.settle_run(left.failure(fence, message)).await,
         Err(error) => Err(error),
     };

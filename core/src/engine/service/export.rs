@@ -186,8 +186,8 @@ impl Export {
                 let span = store.message_span(chat.id, MAX_EXPORTED_MESSAGES).await?;
                 let totals = self.totals(&span).await?;
                 let labels = labels.clone().over(Labels::builtin(*language));
-                let words = self.engine.inner.options.error_text;
-                let mut writer = MarkdownWriter::new(String::new(), Cow::Owned(labels)).telling(words);
+                let error_text = self.engine.inner.options.error_text;
+                let mut writer = MarkdownWriter::new(String::new(), Cow::Owned(labels)).telling(error_text);
                 writer
                     .head(&MarkdownHead {
                         title: chat.title.as_deref(),

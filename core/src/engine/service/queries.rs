@@ -205,10 +205,10 @@ impl Engine {
     }
 
     pub(super) async fn brought_up_to_date(&self, mut messages: Vec<Message>) -> Result<Vec<Message>> {
-        let words = self.inner.options.error_text;
+        let error_text = self.inner.options.error_text;
         for message in &mut messages {
-            if words != ErrorText::Safe {
-                tell_failure(message, words);
+            if error_text != ErrorText::Safe {
+                tell_failure(message, error_text);
             }
             if message.role == MessageRole::Assistant && message.status == Some(MessageStatus::Streaming) {
                 self.merge(message).await?;
@@ -241,7 +241,7 @@ impl Engine {
 }
 
 /// Puts beside what a provider said what pages are to be told of it, as `errorText`.
-fn tell_failure(message: &mut Message, words: ErrorText) {
+fn tell_failure(message: &mut Message, error_text: ErrorText) {
     #[derive(Deserialize)]
     struct Stored {
         error: Option<String>,
@@ -249,7 +249,7 @@ fn tell_failure(message: &mut Message, words: ErrorText) {
     }
     let Some(metadata) = message.metadata.as_ref().filter(|_| message.role == MessageRole::Assistant) else { return };
     let Ok(Stored { error, failure }) = metadata.read::<Stored>() else { return };
-    let Some(text) = told_failure(words, error.as_deref(), failure.as_ref()).0 else { return };
+    let Some(text) = told_failure(error_text, error.as_deref(), failure.as_ref()).0 else { return };
     if let Some(members) = metadata.get().strip_prefix('{') {
         let told = format!("{{\"errorText\":{},{members}", Json::string(&text).get());
         message.metadata = Json::parse(&told).ok().or(message.metadata.take());

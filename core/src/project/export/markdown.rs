@@ -119,21 +119,21 @@ pub struct MarkdownWriter<'a, W> {
     messages: usize,
     body: String,
     /// In whose words failures are told; nothing: as they stand.
-    words: Option<ErrorText>,
+    error_text: Option<ErrorText>,
 }
 
 impl<'a, W: Write> MarkdownWriter<'a, W> {
     /// A document that goes to `out`. Labels that are absent stay empty, so start from [`Labels::builtin`].
     pub fn new(out: W, labels: Cow<'a, Labels>) -> Self {
-        Self { out, labels, messages: 0, body: String::new(), words: None }
+        Self { out, labels, messages: 0, body: String::new(), error_text: None }
     }
 
     /// The same, which tells of failures as pages are told of them.
     #[must_use]
-    pub fn telling(self, words: ErrorText) -> Self {
+    pub fn telling(self, error_text: ErrorText) -> Self {
         // Nobody is there who would make a sentence of the failure.
-        let words = if words == ErrorText::Failure { ErrorText::Safe } else { words };
-        Self { words: Some(words), ..self }
+        let error_text = if error_text == ErrorText::Failure { ErrorText::Safe } else { error_text };
+        Self { error_text: Some(error_text), ..self }
     }
 
     /// The sink.
@@ -197,8 +197,8 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         if row.streaming {
             write!(self.out, "\n\n_⏳ {}_", self.labels.still_generating.as_deref().unwrap_or_default())?;
         }
-        let error = match self.words {
-            Some(words) => told_failure(words, shown.error.as_deref(), shown.failure.as_ref()).0,
+        let error = match self.error_text {
+            Some(error_text) => told_failure(error_text, shown.error.as_deref(), shown.failure.as_ref()).0,
             None => shown.error,
         };
         if let Some(error) = error {

@@ -136,7 +136,7 @@ impl OwnedOffer {
 }
 
 /// A run that nobody drives any more.
-struct Left {
+struct AbandonedRun {
     run: Run,
     owner: Option<String>,
     epoch: i64,
@@ -146,7 +146,7 @@ struct Left {
     is_waited_for: bool,
 }
 
-impl Left {
+impl AbandonedRun {
     /// Whether it is a sweep's to settle.
     fn is_abandoned(&self) -> bool {
         self.plan.is_none() || !self.is_waited_for || self.run.stop_requested_at.is_some() || self.epoch >= MOST_OWNERS
@@ -191,7 +191,7 @@ impl Which {
 
 /// The active runs whose owners are gone, and the ids of those whose rows cannot be read.
 struct Found {
-    left: Vec<Left>,
+    left: Vec<AbandonedRun>,
     unreadable: Vec<String>,
 }
 
@@ -203,7 +203,7 @@ impl Tables<'_> {
     /// Whether there is anything for a sweep to settle.
     fn any_abandoned(&self, sweep: Sweep<'_>, judge: &mut Judge) -> Result<bool> {
         let found = self.left(Which::of(sweep.only), judge)?;
-        let is_wanted = |left: &Left| left.is_abandoned() && !left.is_spared(sweep);
+        let is_wanted = |left: &AbandonedRun| left.is_abandoned() && !left.is_spared(sweep);
         Ok(!found.unreadable.is_empty() || found.left.iter().any(is_wanted))
     }
 
@@ -219,7 +219,7 @@ impl Tables<'_> {
 
     /// Whether there is anything that those who offer these tools could take.
     fn has_offered(&self, offer: Offer<'_>, judge: &mut Judge) -> Result<bool> {
-        let fits = |left: &Left| left.fits(offer.tools) && !is_own(left.owner.as_deref(), left.run.id, offer);
+        let fits = |left: &AbandonedRun| left.fits(offer.tools) && !is_own(left.owner.as_deref(), left.run.id, offer);
         let any = self.left(Which::Planned, judge)?.left.iter().any(fits);
         if any {
             return Ok(true);
@@ -231,7 +231,7 @@ impl Tables<'_> {
     /// Takes up to `limit` runs that those who offer these tools can drive.
     fn claim_offered(&self, offer: Offer<'_>, lease: Duration, judge: &mut Judge) -> Result<OfferedRuns> {
         let mut found = OfferedRuns::default();
-        let fits = |left: &Left| left.fits(offer.tools) && !is_own(left.owner.as_deref(), left.run.id, offer);
+        let fits = |left: &AbandonedRun| left.fits(offer.tools) && !is_own(left.owner.as_deref(), left.run.id, offer);
         for left in self.left(Which::Planned, judge)?.left.into_iter().filter(fits).take(offer.limit) {
             let claimed = self.take(offer.owner, lease, &left)?;
             self.execute(
@@ -301,14 +301,14 @@ impl Tables<'_> {
             if is_left {
                 let reason = row.get::<_, Option<String>>("stop_reason").unwrap_or_default();
                 let stop_reason = rows::stop_reason_of(run.stop_requested_at.is_some(), reason);
-                found.left.push(Left { run, owner, epoch, stop_reason, plan, is_waited_for });
+                found.left.push(AbandonedRun { run, owner, epoch, stop_reason, plan, is_waited_for });
             }
         }
         Ok(found)
     }
 
     /// Makes the run this owner's.
-    fn take(&self, owner: &str, lease: Duration, left: &Left) -> Result<ClaimedRun> {
+    fn take(&self, owner: &str, lease: Duration, left: &AbandonedRun) -> Result<ClaimedRun> {
         let fence = Fence { run_id: left.run.id, owner: owner.to_owned(), epoch: left.epoch + 1 };
         self.execute(
             "UPDATE ai_chat_runs SET owner = ?2, epoch = ?3, lease_expires_at = ?4, updated_at = ?5 WHERE id = ?1",

@@ -14,7 +14,7 @@ const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; wh
 
 /// The log of a run whose owner is gone.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct AbandonedLog {
     /// All steps; the last of them is not in the log as a finished one if `unfinished` says so.
     pub(crate) steps: Vec<StepRecord>,
     /// The numbers of a last step that was in progress and is closed.
@@ -25,7 +25,7 @@ pub(crate) struct Left {
     pub(crate) begun: StepView,
 }
 
-impl Left {
+impl AbandonedLog {
     /// `trailing` is the end of the log, with the packs of the step that was in progress.
     pub(crate) fn of(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
         let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
