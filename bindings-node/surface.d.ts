@@ -401,6 +401,8 @@ export interface EngineSettings {
   generateChatTitles?: boolean;
   /** How chats are treated. */
   chats?: ChatOptions;
+  /** What models cost, by their ids: for budgets of money. */
+  prices?: Prices;
   /**
    * In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what
    * the provider said in any case.
@@ -768,6 +770,14 @@ export interface ModelOverride {
   roleName?: string;
 }
 
+/** What a model costs, in whatever unit of money the host counts. */
+export interface ModelPrice {
+  /** A million tokens of prompts. */
+  input: number;
+  /** A million tokens of answers, reasoning included. */
+  output: number;
+}
+
 /** No tools. */
 export type NoTools = 'none';
 
@@ -834,6 +844,9 @@ export interface PendingMigration {
   /** What it would add to the database as it is. */
   additions: string[];
 }
+
+/** What models cost, by their ids. */
+export type Prices = Record<string, ModelPrice>;
 
 /** The host's share of the system prompt. */
 export interface PromptOptions {
@@ -970,6 +983,18 @@ export interface Run {
   finishedAt: string | null;
   /** When it was last written. */
   updatedAt: string;
+}
+
+/** What a turn may spend; what is not set is not limited. The last call may go beyond it. */
+export interface RunBudget {
+  /** Tokens of all its calls, prompts included. Where a provider does not count, answers are estimated. */
+  tokens?: number;
+  /** Calls of the model, the last of which is text only. */
+  calls?: number;
+  /** How long it may take, in milliseconds. */
+  timeMs?: number;
+  /** How much money, in the unit of the option `prices`, which must have the model that answers. */
+  cost?: number;
 }
 
 /** A failure as outcomes, messages and streams carry it. */
@@ -1642,6 +1667,11 @@ export interface TurnRequestFields {
   model?: string;
   /** How the model is to answer in this turn; what is not set is as the provider's settings say. */
   options?: CallOptions;
+  /**
+   * What this turn may spend. Once that is spent the run ends between two steps, as `aborted` with the reason `budget`;
+   * when four fifths of it are, the model is asked for its last answer.
+   */
+  budget?: RunBudget;
   /**
    * What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
    * stored messages.

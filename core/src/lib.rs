@@ -70,9 +70,9 @@ pub mod stream {
 pub use engine::{
     Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow,
     FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress,
-    MessagePage, MessageVersion, NewChat, OpenChat, PageAt, Purged, RunLimits, RunSignal, RunTail, SecretOptions,
-    SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
-    TurnRequest, UiMessage, UiMessagePage, Who,
+    MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt, Prices, Purged, RunBudget, RunLimits,
+    RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested,
+    ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, Who,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

@@ -2,7 +2,7 @@
 //! what was said before.
 
 use serde_json::{Value, json};
-use turnkeep::model::RunStatus;
+use turnkeep::model::{RunReason, RunStatus};
 use turnkeep::{Engine, TurnRequest};
 use turnkeep_tests::chunks::{finish, text, tool_call};
 use turnkeep_tests::scenario::{open, request, weather_and_time};
@@ -165,6 +165,11 @@ async fn each_piece_is_checked() {
         (json!({"maxSteps": 0}), "maxSteps"),
         (json!({"maxSteps": 1001}), "maxSteps"),
         (json!({"model": "  "}), "model"),
+        (json!({"budget": {"tokens": 0}}), "budget.tokens"),
+        (json!({"budget": {"calls": 0}}), "budget.calls"),
+        (json!({"budget": {"cost": -1}}), "budget.cost"),
+        (json!({"budget": {"cost": 1}}), "budget.cost"),
+        (json!({"budget": {"money": 1}}), "budget.money"),
         (json!({"options": {"maxOutputTokens": 0}}), "options.maxOutputTokens"),
         (json!({"options": {"temperature": "hot"}}), "options.temperature"),
         (json!({"options": {"temprature": 1}}), "options.temprature"),
@@ -188,4 +193,55 @@ async fn each_piece_is_checked() {
         assert_eq!(refused.details()["field"], field, "{refused}");
     }
     assert!(world.provider.requests().is_empty());
+}
+
+/// A call of `weather` that costs so many tokens.
+fn costly(id: &str, input: u64, output: u64) -> Response {
+    Response::stream(
+        [vec![tool_call(0, id, "weather", r#"{"city":"Oslo"}"#)], finish("tool_calls", input, output)].concat(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_when_its_budget_is_spent() {
+    let spends = |budget: Value, responses: Vec<Response>| async move {
+        let world = World::new(responses).await;
+        let turn = world.engine.start_turn(request("go", json!({"budget": budget})), weather_and_time()).await.unwrap();
+        let outcome = turn.done().await.unwrap();
+        let steps = world.provider.requests().iter().map(|body| system(body).contains("last step")).collect::<Vec<_>>();
+        (outcome.status, outcome.reason, steps)
+    };
+    // Two calls spend it; there is no third.
+    let (status, reason, steps) =
+        spends(json!({"tokens": 200}), vec![costly("a", 90, 10), costly("b", 90, 40), answer("never")]).await;
+    assert_eq!((status, reason, steps), (RunStatus::Aborted, Some(RunReason::Budget), vec![false, false]));
+    // Where it is nearly spent, the model is told and answers without tools.
+    let (status, reason, steps) = spends(json!({"tokens": 200}), vec![costly("a", 150, 10), answer("short")]).await;
+    assert_eq!((status, reason, steps), (RunStatus::Succeeded, None, vec![false, true]));
+    let (status, _, steps) = spends(json!({"calls": 2}), vec![costly("a", 1, 1), answer("short")]).await;
+    assert_eq!((status, steps), (RunStatus::Succeeded, vec![false, true]));
+    // A budget that no step touches ends nothing.
+    let (status, _, steps) =
+        spends(json!({"tokens": 10_000, "timeMs": 3_600_000}), vec![costly("a", 9, 9), answer("done")]).await;
+    assert_eq!((status, steps), (RunStatus::Succeeded, vec![false, false]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_is_counted_where_prices_are_known() {
+    let provider = ScriptedProvider::start(Script {
+        responses: vec![costly("a", 1_000, 100), answer("never")],
+        ..Script::default()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let more = json!({"prices": {"test-model": {"input": 500.0, "output": 5_000.0}}});
+    let engine = open(folder.path(), &provider.base_url(), more).await;
+    let refused =
+        engine.start_turn(request("go", json!({"budget": {"cost": 1.0}, "model": "other"})), Vec::new()).await;
+    assert_eq!(refused.err().unwrap().details()["field"], "budget.cost");
+    let turn = engine.start_turn(request("go", json!({"budget": {"cost": 1.0}})), weather_and_time()).await.unwrap();
+    let outcome = turn.done().await.unwrap();
+    // Half of it for the prompt, half for the answer.
+    assert_eq!((outcome.status, outcome.reason), (RunStatus::Aborted, Some(RunReason::Budget)));
+    assert_eq!(provider.requests().len(), 1);
 }

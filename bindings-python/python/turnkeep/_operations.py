@@ -613,6 +613,7 @@ class EngineOperations(_Asking):
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
+        prices: types.Prices | None = None,
         error_text: types.ErrorText | Callable[[types.RunFailure], str | None] | None = None,
         tools: Sequence[Tool] = (),
     ) -> Self:
@@ -633,13 +634,14 @@ class EngineOperations(_Asking):
         :param generate_chat_titles: Name chats that a turn has created, by a second request to the
             workspace's model after its success. Default ``false``.
         :param chats: How chats are treated.
+        :param prices: What models cost, by their ids: for budgets of money.
         :param error_text: In whose words pages are told why a run failed: ``safe``, or ``provider``. The
             outcome, the rows and the log have what the provider said in any case. Default ``"safe"``.
         :param tools: Tools for every turn; a turn's own tool of the same name takes the place of one of
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "prices": prices, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -664,6 +666,7 @@ class EngineOperations(_Asking):
         max_steps: int | None = None,
         model: str | None = None,
         options: types.CallOptions | None = None,
+        budget: types.RunBudget | None = None,
         history: Sequence[types.GivenMessage] | None = None,
         tools: Sequence[Tool] | None = None,
     ) -> Turn:
@@ -702,6 +705,9 @@ class EngineOperations(_Asking):
         :param model: Another model of the provider that answers.
         :param options: How the model is to answer in this turn; what is not set is as the provider's
             settings say.
+        :param budget: What this turn may spend. Once that is spent the run ends between two steps, as
+            ``aborted`` with the reason ``budget``; when four fifths of it are, the model is asked for its last
+            answer.
         :param history: What was said before, oldest first, where the host keeps that itself: the model is
             told this instead of the chat's stored messages.
         :param tools: Tools of this turn, besides those of the engine.
@@ -709,7 +715,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "history": history}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history}, tools)
 
     def rotate_secrets(
         self,

@@ -239,6 +239,8 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     """
     chats: ChatOptions
     """How chats are treated."""
+    prices: Prices
+    """What models cost, by their ids: for budgets of money."""
     errorText: ErrorText
     """In whose words pages are told why a run failed: ``safe``, or ``provider``. The outcome, the rows and the
     log have what the provider said in any case. Default ``"safe"``.
@@ -598,6 +600,15 @@ class ModelOverride(TypedDict, total=False):
     chatModel: str
     roleName: str
 
+
+class ModelPrice(TypedDict):
+    """What a model costs, in whatever unit of money the host counts."""
+
+    input: float
+    """A million tokens of prompts."""
+    output: float
+    """A million tokens of answers, reasoning included."""
+
 NoTools: TypeAlias = Literal["none"]
 """No tools."""
 
@@ -816,6 +827,19 @@ class Run(TypedDict):
     """When it settled."""
     updatedAt: str
     """When it was last written."""
+
+
+class RunBudget(TypedDict, total=False):
+    """What a turn may spend; what is not set is not limited. The last call may go beyond it."""
+
+    tokens: int
+    """Tokens of all its calls, prompts included. Where a provider does not count, answers are estimated."""
+    calls: int
+    """Calls of the model, the last of which is text only."""
+    timeMs: int
+    """How long it may take, in milliseconds."""
+    cost: float
+    """How much money, in the unit of the option ``prices``, which must have the model that answers."""
 
 
 class _RunFailureRequired(TypedDict):
@@ -1520,6 +1544,10 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """Another model of the provider that answers."""
     options: CallOptions
     """How the model is to answer in this turn; what is not set is as the provider's settings say."""
+    budget: RunBudget
+    """What this turn may spend. Once that is spent the run ends between two steps, as ``aborted`` with the
+    reason ``budget``; when four fifths of it are, the model is asked for its last answer.
+    """
     history: Sequence[GivenMessage]
     """What was said before, oldest first, where the host keeps that itself: the model is told this instead of
     the chat's stored messages.
@@ -1617,6 +1645,9 @@ AudioFormat: TypeAlias = Union[TakenAudio, RefusedAudio]
 
 MessageInput: TypeAlias = Union[str, UserMessage]
 """What a user wrote: text, or a message as clients of the AI SDK have it."""
+
+Prices: TypeAlias = Mapping[str, ModelPrice]
+"""What models cost, by their ids."""
 
 ProviderChoice: TypeAlias = Union[str, ProviderConfig]
 """The name of a configured provider, or settings of its own."""
@@ -1897,6 +1928,7 @@ __all__ = [
     "MessageVersion",
     "ModelMessage",
     "ModelOverride",
+    "ModelPrice",
     "NoTools",
     "NotificationHealth",
     "NotificationState",
@@ -1907,6 +1939,7 @@ __all__ = [
     "PartChunk",
     "PartState",
     "PendingMigration",
+    "Prices",
     "PromptOptions",
     "ProviderChoice",
     "ProviderConfig",
@@ -1918,6 +1951,7 @@ __all__ = [
     "ResponseFormat",
     "RoleRow",
     "Run",
+    "RunBudget",
     "RunFailure",
     "RunLimits",
     "RunOutcome",

@@ -1,5 +1,6 @@
 //! How an engine is opened, as Rust values or as the JSON that all languages share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -56,10 +57,26 @@ pub struct EngineOptions {
     /// How chats are treated.
     #[serde(default)]
     pub chats: ChatOptions,
+    /// What models cost, by their ids: for budgets of money.
+    #[serde(default)]
+    pub prices: Prices,
     /// In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what the
     /// provider said in any case.
     #[serde(default)]
     pub error_text: ErrorText,
+}
+
+/// What models cost, by their ids.
+pub type Prices = BTreeMap<String, ModelPrice>;
+
+/// What a model costs, in whatever unit of money the host counts.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModelPrice {
+    /// A million tokens of prompts.
+    pub input: f64,
+    /// A million tokens of answers, reasoning included.
+    pub output: f64,
 }
 
 /// Which ids chats may be called by.
@@ -333,6 +350,13 @@ impl EngineOptions {
         for (field, value) in positive {
             if value == 0 {
                 return Err(Error::invalid(field, "must be at least 1"));
+            }
+        }
+        for (model, price) in &self.prices {
+            for (member, amount) in [("input", price.input), ("output", price.output)] {
+                if !(amount >= 0.0 && amount.is_finite()) {
+                    return Err(Error::invalid(format!("prices.{model}.{member}"), "must be a price"));
+                }
             }
         }
         if self.runs.lease_ms < 300 {

@@ -1,11 +1,13 @@
 //! Who asks, and what a turn is begun with, as Rust values or as the JSON that all languages share.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
+use crate::machine::{Budget, Cost};
 use crate::model::{Json, Part, Trigger};
 use crate::project::{McpGuidance, OpenPage};
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
@@ -13,6 +15,7 @@ use crate::text::{js_trim, utf16_len};
 use crate::tool::ToolDefinition;
 
 use super::message::{UserMessage, check_part};
+use super::options::{Prices, RunLimits};
 
 /// Who asks. Everything stored belongs to a user of a workspace, and is given to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -94,10 +97,32 @@ pub struct TurnRequest {
     /// How the model is to answer in this turn; what is not set is as the provider's settings say.
     #[serde(default)]
     pub options: Option<CallOptions>,
+    /// What this turn may spend. Once that is spent the run ends between two steps, as `aborted` with the reason `budget`;
+    /// when four fifths of it are, the model is asked for its last answer.
+    #[serde(default)]
+    pub budget: Option<RunBudget>,
     /// What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
     /// stored messages.
     #[serde(default)]
     pub history: Option<Vec<GivenMessage>>,
+}
+
+/// What a turn may spend; what is not set is not limited. The last call may go beyond it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RunBudget {
+    /// Tokens of all its calls, prompts included. Where a provider does not count, answers are estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Calls of the model, the last of which is text only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    /// How long it may take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+    /// How much money, in the unit of the option `prices`, which must have the model that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
 }
 
 /// A message of a history that the host keeps itself, as clients of the AI SDK have it.
@@ -130,6 +155,8 @@ pub(super) struct OwnPieces {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_steps: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) budget: Option<RunBudget>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) options: Option<CallOptions>,
@@ -139,6 +166,30 @@ impl OwnPieces {
     /// As a plan keeps them; nothing where there are none.
     pub(super) fn to_json(&self) -> Option<Json> {
         if *self == Self::default() { None } else { Json::from_value(self).ok() }
+    }
+
+    /// Model calls, at most.
+    pub(super) fn steps(&self, limits: &RunLimits) -> u32 {
+        let steps = self.max_steps.unwrap_or(limits.max_steps);
+        self.budget.and_then(|budget| budget.calls).map_or(steps, |calls| calls.min(steps))
+    }
+
+    /// What the run may spend with this model.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` for money where it is not known what the model costs.
+    pub(super) fn budget(&self, prices: &Prices, model: Option<&str>) -> Result<Budget> {
+        let RunBudget { tokens, time_ms, cost, .. } = self.budget.unwrap_or_default();
+        let cost = match cost {
+            None => None,
+            Some(limit) => {
+                let price = model.and_then(|model| prices.get(model)).ok_or_else(|| {
+                    Error::invalid("budget.cost", "needs the price of the model that answers, in the option prices")
+                })?;
+                Some(Cost { limit, input: price.input, output: price.output })
+            }
+        };
+        Ok(Budget { tokens, cost, time: time_ms.map(Duration::from_millis) })
     }
 
     /// The provider's settings, with what the turn changes about them.
@@ -248,6 +299,16 @@ impl TurnRequest {
         if self.max_steps.is_some_and(|steps| !(1..=MOST_STEPS).contains(&steps)) {
             return Err(Error::invalid("maxSteps", format!("must be from 1 to {MOST_STEPS}")));
         }
+        let RunBudget { tokens, calls, time_ms, cost } = self.budget.unwrap_or_default();
+        let amounts = [
+            ("budget.tokens", tokens.is_none_or(|tokens| tokens > 0)),
+            ("budget.calls", calls.is_none_or(|calls| calls > 0)),
+            ("budget.timeMs", time_ms.is_none_or(|millis| millis > 0)),
+            ("budget.cost", cost.is_none_or(|cost| cost > 0.0 && cost.is_finite())),
+        ];
+        if let Some((field, _)) = amounts.into_iter().find(|(_, is_some)| !is_some) {
+            return Err(Error::invalid(field, "must be more than nothing"));
+        }
         if self.model.as_deref().is_some_and(|model| js_trim(model).is_empty()) {
             return Err(Error::invalid("model", "must not be empty"));
         }
@@ -303,6 +364,7 @@ impl TurnRequest {
             extra_rules: self.extra_rules.clone(),
             extra_system: self.extra_system.clone(),
             max_steps: self.max_steps,
+            budget: self.budget,
             model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
             options: self.options.clone(),
         }

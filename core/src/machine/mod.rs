@@ -8,10 +8,12 @@
 //!   complete.
 //! - A run is settled once; whatever comes after is ignored. Nobody is told how it ended before that is on disk.
 //! - At the last allowed step the model may call no tool.
+//! - A run whose budget is spent ends between two steps; when it is nearly spent, the next answer is the last one.
 //! - A stop or a lost lease cancels provider and tools at once; what has streamed so far is kept.
 //! - A run that others can drive is not aborted when its process ends: it is given up, between two steps if there is time.
 //!   Whoever takes it over goes on after the last step in the log.
 
+mod budget;
 mod effect;
 mod event;
 mod loop_guard;
@@ -26,6 +28,7 @@ mod transition;
 pub(crate) mod writes;
 
 pub use crate::log::journal::Settlement;
+pub use budget::{Budget, Cost};
 pub use effect::{Effect, Ending, Timer, ToolCall};
 pub use event::{Event, StopCause};
 #[cfg(test)]

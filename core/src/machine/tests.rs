@@ -464,6 +464,17 @@ fn a_step_and_a_run_that_take_too_long_are_aborted_with_what_they_have() {
         assert!(!world.calling && world.armed.is_empty());
     }
     // Also while its tools run; and a step that is on its way to the disk still gets there.
+    let mut world = with_a_tool_running(limits);
+    world.feed(Event::ToolFinished { call_id: world.running[0].clone(), outcome: Ok(Json::null()) });
+    assert!(world.step_pending.is_some() && !world.armed.contains(&Timer::Step));
+    world.feed(Event::TimerFired(Timer::Run));
+    assert!(world.settlement.is_none());
+    world.store_answers(false);
+    assert_eq!((settled_as(&world).1, world.log.len()), (Some(RunReason::Timeout), 1));
+}
+
+/// A world in which a step with a call has been asked for, and its tool runs.
+fn with_a_tool_running(limits: Limits) -> World {
     let call = StreamPart::ToolCall {
         id: "c".into(),
         name: "read".into(),
@@ -477,12 +488,29 @@ fn a_step_and_a_run_that_take_too_long_are_aborted_with_what_they_have() {
         world.feed(event);
     }
     assert_eq!(world.running.len(), 1);
-    world.feed(Event::ToolFinished { call_id: world.running[0].clone(), outcome: Ok(Json::null()) });
-    assert!(world.step_pending.is_some() && !world.armed.contains(&Timer::Step));
+    world
+}
+
+#[test]
+fn a_budget_of_time_ends_a_run_between_two_steps() {
+    let minute = Duration::from_secs(60);
+    let budget = Budget { time: Some(minute), ..Budget::default() };
+    let mut world = with_a_tool_running(Limits { budget, run: Some(10 * minute), ..limits() });
     world.feed(Event::TimerFired(Timer::Run));
-    assert!(world.settlement.is_none());
+    assert!(world.settlement.is_none() && world.armed.contains(&Timer::Run));
+    world.feed(Event::ToolFinished { call_id: world.running[0].clone(), outcome: Ok(Json::null()) });
     world.store_answers(false);
-    assert_eq!((settled_as(&world).1, world.log.len()), (Some(RunReason::Timeout), 1));
+    assert_eq!((settled_as(&world).1, world.log.len()), (Some(RunReason::Budget), 1));
+    assert_eq!(world.provider_calls, 1);
+    // The run's own limit holds all the same, and ends it wherever it is.
+    let mut world = with_a_tool_running(Limits { budget, run: Some(10 * minute), ..limits() });
+    world.feed(Event::TimerFired(Timer::Run));
+    world.feed(Event::TimerFired(Timer::Run));
+    assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Timeout)));
+    // Where the run's limit is the shorter one it is the only one.
+    let mut world = with_a_tool_running(Limits { budget, run: Some(minute), ..limits() });
+    world.feed(Event::TimerFired(Timer::Run));
+    assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Timeout)));
 }
 
 #[test]

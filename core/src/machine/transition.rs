@@ -17,6 +17,7 @@ use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::text::storable;
 use crate::tool::ToolCatalog;
 
+use super::budget::{Budget, Spent};
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
@@ -54,6 +55,8 @@ pub struct Limits {
     pub calls: u32,
     /// How many of them run at once.
     pub calls_at_once: u32,
+    /// What the run may spend.
+    pub budget: Budget,
     /// In whose words readers are told of a failure.
     pub error_text: ErrorText,
 }
@@ -72,6 +75,7 @@ impl Limits {
             answer_bytes: u64::MAX,
             calls: u32::MAX,
             calls_at_once: u32::MAX,
+            budget: Budget::default(),
             error_text: ErrorText::Safe,
         }
     }
@@ -107,6 +111,9 @@ pub struct RunMachine {
     step: StepBuilder,
     /// Sum over the recorded steps and the one being settled.
     usage: Option<Usage>,
+    spent: Spent,
+    /// The answer that is awaited is the last one, and goes without tools.
+    is_last: bool,
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
     /// A recorded step has text or a file in it.
@@ -130,6 +137,8 @@ impl RunMachine {
             number: 0,
             step: StepBuilder::default(),
             usage: None,
+            spent: Spent::default(),
+            is_last: false,
             context_tokens: None,
             last_finish: None,
             has_said_something: false,
@@ -151,6 +160,7 @@ impl RunMachine {
     pub fn after(mut self, steps: &[StepRecord]) -> Self {
         for step in steps {
             self.number = step.number.saturating_add(1);
+            self.spent.add_recorded(step);
             self.usage = Usage::accumulate(self.usage, step.usage);
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
@@ -206,20 +216,17 @@ impl RunMachine {
 
     fn begin(&mut self, effects: &mut Vec<Effect>) {
         effects.push(Effect::EmitChunk(start_chunk(self.ids.chat, self.ids.run, self.ids.message)));
-        if let Some(after) = self.limits.run {
+        if let Some(after) = self.limits.run.into_iter().chain(self.limits.budget.time).min() {
             effects.push(Effect::ArmTimer { timer: Timer::Run, after });
         }
         self.call_provider(effects);
     }
 
-    fn is_last_step(&self) -> bool {
-        self.number + 1 >= self.limits.max_steps
-    }
-
     fn call_provider(&mut self, effects: &mut Vec<Effect>) {
         self.step = StepBuilder::default();
         self.phase = Phase::Streaming;
-        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last_step() });
+        self.is_last = self.number + 1 >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
+        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last });
         if let Some(after) = self.limits.step {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
@@ -496,13 +503,13 @@ impl RunMachine {
         }
         self.start_step(effects);
         self.close_blocks(effects);
-        if self.step.paused && !self.is_last_step() && !self.step.calls_the_host() {
+        if self.step.paused && !self.is_last && !self.step.calls_the_host() {
             // What the provider had begun itself goes on in its next answer, and is shown there.
             self.abandon_calls(|_| true, PAUSED_CALL, effects);
             return self.persist_when_tools_are_done(effects);
         }
-        let may_run = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other)
-            && !self.is_last_step();
+        let may_run =
+            matches!(reason, FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other) && !self.is_last;
         if !self.step.calls_the_host() || !may_run {
             if !self.has_said_something && !self.step.shows_something() {
                 return self.fail(nothing_said(reason, self.step.refused), RunReason::ProviderError, effects);
@@ -606,6 +613,10 @@ impl RunMachine {
         if self.stop.is_some() {
             return self.abort(effects);
         }
+        if self.spent.is_all_of(&self.limits.budget) {
+            self.stop = Some(RunReason::Budget);
+            return self.abort(effects);
+        }
         if self.handing_over {
             return self.release(effects);
         }
@@ -615,6 +626,7 @@ impl RunMachine {
     /// Only usage of steps that are (about to be) in the log is counted.
     fn count_usage(&mut self) {
         self.usage = Usage::accumulate(self.usage, self.step.usage);
+        self.spent.add(self.step.usage, self.step.bytes);
         self.context_tokens = self.step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
         self.last_finish = self.step.finish_reason.or(self.last_finish);
     }
@@ -816,8 +828,19 @@ impl RunMachine {
         }
     }
 
+    fn time_is_of_the_budget(&self) -> bool {
+        self.limits.budget.time.is_some_and(|time| self.limits.run.is_none_or(|run| time < run))
+    }
+
     fn timer_fired(&mut self, timer: Timer, phase: Phase, effects: &mut Vec<Effect>) {
         match (timer, phase) {
+            // Between two steps, unless the run as a whole may not take any longer.
+            (Timer::Run, _) if !self.spent.time && self.time_is_of_the_budget() => {
+                self.spent.time = true;
+                if let (Some(run), Some(time)) = (self.limits.run, self.limits.budget.time) {
+                    effects.push(Effect::ArmTimer { timer: Timer::Run, after: run.saturating_sub(time) });
+                }
+            }
             (Timer::Step | Timer::Run, phase) => self.stop(RunReason::Timeout, phase, effects),
             (Timer::ProviderSilence, Phase::Streaming) => {
                 let begun = self.step.started;

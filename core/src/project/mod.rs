@@ -38,7 +38,7 @@ pub use prompt::{
     page_title_prompt, prepare_agent_step,
 };
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
-pub use search::{SearchWord, has_words, message_snippet, search_words};
+pub use search::{SearchWord, has_words, indexed_words, message_snippet, search_words};
 pub use shown::{shown_output, shown_state};
 pub use split::{SplitOptions, split_text};
 pub use steps::{

@@ -4,6 +4,8 @@ use frostem::{Algorithm, Stemmer};
 
 use crate::text::one_line;
 
+/// How much of a text is searched, in characters, as in the system before.
+const SEARCHED: usize = 100_000;
 /// A query's words beyond this many are left out.
 const MOST_WORDS: usize = 16;
 /// What is shown before the first word that was found, in characters,
@@ -15,38 +17,69 @@ const SHOWN_FROM: usize = 140;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchWord {
     /// Letters and digits, in lower case.
-    pub text: String,
-    /// Words that begin like this are meant, too.
-    pub is_prefix: bool,
+    pub word: String,
+    /// What its other forms have in common: the stem of an English or a Russian word.
+    pub stem: String,
+    /// It is Russian, which not every store can reduce to stems by itself.
+    pub is_russian: bool,
 }
 
-/// The words of a query, each once: runs of letters and digits, as stores index them. English words are left to the stores'
-/// own stemming; of Russian ones, which stores keep as they are written, the stem is searched for, as a prefix.
+/// The words of a query, each once: runs of letters and digits, as stores index them.
 pub fn search_words(query: &str) -> Vec<SearchWord> {
-    let russian = Stemmer::new(Algorithm::Russian);
+    let stems = Stems::new();
     let mut words: Vec<SearchWord> = Vec::new();
-    for word in tokens(query).map(|(_, token)| folded(token)) {
-        let word = match word.chars().any(is_cyrillic) {
-            true => SearchWord { text: russian.stem(&word).into_owned(), is_prefix: true },
-            false => SearchWord { text: word, is_prefix: false },
-        };
-        if words.len() < MOST_WORDS && !words.contains(&word) {
+    for (_, token) in tokens(query) {
+        let word = stems.word(token);
+        if words.len() < MOST_WORDS && words.iter().all(|known| known.stem != word.stem) {
             words.push(word);
         }
     }
     words
 }
 
+/// The stems of a text's words, for an index that keeps words as they are given.
+pub fn indexed_words(text: &str) -> String {
+    let stems = Stems::new();
+    let searched = text.char_indices().nth(SEARCHED).map_or(text, |(end, _)| text.split_at(end).0);
+    let mut words = String::with_capacity(searched.len());
+    for (_, token) in tokens(searched) {
+        words.push_str(&stems.word(token).stem);
+        words.push(' ');
+    }
+    words
+}
+
+/// The languages whose words are reduced to stems.
+struct Stems {
+    english: Stemmer,
+    russian: Stemmer,
+}
+
+impl Stems {
+    fn new() -> Self {
+        Self { english: Stemmer::new(Algorithm::English), russian: Stemmer::new(Algorithm::Russian) }
+    }
+
+    fn word(&self, token: &str) -> SearchWord {
+        let word = token.to_lowercase().replace('ё', "е");
+        let is_russian = word.chars().any(|character| matches!(character, '\u{400}'..='\u{52f}'));
+        let stemmer = if is_russian { self.russian } else { self.english };
+        SearchWord { stem: stemmer.stem(&word).into_owned(), is_russian, word }
+    }
+}
+
 /// Whether a text has all of these words, in one form or another: for a store without an index.
 pub fn has_words(text: &str, words: &[SearchWord]) -> bool {
-    words.iter().all(|word| tokens(text).any(|(_, token)| word.means(&folded(token))))
+    let stems = Stems::new();
+    words.iter().all(|word| tokens(text).any(|(_, token)| stems.word(token).stem == word.stem))
 }
 
 /// One line of the text, around the first of the words that it has; its beginning where it has none as it stands.
 pub fn message_snippet(text: &str, words: &[SearchWord]) -> String {
+    let stems = Stems::new();
     let found = tokens(text).find(|(_, token)| {
-        let token = folded(token);
-        words.iter().any(|word| word.means(&token))
+        let found = stems.word(token);
+        words.iter().any(|word| word.stem == found.stem)
     });
     let at = found.map_or(0, |(at, _)| at);
     let (before, after) = text.split_at(at);
@@ -56,20 +89,6 @@ pub fn message_snippet(text: &str, words: &[SearchWord]) -> String {
     let shown = one_line(text.get(begin..end).unwrap_or_default());
     let (head, tail) = (if begin > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
     format!("{head}{}{tail}", shown.trim())
-}
-
-impl SearchWord {
-    /// Whether a word of a text is probably another form of this one.
-    fn means(&self, token: &str) -> bool {
-        if self.is_prefix {
-            return token.starts_with(&self.text);
-        }
-        let common = self.text.chars().zip(token.chars()).take_while(|(one, other)| one == other).count();
-        let (longer, shorter) = (self.text.chars().count(), token.chars().count());
-        let (longer, shorter) = (longer.max(shorter), longer.min(shorter));
-        // English endings are short.
-        common == longer || (common >= 3 && common + 2 >= shorter && longer <= common + 4)
-    }
 }
 
 /// The words of a text, with where they begin.
@@ -83,28 +102,21 @@ fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn folded(word: &str) -> String {
-    word.to_lowercase().replace('ё', "е")
-}
-
-fn is_cyrillic(character: char) -> bool {
-    matches!(character, '\u{400}'..='\u{52f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(query: &str) -> Vec<(String, bool)> {
-        search_words(query).into_iter().map(|word| (word.text, word.is_prefix)).collect()
+    fn words(query: &str) -> Vec<String> {
+        search_words(query).into_iter().map(|word| word.stem).collect()
     }
 
     #[test]
     fn queries_are_cut_into_words() {
-        assert_eq!(words("Running, runs! RUNNING"), [("running".into(), false), ("runs".into(), false)]);
-        assert_eq!(words("  \"'*():^-  "), []);
-        assert_eq!(words("v2.0"), [("v2".into(), false), ("0".into(), false)]);
-        assert_eq!(words("отчётами"), [("отчет".into(), true)]);
+        assert_eq!(words("Running, runs! RUNNING, ran"), ["run", "ran"]);
+        assert_eq!(words("  \"'*():^-  "), [""; 0]);
+        assert_eq!(words("v2.0"), ["v2", "0"]);
+        assert_eq!(words("отчётами Отчет"), ["отчет"]);
+        assert_eq!(indexed_words("The reports, отчёты"), "the report отчет ");
         assert_eq!(words(&"a b c d e f g h i j k l m n o p q r s".repeat(3)).len(), MOST_WORDS);
     }
 

@@ -116,6 +116,15 @@ pub trait ChatStore: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>>;
 
+    /// Enters the words of some messages that wait for it into the index that they are found by, where that is not done
+    /// when they are written. Whether there may be more of them.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn enter_waiting(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// The messages that have these words, newest first, each with its chat's title.
     ///
     /// # Errors

@@ -46,6 +46,10 @@ async fn keep_once(inner: Arc<Inner>, retention: Duration, purge: bool) {
     }
     repeated(&inner, "old chunks could not be removed; that will be repeated", || inner.store.trim_packs(retention))
         .await;
+    repeated(&inner, "messages could not be entered for searches; that will be repeated", || {
+        inner.store.enter_waiting()
+    })
+    .await;
     if purge {
         repeated(&inner, "old chats could not be removed; that will be repeated", || inner.purge_outdated()).await;
     }

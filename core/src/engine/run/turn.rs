@@ -16,7 +16,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
-use crate::machine::{Event, Limits, RunMachine, TurnIds};
+use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
 use crate::model::{Message, Part, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
@@ -211,6 +211,7 @@ pub(crate) async fn start(
     };
     let may_hand_over = request.offered_tools.is_some();
     let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
+    let mut model_name = None;
     let provider: Arc<dyn Provider> = match provider {
         Some(_) if own.model.is_some() || own.options.is_some() => {
             let field = if own.model.is_some() { "model" } else { "options" };
@@ -220,18 +221,20 @@ pub(crate) async fn start(
         None => {
             let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
             admin_prompt = model.admin_prompt;
-            Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?)
+            let config = own.clone().applied_to(model.config);
+            model_name = Some(config.model.clone());
+            Arc::new(config.build(inner.http()?)?)
         }
     };
     check_files(parts.as_deref().unwrap_or_default(), provider.takes())?;
     let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own);
-    let max_steps = own.max_steps.unwrap_or(runs.max_steps);
+    let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
 
     let outcome = beginning.begin(&inner, ids, user_message_id, replaces).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
     let given = request.history.as_deref().map(|history| history::given(history, parts.as_deref().unwrap_or_default()));
-    let prepared = Prepared::new(Means { ids, system, provider, tools, max_steps, given }, events, sender);
+    let prepared = Prepared::new(Means { ids, system, provider, tools, max_steps, budget, given }, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
@@ -304,6 +307,8 @@ pub(crate) struct Means {
     pub(super) tools: Arc<ToolSet>,
     /// Model calls, at most.
     pub(super) max_steps: u32,
+    /// What they may cost.
+    pub(super) budget: Budget,
     /// The conversation, where the host keeps it itself.
     pub(super) given: Option<Vec<Message>>,
 }
@@ -341,10 +346,13 @@ impl Means {
         let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
         // A version that is not ours may have written more; what can be read counts.
         let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
-        let provider = Arc::new(own.clone().applied_to(model.config).build(inner.http()?)?);
+        let config = own.clone().applied_to(model.config);
+        let model_name = Some(config.model.clone());
+        let provider = Arc::new(config.build(inner.http()?)?);
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
-        let max_steps = own.max_steps.unwrap_or(inner.options.runs.max_steps);
-        Ok(Self { ids, system, provider, tools, max_steps, given: None })
+        // A price that another engine knew and this one does not ends no run.
+        let budget = own.budget(&inner.options.prices, model_name.as_deref()).unwrap_or_default();
+        Ok(Self { ids, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
     }
 }
 
@@ -382,6 +390,10 @@ impl Prepared {
             answer_bytes: runs.max_answer_bytes,
             calls: runs.max_calls_per_step,
             calls_at_once: runs.max_parallel_calls,
+            budget: Budget {
+                time: self.means.budget.time.map(|limit| limit.saturating_sub(done.taken)),
+                ..self.means.budget
+            },
             error_text: inner.options.error_text,
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.means.tools) as _;

@@ -406,10 +406,14 @@ fn place(row: &tokio_postgres::Row) -> Result<Place> {
     Ok(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? })
 }
 
-/// All of the words, which are letters and digits; the server knows the English ones in every form.
+/// All of the words, which are letters and digits. The server knows the English ones in every form; Russian ones it keeps
+/// as they are, so that their stems are looked for as beginnings.
 fn expression(search: &SearchFor) -> String {
-    let words: Vec<String> =
-        search.words.iter().map(|word| format!("'{}'{}", word.text, if word.is_prefix { ":*" } else { "" })).collect();
+    let words: Vec<String> = search
+        .words
+        .iter()
+        .map(|word| if word.is_russian { format!("'{}':*", word.stem) } else { format!("'{}'", word.word) })
+        .collect();
     words.join(" & ")
 }
 

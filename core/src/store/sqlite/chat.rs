@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, ListedChat, Message, MessageFields, MessageRole, MessageSpan, MessageVisitor, Paging, Place};
-use crate::project::AssistantFlush;
+use crate::project::{AssistantFlush, indexed_words};
 use crate::store::{BeginRun, ChatStore, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
 use crate::text::storable;
 
@@ -20,6 +20,8 @@ use super::{SqliteStore, limited, store_error};
 /// Messages that say that they are being written, although nobody has touched them for long.
 const STRAY: &str = "status = 'streaming' AND role = 'assistant' AND updated_at <= ?1";
 
+/// How many messages' words are entered by one operation, which others wait for.
+const ENTERED_AT_ONCE: usize = 100;
 /// The messages that have stood where `?2` does.
 const VERSIONS: &str = "SELECT message_id FROM turnkeep_message_versions WHERE first_id = \
      (SELECT first_id FROM turnkeep_message_versions WHERE message_id = ?2)";
@@ -168,6 +170,7 @@ impl ChatStore for SqliteStore {
              ORDER BY turnkeep_search.rowid DESC LIMIT ?6",
             columns.join(", ")
         );
+        while self.enter_waiting().await? {}
         let search = search.clone();
         self.read(move |tables| {
             let values = params![
@@ -181,6 +184,14 @@ impl ChatStore for SqliteStore {
             tables.readable(&found, values, |row| Ok((rows::message(row)?, row.get("title")?)))
         })
         .await
+    }
+
+    async fn enter_waiting(&self) -> Result<bool> {
+        const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM turnkeep_search_entries WHERE waits = 1)";
+        if !self.read(|tables| tables.one(WAITS, [])).await? {
+            return Ok(false);
+        }
+        self.write(|tables| tables.enter_waiting()).await
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
@@ -348,19 +359,42 @@ fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
     Ok(Place { created_at: row.get("created_at")?, id: row.get("id")? })
 }
 
-/// What the index is asked: the owner's word, and all of the words. They are letters and digits.
-fn expression(search: &SearchFor) -> String {
+/// The word that stands for whose a message is, so that a search reads no more of the index than that.
+fn owner_word(workspace_id: &str, user_id: &str) -> String {
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let words: Vec<String> = search
-        .words
-        .iter()
-        .map(|word| format!("\"{}\"{}", word.text, if word.is_prefix { " *" } else { "" }))
-        .collect();
-    let owner = format!("{}x{}", hex(&search.workspace_id), hex(&search.user_id));
+    format!("{}x{}", hex(workspace_id), hex(user_id))
+}
+
+/// What the index is asked: the owner's word, and all of the stems. They are letters and digits.
+fn expression(search: &SearchFor) -> String {
+    let words: Vec<String> = search.words.iter().map(|word| format!("\"{}\"", word.stem)).collect();
+    let owner = owner_word(&search.workspace_id, &search.user_id);
     format!("owner : \"{owner}\" AND words : ({})", words.join(" AND "))
 }
 
 impl Tables<'_> {
+    /// Enters the words of some messages that wait for it. Whether there may be more of them.
+    fn enter_waiting(&self) -> Result<bool> {
+        const WAITING: &str = "SELECT entry.number, chat.workspace_id, chat.creator_id, \
+             CASE WHEN message.status IS NOT 'streaming' THEN message.content END \
+             FROM turnkeep_search_entries AS entry JOIN ai_chat_messages AS message ON message.id = entry.message_id \
+             JOIN ai_chats AS chat ON chat.id = message.chat_id WHERE entry.waits = 1 ORDER BY entry.number LIMIT ?1";
+        let waiting = self.all(WAITING, [limited(ENTERED_AT_ONCE)], |row| {
+            Ok((row.get::<_, i64>(0)?, [row.get::<_, String>(1)?, row.get(2)?], row.get::<_, Option<String>>(3)?))
+        })?;
+        for (number, [workspace_id, user_id], content) in &waiting {
+            self.execute("DELETE FROM turnkeep_search WHERE rowid = ?1", [number])?;
+            if let Some(content) = content {
+                self.execute(
+                    "INSERT INTO turnkeep_search (rowid, owner, words) VALUES (?1, ?2, ?3)",
+                    params![number, owner_word(workspace_id, user_id), indexed_words(content)],
+                )?;
+            }
+            self.execute("UPDATE turnkeep_search_entries SET waits = 0 WHERE number = ?1", [number])?;
+        }
+        Ok(waiting.len() == ENTERED_AT_ONCE)
+    }
+
     /// The newest messages of the chat `?1`, up to the limit `?2`, oldest first.
     fn newest_messages(&self, filter: &str, values: impl rusqlite::Params) -> Result<Vec<Message>> {
         let sql = format!(

@@ -1,0 +1,111 @@
+//! What a run may spend, and what of it is spent.
+
+use std::time::Duration;
+
+use crate::model::{StepRecord, Usage};
+
+/// From this part of a budget on the next answer is the last one, and the model is told so.
+const NEAR: f64 = 0.8;
+/// What an answer is taken for whose provider does not count, as everywhere: a guess on the safe side.
+const BYTES_PER_TOKEN: u64 = 3;
+
+/// What a run may spend. It ends between two steps once one of these is spent, so the last step may go beyond it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Tokens of all calls, prompts included.
+    pub tokens: Option<u64>,
+    /// Money.
+    pub cost: Option<Cost>,
+    /// The time that the run may take is of its budget: it ends between two steps, and not in the middle of one.
+    pub time: Option<Duration>,
+}
+
+/// How much money, and what tokens cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// In the unit of the prices.
+    pub limit: f64,
+    /// A million tokens of prompts.
+    pub input: f64,
+    /// A million tokens of answers.
+    pub output: f64,
+}
+
+/// What is spent of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    input: u64,
+    output: u64,
+    /// The time is up.
+    pub(crate) time: bool,
+}
+
+impl Spent {
+    /// Counts a step, of whose answer there are so many bytes.
+    pub(crate) fn add(&mut self, usage: Option<Usage>, bytes: u64) {
+        let Usage { input_tokens, output_tokens, total_tokens, .. } = usage.unwrap_or_default();
+        let input = input_tokens.unwrap_or(0);
+        let told = output_tokens.or_else(|| total_tokens.map(|total| total.saturating_sub(input)));
+        self.input = self.input.saturating_add(input);
+        self.output = self.output.saturating_add(told.unwrap_or(bytes / BYTES_PER_TOKEN));
+    }
+
+    /// Counts a step that another owner has recorded.
+    pub(crate) fn add_recorded(&mut self, step: &StepRecord) {
+        self.add(step.usage, u64::try_from(step.text().len()).unwrap_or(u64::MAX));
+    }
+
+    /// Whether the next answer should be the last.
+    pub(crate) fn is_near(&self, budget: &Budget) -> bool {
+        self.part_of(budget) >= NEAR
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_all_of(&self, budget: &Budget) -> bool {
+        self.time || self.part_of(budget) >= 1.0
+    }
+
+    /// The largest part of what there is that is spent.
+    fn part_of(&self, budget: &Budget) -> f64 {
+        let count = |tokens: u64| tokens as f64;
+        let part = |spent: f64, limit: f64| if limit > 0.0 { spent / limit } else { 1.0 };
+        let tokens = budget.tokens.map(|limit| part(count(self.input) + count(self.output), count(limit)));
+        let cost = budget.cost.map(|cost| {
+            let spent = (count(self.input) * cost.input + count(self.output) * cost.output) / 1e6;
+            part(spent, cost.limit)
+        });
+        tokens.into_iter().chain(cost).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spent(input: u64, output: u64) -> Spent {
+        Spent { input, output, time: false }
+    }
+
+    #[test]
+    fn the_largest_part_counts() {
+        let cost = Some(Cost { limit: 1.0, input: 10.0, output: 100.0 });
+        let budget = Budget { tokens: Some(100_000), cost, time: None };
+        assert!(!spent(50_000, 0).is_near(&budget));
+        assert!(spent(79_000, 0).is_near(&Budget { cost: None, ..budget }) == false);
+        assert!(spent(80_000, 0).is_near(&budget) && !spent(80_000, 0).is_all_of(&budget));
+        assert!(spent(100_000, 0).is_all_of(&budget));
+        // A few tokens that cost much.
+        assert!(spent(0, 9_000).is_near(&budget) && spent(0, 10_000).is_all_of(&budget));
+        assert!(!spent(u64::MAX, u64::MAX).is_near(&Budget::default()));
+        assert!(Spent { time: true, ..spent(0, 0) }.is_all_of(&Budget::default()));
+    }
+
+    #[test]
+    fn what_no_provider_counts_is_estimated() {
+        let mut spent = Spent::default();
+        spent.add(None, 300);
+        spent.add(Some(Usage { input_tokens: Some(7), total_tokens: Some(10), ..Usage::default() }), 999);
+        spent.add(Some(Usage { output_tokens: Some(5), ..Usage::default() }), 999);
+        assert_eq!((spent.input, spent.output), (7, 108));
+    }
+}
