@@ -221,16 +221,19 @@ impl ChatStore for PostgresStore {
         }
         let columns: Vec<String> =
             MESSAGE_COLUMNS.split(", ").map(|column| format!("message.{}", column.trim())).collect();
+        // What is found is looked up last: of a common word there is much, and its texts and metadata are large.
         let statement = format!(
-            "SELECT {}, chat.title::text AS title FROM ai_chat_messages AS message \
-             JOIN ai_chats AS chat ON chat.id = message.chat_id \
+            "SELECT {}, hit.title FROM (SELECT message.id AS hit_id, chat.title::text AS title \
+             FROM ai_chat_messages AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
              WHERE message.tsv @@ to_tsquery('english', $1::text) \
              AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
              AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
              AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
              AND ($5::uuid IS NULL OR (message.created_at, message.id) < (SELECT one.created_at, one.id \
                  FROM ai_chat_messages AS one WHERE one.id = $5::uuid)) \
-             ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint",
+             ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) AS hit \
+             JOIN ai_chat_messages AS message ON message.id = hit.hit_id \
+             ORDER BY message.created_at DESC, message.id DESC",
             columns.join(", ")
         );
         let values = values![
