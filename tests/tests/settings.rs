@@ -346,6 +346,8 @@ async fn pages_and_chats_get_titles() {
         chat_answer("<think>hm</think>\n**\"A page about fish\".**"),
         chat_answer("An answer."),
         chat_answer("\"Fish and chips\""),
+        chat_answer("More of it."),
+        chat_answer("Elsewhere"),
     ];
     let server = FaultServer::start(answers).await;
     let world = World::new(json!({"generateChatTitles": true})).await;
@@ -370,6 +372,15 @@ async fn pages_and_chats_get_titles() {
     let next = request("And peas?", json!({"chatId": turn.chat_id()}));
     let next = world.engine.start_turn(next, Vec::new()).await.unwrap();
     next.done().await.unwrap();
+    // A chat that was made before, and whose turn the host drives.
+    let params = json!({"workspaceId": "w1", "userId": "u1"}).to_string();
+    let made: Value = serde_json::from_str(&world.engine.call("chats.create", &params).await.unwrap()).unwrap();
+    let request = json!({"workspaceId": "w1", "userId": "u1", "chatId": made["id"], "message": "Driven elsewhere"});
+    let run = world.engine.begin_run(serde_json::from_value(request).unwrap()).await.unwrap();
+    let finish = json!({"workspaceId": "w1", "userId": "u1", "runId": run.run_id, "status": "succeeded"});
+    world.engine.call("runs.finish", &finish.to_string()).await.unwrap();
+    server.until_requests(5).await;
+    assert!(sent(&server, 4).to_string().contains("Driven elsewhere"));
     world.close().await;
-    assert_eq!(server.requests().len(), 4);
+    assert_eq!(server.requests().len(), 5);
 }

@@ -51,7 +51,8 @@ pub struct EngineOptions {
     /// Limits of single requests.
     #[serde(default)]
     pub requests: RequestLimits,
-    /// Name chats that a turn has created, by a second request to the workspace's model after its success.
+    /// Name chats that have no name after their first turn has succeeded, whoever drove it, by a second request to the
+    /// workspace's model.
     #[serde(default)]
     pub generate_chat_titles: bool,
     /// How chats are treated.

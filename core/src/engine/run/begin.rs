@@ -32,8 +32,6 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Found {
     /// The chat's role, if it has one that is in use.
     pub(crate) role: Option<RolePrompt>,
-    /// Whether the chat is still to be created.
-    pub(crate) new_chat: bool,
     /// The id of the user's message, if its client has one for it.
     message_id: Option<MessageId>,
     /// The message in whose place the turn stands.
@@ -126,12 +124,12 @@ impl Beginning<'_> {
             return Err(already_active(Some(active.id)));
         }
         let Some(role_id) = role_id else {
-            return Ok(Found { role: None, new_chat, message_id, replaces });
+            return Ok(Found { role: None, message_id, replaces });
         };
         match inner.store.role(self.workspace_id, role_id).await? {
-            Some(role) => Ok(Found { role: Some(role), new_chat, message_id, replaces }),
+            Some(role) => Ok(Found { role: Some(role), message_id, replaces }),
             // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if !new_chat => Ok(Found { role: None, new_chat, message_id, replaces }),
+            None if !new_chat => Ok(Found { role: None, message_id, replaces }),
             None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
         }
     }

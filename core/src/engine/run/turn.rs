@@ -10,18 +10,17 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::Inner;
 use crate::engine::message::{UserMessage, check_files};
 use crate::engine::request::{OwnPieces, TurnRequest};
-use crate::engine::service::requests::name_chat;
+use crate::engine::service::requests::name_after_first_turn;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
-use crate::model::{Message, Part, RunOutcome, RunReason, RunStatus, Usage};
+use crate::model::{Message, RunOutcome, RunReason, RunStatus, Usage};
 use crate::project::{OpenPage, PromptLayers, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
-use crate::text::js_trim;
 use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, fail_begun};
@@ -197,7 +196,7 @@ pub(crate) async fn start(
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let Found { role, new_chat, replaces, .. } = found;
+    let Found { role, replaces, .. } = found;
     let Some(tools) = tools else {
         let run_id = match beginning.begin(&inner, ids, user_message_id, replaces).await? {
             Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
@@ -257,13 +256,12 @@ pub(crate) async fn start(
             });
         }
     }
-    if inner.options.generate_chat_titles && new_chat {
-        let text: String = parts.iter().flatten().filter_map(Part::as_text).collect();
+    if inner.options.generate_chat_titles {
         let (succeeded, workspace_id) = (has_succeeded(finished.clone()), request.workspace_id.clone());
         let engine = Arc::clone(&inner);
         inner.runtime.spawn(async move {
-            if !js_trim(&text).is_empty() && succeeded.await {
-                name_chat(engine, workspace_id, ids.chat, text).await;
+            if succeeded.await {
+                name_after_first_turn(&engine, &workspace_id, ids.chat).await;
             }
         });
     }

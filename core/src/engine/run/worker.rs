@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
 use crate::engine::options::RunLimits;
-use crate::engine::service::requests::name_chat;
+use crate::engine::service::requests::name_after_first_turn;
 use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
@@ -227,17 +227,8 @@ impl Hands {
     async fn name_chat(&self, workspace_id: String, ids: TurnIds) {
         let is_succeeded = matches!(&*self.finished.borrow(), Some(Finished::Settled(outcome))
             if outcome.status == RunStatus::Succeeded);
-        if !is_succeeded || !self.inner.options.generate_chat_titles {
-            return;
-        }
-        let untitled = matches!(self.inner.store.chat(ids.chat).await, Ok(Some(chat)) if chat.title.is_none());
-        // Only where this turn was the first one, as where a chat is begun.
-        let text = match self.inner.store.messages(ids.chat, 3).await.as_deref() {
-            Ok([message, _]) => message.content.clone(),
-            _ => return,
-        };
-        if untitled && !text.trim().is_empty() {
-            name_chat(Arc::clone(&self.inner), workspace_id, ids.chat, text).await;
+        if is_succeeded {
+            name_after_first_turn(&self.inner, &workspace_id, ids.chat).await;
         }
     }
 }

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ChatId;
+use crate::model::Chat;
 use crate::project::{
     ModelMessage, TitlePrompt, UserPart, chat_title_prompt, clean_chat_title, clean_generated_title, page_title_prompt,
 };
@@ -17,6 +18,7 @@ use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
     AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice,
 };
+use crate::text::js_trim;
 
 impl Engine {
     /// Vectors for texts, in their order, by the workspace's embedding model. No texts, no request.
@@ -78,9 +80,25 @@ impl Inner {
     }
 }
 
+/// Names a chat after its first turn has succeeded, whoever drove it, where the engine does that and the chat has no name.
+pub(crate) async fn name_after_first_turn(inner: &Arc<Inner>, workspace_id: &str, chat_id: ChatId) {
+    if !inner.options.generate_chat_titles {
+        return;
+    }
+    let untitled = |chat: Chat| chat.title.unwrap_or_default().is_empty();
+    if !inner.store.chat(chat_id).await.ok().flatten().is_some_and(untitled) {
+        return;
+    }
+    if let Ok([message, _]) = inner.store.messages(chat_id, 3).await.as_deref()
+        && !js_trim(&message.content).is_empty()
+    {
+        name_chat(Arc::clone(inner), workspace_id.to_owned(), chat_id, message.content.clone()).await;
+    }
+}
+
 /// Names a chat after the message that it began with, unless it has a name by then. What goes wrong is logged: a chat
 /// can do without a name.
-pub(crate) async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, message: String) {
+async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, message: String) {
     let named = async {
         let answer = inner.ask(&workspace_id, &chat_title_prompt(&message)).await?;
         // First without what models put around a title, then as titles of chats have always been cleaned.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 
 use crate::engine::options::RunLimits;
+use crate::engine::service::requests::name_after_first_turn;
 use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
@@ -181,9 +182,15 @@ impl Engine {
         let error = finish.error.as_deref().filter(|_| finish.status == RunStatus::Failed);
         let error = error.map(|error| storable(one_line(error))).filter(|error| !error.is_empty());
         let end = HostedFinish { reason, error, ..finish };
-        let inner = Arc::clone(&self.inner);
+        let (inner, succeeded) = (Arc::clone(&self.inner), end.status == RunStatus::Succeeded);
         let settled = self.inner.runtime.spawn(async move { inner.settle_hosted(run_id, &state, end).await });
-        settled.await.unwrap_or_else(|_| Err(Error::internal("ending the run was interrupted")))
+        settled.await.unwrap_or_else(|_| Err(Error::internal("ending the run was interrupted")))?;
+        if succeeded && let Some(run) = self.inner.store.run(run_id).await? {
+            let inner = Arc::clone(&self.inner);
+            let name = async move { name_after_first_turn(&inner, &run.workspace_id, run.chat_id).await };
+            self.inner.runtime.spawn(name);
+        }
+        Ok(())
     }
 
     /// Gives up a run whose host has forgotten it, such as a handle that nobody holds any more: it is settled as
