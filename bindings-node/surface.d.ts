@@ -395,12 +395,15 @@ export interface EngineSettings {
   /** Limits of single requests. */
   requests?: RequestLimits;
   /**
-   * Name chats that a turn has created, by a second request to the workspace's model after its success.
+   * Name chats that have no name after their first turn has succeeded, whoever drove it, by a second request to the
+   * workspace's model.
    * @default false
    */
   generateChatTitles?: boolean;
   /** How chats are treated. */
   chats?: ChatOptions;
+  /** What users and workspaces may use, counted in the store for all processes together. */
+  limits?: UsageLimits;
   /** What models cost, by their ids: for budgets of money. */
   prices?: Prices;
   /**
@@ -1732,6 +1735,19 @@ export interface Usage {
   reasoningTokens?: number;
 }
 
+/** What users and workspaces may use, over windows that slide with time. What is not set is not limited. */
+export interface UsageLimits {
+  /** Turns that a user of a workspace may begin: `RATE_LIMITED` beyond that. What is refused is not counted. */
+  userRequests?: Window;
+  /** Turns that may be begun in a workspace: `RATE_LIMITED` beyond that. */
+  workspaceRequests?: Window;
+  /**
+   * Tokens that the runs of a workspace may use: `BUDGET_EXHAUSTED` beyond that. They are counted when a run ends, so
+   * that runs which are in progress by then may go beyond it.
+   */
+  workspaceTokens?: Window;
+}
+
 /** A user's message as clients of the AI SDK have it. */
 export interface UserMessage {
   /**
@@ -1751,6 +1767,14 @@ export interface UserMessage {
 export type UserMessagePart =
   | ToldPart
   | DataPart;
+
+/** So much in so long. */
+export interface Window {
+  /** How much. */
+  max: number;
+  /** In how many milliseconds, up to now. */
+  windowMs: number;
+}
 
 /** A workspace's settings as they are stored and shown. Of keys only whether they are set. */
 export interface WorkspaceSettings {

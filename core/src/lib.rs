@@ -72,7 +72,7 @@ pub use engine::{
     FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress,
     MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt, Prices, Purged, RunBudget, RunLimits,
     RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested,
-    ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, Who,
+    ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, UsageLimits, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

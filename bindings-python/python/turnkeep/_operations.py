@@ -613,6 +613,7 @@ class EngineOperations(_Asking):
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
+        limits: types.UsageLimits | None = None,
         prices: types.Prices | None = None,
         error_text: types.ErrorText | Callable[[types.RunFailure], str | None] | None = None,
         tools: Sequence[Tool] = (),
@@ -631,9 +632,10 @@ class EngineOperations(_Asking):
         :param prompt: What goes into every system prompt.
         :param http: How providers are reached.
         :param requests: Limits of single requests.
-        :param generate_chat_titles: Name chats that a turn has created, by a second request to the
-            workspace's model after its success. Default ``false``.
+        :param generate_chat_titles: Name chats that have no name after their first turn has succeeded,
+            whoever drove it, by a second request to the workspace's model. Default ``false``.
         :param chats: How chats are treated.
+        :param limits: What users and workspaces may use, counted in the store for all processes together.
         :param prices: What models cost, by their ids: for budgets of money.
         :param error_text: In whose words pages are told why a run failed: ``safe``, or ``provider``. The
             outcome, the rows and the log have what the provider said in any case. Default ``"safe"``.
@@ -641,7 +643,7 @@ class EngineOperations(_Asking):
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "prices": prices, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "limits": limits, "prices": prices, "errorText": error_text}, tools)
 
     def start_turn(
         self,

@@ -234,11 +234,13 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     requests: RequestLimits
     """Limits of single requests."""
     generateChatTitles: bool
-    """Name chats that a turn has created, by a second request to the workspace's model after its success.
-    Default ``false``.
+    """Name chats that have no name after their first turn has succeeded, whoever drove it, by a second request
+    to the workspace's model. Default ``false``.
     """
     chats: ChatOptions
     """How chats are treated."""
+    limits: UsageLimits
+    """What users and workspaces may use, counted in the store for all processes together."""
     prices: Prices
     """What models cost, by their ids: for budgets of money."""
     errorText: ErrorText
@@ -1586,6 +1588,19 @@ class Usage(TypedDict, total=False):
     """Of the answer's tokens, those spent on reasoning."""
 
 
+class UsageLimits(TypedDict, total=False):
+    """What users and workspaces may use, over windows that slide with time. What is not set is not limited."""
+
+    userRequests: Window
+    """Turns that a user of a workspace may begin: ``RATE_LIMITED`` beyond that. What is refused is not counted."""
+    workspaceRequests: Window
+    """Turns that may be begun in a workspace: ``RATE_LIMITED`` beyond that."""
+    workspaceTokens: Window
+    """Tokens that the runs of a workspace may use: ``BUDGET_EXHAUSTED`` beyond that. They are counted when a run
+    ends, so that runs which are in progress by then may go beyond it.
+    """
+
+
 class _UserMessageRequired(TypedDict):
     parts: Sequence[UserMessagePart]
     """At least one that says something."""
@@ -1602,6 +1617,15 @@ class UserMessage(_UserMessageRequired, total=False):
     """Only a user's message begins a turn; a client's type may allow others."""
     metadata: Any
     """Kept, and given back by ``rowToUiMessage``."""
+
+
+class Window(TypedDict):
+    """So much in so long."""
+
+    max: int
+    """How much."""
+    windowMs: int
+    """In how many milliseconds, up to now."""
 
 
 class _WorkspaceSettingsRequired(TypedDict):
@@ -2005,7 +2029,9 @@ __all__ = [
     "UiMessagePage",
     "UnknownMembers",
     "Usage",
+    "UsageLimits",
     "UserMessage",
     "UserMessagePart",
+    "Window",
     "WorkspaceSettings",
 ]

@@ -13,3 +13,13 @@ CREATE INDEX IF NOT EXISTS turnkeep_message_versions_of ON turnkeep_message_vers
 -- writes it any more.
 {unless_searched} ALTER TABLE ai_chat_messages ADD COLUMN IF NOT EXISTS tsv tsvector GENERATED ALWAYS AS (CASE WHEN status = 'streaming' THEN NULL ELSE to_tsvector('english', translate(left(content, 100000), 'ёЁ', 'еЕ')) END) STORED;
 {unless_searched} CREATE INDEX IF NOT EXISTS ai_chat_messages_tsv_idx ON ai_chat_messages USING gin (tsv);
+
+-- What is taken of limits that all processes share.
+CREATE TABLE IF NOT EXISTS turnkeep_limit_uses (
+    id uuid NOT NULL PRIMARY KEY,
+    key text NOT NULL,
+    at timestamptz NOT NULL,
+    amount bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS turnkeep_limit_uses_of ON turnkeep_limit_uses (key, at);
+CREATE INDEX IF NOT EXISTS turnkeep_limit_uses_age ON turnkeep_limit_uses (at);

@@ -39,3 +39,13 @@ END;
 -- What there is already, in the order in which it was written.
 INSERT INTO turnkeep_search_entries (message_id)
 SELECT id FROM ai_chat_messages WHERE status IS NOT 'streaming' AND content <> '' ORDER BY created_at, id;
+
+-- What is taken of limits that all processes share.
+CREATE TABLE turnkeep_limit_uses (
+    id TEXT NOT NULL PRIMARY KEY,
+    key TEXT NOT NULL,
+    at TEXT NOT NULL,
+    amount INTEGER NOT NULL
+);
+CREATE INDEX turnkeep_limit_uses_of ON turnkeep_limit_uses (key, at);
+CREATE INDEX turnkeep_limit_uses_age ON turnkeep_limit_uses (at);

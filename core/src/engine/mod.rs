@@ -24,7 +24,9 @@ use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
-pub use options::{ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions};
+pub use options::{
+    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UsageLimits, Window,
+};
 pub use request::{Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};

@@ -58,6 +58,9 @@ pub struct EngineOptions {
     /// How chats are treated.
     #[serde(default)]
     pub chats: ChatOptions,
+    /// What users and workspaces may use, counted in the store for all processes together.
+    #[serde(default)]
+    pub limits: UsageLimits,
     /// What models cost, by their ids: for budgets of money.
     #[serde(default)]
     pub prices: Prices,
@@ -65,6 +68,29 @@ pub struct EngineOptions {
     /// provider said in any case.
     #[serde(default)]
     pub error_text: ErrorText,
+}
+
+/// What users and workspaces may use, over windows that slide with time. What is not set is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct UsageLimits {
+    /// Turns that a user of a workspace may begin: `RATE_LIMITED` beyond that. What is refused is not counted.
+    pub user_requests: Option<Window>,
+    /// Turns that may be begun in a workspace: `RATE_LIMITED` beyond that.
+    pub workspace_requests: Option<Window>,
+    /// Tokens that the runs of a workspace may use: `BUDGET_EXHAUSTED` beyond that. They are counted when a run ends, so
+    /// that runs which are in progress by then may go beyond it.
+    pub workspace_tokens: Option<Window>,
+}
+
+/// So much in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Window {
+    /// How much.
+    pub max: u64,
+    /// In how many milliseconds, up to now.
+    pub window_ms: u64,
 }
 
 /// What models cost, by their ids.
@@ -350,6 +376,16 @@ impl EngineOptions {
         ];
         for (field, value) in positive {
             if value == 0 {
+                return Err(Error::invalid(field, "must be at least 1"));
+            }
+        }
+        let limits = [
+            ("limits.userRequests.windowMs", self.limits.user_requests),
+            ("limits.workspaceRequests.windowMs", self.limits.workspace_requests),
+            ("limits.workspaceTokens.windowMs", self.limits.workspace_tokens),
+        ];
+        for (field, window) in limits {
+            if window.is_some_and(|window| window.window_ms == 0) {
                 return Err(Error::invalid(field, "must be at least 1"));
             }
         }

@@ -7,6 +7,7 @@ mod chat;
 #[cfg(test)]
 mod conformance;
 mod lease;
+mod limit;
 mod log;
 mod memory;
 mod plan;
@@ -30,6 +31,7 @@ use crate::id::RunId;
 pub use crate::model::{MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place, StoredMessage};
 pub use chat::{ChatStore, SearchFor};
 pub use lease::{ClaimedRun, LeaseStore, MOST_OWNERS, Offer, OfferedRuns, Renewal, Sweep, UNTOUCHED_WITHOUT_LEASE};
+pub use limit::{LimitOf, LimitStore};
 pub use log::{ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers};
 pub use memory::MemoryStore;
 pub use plan::RunPlan;
@@ -52,7 +54,7 @@ pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 /// A database of chats and runs: all of its rooms, and what concerns the whole of it.
 #[async_trait]
 pub trait Store:
-    RunStore + QueueStore + LogStore + LeaseStore + StopStore + ChatStore + RoleStore + SettingsStore
+    RunStore + QueueStore + LogStore + LeaseStore + StopStore + ChatStore + RoleStore + SettingsStore + LimitStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

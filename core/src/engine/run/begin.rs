@@ -193,6 +193,21 @@ impl Beginning<'_> {
         user: MessageId,
         replaces: Option<MessageId>,
     ) -> Result<Outcome> {
+        let taken = inner.take_requests(self.workspace_id, self.user_id).await?;
+        let outcome = self.begin_counted(inner, ids, user, replaces).await;
+        if !matches!(outcome, Ok(Outcome::Begun(_) | Outcome::Waits(_))) {
+            inner.give_back(taken).await;
+        }
+        outcome
+    }
+
+    async fn begin_counted(
+        &self,
+        inner: &Arc<Inner>,
+        ids: TurnIds,
+        user: MessageId,
+        replaces: Option<MessageId>,
+    ) -> Result<Outcome> {
         match self.busy {
             Busy::Supersede(target) => self.supersede(inner, target).await?,
             Busy::Enqueue => self.ensure_may_wait(inner).await?,

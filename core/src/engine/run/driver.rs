@@ -272,7 +272,7 @@ impl Driver {
         self.over = true;
         self.inner.registry.ended(self.ids.run);
         self.log.end();
-        self.finished.send_replace(Some(match (ending, self.shell.settlement()) {
+        self.finished.send_replace(Some(match (&ending, self.shell.settlement()) {
             (Ending::Settled, Some(settlement)) => Finished::Settled(Box::new(RunOutcome {
                 run_id: self.ids.run,
                 chat_id: self.ids.chat,
@@ -288,6 +288,9 @@ impl Driver {
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));
+        if matches!(ending, Ending::Settled) {
+            self.inner.count_tokens(self.ids.run);
+        }
         self.inner.registry.remove(self.ids.run);
         self.inner.chat_freed();
     }

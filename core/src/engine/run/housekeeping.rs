@@ -51,6 +51,9 @@ async fn keep_once(inner: Arc<Inner>, retention: Duration, purge: bool) {
     })
     .await;
     if purge {
+        if let Err(error) = inner.forget_used().await {
+            tracing::warn!(%error, "old uses of limits could not be removed; that will be repeated");
+        }
         repeated(&inner, "old chats could not be removed; that will be repeated", || inner.purge_outdated()).await;
     }
 }

@@ -7,6 +7,7 @@ mod history;
 pub(crate) mod hosted;
 pub(crate) mod housekeeping;
 pub(crate) mod leases;
+pub(crate) mod limits;
 pub(crate) mod patience;
 pub(crate) mod queue;
 pub(crate) mod reader;

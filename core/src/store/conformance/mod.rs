@@ -21,6 +21,7 @@ macro_rules! on_every_store {
 
 mod chat;
 mod lease;
+mod limit;
 mod log;
 mod queue;
 mod run;

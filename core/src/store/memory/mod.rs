@@ -2,6 +2,7 @@
 
 mod chat;
 mod lease;
+mod limit;
 mod log;
 mod queue;
 mod role;
@@ -42,6 +43,7 @@ struct Tables {
     /// By workspace, user and idempotency key.
     stop_notes: BTreeMap<(String, String, String), Timestamp>,
     settings: settings::SettingsTables,
+    used: BTreeMap<uuid::Uuid, limit::Used>,
 }
 
 struct Owned {

@@ -9,6 +9,7 @@ mod connect;
 mod failure;
 mod gate;
 mod lease;
+mod limit;
 mod log;
 mod migrate;
 mod notify;

@@ -8,6 +8,7 @@ mod identity;
 mod instance;
 mod judge;
 mod lease;
+mod limit;
 mod log;
 mod queue;
 mod readers;
