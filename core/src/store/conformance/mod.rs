@@ -23,6 +23,7 @@ mod chat;
 mod lease;
 mod log;
 mod queue;
+mod role;
 mod run;
 mod settings;
 mod stop;
