@@ -5,6 +5,7 @@ import type {
   EngineOperations,
   EngineSettings,
   PendingMigration,
+  RolesOperations,
   RunFailure,
   RunOutcome,
   RunRequestFields,
@@ -274,6 +275,7 @@ export declare class Engine {
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
   };
   /** What a workspace has configured. */
+  readonly roles: RolesOperations;
   readonly settings: SettingsOperations;
   readonly secrets: SecretsOperations;
   /** The same as `secrets.rotate`. */

@@ -20,6 +20,7 @@ export const {
   SupersedeTimeoutError,
   SupersedeInvalidError,
   MessageExistsError,
+  RoleNameTakenError,
   StoreUnavailableError,
   EngineClosedError,
   SecretUnreadableError,

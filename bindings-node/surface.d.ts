@@ -36,6 +36,8 @@ export type ErrorCode =
   | 'SUPERSEDE_INVALID'
   /** A message of this id is in the chat already. */
   | 'MESSAGE_EXISTS'
+  /** Another role of the workspace has this name; the message says which. */
+  | 'ROLE_NAME_TAKEN'
   /** The store cannot be reached or written. */
   | 'STORE_UNAVAILABLE'
   /** The engine is shutting down or closed. */
@@ -139,6 +141,10 @@ export declare const SupersedeInvalidError: ErrorClass<SupersedeInvalidError>;
 export type MessageExistsError = ErrorOf<'MESSAGE_EXISTS'>;
 export declare const MessageExistsError: ErrorClass<MessageExistsError>;
 
+/** Another role of the workspace has this name; the message says which. `ROLE_NAME_TAKEN`, 409. */
+export type RoleNameTakenError = ErrorOf<'ROLE_NAME_TAKEN'>;
+export declare const RoleNameTakenError: ErrorClass<RoleNameTakenError>;
+
 /** The store cannot be reached or written. `STORE_UNAVAILABLE`, 503. */
 export type StoreUnavailableError = ErrorOf<'STORE_UNAVAILABLE'>;
 export declare const StoreUnavailableError: ErrorClass<StoreUnavailableError>;
@@ -179,10 +185,62 @@ export declare const BudgetExhaustedError: ErrorClass<BudgetExhaustedError>;
 export type InternalError = ErrorOf<'INTERNAL'>;
 export declare const InternalError: ErrorClass<InternalError>;
 
+/** Who acts where rights matter, as the host says: the engine knows nobody's rights. */
+export interface Actor {
+  /** The user. */
+  userId: string;
+  /** Whether they may manage the workspace's settings. */
+  isAdmin: boolean;
+}
+
 /** Whether an address is allowed, and if not, why. */
 export interface AddressVerdict {
   ok: boolean;
   reason?: string;
+}
+
+/** A role as the administrators of its workspace see it. */
+export interface AgentRole {
+  /** Its id. */
+  id: string;
+  /** Its name, which no other role of the workspace has that is not deleted. */
+  name: string;
+  /** A sign for lists. */
+  emoji: string | null;
+  /** What it is for. */
+  description: string | null;
+  /** The persona of its chats. */
+  instructions: string;
+  /** The model that it wants. */
+  modelConfig: RoleModelConfig | null;
+  /** Whether chats may be begun with it. A chat that has it goes on without it while it is disabled. */
+  enabled: boolean;
+  /** Whether a client sends the launch message by itself when a chat is begun with the role. */
+  autoStart: boolean;
+  /** What a client sends to begin with. */
+  launchMessage: string | null;
+  /** When it was created. */
+  createdAt: string;
+  /** When it was last changed. */
+  updatedAt: string;
+}
+
+/** A role as everybody in its workspace sees it: what it takes to choose one. */
+export interface AgentRoleSummary {
+  /** Its id. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** A sign for lists. */
+  emoji: string | null;
+  /** What it is for. */
+  description: string | null;
+  /** Whether chats may be begun with it. */
+  enabled: boolean;
+  /** Whether a client sends the launch message by itself when a chat is begun with the role. */
+  autoStart: boolean;
+  /** What a client sends to begin with. */
+  launchMessage: string | null;
 }
 
 /** What the row of an assistant's message is to hold. */
@@ -315,6 +373,12 @@ export interface ChatOptions {
    * @default 'uuid'
    */
   ids?: ChatIds;
+  /**
+   * What becomes of one that is to be created with a role that is deleted, disabled or not there. A chat that has such
+   * a role goes on without it in any case.
+   * @default 'refuse'
+   */
+  unknownRole?: UnknownRole;
   /** Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by default. */
   retentionMs?: number;
   /** Chats that were deleted so long ago, in milliseconds, are removed for good. They are kept by default. */
@@ -422,6 +486,15 @@ export type ErrorText =
   | 'safe'
   /** In those of the provider. */
   | 'provider';
+
+/** What becomes of a new role whose name another role of the workspace has. */
+export type ExistingRoles =
+  /** Nothing is written: `ROLE_NAME_TAKEN`. */
+  | 'fail'
+  /** The role that is there stays as it is. */
+  | 'skip'
+  /** The role that is there gets the fields of the new one, and keeps its id. */
+  | 'replace';
 
 /** The words that a host may replace; what it leaves out stays in the export's language. */
 export interface ExportLabels {
@@ -595,6 +668,25 @@ export interface HttpOptions {
    * version unless given.
    */
   userAgent?: string;
+}
+
+/** What an import has done with a role of its document. */
+export type ImportOutcome =
+  /** There was none of its name. */
+  | 'created'
+  /** The one that was there has its fields now. */
+  | 'replaced'
+  /** The one that was there stays as it was. */
+  | 'skipped';
+
+/** A role of a document that was imported. */
+export interface ImportedRole {
+  /** The role of this name that is there now. */
+  id: string;
+  /** Its name. */
+  name: string;
+  /** What was done. */
+  outcome: ImportOutcome;
 }
 
 /** What becomes of the message that the run in progress writes. */
@@ -941,6 +1033,22 @@ export interface ResponseFormat {
   name?: string;
   /** What it is for. */
   description?: string;
+}
+
+/** The drivers that a role may name. */
+export type RoleDriver =
+  /** OpenAI, or whatever speaks its protocol. */
+  | 'openai'
+  /** Gemini. */
+  | 'gemini'
+  /** Ollama. */
+  | 'ollama';
+
+/** The model that a role's chats get, in place of the workspace's. */
+export interface RoleModelConfig {
+  driver?: RoleDriver;
+  /** At most 200 characters. */
+  chatModel?: string;
 }
 
 /** A role's row, as far as it is read. */
@@ -1399,6 +1507,11 @@ export interface ShownMetadata {
   [key: string]: unknown;
 }
 
+/** A role: all of it for administrators, what it takes to choose one for everybody else. */
+export type ShownRole =
+  | AgentRole
+  | AgentRoleSummary;
+
 /** How a text is split. */
 export interface SplitOptions {
   /** No chunk is longer. 1000 unless given. */
@@ -1722,6 +1835,13 @@ export type UnknownMembers =
   | 'strip'
   /** The call is refused, and the model is told. */
   | 'refuse';
+
+/** What becomes of a chat that is to be created with a role that is deleted, disabled or not there. */
+export type UnknownRole =
+  /** It is not created: `NOT_FOUND`. */
+  | 'refuse'
+  /** It is created without a role. */
+  | 'fallback';
 
 /** Tokens of a step or of a turn. A field that the provider did not report is absent, not zero. */
 export interface Usage {
@@ -2070,6 +2190,132 @@ export interface ChatsOperations {
     /** The document. */
     document: string;
   }): Promise<Chat>;
+}
+
+/** Methods of `engine.roles`. */
+export interface RolesOperations {
+  /**
+   * Creates a role. Its name must differ from those of the workspace's other roles; lengths are counted in characters.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT, ROLE_NAME_TAKEN
+   */
+  create(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. */
+    actor: Actor;
+    /** At most 200 characters. */
+    name: string;
+    /**
+     * The persona of its chats: at most 20,000 characters. It takes the place of the administrators' prompt, inside of
+     * the safety frame.
+     */
+    instructions: string;
+    /** A sign for lists: at most 32 characters. */
+    emoji?: string;
+    /** What it is for: at most 2,000 characters. */
+    description?: string;
+    /** The model that its chats get, in place of the workspace's. */
+    modelConfig?: RoleModelConfig;
+    /** Whether chats may be begun with it; true unless given. */
+    enabled?: boolean;
+    /** Whether a client sends the launch message by itself when a chat is begun with the role; true unless given. */
+    autoStart?: boolean;
+    /** What a client sends to begin with: at most 2,000 characters. */
+    launchMessage?: string;
+  }): Promise<AgentRole>;
+  /**
+   * Changes a role. What is not given stays; blank text clears what a role may be without, and so does an empty model.
+   * Chats that have the role follow the change with their next turn.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND, INVALID_INPUT, ROLE_NAME_TAKEN
+   */
+  update(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. */
+    actor: Actor;
+    /** The role. */
+    roleId: string;
+    /** At most 200 characters, not blank. */
+    name?: string;
+    /** A sign for lists: at most 32 characters. */
+    emoji?: string | null;
+    /** What it is for: at most 2,000 characters. */
+    description?: string | null;
+    /** The persona of its chats: at most 20,000 characters, not blank. */
+    instructions?: string;
+    /** The model that its chats get, in place of the workspace's. */
+    modelConfig?: RoleModelConfig | null;
+    /** Whether chats may be begun with it. */
+    enabled?: boolean;
+    /** Whether a client sends the launch message by itself when a chat is begun with the role. */
+    autoStart?: boolean;
+    /** What a client sends to begin with: at most 2,000 characters. */
+    launchMessage?: string | null;
+  }): Promise<AgentRole>;
+  /**
+   * Deletes a role. Chats that have it keep its id and go on without it; its name may be used again.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND
+   */
+  delete(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. */
+    actor: Actor;
+    /** The role. */
+    roleId: string;
+  }): Promise<void>;
+  /**
+   * The workspace's roles in the order in which they were created, disabled ones included: whole for administrators,
+   * and for everybody else what it takes to choose one.
+   */
+  list(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who asks. */
+    actor: Actor;
+  }): Promise<ShownRole[]>;
+  /**
+   * One role, as `roles.list` has it.
+   * @throws {TurnkeepError} NOT_FOUND
+   */
+  get(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who asks. */
+    actor: Actor;
+    /** The role. */
+    roleId: string;
+  }): Promise<ShownRole>;
+  /**
+   * Roles as one document (YAML) that `roles.importBundle` takes, there or in another workspace. It has no ids.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND, PAYLOAD_TOO_LARGE
+   */
+  exportBundle(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. */
+    actor: Actor;
+    /** Only these; all roles of the workspace unless given. */
+    roleIds?: readonly string[];
+  }): Promise<string>;
+  /**
+   * Creates the roles of a document (YAML, at most 1 MiB and 1,000 roles), all of them or none. What is wrong in it is
+   * named by its path, such as `bundle.roles[2].name`. Anchors, aliases and tags are not taken.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT, PAYLOAD_TOO_LARGE, ROLE_NAME_TAKEN
+   */
+  importBundle(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. */
+    actor: Actor;
+    /** The document. */
+    bundle: string;
+    /**
+     * What becomes of a role whose name another one has.
+     * @default 'fail'
+     */
+    existing?: ExistingRoles;
+  }): Promise<ImportedRole[]>;
 }
 
 /** Methods of `engine.settings`. */

@@ -101,6 +101,11 @@
 #define TURNKEEP_MESSAGE_EXISTS 2007
 
 /**
+ * Another role of the workspace has this name; the message says which.
+ */
+#define TURNKEEP_ROLE_NAME_TAKEN 2008
+
+/**
  * The store cannot be reached or written.
  */
 #define TURNKEEP_STORE_UNAVAILABLE 3001
@@ -735,6 +740,8 @@ turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
  * - "roleId"?: string. The role of a chat that is created.
  * - "openPage"?: PageRef. The page that the user has open.
  * - "trigger"?: Trigger. What begins the run. Default "api".
+ * - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
+ *   see `TurnRequest`.
  * - "busy"?: Busy. What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop
  *   later. Default "reject".
  * - "idempotencyKey"?: string. A second begin of the same user with the same key begins nothing.
@@ -924,11 +931,11 @@ turnkeep_status turnkeep_chat_list(const struct turnkeep_engine *engine,
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
  * `error` are NULL or may be written to.
  */
-turnkeep_status turnkeep_chat_latest_on_page(const struct turnkeep_engine *engine,
-                                             const char *params,
-                                             size_t params_len,
-                                             struct turnkeep_bytes *result,
-                                             struct turnkeep_error **error);
+turnkeep_status turnkeep_chat_latest_for_page(const struct turnkeep_engine *engine,
+                                              const char *params,
+                                              size_t params_len,
+                                              struct turnkeep_bytes *result,
+                                              struct turnkeep_error **error);
 
 /**
  * Gives a chat another title. The chat as it is then.
@@ -1106,6 +1113,30 @@ turnkeep_status turnkeep_chat_ui_message_page(const struct turnkeep_engine *engi
                                               struct turnkeep_error **error);
 
 /**
+ * All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat.
+ * - "messageId": string. The message, or any version of it.
+ *
+ * `result` receives array of MessageVersion, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_versions(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
  * The messages of the user's chats that have all words of a query, newest first, each with a line of its text.
  * English and Russian words are found in their other forms, too. A message in progress is found once it has ended.
  *
@@ -1208,6 +1239,187 @@ turnkeep_status turnkeep_chat_import(const struct turnkeep_engine *engine,
                                      size_t params_len,
                                      struct turnkeep_bytes *result,
                                      struct turnkeep_error **error);
+
+/**
+ * Creates a role. Its name must differ from those of the workspace's other roles; lengths are counted in characters.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who acts: an administrator.
+ * - "name": string. At most 200 characters.
+ * - "instructions": string. The persona of its chats: at most 20,000 characters. It takes the place of the
+ *   administrators' prompt, inside of the safety frame.
+ * - "emoji"?: string. A sign for lists: at most 32 characters.
+ * - "description"?: string. What it is for: at most 2,000 characters.
+ * - "modelConfig"?: RoleModelConfig. The model that its chats get, in place of the workspace's.
+ * - "enabled"?: boolean. Whether chats may be begun with it; true unless given.
+ * - "autoStart"?: boolean. Whether a client sends the launch message by itself when a chat is begun with the role;
+ *   true unless given.
+ * - "launchMessage"?: string. What a client sends to begin with: at most 2,000 characters.
+ *
+ * `result` receives AgentRole, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_create(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * Changes a role. What is not given stays; blank text clears what a role may be without, and so does an empty model.
+ * Chats that have the role follow the change with their next turn.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who acts: an administrator.
+ * - "roleId": string. The role.
+ * - "name"?: string. At most 200 characters, not blank.
+ * - "emoji"?: string. A sign for lists: at most 32 characters.
+ * - "description"?: string. What it is for: at most 2,000 characters.
+ * - "instructions"?: string. The persona of its chats: at most 20,000 characters, not blank.
+ * - "modelConfig"?: RoleModelConfig. The model that its chats get, in place of the workspace's.
+ * - "enabled"?: boolean. Whether chats may be begun with it.
+ * - "autoStart"?: boolean. Whether a client sends the launch message by itself when a chat is begun with the role.
+ * - "launchMessage"?: string. What a client sends to begin with: at most 2,000 characters.
+ *
+ * `result` receives AgentRole, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_update(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * Deletes a role. Chats that have it keep its id and go on without it; its name may be used again.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who acts: an administrator.
+ * - "roleId": string. The role.
+ *
+ * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_delete(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * The workspace's roles in the order in which they were created, disabled ones included: whole for administrators,
+ * and for everybody else what it takes to choose one.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who asks.
+ *
+ * `result` receives array of ShownRole, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_list(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * One role, as `roles.list` has it.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who asks.
+ * - "roleId": string. The role.
+ *
+ * `result` receives ShownRole, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_get(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
+ * Roles as one document (YAML) that `roles.importBundle` takes, there or in another workspace. It has no ids.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who acts: an administrator.
+ * - "roleIds"?: array of string. Only these; all roles of the workspace unless given.
+ *
+ * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, PAYLOAD_TOO_LARGE, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_export_bundle(const struct turnkeep_engine *engine,
+                                            const char *params,
+                                            size_t params_len,
+                                            struct turnkeep_bytes *result,
+                                            struct turnkeep_error **error);
+
+/**
+ * Creates the roles of a document (YAML, at most 1 MiB and 1,000 roles), all of them or none. What is wrong in it is
+ * named by its path, such as `bundle.roles[2].name`. Anchors, aliases and tags are not taken.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who acts: an administrator.
+ * - "bundle": string. The document.
+ * - "existing"?: ExistingRoles. What becomes of a role whose name another one has. Default "fail".
+ *
+ * `result` receives array of ImportedRole, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_role_import_bundle(const struct turnkeep_engine *engine,
+                                            const char *params,
+                                            size_t params_len,
+                                            struct turnkeep_bytes *result,
+                                            struct turnkeep_error **error);
 
 /**
  * A workspace's settings; of keys only whether they are set.
@@ -1763,6 +1975,7 @@ turnkeep_status turnkeep_normalize_lang(const char *arguments,
  * - "mcpInstructions"?: array of McpGuidance. Guidance for the tools of connected servers.
  * - "productName"?: string. What the product is called, for the default persona.
  * - "extraRules"?: array of string. Rules that join the safety text. Nothing replaces it.
+ * - "extraSystem"?: string. What else the host has to say, between the two copies of the safety text.
  *
  * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -2216,9 +2429,38 @@ turnkeep_status turnkeep_to_view(const char *arguments,
 /*
  * The JSON that these functions take and give, type by type. "?" stands behind a member that may be absent.
  *
+ * Actor: Who acts where rights matter, as the host says: the engine knows nobody's rights.
+ *   "userId": string. The user.
+ *   "isAdmin": boolean. Whether they may manage the workspace's settings.
+ *
  * AddressVerdict: Whether an address is allowed, and if not, why.
  *   "ok": boolean
  *   "reason"?: string
+ *
+ * AgentRole: A role as the administrators of its workspace see it.
+ *   "id": string. Its id.
+ *   "name": string. Its name, which no other role of the workspace has that is not deleted.
+ *   "emoji": string or null. A sign for lists.
+ *   "description": string or null. What it is for.
+ *   "instructions": string. The persona of its chats.
+ *   "modelConfig": RoleModelConfig or null. The model that it wants.
+ *   "enabled": boolean. Whether chats may be begun with it. A chat that has it goes on without it while it is
+ *       disabled.
+ *   "autoStart": boolean. Whether a client sends the launch message by itself when a chat is begun with the
+ *       role.
+ *   "launchMessage": string or null. What a client sends to begin with.
+ *   "createdAt": string. When it was created.
+ *   "updatedAt": string. When it was last changed.
+ *
+ * AgentRoleSummary: A role as everybody in its workspace sees it: what it takes to choose one.
+ *   "id": string. Its id.
+ *   "name": string. Its name.
+ *   "emoji": string or null. A sign for lists.
+ *   "description": string or null. What it is for.
+ *   "enabled": boolean. Whether chats may be begun with it.
+ *   "autoStart": boolean. Whether a client sends the launch message by itself when a chat is begun with the
+ *       role.
+ *   "launchMessage": string or null. What a client sends to begin with.
  *
  * AssistantFlush: What the row of an assistant's message is to hold.
  *   "content": string
@@ -2301,6 +2543,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * ChatOptions: How chats are treated.
  *   "ids"?: ChatIds. Which ids they may be called by. Default "uuid".
+ *   "unknownRole"?: UnknownRole. What becomes of one that is to be created with a role that is deleted, disabled
+ *       or not there. A chat that has such a role goes on without it in any case. Default "refuse".
  *   "retentionMs"?: integer. Chats that have not been changed for so long, in milliseconds, are removed for
  *       good. They are kept by default.
  *   "deletedRetentionMs"?: integer. Chats that were deleted so long ago, in milliseconds, are removed for good.
@@ -2308,7 +2552,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * ChatPage: A page of the list of chats.
  *   "items": array of ListedChat. The chats, newest first.
- *   "meta": PageMeta. What there is beside them.
+ *   "nextCursor": string or null. For "cursor": what comes after these; null at the end of the list.
+ *   "prevCursor": string or null. For "beforeCursor": what comes before these; null at the list's beginning.
  *
  * ChatRow: A stored message, as far as it is read.
  *   "id"?: string
@@ -2363,9 +2608,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "prompt"?: PromptOptions. What goes into every system prompt.
  *   "http"?: HttpOptions. How providers are reached.
  *   "requests"?: RequestLimits. Limits of single requests.
- *   "generateChatTitles"?: boolean. Name chats that a turn has created, by a second request to the workspace's
- *       model after its success. Default false.
+ *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
+ *       drove it, by a second request to the workspace's model. Default false.
  *   "chats"?: ChatOptions. How chats are treated.
+ *   "prices"?: Prices. What models cost, by their ids: for budgets of money.
  *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
  *       the rows and the log have what the provider said in any case. Default "safe".
  *
@@ -2373,6 +2619,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * any case.
  *   "safe": In a sentence of ours for each kind of failure.
  *   "provider": In those of the provider.
+ *
+ * ExistingRoles: What becomes of a new role whose name another role of the workspace has.
+ *   "fail": Nothing is written: "ROLE_NAME_TAKEN".
+ *   "skip": The role that is there stays as it is.
+ *   "replace": The role that is there gets the fields of the new one, and keeps its id.
  *
  * ExportLabels: The words that a host may replace; what it leaves out stays in the export's language.
  *   "untitled"?: string. Title of a chat without one.
@@ -2431,6 +2682,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "snippet": string. One line of its text, around the first word that was found.
  *   "createdAt": string. When it was written.
  *
+ * GivenMessage: A message of a history that the host keeps itself, as clients of the AI SDK have it.
+ *   "role": MessageRole. Who wrote it: "user" or "assistant".
+ *   "parts": array of MessagePart. Its parts.
+ *
  * Health: How the engine is.
  *   "store": StoreHealth. Its store.
  *   "notifications": NotificationHealth. Whether other processes are heard at once or by polling.
@@ -2455,6 +2710,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       to public addresses only. What the engine is opened with, and what a turn brings, may name any address.
  *   "userAgent"?: string. What requests say that they come from, in the header "User-Agent": some gateways
  *       account by it. "turnkeep/" and its version unless given.
+ *
+ * ImportOutcome: What an import has done with a role of its document.
+ *   "created": There was none of its name.
+ *   "replaced": The one that was there has its fields now.
+ *   "skipped": The one that was there stays as it was.
+ *
+ * ImportedRole: A role of a document that was imported.
+ *   "id": string. The role of this name that is there now.
+ *   "name": string. Its name.
+ *   "outcome": ImportOutcome. What was done.
  *
  * InProgress: What becomes of the message that the run in progress writes.
  *   "omit": It is left out, and whoever follows the run is told all of it.
@@ -2540,7 +2805,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * MessagePage: A page of a chat's messages.
  *   "items": array of Message. The messages, in the order that was asked for.
- *   "meta": PageMeta. What there is beside them.
+ *   "nextCursor": string or null. For "cursor": what comes after these; null at the end of the list.
+ *   "prevCursor": string or null. For "beforeCursor": what comes before these; null at the list's beginning.
  *
  * MessagePart: A part of a stored message, in the AI SDK's shapes.
  *   "type": string
@@ -2556,6 +2822,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "error"
  *   "aborted"
  *
+ * MessageVersion: One of the versions of a message.
+ *   "current": boolean. Whether it is the one that the chat has now.
+ *   "message": Message. The message.
+ *
  * ModelMessage: A message as models are told it, in any library's form.
  *   "role": string
  *   Other members are passed over.
@@ -2564,6 +2834,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "driver"?: string
  *   "chatModel"?: string
  *   "roleName"?: string
+ *
+ * ModelPrice: What a model costs, in whatever unit of money the host counts.
+ *   "input": number. A million tokens of prompts.
+ *   "output": number. A million tokens of answers, reasoning included.
  *
  * NoTools: No tools.
  *   "none"
@@ -2591,13 +2865,6 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "content"?: string or null
  *   Other members are passed over.
  *
- * PageMeta: What there is beside a page of a list.
- *   "limit": integer. How many entries were asked for.
- *   "hasNextPage": boolean. Whether entries come after these.
- *   "hasPrevPage": boolean. Whether entries come before these.
- *   "nextCursor": string or null. For "cursor": what comes after these.
- *   "prevCursor": string or null. For "beforeCursor": what comes before these.
- *
  * PageRef: A page that a person has open.
  *   "id"?: string or null
  *   "title"?: string or null
@@ -2617,6 +2884,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "version": integer
  *   "name": string
  *   "additions": array of string. What it would add to the database as it is.
+ *
+ * Prices: What models cost, by their ids.
+ *   object of ModelPrice
  *
  * PromptOptions: The host's share of the system prompt.
  *   "workspaceName"?: string. The workspace's name.
@@ -2664,6 +2934,15 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "name"?: string. What it is called.
  *   "description"?: string. What it is for.
  *
+ * RoleDriver: The drivers that a role may name.
+ *   "openai": OpenAI, or whatever speaks its protocol.
+ *   "gemini": Gemini.
+ *   "ollama": Ollama.
+ *
+ * RoleModelConfig: The model that a role's chats get, in place of the workspace's.
+ *   "driver"?: RoleDriver
+ *   "chatModel"?: string. At most 200 characters.
+ *
  * RoleRow: A role's row, as far as it is read.
  *   "name"?: string or null
  *   "modelConfig"?: any JSON
@@ -2687,6 +2966,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "startedAt": string or null. When a process took it up.
  *   "finishedAt": string or null. When it settled.
  *   "updatedAt": string. When it was last written.
+ *
+ * RunBudget: What a turn may spend; what is not set is not limited. The last call may go beyond it.
+ *   "tokens"?: integer. Tokens of all its calls, prompts included. Where a provider does not count, answers are
+ *       estimated.
+ *   "calls"?: integer. Calls of the model, the last of which is text only.
+ *   "timeMs"?: integer. How long it may take, in milliseconds.
+ *   "cost"?: number. How much money, in the unit of the option "prices", which must have the model that answers.
  *
  * RunFailure: A failure as outcomes, messages and streams carry it.
  *   "kind": FailureKind. What kind it is. A row may have one of another version's.
@@ -2770,6 +3056,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "roleId"?: string. The role of a chat that is created.
  *   "openPage"?: PageRef. The page that the user has open.
  *   "trigger"?: Trigger. What begins the run. Default "api".
+ *   "messageId"?: string. The message that is to be answered anew, or in the place of which the user has
+ *       written; see "TurnRequest".
  *   "busy"?: Busy. What to do when the chat is busy: refuse, or supersede. The engine cannot begin a host's loop
  *       later. Default "reject".
  *   "idempotencyKey"?: string. A second begin of the same user with the same key begins nothing.
@@ -2893,6 +3181,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "truncatedOutputs"?: object of integer
  *   "finishReason"?: string
  *   Other members are passed over.
+ *
+ * ShownRole: A role: all of it for administrators, what it takes to choose one for everybody else.
+ *   - AgentRole
+ *   - AgentRoleSummary
  *
  * SplitOptions: How a text is split.
  *   "chunkSize"?: integer. No chunk is longer. 1000 unless given.
@@ -3037,6 +3329,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "autostart": A role that begins by itself.
  *   "schedule": A schedule.
  *   "api": A program.
+ *   "regenerate": A person wants an answer anew.
  *   "continue": Going on where a run had ended.
  *
  * TrimOptions: How a history is trimmed.
@@ -3055,15 +3348,18 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "workspaceId": string. The workspace.
  *   "userId": string. The user.
  *   "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
- *   "message": MessageInput. What the user wrote.
+ *   "message"?: MessageInput. What the user wrote. It is passed over where an answer is generated anew, and
+ *       needed otherwise.
  *   "roleId"?: string. The role of a chat that is created; a chat keeps the role that it was created with.
  *   "openPage"?: PageRef. The page that the user has open, resolved by the host.
  *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
  *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
  *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.
  *   "trigger"?: Trigger. What begins the turn. Default "user".
- *   "messageId"?: string. The message that the client wants to have written anew, as the AI SDK's clients send
- *       it. Not there yet: refused.
+ *   "messageId"?: string. As the AI SDK's clients send it. With "regenerate-message": the answer that is to be
+ *       generated anew, or the user's message that is to be answered anew; the newest answer unless given.
+ *       Otherwise: the user's message that this one is written in the place of, with everything after it. What was
+ *       there before stays as a version.
  *   "busy"?: Busy. What to do when the chat is busy. Default "reject".
  *   "idempotencyKey"?: string. A second turn of the same user with the same key begins nothing and follows the
  *       first.
@@ -3071,6 +3367,21 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       Such a run is driven by any engine that offers all of them: this one if it does, else the first that takes
  *       it, and another one when that engine is closed or its process dies. Its model is the one that its workspace
  *       and role, or that engine's options, say.
+ *   "workspaceName"?: string. The workspace's name, instead of "prompt.workspaceName".
+ *   "mcpInstructions"?: array of McpGuidance. Guidance for tools of connected servers, between the rules that
+ *       nothing can remove.
+ *   "extraRules"?: array of string. Rules that join the safety text, after those of "prompt.extraRules".
+ *   "extraSystem"?: string. What else the host has to say to the model, between the rules that nothing can
+ *       remove.
+ *   "maxSteps"?: integer. Model calls in this turn, the last of which is text only; "runs.maxSteps" unless
+ *       given. 1 to 1000.
+ *   "model"?: string. Another model of the provider that answers.
+ *   "options"?: CallOptions. How the model is to answer in this turn; what is not set is as the provider's
+ *       settings say.
+ *   "budget"?: RunBudget. What this turn may spend. Once that is spent the run ends between two steps, as
+ *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
+ *   "history"?: array of GivenMessage. What was said before, oldest first, where the host keeps that itself: the
+ *       model is told this instead of the chat's stored messages.
  *
  * UIMessageChunk: One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.
  *   - {"type": "start", "messageId": string, "messageMetadata": StreamMetadata}
@@ -3102,11 +3413,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * UiMessagePage: A page of a chat's messages as clients of the AI SDK have them.
  *   "items": array of ShownMessage. The messages, in the order that was asked for.
- *   "meta": PageMeta. What there is beside them.
+ *   "nextCursor": string or null. For "cursor": what comes after these; null at the end of the list.
+ *   "prevCursor": string or null. For "beforeCursor": what comes before these; null at the list's beginning.
  *
  * UnknownMembers: What becomes of members of an input that its schema forbids by "additionalProperties: false".
  *   "strip": They are taken out before the tool sees the input.
  *   "refuse": The call is refused, and the model is told.
+ *
+ * UnknownRole: What becomes of a chat that is to be created with a role that is deleted, disabled or not there.
+ *   "refuse": It is not created: "NOT_FOUND".
+ *   "fallback": It is created without a role.
  *
  * Usage: Tokens of a step or of a turn. A field that the provider did not report is absent, not zero.
  *   "inputTokens"?: integer. Tokens of the prompt.

@@ -34,6 +34,15 @@ function operations(call) {
       export: (params) => call('chats.export', params),
       import: (params) => call('chats.import', params),
     },
+    roles: {
+      create: (params) => call('roles.create', params),
+      update: (params) => call('roles.update', params),
+      delete: (params) => call('roles.delete', params),
+      list: (params) => call('roles.list', params),
+      get: (params) => call('roles.get', params),
+      exportBundle: (params) => call('roles.exportBundle', params),
+      importBundle: (params) => call('roles.importBundle', params),
+    },
     settings: {
       get: (workspaceId) => call('settings.get', { workspaceId }),
       update: (workspaceId, settings) => call('settings.update', { workspaceId, settings }),
@@ -108,6 +117,7 @@ const ERROR_CLASSES = {
   SUPERSEDE_TIMEOUT: 'SupersedeTimeoutError',
   SUPERSEDE_INVALID: 'SupersedeInvalidError',
   MESSAGE_EXISTS: 'MessageExistsError',
+  ROLE_NAME_TAKEN: 'RoleNameTakenError',
   STORE_UNAVAILABLE: 'StoreUnavailableError',
   ENGINE_CLOSED: 'EngineClosedError',
   SECRET_UNREADABLE: 'SecretUnreadableError',

@@ -70,6 +70,8 @@ codes! {
     SupersedeInvalid = "SUPERSEDE_INVALID", 2006, 400;
     /// A message of this id is in the chat already.
     MessageExists = "MESSAGE_EXISTS", 2007, 409;
+    /// Another role of the workspace has this name; the message says which.
+    RoleNameTaken = "ROLE_NAME_TAKEN", 2008, 409;
     /// The store cannot be reached or written.
     StoreUnavailable = "STORE_UNAVAILABLE", 3001, 503;
     /// The engine is shutting down or closed.

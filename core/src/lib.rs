@@ -43,6 +43,7 @@ pub mod mask;
 pub mod model;
 pub mod project;
 pub mod provider;
+pub mod role;
 pub mod secret;
 pub mod settings;
 #[cfg(any(test, feature = "simulation"))]
@@ -68,11 +69,12 @@ pub mod stream {
 }
 
 pub use engine::{
-    Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat, Follow,
-    FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, InProgress,
-    MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt, Prices, Purged, RunBudget, RunLimits,
-    RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested,
-    ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, UsageLimits, Who, Window,
+    Actor, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat,
+    Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
+    ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt,
+    Prices, Purged, RunBudget, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth,
+    TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage,
+    UnknownRole, UsageLimits, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

@@ -5,6 +5,19 @@ pub fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
+/// Length in characters as validators of forms count them: a surrogate pair is one, and so is a character together with the
+/// variation selector (U+FE0E, U+FE0F) behind it.
+pub fn counted_len(text: &str) -> usize {
+    let is_selector = |character: char| matches!(character, '\u{fe0e}' | '\u{fe0f}');
+    let (mut count, mut before) = (0, None);
+    for character in text.chars() {
+        let belongs = is_selector(character) && before.is_some_and(|before| !is_selector(before));
+        count += usize::from(!belongs);
+        before = Some(character);
+    }
+    count
+}
+
 /// The longest prefix of at most `units` UTF-16 code units that does not cut a surrogate pair.
 pub fn utf16_prefix(text: &str, units: usize) -> &str {
     let mut taken = 0;
@@ -30,12 +43,6 @@ pub fn js_trim(text: &str) -> &str {
     text.trim_matches(is_js_space)
 }
 
-/// How long validators of web forms find a text: its characters, but for those that only choose how the one before them is
-/// shown.
-pub fn counted_len(text: &str) -> usize {
-    text.chars().filter(|character| !matches!(character, '\u{fe0e}' | '\u{fe0f}')).count()
-}
-
 /// Every run of white space becomes one space; the ends are trimmed.
 pub fn one_line(text: &str) -> String {
     text.split(is_js_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -56,6 +63,16 @@ mod tests {
         assert_eq!(utf16_prefix("a😀b", 3), "a😀");
         assert_eq!(utf16_prefix("ab", 9), "ab");
         assert_eq!(utf16_len("a😀b"), 4);
+    }
+
+    #[test]
+    fn a_selector_counts_with_its_character() {
+        for (text, count) in [("", 0), ("a😀", 2), ("a\u{fe0f}", 1), ("1\u{fe0f}\u{20e3}", 2), ("👨‍👩‍👧", 5)]
+        {
+            assert_eq!(counted_len(text), count, "{text}");
+        }
+        assert_eq!(counted_len("\u{fe0f}"), 1);
+        assert_eq!(counted_len("a\u{fe0f}\u{fe0f}"), 2, "a row of them is no way around a limit");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub const TURNKEEP_SUPERSEDE_TIMEOUT: i32 = 2005;
 pub const TURNKEEP_SUPERSEDE_INVALID: i32 = 2006;
 /// A message of this id is in the chat already.
 pub const TURNKEEP_MESSAGE_EXISTS: i32 = 2007;
+/// Another role of the workspace has this name; the message says which.
+pub const TURNKEEP_ROLE_NAME_TAKEN: i32 = 2008;
 /// The store cannot be reached or written.
 pub const TURNKEEP_STORE_UNAVAILABLE: i32 = 3001;
 /// The engine is shutting down or closed.

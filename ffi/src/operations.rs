@@ -796,6 +796,229 @@ pub unsafe extern "C" fn turnkeep_chat_import(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Creates a role. Its name must differ from those of the workspace's other roles; lengths are counted in characters.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who acts: an administrator.
+/// - "name": string. At most 200 characters.
+/// - "instructions": string. The persona of its chats: at most 20,000 characters. It takes the place of the
+///   administrators' prompt, inside of the safety frame.
+/// - "emoji"?: string. A sign for lists: at most 32 characters.
+/// - "description"?: string. What it is for: at most 2,000 characters.
+/// - "modelConfig"?: RoleModelConfig. The model that its chats get, in place of the workspace's.
+/// - "enabled"?: boolean. Whether chats may be begun with it; true unless given.
+/// - "autoStart"?: boolean. Whether a client sends the launch message by itself when a chat is begun with the role;
+///   true unless given.
+/// - "launchMessage"?: string. What a client sends to begin with: at most 2,000 characters.
+///
+/// `result` receives AgentRole, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_create(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.create", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Changes a role. What is not given stays; blank text clears what a role may be without, and so does an empty model.
+/// Chats that have the role follow the change with their next turn.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who acts: an administrator.
+/// - "roleId": string. The role.
+/// - "name"?: string. At most 200 characters, not blank.
+/// - "emoji"?: string. A sign for lists: at most 32 characters.
+/// - "description"?: string. What it is for: at most 2,000 characters.
+/// - "instructions"?: string. The persona of its chats: at most 20,000 characters, not blank.
+/// - "modelConfig"?: RoleModelConfig. The model that its chats get, in place of the workspace's.
+/// - "enabled"?: boolean. Whether chats may be begun with it.
+/// - "autoStart"?: boolean. Whether a client sends the launch message by itself when a chat is begun with the role.
+/// - "launchMessage"?: string. What a client sends to begin with: at most 2,000 characters.
+///
+/// `result` receives AgentRole, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_update(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.update", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Deletes a role. Chats that have it keep its id and go on without it; its name may be used again.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who acts: an administrator.
+/// - "roleId": string. The role.
+///
+/// `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_delete(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.delete", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The workspace's roles in the order in which they were created, disabled ones included: whole for administrators,
+/// and for everybody else what it takes to choose one.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who asks.
+///
+/// `result` receives array of ShownRole, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_list(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.list", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// One role, as `roles.list` has it.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who asks.
+/// - "roleId": string. The role.
+///
+/// `result` receives ShownRole, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_get(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.get", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Roles as one document (YAML) that `roles.importBundle` takes, there or in another workspace. It has no ids.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who acts: an administrator.
+/// - "roleIds"?: array of string. Only these; all roles of the workspace unless given.
+///
+/// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, PAYLOAD_TOO_LARGE, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_export_bundle(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.exportBundle", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Creates the roles of a document (YAML, at most 1 MiB and 1,000 roles), all of them or none. What is wrong in it is
+/// named by its path, such as `bundle.roles[2].name`. Anchors, aliases and tags are not taken.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who acts: an administrator.
+/// - "bundle": string. The document.
+/// - "existing"?: ExistingRoles. What becomes of a role whose name another one has. Default "fail".
+///
+/// `result` receives array of ImportedRole, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, ROLE_NAME_TAKEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_role_import_bundle(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "roles.importBundle", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A workspace's settings; of keys only whether they are set.
 ///
 /// `params` is a JSON object:

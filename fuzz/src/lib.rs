@@ -4,6 +4,7 @@
 //! such bytes; `tests/corpus.rs` runs what was found and kept, and mutations of it, with every `cargo test`.
 
 mod budget;
+mod bundle;
 mod export;
 mod functions;
 mod guard;
@@ -15,6 +16,7 @@ mod structure;
 mod templates;
 mod wire;
 
+pub use bundle::bundle;
 pub use export::export;
 pub use functions::{FUNCTIONS, functions};
 pub use guard::guard;

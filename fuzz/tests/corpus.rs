@@ -19,6 +19,7 @@ const TARGETS: &[(&str, Body, usize)] = &[
     ("sse", turnkeep_fuzz::sse, 10_000),
     ("wire", turnkeep_fuzz::wire, 10_000),
     ("guard", turnkeep_fuzz::guard, 20_000),
+    ("bundle", turnkeep_fuzz::bundle, 10_000),
 ];
 /// Mutations grow no further than this.
 const MAX_BYTES: usize = 4096;

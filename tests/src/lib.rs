@@ -7,5 +7,6 @@ pub mod processes;
 pub mod provider;
 pub mod scenario;
 pub mod stage;
+pub mod table;
 
 pub use provider::{Response, Script, ScriptedProvider, Then};

@@ -25,8 +25,15 @@ use Object::{Deleted, Disabled, OtherUsers, OtherWorkspaces, Own, Unknown};
 const CHATS: [Object; 5] = [Own, OtherUsers, OtherWorkspaces, Deleted, Unknown];
 const RUNS: [Object; 5] = [Own, OtherUsers, OtherWorkspaces, Deleted, Unknown];
 const ROLES: [Object; 5] = [Own, OtherWorkspaces, Deleted, Disabled, Unknown];
-const TABLES: [&str; 6] =
-    ["ai_chats", "ai_chat_messages", "ai_chat_runs", "ai_chat_run_queue", "ai_chat_run_steps", "turnkeep_stop_notes"];
+const TABLES: [&str; 7] = [
+    "ai_chats",
+    "ai_chat_messages",
+    "ai_chat_runs",
+    "ai_chat_run_queue",
+    "ai_chat_run_steps",
+    "turnkeep_stop_notes",
+    "ai_agent_roles",
+];
 /// Stands in what is not the caller's.
 const SECRET: &str = "not-for-other-eyes";
 
@@ -317,4 +324,37 @@ async fn what_begins_a_run() {
         world.crosses(&format!("a key: {object:?}"), "startTurn", &params, "").await;
     }
     assert_eq!(sql(world.path(), "SELECT COUNT(*) FROM ai_chat_runs WHERE idempotency_key = 'k'"), "3");
+}
+
+/// Roles belong to a workspace: what is another's is not there, and members change nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_on_roles() {
+    let world = World::new().await;
+    for object in ROLES {
+        let role = world.role(object);
+        for (method, more) in [
+            ("roles.get", vec![]),
+            ("roles.update", vec![("description", json!("x"))]),
+            ("roles.exportBundle", vec![]),
+            ("roles.delete", vec![]),
+        ] {
+            for is_admin in [false, true] {
+                let id =
+                    if method == "roles.exportBundle" { ("roleIds", json!([role])) } else { ("roleId", json!(role)) };
+                let actor = json!({"userId": "u1", "isAdmin": is_admin});
+                let mut params = json!({"workspaceId": "w1", "actor": actor});
+                [vec![id], more.clone()].concat().iter().for_each(|(name, value)| params[*name] = value.clone());
+                let expected = match object {
+                    _ if !is_admin && method != "roles.get" => "FORBIDDEN",
+                    Own | Disabled => "",
+                    _ => "NOT_FOUND",
+                };
+                let what = format!("{method} of a role: {object:?}, administrator: {is_admin}");
+                world.crosses(&what, method, &params, expected).await;
+            }
+        }
+    }
+    let shown = json!({"workspaceId": "w1", "actor": {"userId": "u1", "isAdmin": false}});
+    world.role(OtherWorkspaces);
+    assert_eq!(world.ask("roles.list", &shown).await.unwrap(), json!([]), "all that was there has been deleted");
 }

@@ -370,3 +370,136 @@ async fn text_that_jsonb_refuses_is_stored_all_the_same() {
         assert_eq!(message.content, strange.replace('\u{0}', "\u{fffd}"));
     }
 }
+
+/// Statements of the host's own code, as its query builder writes them.
+struct Host<'a>(&'a str);
+
+impl Host<'_> {
+    /// A role; `model_config` is an SQL expression, because its writers have had more than one form for it.
+    fn create_role(&self, name: &str, model_config: &str) -> String {
+        let insert = format!(
+            "insert into \"ai_agent_roles\" (\"workspace_id\", \"creator_id\", \"name\", \"emoji\", \"instructions\", \
+             \"model_config\", \"enabled\") values ('{WORKSPACE}', '{USER}', '{name}', null, 'Theirs.', {model_config}, true) \
+             returning \"id\""
+        );
+        query(self.0, &insert)
+    }
+
+    /// What its list of roles shows.
+    fn roles(&self) -> String {
+        let list = format!(
+            "select \"name\", \"emoji\", \"description\", \"instructions\", \"model_config\", \"enabled\", \"auto_start\", \
+             \"launch_message\", \"creator_id\" from \"ai_agent_roles\" \
+             where \"workspace_id\" = '{WORKSPACE}' and \"deleted_at\" is null order by \"created_at\" asc"
+        );
+        query(self.0, &list)
+    }
+
+    fn delete_role(&self, id: &str) {
+        let delete = format!(
+            "update \"ai_agent_roles\" set \"deleted_at\" = now(), \"updated_at\" = now() \
+             where \"id\" = '{id}' and \"workspace_id\" = '{WORKSPACE}' and \"deleted_at\" is null"
+        );
+        query(self.0, &delete);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_right_whoever_has_written_them() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    query(&store, "DELETE FROM ai_chats; DELETE FROM ai_agent_roles");
+    let host = Host(&store);
+    // Before: what its own code has left.
+    let forms = [
+        (
+            "object",
+            "'{\"driver\": \"gemini\", \"chatModel\": \"g\"}'::jsonb",
+            json!({"driver": "gemini", "chatModel": "g"}),
+        ),
+        ("text", "to_jsonb('{\"chatModel\":\"m\"}'::text)", json!({"chatModel": "m"})),
+        ("null", "null", json!(null)),
+        ("json null", "'null'::jsonb", json!(null)),
+        ("list", "'[1]'::jsonb", json!(null)),
+        ("garbage", "to_jsonb('not json'::text)", json!(null)),
+        ("more", "'{\"chatModel\": \"m\", \"temperature\": 1}'::jsonb", json!({"chatModel": "m", "temperature": 1})),
+    ];
+    let ids: Vec<String> = forms.iter().map(|(name, config, _)| host.create_role(name, config)).collect();
+    let provider = ScriptedProvider::start(Script::default()).await;
+    let engine = open(&store, &provider).await;
+    let ask = async |operation: &str, more: Value| {
+        let mut params = json!({"workspaceId": WORKSPACE, "actor": {"userId": USER, "isAdmin": true}});
+        more.as_object().unwrap().iter().for_each(|(name, value)| params[name] = value.clone());
+        let answer = engine.call(operation, &params.to_string()).await;
+        answer.map(|answer| serde_json::from_str::<Value>(&answer).unwrap())
+    };
+
+    let listed = ask("roles.list", json!({})).await.unwrap();
+    for (place, (name, _, config)) in forms.iter().enumerate() {
+        let role = &listed[place];
+        assert_eq!((&role["name"], &role["id"]), (&json!(name), &json!(ids[place])));
+        assert_eq!((&role["modelConfig"], &role["instructions"]), (config, &json!("Theirs.")), "{name}");
+        assert_eq!(
+            (&role["enabled"], &role["autoStart"], &role["launchMessage"]),
+            (&json!(true), &json!(true), &json!(null))
+        );
+    }
+    // Times are the same moments, as far as JavaScript knows them.
+    let exact = "select to_char(\"created_at\" at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') \
+         from \"ai_agent_roles\" where \"name\" = 'object'";
+    assert_eq!(listed[0]["createdAt"], json!(query(&store, exact)));
+
+    // During: what we write, it reads in its own forms; what it writes, we read.
+    let given = json!({"name": " Ours ", "instructions": "I", "emoji": "🤖", "modelConfig": {"driver": "openai", "chatModel": " m "}});
+    let ours = ask("roles.create", given).await.unwrap();
+    let of_name = |name: &str| host.roles().lines().find(|row| row.starts_with(&format!("{name}|"))).map(str::to_owned);
+    let row = format!("Ours|🤖||I|{{\"driver\": \"openai\", \"chatModel\": \"m\"}}|t|t||{USER}");
+    assert_eq!(of_name("Ours"), Some(row));
+    let typed = "select jsonb_typeof(\"model_config\") from \"ai_agent_roles\" where \"name\" = 'Ours'";
+    assert_eq!(query(&store, typed), "object");
+    let cleared =
+        json!({"roleId": ours["id"], "modelConfig": {}, "emoji": "", "enabled": false, "launchMessage": "go"});
+    ask("roles.update", cleared).await.unwrap();
+    assert_eq!(of_name("Ours"), Some(format!("Ours|||I||f|t|go|{USER}")));
+    let is_null = "select \"model_config\" is null from \"ai_agent_roles\" where \"name\" = 'Ours'";
+    assert_eq!(query(&store, is_null), "t");
+    query(&store, "update \"ai_agent_roles\" set \"name\" = 'Renamed', \"updated_at\" = now() where \"name\" = 'Ours'");
+    assert_eq!(ask("roles.get", json!({"roleId": ours["id"]})).await.unwrap()["name"], "Renamed");
+
+    // Names are one room for both.
+    let taken = ask("roles.create", json!({"name": "object", "instructions": "I"})).await.unwrap_err();
+    assert_eq!(taken.code(), ErrorCode::RoleNameTaken);
+    host.delete_role(&ids[0]);
+    let gone = ask("roles.get", json!({"roleId": ids[0]})).await.unwrap_err();
+    assert_eq!(gone.code(), ErrorCode::NotFound);
+    ask("roles.create", json!({"name": "object", "instructions": "I"})).await.unwrap();
+    ask("roles.delete", json!({"roleId": ids[1]})).await.unwrap();
+    assert_eq!(of_name("text"), None);
+    host.create_role("text", "null");
+
+    // Ids that cannot be there, or are not, are named; other workspaces are not there.
+    for (wrong, field) in [
+        (json!({"workspaceId": "w1"}), "workspaceId"),
+        (json!({"workspaceId": MISSING}), "workspaceId"),
+        (json!({"actor": {"userId": "u1", "isAdmin": true}}), "actor.userId"),
+        (json!({"actor": {"userId": MISSING, "isAdmin": true}}), "actor.userId"),
+    ] {
+        let mut role = json!({"name": "N", "instructions": "I"});
+        wrong.as_object().unwrap().iter().for_each(|(name, value)| role[name] = value.clone());
+        let refused = ask("roles.create", role).await.unwrap_err();
+        assert_eq!((refused.code(), &refused.details()["field"]), (ErrorCode::InvalidInput, &json!(field)));
+    }
+    for workspace in ["w1", MISSING] {
+        assert_eq!(ask("roles.list", json!({"workspaceId": workspace})).await.unwrap(), json!([]));
+        let refused = ask("roles.delete", json!({"workspaceId": workspace, "roleId": ids[2]})).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::NotFound);
+    }
+
+    // After: the engine is gone, and its roles are the host's as any other.
+    let bundle = ask("roles.exportBundle", json!({"roleIds": [ids[2], ids[6]]})).await.unwrap();
+    assert!(bundle.as_str().unwrap().contains("chatModel: \"m\"") && !bundle.as_str().unwrap().contains("temperature"));
+    engine.close(None).await.unwrap();
+    let names: Vec<String> = host.roles().lines().map(|row| row.split('|').next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["null", "json null", "list", "garbage", "more", "Renamed", "object", "text"]);
+}

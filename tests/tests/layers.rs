@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 8] = [
     &["clock", "error", "id", "js", "spelling", "text"],
     &["mask", "model"],
-    &["project", "tool"],
+    &["project", "role", "tool"],
     &["provider", "store"],
     &["log", "secret", "settings"],
     &["machine"],

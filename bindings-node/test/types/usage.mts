@@ -262,3 +262,24 @@ try {
   if (error instanceof turnkeep.RunAlreadyActiveError) error.details.activeRunId.trim();
   if (error instanceof turnkeep.TurnkeepError && error.code === 'INVALID_INPUT') error.details.field.trim();
 }
+
+const actor = { userId: 'u', isAdmin: true };
+const poet = await engine.roles.create({
+  workspaceId: 'w',
+  actor,
+  name: 'Poet',
+  instructions: 'Rhyme.',
+  modelConfig: { driver: 'gemini', chatModel: 'm' },
+});
+const roleModel: string | undefined = poet.modelConfig?.chatModel;
+await engine.roles.update({ workspaceId: 'w', actor, roleId: poet.id, emoji: null, modelConfig: null });
+for (const shown of await engine.roles.list({ workspaceId: 'w', actor })) {
+  if ('instructions' in shown) shown.instructions.toUpperCase();
+  // @ts-expect-error Members are not shown it.
+  else shown.instructions;
+}
+const bundle: string = await engine.roles.exportBundle({ workspaceId: 'w', actor, roleIds: [poet.id] });
+const [imported] = await engine.roles.importBundle({ workspaceId: 'w', actor, bundle, existing: 'skip' });
+void [roleModel, imported?.outcome === 'created'];
+// @ts-expect-error Nobody acts.
+await engine.roles.delete({ workspaceId: 'w', roleId: poet.id });

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from turnkeep import _exit, _native
 from turnkeep._failures import Words
 from turnkeep._json import decode, encode_fields
-from turnkeep._operations import ChatsOperations, EngineOperations, SettingsOperations
+from turnkeep._operations import ChatsOperations, EngineOperations, RolesOperations, SettingsOperations
 from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
@@ -103,6 +103,11 @@ class Engine(EngineOperations):
     def chats(self) -> Chats:
         """What is in chats."""
         return Chats(self)
+
+    @property
+    def roles(self) -> Roles:
+        """The personas that chats are begun with."""
+        return Roles(self)
 
     @property
     def settings(self) -> Settings:
@@ -206,6 +211,17 @@ class Chats(ChatsOperations):
             labels=labels,
         )
         return iter(export.next, None)
+
+
+class Roles(RolesOperations):
+    """Roles of agents. Who acts, and what they may, is said by the host with each call."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.roles`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
 
 
 class Settings(SettingsOperations):

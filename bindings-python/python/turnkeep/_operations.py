@@ -555,6 +555,166 @@ class ChatsOperations(_Asking):
         return answer
 
 
+class RolesOperations(_Asking):
+    """Methods of ``roles``."""
+
+    def create(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        name: str,
+        instructions: str,
+        emoji: str | None = None,
+        description: str | None = None,
+        model_config: types.RoleModelConfig | None = None,
+        enabled: bool | None = None,
+        auto_start: bool | None = None,
+        launch_message: str | None = None,
+    ) -> types.AgentRole:
+        """Creates a role. Its name must differ from those of the workspace's other roles; lengths are counted in
+        characters.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator.
+        :param name: At most 200 characters.
+        :param instructions: The persona of its chats: at most 20,000 characters. It takes the place of the
+            administrators' prompt, inside of the safety frame.
+        :param emoji: A sign for lists: at most 32 characters.
+        :param description: What it is for: at most 2,000 characters.
+        :param model_config: The model that its chats get, in place of the workspace's.
+        :param enabled: Whether chats may be begun with it; true unless given.
+        :param auto_start: Whether a client sends the launch message by itself when a chat is begun with the
+            role; true unless given.
+        :param launch_message: What a client sends to begin with: at most 2,000 characters.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``, ``ROLE_NAME_TAKEN``
+        """
+        answer: types.AgentRole = self._ask("roles.create", {"workspaceId": workspace_id, "actor": actor, "name": name, "instructions": instructions, "emoji": emoji, "description": description, "modelConfig": model_config, "enabled": enabled, "autoStart": auto_start, "launchMessage": launch_message})
+        return answer
+
+    def update(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        role_id: str,
+        name: str | None = None,
+        emoji: str | None = None,
+        description: str | None = None,
+        instructions: str | None = None,
+        model_config: types.RoleModelConfig | None = None,
+        enabled: bool | None = None,
+        auto_start: bool | None = None,
+        launch_message: str | None = None,
+    ) -> types.AgentRole:
+        """Changes a role. What is not given stays; blank text clears what a role may be without, and so does an
+        empty model. Chats that have the role follow the change with their next turn.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator.
+        :param role_id: The role.
+        :param name: At most 200 characters, not blank.
+        :param emoji: A sign for lists: at most 32 characters.
+        :param description: What it is for: at most 2,000 characters.
+        :param instructions: The persona of its chats: at most 20,000 characters, not blank.
+        :param model_config: The model that its chats get, in place of the workspace's.
+        :param enabled: Whether chats may be begun with it.
+        :param auto_start: Whether a client sends the launch message by itself when a chat is begun with the
+            role.
+        :param launch_message: What a client sends to begin with: at most 2,000 characters.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``, ``INVALID_INPUT``, ``ROLE_NAME_TAKEN``
+        """
+        answer: types.AgentRole = self._ask("roles.update", {"workspaceId": workspace_id, "actor": actor, "roleId": role_id, "name": name, "emoji": emoji, "description": description, "instructions": instructions, "modelConfig": model_config, "enabled": enabled, "autoStart": auto_start, "launchMessage": launch_message})
+        return answer
+
+    def delete(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        role_id: str,
+    ) -> None:
+        """Deletes a role. Chats that have it keep its id and go on without it; its name may be used again.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator.
+        :param role_id: The role.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
+        """
+        self._ask("roles.delete", {"workspaceId": workspace_id, "actor": actor, "roleId": role_id})
+
+    def list(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+    ) -> builtins.list[types.ShownRole]:
+        """The workspace's roles in the order in which they were created, disabled ones included: whole for
+        administrators, and for everybody else what it takes to choose one.
+
+        :param workspace_id: The workspace.
+        :param actor: Who asks.
+        """
+        answer: builtins.list[types.ShownRole] = self._ask("roles.list", {"workspaceId": workspace_id, "actor": actor})
+        return answer
+
+    def get(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        role_id: str,
+    ) -> types.ShownRole:
+        """One role, as ``roles.list`` has it.
+
+        :param workspace_id: The workspace.
+        :param actor: Who asks.
+        :param role_id: The role.
+        :raises TurnkeepError: ``NOT_FOUND``
+        """
+        answer: types.ShownRole = self._ask("roles.get", {"workspaceId": workspace_id, "actor": actor, "roleId": role_id})
+        return answer
+
+    def export_bundle(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        role_ids: Sequence[str] | None = None,
+    ) -> str:
+        """Roles as one document (YAML) that ``roles.importBundle`` takes, there or in another workspace. It has no
+        ids.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator.
+        :param role_ids: Only these; all roles of the workspace unless given.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``, ``PAYLOAD_TOO_LARGE``
+        """
+        answer: str = self._ask("roles.exportBundle", {"workspaceId": workspace_id, "actor": actor, "roleIds": role_ids})
+        return answer
+
+    def import_bundle(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        bundle: str,
+        existing: types.ExistingRoles | None = None,
+    ) -> builtins.list[types.ImportedRole]:
+        """Creates the roles of a document (YAML, at most 1 MiB and 1,000 roles), all of them or none. What is
+        wrong in it is named by its path, such as ``bundle.roles[2].name``. Anchors, aliases and tags are not
+        taken.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator.
+        :param bundle: The document.
+        :param existing: What becomes of a role whose name another one has. Default ``"fail"``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``, ``PAYLOAD_TOO_LARGE``, ``ROLE_NAME_TAKEN``
+        """
+        answer: builtins.list[types.ImportedRole] = self._ask("roles.importBundle", {"workspaceId": workspace_id, "actor": actor, "bundle": bundle, "existing": existing})
+        return answer
+
+
 class SettingsOperations(_Asking):
     """Methods of ``settings``."""
 

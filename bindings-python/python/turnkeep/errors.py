@@ -60,6 +60,10 @@ class MessageExistsError(TurnkeepError):
     """A message of this id is in the chat already. ``MESSAGE_EXISTS``, 409."""
 
 
+class RoleNameTakenError(TurnkeepError):
+    """Another role of the workspace has this name; the message says which. ``ROLE_NAME_TAKEN``, 409."""
+
+
 class StoreUnavailableError(TurnkeepError):
     """The store cannot be reached or written. ``STORE_UNAVAILABLE``, 503."""
 
@@ -114,6 +118,7 @@ BY_CODE: dict[str, type[TurnkeepError]] = {
     "SUPERSEDE_TIMEOUT": SupersedeTimeoutError,
     "SUPERSEDE_INVALID": SupersedeInvalidError,
     "MESSAGE_EXISTS": MessageExistsError,
+    "ROLE_NAME_TAKEN": RoleNameTakenError,
     "STORE_UNAVAILABLE": StoreUnavailableError,
     "ENGINE_CLOSED": EngineClosedError,
     "SECRET_UNREADABLE": SecretUnreadableError,

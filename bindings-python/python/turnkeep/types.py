@@ -11,6 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, Union
 
 
+class Actor(TypedDict):
+    """Who acts where rights matter, as the host says: the engine knows nobody's rights."""
+
+    userId: str
+    """The user."""
+    isAdmin: bool
+    """Whether they may manage the workspace's settings."""
+
+
 class _AddressVerdictRequired(TypedDict):
     ok: bool
 
@@ -19,6 +28,52 @@ class AddressVerdict(_AddressVerdictRequired, total=False):
     """Whether an address is allowed, and if not, why."""
 
     reason: str
+
+
+class AgentRole(TypedDict):
+    """A role as the administrators of its workspace see it."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Its name, which no other role of the workspace has that is not deleted."""
+    emoji: str | None
+    """A sign for lists."""
+    description: str | None
+    """What it is for."""
+    instructions: str
+    """The persona of its chats."""
+    modelConfig: RoleModelConfig | None
+    """The model that it wants."""
+    enabled: bool
+    """Whether chats may be begun with it. A chat that has it goes on without it while it is disabled."""
+    autoStart: bool
+    """Whether a client sends the launch message by itself when a chat is begun with the role."""
+    launchMessage: str | None
+    """What a client sends to begin with."""
+    createdAt: str
+    """When it was created."""
+    updatedAt: str
+    """When it was last changed."""
+
+
+class AgentRoleSummary(TypedDict):
+    """A role as everybody in its workspace sees it: what it takes to choose one."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Its name."""
+    emoji: str | None
+    """A sign for lists."""
+    description: str | None
+    """What it is for."""
+    enabled: bool
+    """Whether chats may be begun with it."""
+    autoStart: bool
+    """Whether a client sends the launch message by itself when a chat is begun with the role."""
+    launchMessage: str | None
+    """What a client sends to begin with."""
 
 
 class AssistantFlush(TypedDict):
@@ -153,6 +208,10 @@ class ChatOptions(TypedDict, total=False):
 
     ids: ChatIds
     """Which ids they may be called by. Default ``"uuid"``."""
+    unknownRole: UnknownRole
+    """What becomes of one that is to be created with a role that is deleted, disabled or not there. A chat that
+    has such a role goes on without it in any case. Default ``"refuse"``.
+    """
     retentionMs: int
     """Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by
     default.
@@ -255,6 +314,16 @@ case.
 ``safe``: In a sentence of ours for each kind of failure.
 
 ``provider``: In those of the provider.
+"""
+
+ExistingRoles: TypeAlias = Literal["fail", "skip", "replace"]
+"""What becomes of a new role whose name another role of the workspace has.
+
+``fail``: Nothing is written: ``ROLE_NAME_TAKEN``.
+
+``skip``: The role that is there stays as it is.
+
+``replace``: The role that is there gets the fields of the new one, and keeps its id.
 """
 
 
@@ -433,6 +502,27 @@ class HttpOptions(TypedDict, total=False):
     """What requests say that they come from, in the header ``User-Agent``: some gateways account by it.
     ``turnkeep/`` and its version unless given.
     """
+
+ImportOutcome: TypeAlias = Literal["created", "replaced", "skipped"]
+"""What an import has done with a role of its document.
+
+``created``: There was none of its name.
+
+``replaced``: The one that was there has its fields now.
+
+``skipped``: The one that was there stays as it was.
+"""
+
+
+class ImportedRole(TypedDict):
+    """A role of a document that was imported."""
+
+    id: str
+    """The role of this name that is there now."""
+    name: str
+    """Its name."""
+    outcome: ImportOutcome
+    """What was done."""
 
 InProgress: TypeAlias = Literal["omit", "include"]
 """What becomes of the message that the run in progress writes.
@@ -789,6 +879,24 @@ class ResponseFormat(TypedDict, total=False):
     """What it is called."""
     description: str
     """What it is for."""
+
+RoleDriver: TypeAlias = Literal["openai", "gemini", "ollama"]
+"""The drivers that a role may name.
+
+``openai``: OpenAI, or whatever speaks its protocol.
+
+``gemini``: Gemini.
+
+``ollama``: Ollama.
+"""
+
+
+class RoleModelConfig(TypedDict, total=False):
+    """The model that a role's chats get, in place of the workspace's."""
+
+    driver: RoleDriver
+    chatModel: str
+    """At most 200 characters."""
 
 RoleRow: TypeAlias = Mapping[str, Any]
 """A role's row, as far as it is read. What is read of it: ``name?``, ``modelConfig?``."""
@@ -1574,6 +1682,14 @@ UnknownMembers: TypeAlias = Literal["strip", "refuse"]
 ``refuse``: The call is refused, and the model is told.
 """
 
+UnknownRole: TypeAlias = Literal["refuse", "fallback"]
+"""What becomes of a chat that is to be created with a role that is deleted, disabled or not there.
+
+``refuse``: It is not created: ``NOT_FOUND``.
+
+``fallback``: It is created without a role.
+"""
+
 
 class Usage(TypedDict, total=False):
     """Tokens of a step or of a turn. A field that the provider did not report is absent, not zero."""
@@ -1678,6 +1794,9 @@ ProviderChoice: TypeAlias = Union[str, ProviderConfig]
 
 Providers: TypeAlias = Mapping[str, ProviderConfig]
 """The providers that a host configured, by name."""
+
+ShownRole: TypeAlias = Union[AgentRole, AgentRoleSummary]
+"""A role: all of it for administrators, what it takes to choose one for everybody else."""
 
 
 class _ToldPartTextRequired(TypedDict):
@@ -1902,7 +2021,10 @@ UserMessagePart: TypeAlias = Union[ToldPart, DataPart]
 """A part of a user's message."""
 
 __all__ = [
+    "Actor",
     "AddressVerdict",
+    "AgentRole",
+    "AgentRoleSummary",
     "AssistantFlush",
     "AssistantMetadata",
     "AssistantPart",
@@ -1926,6 +2048,7 @@ __all__ = [
     "EndedMessageStatus",
     "EngineOptions",
     "ErrorText",
+    "ExistingRoles",
     "ExportLabels",
     "FailureKind",
     "FinalizePlan",
@@ -1936,6 +2059,8 @@ __all__ = [
     "GivenMessage",
     "Health",
     "HttpOptions",
+    "ImportOutcome",
+    "ImportedRole",
     "InProgress",
     "Lang",
     "ListedChat",
@@ -1973,6 +2098,8 @@ __all__ = [
     "RequestLimits",
     "ResolvedAddress",
     "ResponseFormat",
+    "RoleDriver",
+    "RoleModelConfig",
     "RoleRow",
     "Run",
     "RunBudget",
@@ -1997,6 +2124,7 @@ __all__ = [
     "ShownHit",
     "ShownMessage",
     "ShownMetadata",
+    "ShownRole",
     "SplitOptions",
     "Step",
     "StepOverride",
@@ -2028,6 +2156,7 @@ __all__ = [
     "UIMessageChunk",
     "UiMessagePage",
     "UnknownMembers",
+    "UnknownRole",
     "Usage",
     "UsageLimits",
     "UserMessage",

@@ -25,9 +25,9 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{
-    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UsageLimits, Window,
+    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits, Window,
 };
-pub use request::{Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
+pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
 pub use run::tail::{RunTail, SharedTail};
@@ -38,6 +38,7 @@ pub use service::chats::{
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};
+pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::settings::{Capability, Tested};
 
 use run::follow::Tails;

@@ -117,12 +117,26 @@ pub enum ChatIds {
     Any,
 }
 
+/// What becomes of a chat that is to be created with a role that is deleted, disabled or not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnknownRole {
+    /// It is not created: `NOT_FOUND`.
+    #[default]
+    Refuse,
+    /// It is created without a role.
+    Fallback,
+}
+
 /// How chats are treated.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChatOptions {
     /// Which ids they may be called by.
     pub ids: ChatIds,
+    /// What becomes of one that is to be created with a role that is deleted, disabled or not there. A chat that has such
+    /// a role goes on without it in any case.
+    pub unknown_role: UnknownRole,
     /// Chats that have not been changed for so long, in milliseconds, are removed for good. They are kept by default.
     pub retention_ms: Option<u64>,
     /// Chats that were deleted so long ago, in milliseconds, are removed for good. They are kept by default.

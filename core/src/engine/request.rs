@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, Result, from_json};
+use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::machine::{Budget, Cost};
 use crate::model::{Json, Part, Trigger};
@@ -25,6 +25,16 @@ pub struct Who {
     pub workspace_id: String,
     /// The user.
     pub user_id: String,
+}
+
+/// Who acts where rights matter, as the host says: the engine knows nobody's rights.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Actor {
+    /// The user.
+    pub user_id: String,
+    /// Whether they may manage the workspace's settings.
+    pub is_admin: bool,
 }
 
 /// What a turn is begun with.
@@ -375,6 +385,23 @@ impl Who {
     pub(super) fn check(&self) -> Result<()> {
         check_owner("workspaceId", &self.workspace_id)?;
         check_owner("userId", &self.user_id)
+    }
+}
+
+impl Actor {
+    /// Whether they can be anybody, and the workspace any.
+    pub(super) fn check(&self, workspace_id: &str) -> Result<()> {
+        check_owner("workspaceId", workspace_id)?;
+        check_owner("actor.userId", &self.user_id)
+    }
+
+    /// The same for what only administrators may.
+    pub(super) fn check_admin(&self, workspace_id: &str) -> Result<()> {
+        self.check(workspace_id)?;
+        if self.is_admin {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::Forbidden, "only an administrator may do this").with_detail("field", "actor.isAdmin"))
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::js::OwnedText as Text;
 use crate::model::Json;
 use crate::provider::resolve_audio_format;
-use crate::settings::role_model_override;
+use crate::role::role_model_override;
 use crate::tool::mcp::{
     McpServerRow, McpServerView, cap_tool_name, disambiguate_tool_name, sanitize_tool_name, tool_name_prefix,
 };

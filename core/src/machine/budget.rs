@@ -91,7 +91,7 @@ mod tests {
         let cost = Some(Cost { limit: 1.0, input: 10.0, output: 100.0 });
         let budget = Budget { tokens: Some(100_000), cost, time: None };
         assert!(!spent(50_000, 0).is_near(&budget));
-        assert!(spent(79_000, 0).is_near(&Budget { cost: None, ..budget }) == false);
+        assert!(!spent(79_000, 0).is_near(&Budget { cost: None, ..budget }));
         assert!(spent(80_000, 0).is_near(&budget) && !spent(80_000, 0).is_all_of(&budget));
         assert!(spent(100_000, 0).is_all_of(&budget));
         // A few tokens that cost much.

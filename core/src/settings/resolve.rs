@@ -5,10 +5,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::{Access, CallOptions, OPENAI_URL, ProviderConfig};
 pub use crate::provider::{EmbeddingConfig, SttConfig};
+use crate::role::{RoleDriver, RoleModelOverride};
 use crate::store::KeySlot;
 use crate::text::js_trim;
 
-use super::role::{RoleDriver, RoleModelOverride};
 use super::workspace::WorkspaceSettings;
 
 /// Opens a stored key of a driver; nothing when there is none.

@@ -37,8 +37,8 @@ pub use memory::MemoryStore;
 pub use plan::RunPlan;
 pub use postgres::{PendingMigration, PostgresStore};
 pub use queue::{QueueStore, Waiting};
-pub(crate) use role::model_config_of;
-pub use role::{RolePrompt, RoleStore};
+pub(crate) use role::name_taken;
+pub use role::{CreateRoles, ExistingRoles, RolePrompt, RoleStore};
 pub use run::{Began, BeginRun, Fence, NewUserMessage, ONE_PLACE, RunStore, SettleRun};
 pub(crate) use run::{UNREADABLE_RUN, already_active, forbidden, lease_lost};
 pub use settings::{

@@ -7,6 +7,7 @@
 
 mod chats;
 mod requests;
+mod roles;
 mod runs;
 mod settings;
 
@@ -82,6 +83,13 @@ operations![
     chats::Open,
     chats::ExportDocument,
     chats::Import,
+    roles::Create,
+    roles::Update,
+    roles::Delete,
+    roles::List,
+    roles::Get,
+    roles::ExportBundle,
+    roles::ImportBundle,
     settings::Get,
     settings::Update,
     settings::Test,

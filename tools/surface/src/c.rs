@@ -11,7 +11,7 @@ const BY_HAND: &[&str] = &["health", "runs.sweep", "runs.tail"];
 /// `turnkeep_run_get` of `runs.get`.
 pub fn function(name: &str) -> String {
     let name = match name.split_once('.') {
-        Some((namespace @ ("runs" | "chats"), method)) => {
+        Some((namespace @ ("runs" | "chats" | "roles"), method)) => {
             format!("{}_{}", namespace.trim_end_matches('s'), snake(method))
         }
         Some((namespace, method)) => format!("{namespace}_{}", snake(method)),
@@ -94,6 +94,18 @@ pub fn table(surface: &Surface) -> String {
         let _ = writeln!(out, "    FUNCTION({}),", snake(&function.name));
     }
     out + "};\n\nenum { FUNCTIONS = sizeof functions / sizeof functions[0] };\n\n#endif\n"
+}
+
+/// The operations, for tests that ask by name.
+pub fn operation_table(surface: &Surface) -> String {
+    let mut out = format!("/* Every operation by its name. {GENERATED} */\n\n");
+    out += "#ifndef OPERATIONS_H\n#define OPERATIONS_H\n\n#include \"turnkeep.h\"\n\n";
+    out += "typedef turnkeep_status (*operation)(const turnkeep_engine *, const char *, size_t, turnkeep_bytes *, turnkeep_error **);\n\n";
+    out += "static const struct {\n    const char *name;\n    operation call;\n} operations[] = {\n";
+    for operation in surface.operations.iter().filter(|operation| !BY_HAND.contains(&operation.name.as_str())) {
+        let _ = writeln!(out, "    {{\"{}\", {}}},", operation.name, function(&operation.name));
+    }
+    out + "};\n\nenum { OPERATIONS = sizeof operations / sizeof operations[0] };\n\n#endif\n"
 }
 
 /// What the header says of JSON: every option, member, word and chunk.

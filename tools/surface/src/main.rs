@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         ("bindings-python/python/turnkeep/_plain_functions.py", python::functions(&surface)),
         ("ffi/src/codes.rs", c::codes(&surface)),
         ("ffi/tests/c/functions.h", c::table(&surface)),
+        ("ffi/tests/c/operations.h", c::operation_table(&surface)),
         ("fuzz/src/templates.rs", fuzz::templates(&surface)),
         ("ffi/src/operations.rs", c::operations(&surface)),
         ("ffi/src/functions.rs", c::functions(&surface)),

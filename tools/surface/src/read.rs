@@ -52,6 +52,9 @@ const MEMBERS: &[(&str, &str, &str)] = &[
     ("runs.finish", "status", "EndStatus"),
     ("runs.tail", "from", "TailStart"),
     ("chats.export", "format", "DocumentFormat"),
+    ("AgentRole", "model_config", "RoleModelConfig"),
+    ("roles.create", "model_config", "RoleModelConfig"),
+    ("roles.update", "model_config", "RoleModelConfig"),
     ("transcribe", "audio", "Bytes"),
     ("ErrorText", "failure", ""),
 ];

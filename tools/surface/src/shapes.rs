@@ -403,6 +403,22 @@ pub struct SettingsPatch {
     pub stt_api_key: Option<Option<String>>,
 }
 
+/// The model that a role's chats get, in place of the workspace's.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleModelConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<RoleDriver>,
+    /// At most 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_model: Option<String>,
+}
+
+/// See the core.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoleDriver(pub String);
+
 /// A migration that opening a database would apply.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -32,6 +32,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Found {
     /// The chat's role, if it has one that is in use.
     pub(crate) role: Option<RolePrompt>,
+    /// The role that the chat gets if it is created.
+    pub(crate) role_id: Option<AgentRoleId>,
     /// The id of the user's message, if its client has one for it.
     message_id: Option<MessageId>,
     /// The message in whose place the turn stands.
@@ -103,17 +105,14 @@ impl Beginning<'_> {
 
     /// The courtesy checks before the gate.
     pub(crate) async fn precheck(&self, inner: &Arc<Inner>) -> Result<Found> {
-        let (mut role_id, mut new_chat) = (self.role_id, true);
-        if let Some(chat_id) = self.chat_id
-            && let Some(chat) = inner.store.chat(chat_id).await?
-        {
-            if chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id {
-                return Err(forbidden());
-            }
-            role_id = chat.role_id;
-            new_chat = false;
+        let mut chat = None;
+        if let Some(chat_id) = self.chat_id {
+            chat = inner.store.chat(chat_id).await?;
         }
-        let replaces = self.replaces(inner, new_chat).await?;
+        if chat.as_ref().is_some_and(|chat| chat.workspace_id != self.workspace_id || chat.creator_id != self.user_id) {
+            return Err(forbidden());
+        }
+        let replaces = self.replaces(inner, chat.is_none()).await?;
         let message_id = self.message_id(inner, replaces).await?;
         if let Some(chat_id) = self.chat_id
             && let Some(active) = inner.store.active_run(chat_id).await?
@@ -123,15 +122,16 @@ impl Beginning<'_> {
         {
             return Err(already_active(Some(active.id)));
         }
-        let Some(role_id) = role_id else {
-            return Ok(Found { role: None, message_id, replaces });
+        let role = match chat {
+            None => inner.role_of_new_chat(self.workspace_id, self.role_id).await?,
+            // It keeps its role, whatever is asked for, and goes on without one that was deleted or disabled.
+            Some(chat) => match chat.role_id {
+                Some(role_id) => inner.store.role(self.workspace_id, role_id).await?.map(|role| (role_id, role)),
+                None => None,
+            },
         };
-        match inner.store.role(self.workspace_id, role_id).await? {
-            Some(role) => Ok(Found { role: Some(role), message_id, replaces }),
-            // A chat whose role was deleted or disabled goes on without it; a role that is asked for must exist.
-            None if !new_chat => Ok(Found { role: None, message_id, replaces }),
-            None => Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId")),
-        }
+        let (role_id, role) = role.unzip();
+        Ok(Found { role, role_id, message_id, replaces })
     }
 
     /// The id that the user's message will have: its client's own where that is a UUID, else one that is made of the
@@ -192,6 +192,7 @@ impl Beginning<'_> {
         ids: TurnIds,
         user: MessageId,
         replaces: Option<MessageId>,
+        role_id: Option<AgentRoleId>,
     ) -> Result<Outcome> {
         let taken = inner.take_requests(self.workspace_id, self.user_id).await?;
         let outcome = self.begin_counted(inner, ids, user, replaces).await;
@@ -213,7 +214,7 @@ impl Beginning<'_> {
             Busy::Enqueue => self.ensure_may_wait(inner).await?,
             Busy::Reject => {}
         }
-        let begin = self.row(inner, ids, user, replaces)?;
+        let begin = self.row(inner, ids, user, replaces, role_id)?;
         match inner.store.begin_run(begin.clone()).await {
             Ok(Began::Started(fence)) => Ok(Outcome::Begun(fence)),
             Ok(Began::Repeated(run_id)) => Ok(Outcome::Repeated(run_id)),
@@ -257,7 +258,14 @@ impl Beginning<'_> {
         sweep::sweep_run(inner, active).await
     }
 
-    fn row(&self, inner: &Inner, ids: TurnIds, user: MessageId, replaces: Option<MessageId>) -> Result<BeginRun> {
+    fn row(
+        &self,
+        inner: &Inner,
+        ids: TurnIds,
+        user: MessageId,
+        replaces: Option<MessageId>,
+        role_id: Option<AgentRoleId>,
+    ) -> Result<BeginRun> {
         #[derive(Serialize)]
         struct Metadata<'a> {
             parts: &'a [Part],
@@ -283,7 +291,7 @@ impl Beginning<'_> {
             lease: inner.options.runs.lease(),
             plan: self.plan.clone(),
             unowned: self.unowned,
-            role_id: self.role_id,
+            role_id,
             page_id: self.open_page.and_then(|page| page.id.clone()),
             replaces,
             user_message,

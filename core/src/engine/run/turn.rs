@@ -196,9 +196,9 @@ pub(crate) async fn start(
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let Found { role, replaces, .. } = found;
+    let Found { role, role_id, replaces, .. } = found;
     let Some(tools) = tools else {
-        let run_id = match beginning.begin(&inner, ids, user_message_id, replaces).await? {
+        let run_id = match beginning.begin(&inner, ids, user_message_id, replaces, role_id).await? {
             Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
             Outcome::Begun(fence) => fence.run_id,
             Outcome::Waits(begin) => begin.run_id,
@@ -229,7 +229,7 @@ pub(crate) async fn start(
     let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own);
     let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
 
-    let outcome = beginning.begin(&inner, ids, user_message_id, replaces).await?;
+    let outcome = beginning.begin(&inner, ids, user_message_id, replaces, role_id).await?;
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
     let given = request.history.as_deref().map(|history| history::given(history, parts.as_deref().unwrap_or_default()));

@@ -177,18 +177,14 @@ impl Engine {
         if let Some(chat) = self.found_chat(who, id).await? {
             return Ok(chat);
         }
-        if let Some(role_id) = new.role_id
-            && self.inner.store.role(&who.workspace_id, role_id).await?.is_none()
-        {
-            return Err(Error::new(ErrorCode::NotFound, "there is no such role").with_detail("field", "roleId"));
-        }
+        let role = self.inner.role_of_new_chat(&who.workspace_id, new.role_id).await?;
         let now = self.inner.clock.now();
         let chat = Chat {
             id,
             workspace_id: who.workspace_id.clone(),
             creator_id: who.user_id.clone(),
             title,
-            role_id: new.role_id,
+            role_id: role.map(|(role_id, _)| role_id),
             page_id: new.page_id.filter(|page| !page.is_empty()),
             created_at: now,
             updated_at: now,

@@ -6,4 +6,5 @@ pub(crate) mod health;
 pub(crate) mod open;
 pub(crate) mod queries;
 pub(crate) mod requests;
+pub(crate) mod roles;
 pub(crate) mod settings;

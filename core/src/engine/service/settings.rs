@@ -12,11 +12,12 @@ use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::transcribe::silence;
 use crate::provider::{Access, CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
+use crate::role::{RoleDriver, RoleModelOverride, role_model_override};
 use crate::secret::{RecordIdentity, Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::settings::resolve::{
     EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, stt_provider,
 };
-use crate::settings::{RoleModelOverride, SettingsPatch, WorkspaceSettings, addresses, role_model_override};
+use crate::settings::{SettingsPatch, WorkspaceSettings, addresses};
 use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
 
 use super::requests::generate;
@@ -334,7 +335,7 @@ fn configured(asked: Option<&RoleModelOverride>, providers: &Providers) -> Resul
         Err(error) => return Err(error),
     };
     let Some(asked) = asked else { return Ok(config) };
-    if let Some(driver) = asked.driver.map(crate::settings::RoleDriver::as_str)
+    if let Some(driver) = asked.driver.map(RoleDriver::as_str)
         && !speaks(&config, driver)
     {
         config = providers.values().find(|config| speaks(config, driver)).cloned().ok_or_else(|| {

@@ -28,10 +28,13 @@ impl ChatStore for MemoryStore {
     }
 
     async fn chats(&self, workspace_id: &str, user_id: &str, paging: &Paging) -> Result<Vec<(ListedChat, Place)>> {
-        let chats = self.tables()?.chats_of(workspace_id, user_id);
+        let tables = self.tables()?;
+        let chats = tables.chats_of(workspace_id, user_id);
         let placed = chats.into_iter().map(|chat| {
             let place = Place { created_at: chat.created_at.to_string(), id: chat.id.to_string() };
-            (ListedChat::new(chat, None, None), place)
+            let role = chat.role_id.and_then(|role_id| tables.role_in_use(workspace_id, role_id));
+            let role = role.map(|role| (role.name.clone(), role.emoji.clone()));
+            (ListedChat::new(chat, role, None), place)
         });
         Ok(part(placed.collect(), paging))
     }

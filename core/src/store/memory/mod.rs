@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{ChatId, MessageId, RunId};
+use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, Run, RunReason};
 use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease_lost};
 
@@ -42,6 +42,7 @@ struct Tables {
     queue: BTreeMap<RunId, Waits>,
     /// By workspace, user and idempotency key.
     stop_notes: BTreeMap<(String, String, String), Timestamp>,
+    roles: BTreeMap<AgentRoleId, role::StoredRole>,
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
 }

@@ -14,9 +14,10 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::RunId;
 use crate::model::{
-    Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
-    Usage,
+    AgentRole, Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord,
+    Trigger, Usage,
 };
+use crate::role::stored_model_config;
 use crate::store::{ChunkPack, LoggedStep, StepNumbers};
 
 /// The columns of a run, of a row that is called `run`. Steps are counted from the log, since their own writes leave the
@@ -40,6 +41,11 @@ pub(super) const MESSAGE_COLUMNS: &str = "id::text AS id, chat_id::text AS chat_
 pub(super) const CHAT_COLUMNS: &str = "id::text AS id, workspace_id::text AS workspace_id, \
      creator_id::text AS creator_id, title::text AS title, role_id::text AS role_id, page_id::text AS page_id, \
      created_at, updated_at";
+/// The columns of a role, of a row that is called `role`.
+pub(super) const ROLE_COLUMNS: &str = "role.id::text AS id, role.name::text AS name, role.emoji::text AS emoji, \
+     role.description::text AS description, role.instructions::text AS instructions, \
+     role.model_config::text AS model_config, role.enabled, role.auto_start, \
+     role.launch_message::text AS launch_message, role.created_at, role.updated_at";
 pub(super) const STEP_COLUMNS: &str = "step_number::bigint AS step_number, state::text AS state, parts, \
      finish_reason, usage, packed_until, next_sequence";
 
@@ -54,6 +60,7 @@ fn place(row: &Row, column: &str) -> String {
         () if has("parts") => "the log",
         () if has("trigger") => "ai_chat_runs",
         () if has("role") => "ai_chat_messages",
+        () if has("instructions") => "ai_agent_roles",
         () => "a table",
     };
     let id = row.try_get::<_, &str>("id").map(|id| format!(" of {id}")).unwrap_or_default();
@@ -183,6 +190,22 @@ pub(super) fn chat(row: &Row) -> Result<Chat> {
         title: get(row, "title")?,
         role_id: parsed_optional(row, "role_id", from_text)?,
         page_id: get(row, "page_id")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+pub(super) fn role(row: &Row) -> Result<AgentRole> {
+    Ok(AgentRole {
+        id: id(row, "id")?,
+        name: get(row, "name")?,
+        emoji: get(row, "emoji")?,
+        description: get(row, "description")?,
+        instructions: get(row, "instructions")?,
+        model_config: tolerated(row, "model_config", stored_model_config)?,
+        enabled: get(row, "enabled")?,
+        auto_start: get(row, "auto_start")?,
+        launch_message: get(row, "launch_message")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
     })

@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::{
-    Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord, Trigger,
-    Usage,
+    AgentRole, Chat, FinishReason, Json, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus, StepRecord,
+    Trigger, Usage,
 };
 use crate::project::AssistantFlush;
+use crate::role::stored_model_config;
 use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMessage};
 use crate::text::one_line;
 
@@ -29,6 +30,8 @@ pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, tri
 pub(super) const MESSAGE_COLUMNS: &str =
     "id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at";
 pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at";
+pub(super) const ROLE_COLUMNS: &str = "id, name, emoji, description, instructions, model_config, enabled, auto_start, \
+     launch_message, created_at, updated_at";
 pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, packed_until, next_sequence";
 /// A run that waits, in the columns of one that has begun.
 pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, 'pending' AS status, NULL AS reason, \
@@ -49,6 +52,8 @@ fn place(row: &Row<'_>, column: &str) -> String {
         "ai_chat_runs"
     } else if row.as_ref().column_index("role").is_ok() {
         "ai_chat_messages"
+    } else if row.as_ref().column_index("instructions").is_ok() {
+        "ai_agent_roles"
     } else {
         "a table"
     };
@@ -158,6 +163,22 @@ pub(super) fn chat(row: &Row<'_>) -> SqlResult<Chat> {
         title: row.get("title")?,
         role_id: tolerated(row, "role_id", from_text),
         page_id: row.get("page_id")?,
+        created_at: time(row, "created_at"),
+        updated_at: time(row, "updated_at"),
+    })
+}
+
+pub(super) fn role(row: &Row<'_>) -> SqlResult<AgentRole> {
+    Ok(AgentRole {
+        id: parsed(row, "id", from_text)?,
+        name: row.get("name")?,
+        emoji: row.get("emoji")?,
+        description: row.get("description")?,
+        instructions: row.get("instructions")?,
+        model_config: tolerated(row, "model_config", stored_model_config),
+        enabled: row.get("enabled")?,
+        auto_start: row.get("auto_start")?,
+        launch_message: row.get("launch_message")?,
         created_at: time(row, "created_at"),
         updated_at: time(row, "updated_at"),
     })

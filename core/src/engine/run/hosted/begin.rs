@@ -114,7 +114,7 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
     }
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
-    let fence = match beginning.begin(&inner, ids, user_message_id, found.replaces).await? {
+    let fence = match beginning.begin(&inner, ids, user_message_id, found.replaces, found.role_id).await? {
         Outcome::Begun(fence) => fence,
         Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,
         Outcome::Waits(_) => return Err(Error::internal("a host's run cannot wait")),

@@ -1,4 +1,4 @@
-//! A role's own model.
+//! The model that a role asks for.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub enum RoleDriver {
 }
 
 impl RoleDriver {
+    /// All of them.
+    pub const ALL: [RoleDriver; 3] = [RoleDriver::OpenAi, RoleDriver::Gemini, RoleDriver::Ollama];
+
     /// The name that settings use.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,13 +32,9 @@ impl RoleDriver {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "openai" => Some(RoleDriver::OpenAi),
-            "gemini" => Some(RoleDriver::Gemini),
-            "ollama" => Some(RoleDriver::Ollama),
-            _ => None,
-        }
+    /// The driver of exactly this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|driver| driver.as_str() == name)
     }
 }
 
@@ -68,6 +67,17 @@ pub fn role_model_override(name: Option<&str>, model_config: &Json) -> Option<Ro
     Some(RoleModelOverride { driver, chat_model, role_name: name.map(str::to_owned) })
 }
 
+/// A role's `model_config` as it is read from a row: an object, or nothing. Writers before us have put it there as the
+/// text of an object, too.
+pub fn stored_model_config(stored: &str) -> Option<Json> {
+    let config = Json::parse(stored).ok()?;
+    let config = match config.as_string() {
+        Some(text) => Json::parse(&text).ok()?,
+        None => config,
+    };
+    Some(config).filter(Json::is_object)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +101,15 @@ mod tests {
             assert_eq!(of(config), None, "{config}");
         }
         assert_eq!(of(r#"{"driver":{"openai":null},"chatModel":5}"#), None);
+    }
+
+    #[test]
+    fn rows_hold_objects_or_their_text_and_anything_else_is_nothing() {
+        let of = |stored: &str| stored_model_config(stored).map(|config| config.get().to_owned());
+        assert_eq!(of(r#"{"chatModel": "m"}"#).unwrap(), r#"{"chatModel":"m"}"#);
+        assert_eq!(of(r#""{\"driver\":\"gemini\"}""#).unwrap(), r#"{"driver":"gemini"}"#);
+        for nothing in ["null", "[]", "5", "garbage", "", r#""[]""#, r#""null""#, r#""not json""#, r#""\"{}\"""#] {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
     }
 }

@@ -1,0 +1,59 @@
+// The cases that every language plays (`tests/roles.json` says how they are written), through Node's methods.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { Engine, TurnkeepError } from '../index.mjs';
+
+/** The value with what its names stand for. */
+function filled(value, kept) {
+  if (typeof value === 'string') return kept.get(value) ?? value;
+  if (Array.isArray(value)) return value.map((item) => filled(item, kept));
+  if (typeof value !== 'object' || value === null) return value;
+  if ('<repeat>' in value) {
+    const [text, count] = value['<repeat>'];
+    return (value.before ?? '') + text.repeat(count);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, filled(member, kept)]));
+}
+
+/** The answer, with the marks of what is expected in the place of texts that they stand for. */
+function marked(answer, expected) {
+  if (expected === '<text>' && typeof answer === 'string' && answer !== '') return expected;
+  if (typeof answer !== 'object' || answer === null || typeof expected !== 'object') return answer;
+  if (Array.isArray(answer)) return answer.map((item, place) => marked(item, expected?.[place]));
+  return Object.fromEntries(Object.entries(answer).map(([name, member]) => [name, marked(member, expected?.[name])]));
+}
+
+for (const name of ['roles.json']) {
+  const { cases } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
+
+  test(`the table ${name}`, async (t) => {
+    const engine = await Engine.open({ store: 'sqlite::memory:' });
+    t.after(() => engine.close({ graceMs: 0 }));
+    const kept = new Map();
+    let played = 0;
+    for (const { name, operation, params, answer: said, error, keep, notIn = [] } of cases) {
+      if (notIn.includes('node')) continue;
+      const [namespace, method] = operation.split('.');
+      const asked = engine[namespace][method](filled(params, kept));
+      if (error) {
+        const refused = await asked.then(
+          (answer) => assert.fail(`${name}: ${JSON.stringify(answer)}`),
+          (refused) => refused,
+        );
+        assert.ok(refused instanceof TurnkeepError, `${name}: ${refused}`);
+        assert.deepEqual([refused.code, refused.details.field], [error.code, error.field], name);
+        assert.ok(refused.message.includes(error.says ?? ''), `${name}: ${refused.message}`);
+      } else {
+        const answer = await asked;
+        if (keep) kept.set(`$${keep}`, answer.id);
+        const expected = filled(said, kept);
+        assert.deepEqual(marked(answer, expected), expected, name);
+      }
+      played += 1;
+    }
+    assert.ok(played > 50);
+  });
+}

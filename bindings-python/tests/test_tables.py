@@ -1,0 +1,33 @@
+"""The cases that every language plays, through Python's methods."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import table
+
+from turnkeep import Engine, TurnkeepError
+
+
+def snake(name: str) -> str:
+    return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
+
+
+@pytest.mark.parametrize("name", ["roles.json"])
+def test_table(name: str) -> None:
+    with Engine.open(store="sqlite::memory:") as engine:
+
+        def call(operation: str, params: dict[str, Any]) -> Any:
+            namespace, method = operation.split(".")
+            asked = getattr(getattr(engine, namespace), snake(method))
+            try:
+                return asked(**{snake(name): value for name, value in params.items()})
+            except TurnkeepError as error:
+                refused = {"code": error.code, "message": error.message, "details": error.details}
+                raise table.RefusedError(refused) from None
+
+        played = table.play(name, "python", call)
+    assert played.wrong == []
+    assert played.passed > 50

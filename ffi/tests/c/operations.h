@@ -1,0 +1,57 @@
+/* Every operation by its name. Written by tools/surface from the description of the surface. Changes made here are overwritten. */
+
+#ifndef OPERATIONS_H
+#define OPERATIONS_H
+
+#include "turnkeep.h"
+
+typedef turnkeep_status (*operation)(const turnkeep_engine *, const char *, size_t, turnkeep_bytes *, turnkeep_error **);
+
+static const struct {
+    const char *name;
+    operation call;
+} operations[] = {
+    {"runs.get", turnkeep_run_get},
+    {"runs.latestForChat", turnkeep_run_latest_for_chat},
+    {"runs.activeForChat", turnkeep_run_active_for_chat},
+    {"runs.list", turnkeep_run_list},
+    {"runs.stop", turnkeep_run_stop},
+    {"runs.begin", turnkeep_run_begin},
+    {"runs.recordStep", turnkeep_run_record_step},
+    {"runs.finish", turnkeep_run_finish},
+    {"runs.signal", turnkeep_run_signal},
+    {"runs.abandon", turnkeep_run_abandon},
+    {"chats.create", turnkeep_chat_create},
+    {"chats.list", turnkeep_chat_list},
+    {"chats.latestForPage", turnkeep_chat_latest_for_page},
+    {"chats.rename", turnkeep_chat_rename},
+    {"chats.delete", turnkeep_chat_delete},
+    {"chats.purge", turnkeep_chat_purge},
+    {"chats.get", turnkeep_chat_get},
+    {"chats.messages", turnkeep_chat_messages},
+    {"chats.messagePage", turnkeep_chat_message_page},
+    {"chats.uiMessagePage", turnkeep_chat_ui_message_page},
+    {"chats.versions", turnkeep_chat_versions},
+    {"chats.search", turnkeep_chat_search},
+    {"chats.open", turnkeep_chat_open},
+    {"chats.export", turnkeep_chat_export},
+    {"chats.import", turnkeep_chat_import},
+    {"roles.create", turnkeep_role_create},
+    {"roles.update", turnkeep_role_update},
+    {"roles.delete", turnkeep_role_delete},
+    {"roles.list", turnkeep_role_list},
+    {"roles.get", turnkeep_role_get},
+    {"roles.exportBundle", turnkeep_role_export_bundle},
+    {"roles.importBundle", turnkeep_role_import_bundle},
+    {"settings.get", turnkeep_settings_get},
+    {"settings.update", turnkeep_settings_update},
+    {"settings.test", turnkeep_settings_test},
+    {"secrets.rotate", turnkeep_secrets_rotate},
+    {"embed", turnkeep_embed},
+    {"transcribe", turnkeep_transcribe},
+    {"generateTitle", turnkeep_generate_title},
+};
+
+enum { OPERATIONS = sizeof operations / sizeof operations[0] };
+
+#endif

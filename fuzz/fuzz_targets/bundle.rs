@@ -1,0 +1,5 @@
+//! The target `bundle` for libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| turnkeep_fuzz::bundle(data));

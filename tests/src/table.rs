@@ -1,0 +1,98 @@
+//! Cases that every language plays: operations with their parameters and what they answer, as JSON (`tests/roles.json`
+//! says how they are written).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use turnkeep::{Engine, Error};
+
+#[derive(Deserialize)]
+struct Table {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Case {
+    name: String,
+    operation: String,
+    params: Value,
+    #[serde(default)]
+    answer: Value,
+    error: Option<Expected>,
+    keep: Option<String>,
+    #[serde(default)]
+    not_in: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    code: String,
+    field: String,
+    says: Option<String>,
+}
+
+/// Plays a table on an engine; how many cases it had, and what was wrong.
+pub async fn play(engine: &Engine, table: &str) -> (usize, Vec<String>) {
+    let table: Table = serde_json::from_str(table).expect("a table");
+    let (mut kept, mut wrong) = (BTreeMap::new(), Vec::new());
+    let mut played = 0;
+    for case in table.cases.iter().filter(|case| !case.not_in.iter().any(|language| language == "rust")) {
+        played += 1;
+        let params = filled(&case.params, &kept);
+        let answer = engine.call(&case.operation, &params.to_string()).await;
+        let answer = answer.map(|text| serde_json::from_str::<Value>(&text).expect("JSON"));
+        if let (Some(name), Ok(answer)) = (&case.keep, &answer) {
+            kept.insert(format!("${name}"), answer["id"].clone());
+        }
+        let problem = match (&answer, &case.error) {
+            (Ok(answer), None) => differs(&filled(&case.answer, &kept), answer, "the answer"),
+            (Err(error), Some(expected)) => refusal(error, expected),
+            (outcome, _) => Some(format!("{outcome:?}")),
+        };
+        wrong.extend(problem.map(|problem| format!("{}: {problem}", case.name)));
+    }
+    (played, wrong)
+}
+
+fn refusal(error: &Error, expected: &Expected) -> Option<String> {
+    let told = error.code().as_str() == expected.code
+        && error.details().get("field").is_some_and(|field| *field == expected.field)
+        && expected.says.as_ref().is_none_or(|says| error.message().contains(says));
+    (!told).then(|| error.to_json())
+}
+
+/// The value with what its names stand for.
+fn filled(value: &Value, kept: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::String(text) => kept.get(text).cloned().unwrap_or_else(|| value.clone()),
+        Value::Array(items) => items.iter().map(|item| filled(item, kept)).collect(),
+        Value::Object(members) => match members.get("<repeat>") {
+            Some(repeated) => {
+                let count = usize::try_from(repeated[1].as_u64().expect("a count")).expect("a count");
+                let before = members.get("before").and_then(Value::as_str).unwrap_or_default();
+                Value::String(format!("{before}{}", repeated[0].as_str().expect("a text").repeat(count)))
+            }
+            None => members.iter().map(|(name, member)| (name.clone(), filled(member, kept))).collect(),
+        },
+        other => other.clone(),
+    }
+}
+
+/// Where the answer is not what is expected.
+fn differs(expected: &Value, answer: &Value, place: &str) -> Option<String> {
+    match (expected, answer) {
+        (Value::String(any), Value::String(text)) if any == "<text>" && !text.is_empty() => None,
+        (Value::Array(items), Value::Array(found)) if items.len() == found.len() => {
+            let pairs = items.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(at, (item, found))| differs(item, found, &format!("{place}[{at}]")))
+        }
+        (Value::Object(members), Value::Object(found)) if members.keys().eq(found.keys()) => {
+            members.iter().find_map(|(name, member)| differs(member, &found[name], &format!("{place}.{name}")))
+        }
+        _ if expected == answer => None,
+        _ => Some(format!("{place} is {answer}, and not {expected}")),
+    }
+}

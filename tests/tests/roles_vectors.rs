@@ -1,0 +1,344 @@
+//! What the system before did with roles, and what its endpoints took: recorded, and played with the operations.
+//!
+//! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
+//! here counts as skipped.
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Map, Value, json};
+use turnkeep::model::Json;
+use turnkeep::role::{normalize_model_config, stored_model_config, trimmed};
+use turnkeep::settings::SettingsPatch;
+use turnkeep::text::{counted_len, utf16_len};
+use turnkeep::{Engine, EngineOptions, Error, ErrorCode};
+
+/// How a case came out: as recorded, or not ours to play.
+enum Played {
+    Same,
+    NotOurs,
+}
+
+use Played::{NotOurs, Same};
+
+type Check = fn(&Player, &Value) -> Result<Played, String>;
+
+const FILES: &[(&str, Check)] = &[
+    ("agentRolesService", service),
+    ("dtoValidation", validation),
+    ("roleNormalizers", normalizer),
+    ("validatorLength", length),
+];
+
+/// What differs on purpose, and why.
+const INTENDED: &[(&str, &str, &str)] = &[
+    (
+        "agentRolesService",
+        r#"create {"name":"R","instructions":"I","emoji":null}"#,
+        "null is none; the original broke (defect 17)",
+    ),
+    (
+        "dtoValidation",
+        r#"CreateAgentRoleDto {"name":"","instructions":"do"}"#,
+        "the operation is the check and the service, which refuses it",
+    ),
+    (
+        "dtoValidation",
+        r#"UpdateAgentRoleDto {"instructions":""}"#,
+        "the operation is the check and the service, which refuses it",
+    ),
+    (
+        "dtoValidation",
+        r#"CreateAgentRoleDto {"name":"R","instructions":"do","unknown":1}"#,
+        "a parameter that nobody knows is refused by its name",
+    ),
+    ("dtoValidation", r#"TestAiConnectionDto {"capability":null}"#, "null is no capability"),
+    (
+        "dtoValidation",
+        r#"GetChatMessagesDto {"chatId":"x","cursor":"c"}"#,
+        "a cursor that none can be is refused by its name; the original broke (defect 17)",
+    ),
+    (
+        "dtoValidation",
+        r#"PaginationOptions {"beforeCursor":"x"}"#,
+        "a cursor that none can be is refused by its name; the original broke (defect 17)",
+    ),
+];
+
+/// An engine, and the workspaces of cases that know nothing of each other.
+struct Player {
+    runtime: tokio::runtime::Runtime,
+    engine: Engine,
+    workspaces: std::cell::Cell<usize>,
+}
+
+impl Player {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let options = EngineOptions::from_json(r#"{"store":"sqlite::memory:","chats":{"ids":"any"}}"#);
+        let engine = runtime.block_on(Engine::open(options.expect("options"))).expect("an engine");
+        Self { runtime, engine, workspaces: std::cell::Cell::new(0) }
+    }
+
+    fn workspace(&self) -> String {
+        self.workspaces.set(self.workspaces.get() + 1);
+        format!("ws{}", self.workspaces.get())
+    }
+
+    fn call(&self, operation: &str, params: &Value) -> Result<Value, Error> {
+        let answer = self.runtime.block_on(self.engine.call(operation, &params.to_string()))?;
+        Ok(serde_json::from_str(&answer).expect("JSON"))
+    }
+
+    /// Asks as an administrator of this workspace.
+    fn ask(&self, workspace: &str, operation: &str, more: &Value) -> Result<Value, Error> {
+        let actor = json!({"userId": "u", "isAdmin": true});
+        self.call(operation, &with(&json!({"workspaceId": workspace, "actor": actor}), more))
+    }
+
+    fn role(&self, workspace: &str, more: &Value) -> Value {
+        let role = with(&json!({"name": "R", "instructions": "I"}), more);
+        self.ask(workspace, "roles.create", &role).expect("a role")
+    }
+}
+
+fn with(base: &Value, more: &Value) -> Value {
+    let mut all = base.clone();
+    more.as_object().into_iter().flatten().for_each(|(name, value)| all[name] = value.clone());
+    all
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let folder = std::env::var_os("TURNKEEP_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
+        .join("vectors");
+    let trials = FILES
+        .iter()
+        .map(|(name, check)| {
+            let path = folder.join(format!("{name}.json"));
+            let missing = !path.is_file();
+            if missing {
+                eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
+            }
+            Trial::test(format!("roles_vectors::{name}"), move || run(&path, name, *check)).with_ignored_flag(missing)
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn run(path: &Path, file: &str, check: Check) -> Result<(), Failed> {
+    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let player = Player::new();
+    let (mut passed, mut intended, mut not_ours, mut wrong) = (0, 0, 0, Vec::new());
+    for case in &cases {
+        let name = case["name"].as_str().unwrap_or_default();
+        match (check(&player, &plain(case)), INTENDED.iter().any(|(of, case, _)| *of == file && *case == name)) {
+            (Ok(Same), false) => passed += 1,
+            (Ok(NotOurs), false) => not_ours += 1,
+            (Err(_), true) => intended += 1,
+            (Ok(_), true) => wrong.push(format!("{name}: is listed as a difference and is none")),
+            (Err(problem), false) => wrong.push(format!("{name}: {problem}")),
+        }
+    }
+    println!("{file}: {passed} as recorded, {intended} different on purpose, {not_ours} not ours");
+    if wrong.is_empty() && passed > 0 { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// Without the tags that stand for JavaScript's `undefined`, and with what others stand for.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => match (members.get("$date"), members.get("$utf16")) {
+            (Some(date), _) => date.clone(),
+            (_, Some(units)) => {
+                let units = units.as_array().into_iter().flatten();
+                let units: Vec<u16> = units.filter_map(|unit| unit.as_u64()?.try_into().ok()).collect();
+                Value::String(String::from_utf16_lossy(&units))
+            }
+            _ => {
+                let kept = members.iter().filter(|(_, value)| value.get("$undef").is_none());
+                Value::Object(kept.map(|(name, value)| (name.clone(), plain(value))).collect())
+            }
+        },
+        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
+        other => other.clone(),
+    }
+}
+
+fn same(ours: &Value, theirs: &Value) -> Result<Played, String> {
+    if ours == theirs { Ok(Same) } else { Err(format!("ours is {ours}, recorded is {theirs}")) }
+}
+
+fn code(expected: ErrorCode, outcome: Result<Value, Error>) -> Result<Played, String> {
+    match outcome {
+        Err(error) if error.code() == expected => Ok(Same),
+        outcome => Err(format!("{outcome:?} and not {expected}")),
+    }
+}
+
+/// A view without what is different each time; its members in their order.
+fn lasting(view: &Value) -> Value {
+    let mut view = view.clone();
+    for name in ["id", "createdAt", "updatedAt"] {
+        if let Some(member) = view.get_mut(name) {
+            *member = json!(member.is_string());
+        }
+    }
+    // `Value` compares members in any order; their text does not.
+    json!([view.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>()), view])
+}
+
+/// The recording is of a service over a table that was made up: what it wrote is in its log. Ours has a table.
+fn service(player: &Player, case: &Value) -> Result<Played, String> {
+    let (input, workspace) = (&case["input"], player.workspace());
+    let dto = input.get("dto").cloned().unwrap_or_else(|| json!({}));
+    let name = case["name"].as_str().unwrap_or_default();
+    let status = case["throws"]["status"].as_u64();
+    let unknown = json!({"roleId": "01970000-0000-7000-8000-0000000000ff"});
+    match (input["op"].as_str().unwrap_or_default(), name) {
+        // Faults of a database, made up as well; one says that a name was taken that was not written.
+        (_, "create other db error" | "update duplicate without name field reports existing") => Ok(NotOurs),
+        ("create", _) => {
+            let created = player.ask(&workspace, "roles.create", &dto);
+            if status == Some(400) {
+                return code(ErrorCode::InvalidInput, created);
+            }
+            let created = created.map_err(|error| error.to_string())?;
+            same(&lasting(&created), &lasting(&case["output"]["view"]))?;
+            let mut written: Map<String, Value> =
+                case["output"]["log"][0][1].as_object().cloned().ok_or("nothing was written")?;
+            written.retain(|name, _| name != "workspaceId" && name != "creatorId");
+            let ours: Map<String, Value> = written.keys().map(|name| (name.clone(), created[name].clone())).collect();
+            same(&ours.into(), &written.into())
+        }
+        ("update" | "remove", "update missing" | "remove missing") => {
+            let operation = if name == "update missing" { "roles.update" } else { "roles.delete" };
+            code(ErrorCode::NotFound, player.ask(&workspace, operation, &unknown))
+        }
+        ("update", _) => {
+            let role =
+                player.role(&workspace, &json!({"emoji": "e", "description": "d", "modelConfig": {"chatModel": "m"}}));
+            let id = json!({"roleId": role["id"]});
+            if name == "update raced delete" {
+                player.ask(&workspace, "roles.delete", &id).map_err(|error| error.to_string())?;
+                return code(ErrorCode::NotFound, player.ask(&workspace, "roles.update", &id));
+            }
+            if status == Some(409) {
+                player.role(&workspace, &json!({"name": "N"}));
+            }
+            let updated = player.ask(&workspace, "roles.update", &with(&id, &dto));
+            match status {
+                Some(400) => return code(ErrorCode::InvalidInput, updated),
+                Some(409) => {
+                    let said = updated.as_ref().err().is_some_and(|error| error.message().contains("\"N\""));
+                    return if said { code(ErrorCode::RoleNameTaken, updated) } else { Err(format!("{updated:?}")) };
+                }
+                _ => {}
+            }
+            // What was there, with what the recording has written over it.
+            let expected = with(&role, &case["output"]["log"][0][3]);
+            same(&lasting(&updated.map_err(|error| error.to_string())?), &lasting(&expected))
+        }
+        ("remove", _) => {
+            let id = json!({"roleId": player.role(&workspace, &json!({}))["id"]});
+            let removed = player.ask(&workspace, "roles.delete", &id).map_err(|error| error.to_string())?;
+            same(&json!([removed, player.ask(&workspace, "roles.list", &json!({})).ok()]), &json!([null, []]))
+        }
+        ("list", _) => {
+            let whole =
+                json!({"emoji": "🤖", "description": "d", "modelConfig": {"chatModel": "m"}, "launchMessage": "go"});
+            player.role(&workspace, &whole);
+            player.role(&workspace, &json!({"name": "S"}));
+            let actor = json!({"userId": "u", "isAdmin": input["isAdmin"]});
+            let listed = player.call("roles.list", &json!({"workspaceId": workspace, "actor": actor}));
+            let listed = listed.map_err(|error| error.to_string())?;
+            // Two living roles of one name are not to be had.
+            let mut theirs = case["output"].clone();
+            theirs[1]["name"] = json!("S");
+            for (ours, theirs) in listed.as_array().into_iter().flatten().zip(theirs.as_array().into_iter().flatten()) {
+                same(&lasting(ours), &lasting(theirs))?;
+            }
+            same(&json!(listed.as_array().map(Vec::len)), &json!(2))
+        }
+        (other, _) => Err(format!("{other} is not known")),
+    }
+}
+
+/// The operation that takes what the endpoint took. What it answers beside a refusal is not recorded.
+fn validation(player: &Player, case: &Value) -> Result<Played, String> {
+    let (dto, value) = (case["input"]["dto"].as_str().unwrap_or_default(), &case["input"]["value"]);
+    let workspace = player.workspace();
+    let user = json!({"workspaceId": workspace, "userId": "u"});
+    let outcome = match dto {
+        "CreateAgentRoleDto" => player.ask(&workspace, "roles.create", value),
+        "UpdateAgentRoleDto" => {
+            let id = json!({"roleId": player.role(&workspace, &json!({}))["id"]});
+            player.ask(&workspace, "roles.update", &with(&id, value))
+        }
+        "UpdateAiSettingsDto" => SettingsPatch::from_json(&value.to_string()).map(|_| Value::Null),
+        "TestAiConnectionDto" => player.call("settings.test", &with(&json!({"workspaceId": workspace}), value)),
+        "ChatIdDto" => player.call("chats.get", &with(&user, value)),
+        "RenameChatDto" => player.call("chats.rename", &with(&user, value)),
+        "GetChatMessagesDto" => player.call("chats.messagePage", &with(&user, value)),
+        "PaginationOptions" => player.call("chats.list", &with(&user, value)),
+        // Tool servers are not there yet.
+        _ => return Ok(NotOurs),
+    };
+    let violated: Vec<&str> =
+        case["output"]["violated"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    match (outcome, case["output"]["valid"] == json!(true)) {
+        (Err(error), false) if error.code() == ErrorCode::InvalidInput => {
+            let field = error.details()["field"].as_str().unwrap_or_default();
+            let named = violated.iter().any(|violated| violated.split(':').next() == Some(field));
+            if named { Ok(Same) } else { Err(format!("{error} and not one of {violated:?}")) }
+        }
+        (Ok(_), true) => Ok(Same),
+        // There is no chat of that id.
+        (Err(error), true) if error.code() == ErrorCode::NotFound => Ok(Same),
+        (outcome, _) => Err(format!("{outcome:?}, recorded is {violated:?}")),
+    }
+}
+
+fn normalizer(_: &Player, case: &Value) -> Result<Played, String> {
+    let (value, output) = (case["input"].get("value"), &case["output"]);
+    match case["input"]["helper"].as_str().unwrap_or_default() {
+        "emptyToNull" | "blankToNull" => {
+            let ours = value.and_then(Value::as_str).and_then(trimmed);
+            same(&json!(ours), output)
+        }
+        "parseModelConfig" => {
+            let stored = value.map(ToString::to_string).unwrap_or_default();
+            let ours = stored_model_config(&stored).map(|config| serde_json::from_str(config.get()).expect("JSON"));
+            same(&ours.unwrap_or(Value::Null), output)
+        }
+        "normalizeModelConfig" => {
+            let Some(value) = value else { return same(&Value::Null, output) };
+            let config = Json::from_value(value).expect("JSON");
+            match normalize_model_config(&config) {
+                Ok(ours) => {
+                    let ours = ours.map(|ours| serde_json::from_str(ours.get()).expect("JSON"));
+                    same(&ours.unwrap_or(Value::Null), output)
+                }
+                // The original's endpoint had refused these before the helper saw them; ours is both.
+                Err(_) => {
+                    let driver = value.get("driver").is_some_and(|driver| {
+                        !driver.is_null() && !["openai", "gemini", "ollama"].iter().any(|known| driver == known)
+                    });
+                    let model = value.get("chatModel").is_some_and(|model| {
+                        !model.is_null() && model.as_str().is_none_or(|model| trimmed(model).is_none())
+                    });
+                    if driver || model || !value.is_object() { Ok(Same) } else { Err("refused".to_owned()) }
+                }
+            }
+        }
+        // Rows of tool servers, which are not kept yet, and how the original's database client was given JSON.
+        "parseToolAllowlist" | "jsonbBind" => Ok(NotOurs),
+        other => Err(format!("{other} is not known")),
+    }
+}
+
+fn length(_: &Player, case: &Value) -> Result<Played, String> {
+    let text = case["input"]["value"].as_str().ok_or("is no text")?;
+    let ours = json!([counted_len(text), utf16_len(text)]);
+    same(&ours, &json!([case["output"]["countedLength"], case["output"]["utf16Length"]]))
+}
