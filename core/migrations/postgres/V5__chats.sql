@@ -10,8 +10,8 @@ CREATE TABLE IF NOT EXISTS turnkeep_message_versions (
 CREATE INDEX IF NOT EXISTS turnkeep_message_versions_of ON turnkeep_message_versions (first_id);
 
 -- What messages are found by. Docmost's tables have it already, and keep it by a trigger. A text is entered once nobody
--- writes it any more.
-{unless_searched} ALTER TABLE ai_chat_messages ADD COLUMN IF NOT EXISTS tsv tsvector GENERATED ALWAYS AS (CASE WHEN status = 'streaming' THEN NULL ELSE to_tsvector('english', translate(left(content, 100000), 'ёЁ', 'еЕ')) END) STORED;
+-- writes it any more; what is called russian knows English words, too.
+{unless_searched} ALTER TABLE ai_chat_messages ADD COLUMN IF NOT EXISTS tsv tsvector GENERATED ALWAYS AS (CASE WHEN status = 'streaming' THEN NULL ELSE to_tsvector('russian', translate(left(content, 100000), 'ёЁ', 'еЕ')) END) STORED;
 {unless_searched} CREATE INDEX IF NOT EXISTS ai_chat_messages_tsv_idx ON ai_chat_messages USING gin (tsv);
 
 -- What is taken of limits that all processes share.

@@ -195,7 +195,7 @@ impl Beginning<'_> {
         role_id: Option<AgentRoleId>,
     ) -> Result<Outcome> {
         let taken = inner.take_requests(self.workspace_id, self.user_id).await?;
-        let outcome = self.begin_counted(inner, ids, user, replaces).await;
+        let outcome = self.begin_counted(inner, ids, user, replaces, role_id).await;
         if !matches!(outcome, Ok(Outcome::Begun(_) | Outcome::Waits(_))) {
             inner.give_back(taken).await;
         }
@@ -208,6 +208,7 @@ impl Beginning<'_> {
         ids: TurnIds,
         user: MessageId,
         replaces: Option<MessageId>,
+        role_id: Option<AgentRoleId>,
     ) -> Result<Outcome> {
         match self.busy {
             Busy::Supersede(target) => self.supersede(inner, target).await?,

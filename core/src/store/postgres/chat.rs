@@ -92,7 +92,7 @@ impl ChatStore for PostgresStore {
             return Ok(Vec::new());
         }
         // Where the host's pages are in the same database, and may be read.
-        let (title, pages) = match self.has_pages {
+        let (title, pages) = match self.extras.pages {
             true => (
                 "page.title::text",
                 "LEFT JOIN pages AS page ON page.id = chat.page_id AND page.workspace_id = chat.workspace_id",
@@ -221,11 +221,13 @@ impl ChatStore for PostgresStore {
         }
         let columns: Vec<String> =
             MESSAGE_COLUMNS.split(", ").map(|column| format!("message.{}", column.trim())).collect();
+        // The host's column keeps Russian words as they are written.
+        let language = if self.extras.own_search { "russian" } else { "english" };
         // What is found is looked up last: of a common word there is much, and its texts and metadata are large.
         let statement = format!(
             "SELECT {}, hit.title FROM (SELECT message.id AS hit_id, chat.title::text AS title \
              FROM ai_chat_messages AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
-             WHERE message.tsv @@ to_tsquery('english', $1::text) \
+             WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
              AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
              AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
              AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
@@ -237,7 +239,7 @@ impl ChatStore for PostgresStore {
             columns.join(", ")
         );
         let values = values![
-            expression(search),
+            expression(search, self.extras.own_search),
             &search.workspace_id,
             &search.user_id,
             search.chat_id,
@@ -409,14 +411,21 @@ fn place(row: &tokio_postgres::Row) -> Result<Place> {
     Ok(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? })
 }
 
-/// All of the words, which are letters and digits. The server knows the English ones in every form; Russian ones it keeps
-/// as they are, so that their stems are looked for as beginnings.
-fn expression(search: &SearchFor) -> String {
-    let words: Vec<String> = search
-        .words
-        .iter()
-        .map(|word| if word.is_russian { format!("'{}':*", word.stem) } else { format!("'{}'", word.word) })
-        .collect();
+/// All of the words, which are letters and digits. The server knows them in every form; but where it keeps Russian ones as
+/// they are, their stems are looked for as beginnings.
+fn expression(search: &SearchFor, knows_russian: bool) -> String {
+    let words: Vec<String> =
+        search
+            .words
+            .iter()
+            .map(|word| {
+                if word.is_russian && !knows_russian {
+                    format!("'{}':*", word.stem)
+                } else {
+                    format!("'{}'", word.word)
+                }
+            })
+            .collect();
     words.join(" & ")
 }
 

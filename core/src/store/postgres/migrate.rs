@@ -147,16 +147,27 @@ const HOST_TYPES: &str = "SELECT relname::text || '.' || attname::text, format_t
      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
      WHERE attrelid IN (to_regclass('ai_chats'), to_regclass('ai_chat_messages')) AND attnum > 0 AND NOT attisdropped";
 
-/// The host's pages, as far as chats are listed with their titles.
-const HAS_PAGES: &str = "SELECT COALESCE(has_table_privilege(to_regclass('pages'), 'SELECT'), false) AND \
+/// The host's pages, as far as chats are listed with their titles; and whether messages are searched in a column of ours.
+const EXTRAS: &str = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('ai_chat_messages') \
+         AND attname = 'tsv' AND attgenerated = 's') AS own_search, COALESCE(has_table_privilege(to_regclass('pages'), 'SELECT'), false) AND \
      (SELECT COUNT(*) = 3 FROM pg_attribute AS page WHERE page.attrelid = to_regclass('pages') AND NOT page.attisdropped \
          AND (page.attname = 'title' OR EXISTS (SELECT FROM pg_attribute AS chat \
              WHERE chat.attrelid = to_regclass('ai_chats') AND chat.atttypid = page.atttypid \
-             AND (page.attname, chat.attname) IN (('id', 'page_id'), ('workspace_id', 'workspace_id'))))) AS found";
+             AND (page.attname, chat.attname) IN (('id', 'page_id'), ('workspace_id', 'workspace_id'))))) AS pages";
 
-/// Whether the host's pages are in this database, and may be read.
-pub(super) async fn has_pages(database: &Database) -> Result<bool> {
-    super::rows::get(&database.query_one(HAS_PAGES, &[]).await?, "found")
+/// What there is in this database besides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extras {
+    /// The host's pages are in it, and may be read.
+    pub(super) pages: bool,
+    /// The column that messages are found by is ours, and knows Russian words in their forms.
+    pub(super) own_search: bool,
+}
+
+/// What there is in this database besides.
+pub(super) async fn extras(database: &Database) -> Result<Extras> {
+    let row = database.query_one(EXTRAS, &[]).await?;
+    Ok(Extras { pages: super::rows::get(&row, "pages")?, own_search: super::rows::get(&row, "own_search")? })
 }
 
 impl HostTypes {

@@ -51,8 +51,7 @@ pub struct PostgresStore {
     database: Arc<Database>,
     notifier: Arc<Notifier>,
     ids: HostIds,
-    /// Whether the host's pages are in this database, and may be read.
-    has_pages: bool,
+    extras: migrate::Extras,
     settings: settings::Statements,
 }
 
@@ -123,8 +122,8 @@ impl PostgresStore {
         ensure_holds_all_text(&database).await?;
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
-        let has_pages = migrate::has_pages(&database).await?;
-        Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), has_pages, settings })
+        let extras = migrate::extras(&database).await?;
+        Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), extras, settings })
     }
 }
 
