@@ -2611,6 +2611,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
  *       drove it, by a second request to the workspace's model. Default false.
  *   "chats"?: ChatOptions. How chats are treated.
+ *   "limits"?: UsageLimits. What users and workspaces may use, counted in the store for all processes together.
  *   "prices"?: Prices. What models cost, by their ids: for budgets of money.
  *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
  *       the rows and the log have what the provider said in any case. Default "safe".
@@ -3430,6 +3431,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "totalTokens"?: integer. Both together.
  *   "reasoningTokens"?: integer. Of the answer's tokens, those spent on reasoning.
  *
+ * UsageLimits: What users and workspaces may use, over windows that slide with time. What is not set is not limited.
+ *   "userRequests"?: Window. Turns that a user of a workspace may begin: "RATE_LIMITED" beyond that. What is
+ *       refused is not counted.
+ *   "workspaceRequests"?: Window. Turns that may be begun in a workspace: "RATE_LIMITED" beyond that.
+ *   "workspaceTokens"?: Window. Tokens that the runs of a workspace may use: "BUDGET_EXHAUSTED" beyond that.
+ *       They are counted when a run ends, so that runs which are in progress by then may go beyond it.
+ *
  * UserMessage: A user's message as clients of the AI SDK have it.
  *   "id"?: string. The client's own id for it: kept where it is a UUID, else the message gets one that is made
  *       of it. A message that is in the chat already is "MESSAGE_EXISTS".
@@ -3440,6 +3448,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * UserMessagePart: A part of a user's message.
  *   - ToldPart
  *   - DataPart
+ *
+ * Window: So much in so long.
+ *   "max": integer. How much.
+ *   "windowMs": integer. In how many milliseconds, up to now.
  *
  * WorkspaceSettings: A workspace's settings as they are stored and shown. Of keys only whether they are set.
  *   "driver"?: DriverName or null

@@ -42,8 +42,8 @@ def play(name: str, language: str, call: Callable[[str, dict[str, Any]], Any]) -
         except RefusedError as refused:
             problem = refusal(refused.error, case.get("error"))
         else:
-            if "keep" in case:
-                kept[f"${case['keep']}"] = answer["id"]
+            for kept_as, path in named(case.get("keep")).items():
+                kept[f"${kept_as}"] = member(answer, path)
             expected = filled(case.get("answer"), kept)
             problem = f"was answered: {answer}" if "error" in case else differs(expected, answer, "the answer")
         if problem:
@@ -51,6 +51,19 @@ def play(name: str, language: str, call: Callable[[str, dict[str, Any]], Any]) -
         else:
             played.passed += 1
     return played
+
+
+def named(keep: str | dict[str, str] | None) -> dict[str, str]:
+    """What a case keeps of its answer: names, with the paths of members."""
+    if isinstance(keep, str):
+        return {keep: "id"}
+    return keep or {}
+
+
+def member(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value[int(name) if isinstance(value, list) else name]
+    return value
 
 
 def filled(value: Any, kept: dict[str, str]) -> Any:
@@ -71,7 +84,7 @@ def refusal(error: dict[str, Any], expected: dict[str, str] | None) -> str | Non
     told = (
         expected is not None
         and error["code"] == expected["code"]
-        and error["details"].get("field") == expected["field"]
+        and error["details"].get("field") == expected.get("field")
         and expected.get("says", "") in error["message"]
     )
     return None if told else f"was refused: {error}"

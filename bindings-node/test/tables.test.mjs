@@ -26,7 +26,7 @@ function marked(answer, expected) {
   return Object.fromEntries(Object.entries(answer).map(([name, member]) => [name, marked(member, expected?.[name])]));
 }
 
-for (const name of ['roles.json']) {
+for (const name of ['roles.json', 'chats.json']) {
   const { cases } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
 
   test(`the table ${name}`, async (t) => {
@@ -48,7 +48,9 @@ for (const name of ['roles.json']) {
         assert.ok(refused.message.includes(error.says ?? ''), `${name}: ${refused.message}`);
       } else {
         const answer = await asked;
-        if (keep) kept.set(`$${keep}`, answer.id);
+        for (const [as, path] of Object.entries(typeof keep === 'string' ? { [keep]: 'id' } : (keep ?? {}))) {
+          kept.set(`$${as}`, path.split('.').reduce((value, member) => value[member], answer));
+        }
         const expected = filled(said, kept);
         assert.deepEqual(marked(answer, expected), expected, name);
       }

@@ -11,17 +11,21 @@ import table
 from turnkeep import Engine, TurnkeepError
 
 
+# What is a keyword here.
+NAMES = {"import": "import_chat"}
+
+
 def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json"])
 def test_table(name: str) -> None:
     with Engine.open(store="sqlite::memory:") as engine:
 
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")
-            asked = getattr(getattr(engine, namespace), snake(method))
+            asked = getattr(getattr(engine, namespace), NAMES.get(method, snake(method)))
             try:
                 return asked(**{snake(name): value for name, value in params.items()})
             except TurnkeepError as error:

@@ -21,16 +21,24 @@ struct Case {
     #[serde(default)]
     answer: Value,
     error: Option<Expected>,
-    keep: Option<String>,
+    keep: Option<Keep>,
     #[serde(default)]
     not_in: Vec<String>,
+}
+
+/// The id of an answer, or members of it by their paths.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Keep {
+    Id(String),
+    Members(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     code: String,
-    field: String,
+    field: Option<String>,
     says: Option<String>,
 }
 
@@ -44,8 +52,12 @@ pub async fn play(engine: &Engine, table: &str) -> (usize, Vec<String>) {
         let params = filled(&case.params, &kept);
         let answer = engine.call(&case.operation, &params.to_string()).await;
         let answer = answer.map(|text| serde_json::from_str::<Value>(&text).expect("JSON"));
-        if let (Some(name), Ok(answer)) = (&case.keep, &answer) {
-            kept.insert(format!("${name}"), answer["id"].clone());
+        match (&case.keep, &answer) {
+            (Some(Keep::Id(name)), Ok(answer)) => drop(kept.insert(format!("${name}"), answer["id"].clone())),
+            (Some(Keep::Members(members)), Ok(answer)) => {
+                kept.extend(members.iter().map(|(name, path)| (format!("${name}"), member(answer, path))));
+            }
+            _ => {}
         }
         let problem = match (&answer, &case.error) {
             (Ok(answer), None) => differs(&filled(&case.answer, &kept), answer, "the answer"),
@@ -59,9 +71,18 @@ pub async fn play(engine: &Engine, table: &str) -> (usize, Vec<String>) {
 
 fn refusal(error: &Error, expected: &Expected) -> Option<String> {
     let told = error.code().as_str() == expected.code
-        && error.details().get("field").is_some_and(|field| *field == expected.field)
+        && error.details().get("field").and_then(Value::as_str) == expected.field.as_deref()
         && expected.says.as_ref().is_none_or(|says| error.message().contains(says));
     (!told).then(|| error.to_json())
+}
+
+/// The member of a value that a path such as `items.0.id` leads to.
+fn member(value: &Value, path: &str) -> Value {
+    let found = path.split('.').try_fold(value, |value, name| match name.parse::<usize>() {
+        Ok(index) => value.get(index),
+        Err(_) => value.get(name),
+    });
+    found.cloned().unwrap_or(Value::Null)
 }
 
 /// The value with what its names stand for.

@@ -10,7 +10,7 @@ use turnkeep::{ChatId, Engine, Error};
 use turnkeep_test_postgres::query;
 use turnkeep_tests::chunks::{finish, text, tool_call};
 use turnkeep_tests::scenario::{FnTool, on_postgres, open, request, sql, store_in, tool};
-use turnkeep_tests::{Response, Script, ScriptedProvider, Then};
+use turnkeep_tests::{Response, Script, ScriptedProvider, Then, table};
 
 fn saying(words: &str) -> Response {
     Response::stream([vec![text(words)], finish("stop", 10, 5)].concat())
@@ -294,5 +294,16 @@ async fn chats_are_kept_for_as_long_as_they_are_to_be() {
     let left = ask(&engine, "chats.list", json!({})).await.unwrap();
     assert_eq!(left["items"][0]["id"], json!(new.chat_id().to_string()));
     assert_eq!(sql(folder.path(), "SELECT COUNT(*) FROM ai_chat_messages"), "2");
+    engine.close(None).await.unwrap();
+}
+
+/// The cases that every language plays.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_as_it_says() {
+    let (folder, provider) = (tempfile::tempdir().unwrap(), provider(Vec::new()).await);
+    let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+    let (played, wrong) = table::play(&engine, include_str!("../chats.json")).await;
+    assert_eq!(wrong, [""; 0]);
+    assert!(played > 130, "{played}");
     engine.close(None).await.unwrap();
 }

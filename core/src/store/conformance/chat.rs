@@ -324,6 +324,15 @@ async fn an_import_is_all_or_nothing(store: TestStore, clock: Arc<TestClock>) {
     more.push(messages.remove(0));
     store.import_chat(other.clone(), more).await.unwrap_err();
     assert_eq!(store.chat(other.id).await.unwrap(), None);
+    // However many there are.
+    let (long, mut many) = imported(ChatId::generate(), &clock, 4_500);
+    store.import_chat(long.clone(), many.clone()).await.unwrap();
+    assert_eq!(store.messages(long.id, usize::MAX).await.unwrap().len(), 4_500);
+    let (broken, mut rows) = imported(ChatId::generate(), &clock, 4_500);
+    rows.push(many.remove(0));
+    store.import_chat(broken.clone(), rows).await.unwrap_err();
+    assert_eq!(store.chat_even_deleted(broken.id).await.unwrap(), None);
+    assert!(store.messages(broken.id, 9).await.unwrap().is_empty());
     assert!(store.messages(other.id, 10).await.unwrap().is_empty());
 }
 

@@ -27,14 +27,19 @@ const EXACT: &str = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24
 const FIRST_PAGE: usize = 16;
 const LARGEST_PAGE: usize = 128;
 
-/// All or nothing; an id that is taken fails it.
+/// How many messages are imported by one statement, which has to be answered in time.
+const IMPORTED_AT_ONCE: usize = 2_000;
+/// An id that is taken fails it. A chat that is not complete yet is hidden.
 const IMPORT: &str = "\
-     WITH chat AS (INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at, role_id, page_id) \
-         VALUES ($1::uuid, $2, $3, $4::text, $5::timestamptz, $6::timestamptz, $8::uuid, $9)) \
+     WITH chat AS (INSERT INTO ai_chats (id, workspace_id, creator_id, title, created_at, updated_at, role_id, page_id, \
+             deleted_at) \
+         VALUES ($2::uuid, $3, $4, $5::text, $6::timestamptz, $7::timestamptz, $8::uuid, $9, \
+             CASE WHEN $10::boolean THEN turnkeep_now() END)) ";
+const IMPORT_MESSAGES: &str = "\
      INSERT INTO ai_chat_messages \
          (id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at) \
      SELECT id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at \
-         FROM json_populate_recordset(NULL::ai_chat_messages, $7::json)";
+         FROM json_populate_recordset(NULL::ai_chat_messages, $1::json)";
 
 /// Rows of another writer's that nobody will end any more. A run's message is its owner's, or a sweep's.
 const SETTLE_STRAYS: &str = "\
@@ -344,21 +349,37 @@ impl ChatStore for PostgresStore {
         check_id("workspaceId", &chat.workspace_id, self.ids.workspace)?;
         check_id("userId", &chat.creator_id, self.ids.user)?;
         chat.page_id.as_deref().map_or(Ok(()), |id| check_id("pageId", id, self.ids.page))?;
-        // All rows as one document, which the server takes apart by the types of its own columns.
-        let rows: Vec<ImportedMessage<'_>> = messages.iter().map(ImportedMessage::of).collect();
-        let rows = serde_json::to_string(&rows).map_err(|_| Error::internal("a row could not be encoded"))?;
+        let mut batches = messages.chunks(IMPORTED_AT_ONCE);
+        let first = rows_of(batches.next().unwrap_or_default())?;
+        let rest = batches.len() > 0;
         let values = values![
+            first,
             chat.id,
             &chat.workspace_id,
             &chat.creator_id,
             chat.title.clone().map(storable),
             chat.created_at.to_string(),
             chat.updated_at.to_string(),
-            rows,
             chat.role_id,
-            chat.page_id,
+            chat.page_id.as_ref(),
+            rest,
         ];
-        self.database.query(IMPORT, &values).await.map(|_| ())
+        self.database.query(&format!("{IMPORT}{IMPORT_MESSAGES}"), &values).await?;
+        let shown = async {
+            for batch in batches {
+                self.database.query(IMPORT_MESSAGES, &values![rows_of(batch)?]).await?;
+            }
+            const SHOW: &str = "UPDATE ai_chats SET deleted_at = NULL WHERE id = $1::uuid";
+            self.database.query(SHOW, &values![chat.id]).await
+        };
+        if rest && let Err(error) = shown.await {
+            // Nobody has seen it. What cannot be taken back now stays hidden.
+            if let Err(error) = self.purge_chats(&[chat.id]).await {
+                tracing::warn!(%error, chat_id = %chat.id, "a chat that was imported in part could not be removed");
+            }
+            return Err(error);
+        }
+        Ok(())
     }
 
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
@@ -379,6 +400,12 @@ impl PostgresStore {
         check_id("workspaceId", workspace_id, self.ids.workspace).is_err()
             || check_id("userId", user_id, self.ids.user).is_err()
     }
+}
+
+/// Messages as one document, which the server takes apart by the types of its own columns.
+fn rows_of(messages: &[Message]) -> Result<String> {
+    let rows: Vec<ImportedMessage<'_>> = messages.iter().map(ImportedMessage::of).collect();
+    serde_json::to_string(&rows).map_err(|_| Error::internal("a row could not be encoded"))
 }
 
 /// The part of a list that is asked for, with its order. The limit is the parameter of this number, and the place the two
