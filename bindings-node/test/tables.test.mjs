@@ -49,7 +49,10 @@ for (const name of ['roles.json', 'chats.json']) {
       } else {
         const answer = await asked;
         for (const [as, path] of Object.entries(typeof keep === 'string' ? { [keep]: 'id' } : (keep ?? {}))) {
-          kept.set(`$${as}`, path.split('.').reduce((value, member) => value[member], answer));
+          kept.set(
+            `$${as}`,
+            path.split('.').reduce((value, member) => value[member], answer),
+          );
         }
         const expected = filled(said, kept);
         assert.deepEqual(marked(answer, expected), expected, name);

@@ -10,7 +10,6 @@ import table
 
 from turnkeep import Engine, TurnkeepError
 
-
 # What is a keyword here.
 NAMES = {"import": "import_chat"}
 
