@@ -108,6 +108,8 @@ fn with_defaults(schema: &Value, name: &str) -> Value {
             object[member] = default.clone();
         } else if let Some(of) = described["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"))
             && schema["$defs"][of]["properties"].is_object()
+            // What has members that must be given is left out as a whole.
+            && schema["$defs"][of]["required"].as_array().is_none_or(Vec::is_empty)
         {
             object[member] = with_defaults(schema, of);
         }
