@@ -1,4 +1,4 @@
-//! What the system before did with roles, and what its endpoints took: recorded, and played with the operations.
+//! What the system before did with roles and cursors, and what its endpoints took: recorded, and played with the operations.
 //!
 //! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
 //! here counts as skipped.
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value, json};
-use turnkeep::model::Json;
+use turnkeep::model::{Json, Place, decode_cursor, encode_cursor};
 use turnkeep::role::{normalize_model_config, stored_model_config, trimmed};
 use turnkeep::settings::SettingsPatch;
 use turnkeep::text::{counted_len, utf16_len};
@@ -25,6 +25,7 @@ type Check = fn(&Player, &Value) -> Result<Played, String>;
 
 const FILES: &[(&str, Check)] = &[
     ("agentRolesService", service),
+    ("cursorCodec", cursor),
     ("dtoValidation", validation),
     ("roleNormalizers", normalizer),
     ("validatorLength", length),
@@ -121,7 +122,7 @@ fn main() {
             if missing {
                 eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
             }
-            Trial::test(format!("roles_vectors::{name}"), move || run(&path, name, *check)).with_ignored_flag(missing)
+            Trial::test(format!("service_vectors::{name}"), move || run(&path, name, *check)).with_ignored_flag(missing)
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
@@ -341,4 +342,20 @@ fn length(_: &Player, case: &Value) -> Result<Played, String> {
     let text = case["input"]["value"].as_str().ok_or("is no text")?;
     let ours = json!([counted_len(text), utf16_len(text)]);
     same(&ours, &json!([case["output"]["countedLength"], case["output"]["utf16Length"]]))
+}
+
+fn cursor(_: &Player, case: &Value) -> Result<Played, String> {
+    let expected = &case["output"];
+    let Some(text) = case["input"]["cursor"].as_str() else {
+        // A place has a time and an id, whatever others may try to encode.
+        let [time, id] = [0, 1].map(|index| &case["input"]["values"][index][1]);
+        let (Some(created_at), Some(id)) = (time.as_str(), id.as_str()) else { return Ok(NotOurs) };
+        let told = encode_cursor(&Place { created_at: created_at.to_owned(), id: id.to_owned() });
+        return if *expected == told { Ok(Same) } else { Err(told) };
+    };
+    match decode_cursor("cursor", text) {
+        Ok(place) if *expected == json!({"createdAt": place.created_at, "id": place.id}) => Ok(Same),
+        Err(error) if !case["throws"].is_null() && error.code() == ErrorCode::InvalidInput => Ok(Same),
+        other => Err(format!("{other:?}")),
+    }
 }
