@@ -2913,9 +2913,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   object of ProviderConfig
  *
  * Purged: What became of a chat that was removed for good.
- *   "scrubbed": boolean. Whether what it had left in the database's files has been overwritten, too. It is not
- *       while somebody reads an older state of them; a later purge, of any chat, does it. A PostgreSQL server reuses
- *       the space by itself.
+ *   "scrubbed": boolean. Whether what it had left in the SQLite file has been overwritten, too. It is not while
+ *       somebody reads an older state of the file, or where there is no room to write it anew; a later purge, of any
+ *       chat, does it. On PostgreSQL, where the server reuses the space by itself, always true.
  *
  * RefusedAudio
  *   "ok": false

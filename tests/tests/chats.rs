@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use turnkeep::model::{RunReason, RunStatus};
+use turnkeep::model::{Place, RunReason, RunStatus, encode_cursor};
 use turnkeep::{ChatId, Engine, Error};
 use turnkeep_test_postgres::query;
 use turnkeep_tests::chunks::{finish, text, tool_call};
@@ -104,6 +104,7 @@ async fn chats_are_made_listed_and_named() {
         ("chats.list", json!({"userId": ""}), "INVALID_INPUT", json!("userId")),
         ("chats.messagePage", json!({"chatId": id, "limit": 1000}), "INVALID_INPUT", json!("limit")),
         ("chats.search", json!({"query": " … "}), "INVALID_INPUT", json!("query")),
+        ("chats.search", json!({"query": "x".repeat(5_000)}), "INVALID_INPUT", json!("query")),
         (
             "chats.search",
             json!({"query": "a", "before": ChatId::generate().to_string()}),
@@ -268,6 +269,65 @@ async fn a_purged_chat_leaves_no_trace() {
     assert_eq!(ask(&engine, "chats.search", json!({"query": "something"})).await.unwrap().as_array().unwrap().len(), 1);
     engine.close(None).await.unwrap();
     assert_eq!(traces(folder.path()), BTreeSet::new());
+}
+
+/// A place as cursors name it, with times and ids that nobody has given out.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cursor_is_the_stores_problem() {
+    let (folder, provider) = (tempfile::tempdir().unwrap(), provider(Vec::new()).await);
+    let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+    ask(&engine, "chats.create", json!({"title": "One"})).await.unwrap();
+    let id = ChatId::generate().to_string();
+    for created_at in [
+        "2026-06-26T10:00:00.123Z",
+        "2026-06-26T10:00:00.123456Z",
+        "2026-06-26T10:00:00Z[UTC]",
+        "-000001-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "+012026-01-01T00:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "infinity",
+        "now",
+        "",
+        "\u{0}",
+    ] {
+        for id in [id.clone(), format!("urn:uuid:{id}"), format!("{{{id}}}"), "x".into(), "\u{0}".into(), String::new()]
+        {
+            let cursor = encode_cursor(&Place { created_at: created_at.into(), id });
+            for direction in ["cursor", "beforeCursor"] {
+                match ask(&engine, "chats.list", json!({direction: cursor})).await {
+                    Ok(page) => assert!(page["items"].is_array()),
+                    Err(error) => assert_eq!(
+                        (error.code().as_str(), &error.details()["field"]),
+                        ("INVALID_INPUT", &json!(direction)),
+                        "{created_at}"
+                    ),
+                }
+            }
+        }
+    }
+    engine.close(None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_reads_is_overwritten_later() {
+    let (folder, provider) = (tempfile::tempdir().unwrap(), provider(vec![saying(MARKER); 2]).await);
+    let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+    let mut chats = Vec::new();
+    for _ in 0..2 {
+        let turn = engine.start_turn(request("go", json!({})), Vec::new()).await.unwrap();
+        turn.done().await.unwrap();
+        chats.push(json!({"chatId": turn.chat_id().to_string()}));
+    }
+    // A server's files are the server's.
+    let reader = (!on_postgres()).then(|| rusqlite::Connection::open(folder.path().join("chats.db")).unwrap());
+    reader.iter().for_each(|reader| reader.execute_batch("BEGIN; SELECT COUNT(*) FROM ai_chats").unwrap());
+    let purged = ask(&engine, "chats.purge", chats[0].clone()).await.unwrap();
+    assert_eq!(purged, json!({"scrubbed": on_postgres()}));
+    reader.iter().for_each(|reader| reader.execute_batch("COMMIT").unwrap());
+    let purged = ask(&engine, "chats.purge", chats[1].clone()).await.unwrap();
+    assert_eq!((purged, traces(folder.path())), (json!({"scrubbed": true}), BTreeSet::new()));
+    engine.close(None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -245,3 +245,16 @@ async fn money_is_counted_where_prices_are_known() {
     assert_eq!((outcome.status, outcome.reason), (RunStatus::Aborted, Some(RunReason::Budget)));
     assert_eq!(provider.requests().len(), 1);
 }
+
+/// What is to be counted in money is not begun by whoever does not know the prices.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_nobody_can_count_is_not_spent() {
+    let world = World::new(vec![answer("never")]).await;
+    let more = json!({"offeredTools": ["weather"], "budget": {"cost": 1.0, "tokens": 10}});
+    let turn = world.engine.start_turn(request("go", more), Vec::new()).await.unwrap();
+    world.engine.offer_tools(weather_and_time()).unwrap();
+    let outcome = turn.done().await.unwrap();
+    assert_eq!(outcome.status, RunStatus::Failed);
+    assert!(outcome.error.unwrap().contains("prices"));
+    assert!(world.provider.requests().is_empty());
+}

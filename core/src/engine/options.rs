@@ -383,6 +383,8 @@ impl EngineOptions {
             ("runs.firstChunkMs", self.runs.first_chunk_ms.unwrap_or(1)),
             ("runs.stepTimeoutMs", self.runs.step_timeout_ms.unwrap_or(1)),
             ("runs.runTimeoutMs", self.runs.run_timeout_ms.unwrap_or(1)),
+            ("chats.retentionMs", self.chats.retention_ms.unwrap_or(1)),
+            ("chats.deletedRetentionMs", self.chats.deleted_retention_ms.unwrap_or(1)),
             ("requests.embeddingTimeoutMs", self.requests.embedding_timeout_ms),
             ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
             ("requests.titleTimeoutMs", self.requests.title_timeout_ms),

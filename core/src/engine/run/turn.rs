@@ -348,8 +348,8 @@ impl Means {
         let model_name = Some(config.model.clone());
         let provider = Arc::new(config.build(inner.http()?)?);
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
-        // A price that another engine knew and this one does not ends no run.
-        let budget = own.budget(&inner.options.prices, model_name.as_deref()).unwrap_or_default();
+        // What nobody here can count is not spent.
+        let budget = own.budget(&inner.options.prices, model_name.as_deref())?;
         Ok(Self { ids, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
     }
 }

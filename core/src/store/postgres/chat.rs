@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{ChatId, MessageId};
 use crate::model::{
-    Chat, Json, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, Place, StoredMessage,
+    Chat, Json, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place,
+    StoredMessage,
 };
 use crate::store::{ChatStore, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 use crate::text::storable;
@@ -425,13 +426,21 @@ fn order(paging: &Paging, of: &str) -> String {
     format!("{of}created_at {way}, {of}id {way}")
 }
 
-/// The place that a client names, which is nothing that the server could not read.
-fn from(paging: &Paging) -> Result<(Option<&str>, Option<&str>)> {
+/// The place that a client names, in words that the server can read.
+fn from(paging: &Paging) -> Result<(Option<&str>, Option<String>)> {
     let Some(place) = paging.place() else { return Ok((None, None)) };
-    if Timestamp::parse(&place.created_at).is_none() || uuid::Uuid::parse_str(&place.id).is_err() {
-        return Err(Error::invalid("cursor", "is not a cursor of this list"));
+    // As it gives times out itself, from its first year on.
+    let is_time = place.created_at.ends_with('Z')
+        && place.created_at.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ".contains(&byte))
+        && place.created_at.get(..5).is_some_and(|year| year > "0000-" && year.ends_with('-'))
+        && Timestamp::parse(&place.created_at).is_some();
+    match uuid::Uuid::parse_str(&place.id) {
+        Ok(id) if is_time => Ok((Some(&place.created_at), Some(id.to_string()))),
+        _ => {
+            let field = if matches!(paging.from, Some(PagingFrom::Before(_))) { "beforeCursor" } else { "cursor" };
+            Err(Error::invalid(field, "is not a cursor of this list"))
+        }
     }
-    Ok((Some(&place.created_at), Some(&place.id)))
 }
 
 fn place(row: &tokio_postgres::Row) -> Result<Place> {

@@ -125,7 +125,17 @@ fn work(connection: Connection, mut identity: Identity, queue: &mpsc::Receiver<O
     }
 }
 
+/// How long others who read may keep the writer from it.
+const SCRUB_PATIENCE: Duration = Duration::from_secs(1);
+
 fn scrub(connection: &Connection) -> Result<bool> {
+    connection.busy_timeout(SCRUB_PATIENCE).map_err(store_error)?;
+    let scrubbed = scrub_now(connection);
+    connection.busy_timeout(super::BUSY_TIMEOUT).map_err(store_error)?;
+    scrubbed
+}
+
+fn scrub_now(connection: &Connection) -> Result<bool> {
     let written_anew = connection
         // The index keeps words of removed entries until its pieces are merged.
         .execute_batch("INSERT INTO turnkeep_search (turnkeep_search) VALUES ('optimize'); VACUUM");
