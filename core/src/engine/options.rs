@@ -441,8 +441,15 @@ mod tests {
         ] {
             assert_eq!(field_of(EngineOptions::from_json(json)), field, "{json}");
         }
-        let zero = EngineOptions::from_json(r#"{"store":"x","runs":{"maxSteps":0}}"#).unwrap();
-        assert_eq!(field_of(zero.check()), "runs.maxSteps");
+        for (json, field) in [
+            (r#"{"store":"x","runs":{"maxSteps":0}}"#, "runs.maxSteps"),
+            (r#"{"store":"x","chats":{"retentionMs":0}}"#, "chats.retentionMs"),
+            (r#"{"store":"x","chats":{"deletedRetentionMs":0}}"#, "chats.deletedRetentionMs"),
+            (r#"{"store":"x","limits":{"userRequests":{"max":1,"windowMs":0}}}"#, "limits.userRequests.windowMs"),
+            (r#"{"store":"x","prices":{"m":{"input":-1,"output":0}}}"#, "prices.m.input"),
+        ] {
+            assert_eq!(field_of(EngineOptions::from_json(json).unwrap().check()), field, "{json}");
+        }
     }
 
     #[test]
