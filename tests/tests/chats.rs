@@ -251,16 +251,18 @@ async fn a_purged_chat_leaves_no_trace() {
     let chat = json!(turn.chat_id().to_string());
     ask(&engine, "chats.rename", json!({"chatId": chat, "title": MARKER})).await.unwrap();
     assert_eq!(ask(&engine, "chats.search", json!({"query": MARKER})).await.unwrap().as_array().unwrap().len(), 2);
-    // One that goes on and one that waits.
+    // One that goes on and some that wait.
     let more = json!({"chatId": chat, "busy": "enqueue"});
-    let active = engine.start_turn(request(MARKER, more.clone()), vec![look()]).await.unwrap();
-    let waits = engine.start_turn(request(MARKER, more), vec![look()]).await.unwrap();
+    let mut runs = Vec::new();
+    for _ in 0..6 {
+        runs.push(engine.start_turn(request(MARKER, more.clone()), vec![look()]).await.unwrap());
+    }
     assert!(!traces(folder.path()).is_empty());
 
     let purged = ask(&engine, "chats.purge", json!({"chatId": chat})).await.unwrap();
     assert_eq!(purged, json!({"scrubbed": true}));
     assert_eq!(traces(folder.path()), BTreeSet::new());
-    for run in [&active, &waits] {
+    for run in &runs {
         assert_eq!(run.done().await.unwrap().status, RunStatus::Aborted);
     }
     assert_eq!(ask(&engine, "chats.search", json!({"query": MARKER})).await.unwrap(), json!([]));

@@ -248,7 +248,7 @@ impl Engine {
         self.chat(who, chat_id).await?;
         // First, so that no further run begins.
         self.inner.store.delete_chat(chat_id).await?;
-        stop_all_of(&self.inner, chat_id).await
+        stop_all_of(&self.inner, chat_id).await.map(|_| ())
     }
 
     /// Removes a chat for good, whether or not it was deleted before: its runs are stopped, and then nothing of it is left,
@@ -265,11 +265,8 @@ impl Engine {
         }
         self.inner.store.delete_chat(chat_id).await?;
         let begun = Instant::now();
-        loop {
-            stop_all_of(&self.inner, chat_id).await?;
-            if self.inner.store.active_run(chat_id).await?.is_none() {
-                break;
-            }
+        // Until none is left, and none that waits either: their drivers still have an end to write.
+        while stop_all_of(&self.inner, chat_id).await? > 0 {
             if begun.elapsed() >= SETTLE_DEADLINE {
                 return Err(Error::new(ErrorCode::StoreUnavailable, "a run of this chat did not settle in time"));
             }
@@ -406,14 +403,15 @@ fn checked_title(title: &str) -> Result<String> {
     }
 }
 
-/// Stops the chat's runs, those that wait for it, too.
-async fn stop_all_of(inner: &Arc<Inner>, chat_id: ChatId) -> Result<()> {
+/// Stops the chat's runs, those that wait for it, too. Returns how many had not settled.
+async fn stop_all_of(inner: &Arc<Inner>, chat_id: ChatId) -> Result<usize> {
     // Those that wait come first, and the active one is the newest of the others.
-    let runs = inner.store.runs_of_chat(chat_id, MOST_STOPPED).await?;
-    for run in runs.iter().filter(|run| run.status.is_active()) {
+    let mut runs = inner.store.runs_of_chat(chat_id, MOST_STOPPED).await?;
+    runs.retain(|run| run.status.is_active());
+    for run in &runs {
         stops::stop(inner, run.id, RunReason::Stopped).await?;
     }
-    Ok(())
+    Ok(runs.len())
 }
 
 impl Inner {
