@@ -10,6 +10,7 @@ mod requests;
 mod roles;
 mod runs;
 mod settings;
+mod usage;
 
 use std::future::Future;
 
@@ -94,6 +95,7 @@ operations![
     settings::Update,
     settings::Test,
     settings::Rotate,
+    usage::Report,
     requests::Embed,
     requests::Transcribe,
     requests::GenerateTitle,

@@ -8,3 +8,4 @@ pub(crate) mod queries;
 pub(crate) mod requests;
 pub(crate) mod roles;
 pub(crate) mod settings;
+pub(crate) mod usage;

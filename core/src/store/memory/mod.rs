@@ -9,6 +9,7 @@ mod role;
 mod run;
 mod settings;
 mod stop;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,7 @@ struct Tables {
     roles: BTreeMap<AgentRoleId, role::StoredRole>,
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
+    ledger: BTreeMap<String, usage::Entry>,
 }
 
 struct Owned {

@@ -21,6 +21,7 @@ mod run;
 mod session;
 mod settings;
 mod stop;
+mod usage;
 mod value;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod stop;
 mod tables;
+mod usage;
 mod writer;
 
 use std::path::{Path, PathBuf};
