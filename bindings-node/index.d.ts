@@ -18,6 +18,7 @@ import type {
   TrimOptions,
   TurnRequestFields,
   UIMessageChunk,
+  UsageOperations,
   Who,
   buildChatJson,
   buildSystemPrompt,
@@ -248,6 +249,8 @@ export declare class Engine {
   static pendingMigrations(store: string): Promise<PendingMigration[]>;
   /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
   startTurn(request: TurnRequest): Promise<Turn>;
+  /** Begins a turn of which nothing is stored but its record and what it uses: `startTurn` with `stateless`. */
+  runStateless(request: TurnRequest): Promise<Turn>;
   /**
    * Offers these tools, or without an argument those that the engine was opened with, besides what it offers already: from
    * now on it drives turns that name their tools (`offeredTools`) if it offers all of them. It begins those that are
@@ -274,9 +277,12 @@ export declare class Engine {
     /** The document of `export` as UTF-8 in pieces, so that memory does not grow with the chat. */
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
   };
-  /** What a workspace has configured. */
+  /** The personas that chats are begun with. */
   readonly roles: RolesOperations;
+  /** What a workspace has configured. */
   readonly settings: SettingsOperations;
+  /** What calls to providers have used. */
+  readonly usage: UsageOperations;
   readonly secrets: SecretsOperations;
   /** The same as `secrets.rotate`. */
   rotateSecrets: SecretsOperations['rotate'];

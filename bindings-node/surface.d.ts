@@ -1539,6 +1539,36 @@ export interface SplitOptions {
   chunkOverlap?: number;
 }
 
+/** How a turn is that is not stored. */
+export interface Stateless {
+  /** The persona, whatever `roleId` says: that then gives the model only. At most 20,000 characters. */
+  persona?: string;
+}
+
+/** What is kept of a turn that is not stored: whose it was, and how it ended. */
+export interface StatelessRun {
+  /** Its id. */
+  id: string;
+  /** The workspace that it belongs to. */
+  workspaceId: string;
+  /** Who began it. */
+  createdBy: string;
+  /** Where it is. */
+  status: RunStatus;
+  /** Why it did not succeed. */
+  reason: RunReason | null;
+  /** The error in one line, when it failed. */
+  error: string | null;
+  /** How many steps it had. */
+  stepCount: number;
+  /** When a stop was asked for. */
+  stopRequestedAt: string | null;
+  /** When it was begun. */
+  createdAt: string;
+  /** When it ended. */
+  finishedAt: string | null;
+}
+
 /** One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read. */
 export interface Step {
   text?: string | null;
@@ -1812,6 +1842,11 @@ export interface TurnRequestFields {
    * stored messages.
    */
   history?: readonly GivenMessage[];
+  /**
+   * Nothing of the turn is stored but its record (`runs.getStateless`) and what it uses: no chat, no message, no log.
+   * It is told `history`, and streams, stops and is limited as any other; its ids are those of no chat.
+   */
+  stateless?: Stateless;
 }
 
 /** One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads. */
@@ -2050,6 +2085,14 @@ export interface RunsOperations {
     /** A run's id: those that come after it in the list. */
     before?: string;
   }): Promise<Run[]>;
+  /**
+   * What is kept of a turn that is not stored: whose it was, and how it ended.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND
+   */
+  getStateless(params: Who & {
+    /** The run. */
+    runId: string;
+  }): Promise<StatelessRun>;
   /** Settles what dead processes have left, as opening an engine does. Answers how many runs that were. */
   sweep(): Promise<number>;
   /**

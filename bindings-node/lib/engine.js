@@ -74,13 +74,12 @@ class Engine {
       const answer = JSON.parse(await native(nativeEngine.call(method, toJson(params, 'params', REPLACERS[method]))));
       return AFTER[method]?.(answer, words) ?? answer;
     });
-    Object.assign(this, asked.engine);
-    this.runs = runsOf(nativeEngine, asked.runs, this.#pipes, words);
-    this.chats = Object.freeze({ ...asked.chats, exportStream: (params) => pieces(nativeEngine, params) });
-    this.roles = Object.freeze(asked.roles);
-    this.settings = Object.freeze(asked.settings);
-    this.secrets = Object.freeze(asked.secrets);
-    this.rotateSecrets = asked.secrets.rotate;
+    const { engine, runs, chats, ...others } = asked;
+    Object.assign(this, engine);
+    this.runs = runsOf(nativeEngine, runs, this.#pipes, words);
+    this.chats = Object.freeze({ ...chats, exportStream: (params) => pieces(nativeEngine, params) });
+    for (const [name, named] of Object.entries(others)) this[name] = Object.freeze(named);
+    this.rotateSecrets = this.secrets.rotate;
   }
 
   static async open(given = {}) {
@@ -109,6 +108,11 @@ class Engine {
     serve(nativeTurn, named).catch(() => {});
     if (signal) this.#stopOnAbort(turn, signal);
     return turn;
+  }
+
+  async runStateless(given = {}) {
+    const request = object(given, 'turn');
+    return this.startTurn({ ...request, stateless: request.stateless ?? {} });
   }
 
   offerTools(tools) {

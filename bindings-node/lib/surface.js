@@ -10,6 +10,7 @@ function operations(call) {
       latestForChat: (params) => call('runs.latestForChat', params),
       activeForChat: (params) => call('runs.activeForChat', params),
       list: (params) => call('runs.list', params),
+      getStateless: (params) => call('runs.getStateless', params),
       stop: (params) => call('runs.stop', params),
       sweep: () => call('runs.sweep', {}),
       begin: (params) => call('runs.begin', params),

@@ -73,7 +73,7 @@ pub use engine::{
     Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
     ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt,
     Prices, Purged, ReportOf, RunBudget, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader, SharedTail,
-    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
+    Stateless, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
     UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};

@@ -129,6 +129,35 @@ pub unsafe extern "C" fn turnkeep_run_list(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What is kept of a turn that is not stored: whose it was, and how it ended.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "runId": string. The run.
+///
+/// `result` receives StatelessRun, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_get_stateless(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.getStateless", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Stops a run, of whichever process: named by its id, by its chat (the active one), or by the idempotency key of its
 /// turn. By its key a run may also be stopped that has not begun: it ends as stopped when it begins (within an hour),
 /// before a provider is asked for anything. False when there is nothing left to stop.

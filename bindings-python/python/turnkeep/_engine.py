@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from turnkeep import _exit, _native
 from turnkeep._failures import Words
 from turnkeep._json import decode, encode_fields
-from turnkeep._operations import ChatsOperations, EngineOperations, RolesOperations, SettingsOperations
+from turnkeep._operations import ChatsOperations, EngineOperations, RolesOperations, SettingsOperations, UsageOperations
 from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
@@ -113,6 +113,19 @@ class Engine(EngineOperations):
     def settings(self) -> Settings:
         """What workspaces have configured."""
         return Settings(self)
+
+    @property
+    def usage(self) -> Usage:
+        """What calls to providers have used."""
+        return Usage(self)
+
+    def run_stateless(self, **given: Any) -> Turn:
+        """Begins a turn of which nothing is stored but its record and what it uses.
+
+        :param given: as :meth:`start_turn` takes it; ``stateless`` may say more about it
+        :raises TurnkeepError: as :meth:`start_turn`
+        """
+        return self.start_turn(**{"stateless": {}, **given})
 
     def close(self, grace_ms: int | None = None) -> None:
         """Refuses new turns, lets the running ones go on for ``grace_ms`` (5 s unless given), settles the rest as
@@ -229,6 +242,17 @@ class Settings(SettingsOperations):
 
     def __init__(self, engine: Engine) -> None:
         """Found at :attr:`Engine.settings`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
+
+
+class Usage(UsageOperations):
+    """What calls to providers have used, and what that costs."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.usage`."""
         self._engine = engine
 
     def _ask(self, operation: str, params: dict[str, Any]) -> Any:

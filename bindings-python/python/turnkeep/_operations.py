@@ -104,6 +104,23 @@ class RunsOperations(_Asking):
         answer: builtins.list[types.Run] = self._ask("runs.list", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "limit": limit, "before": before})
         return answer
 
+    def get_stateless(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+    ) -> types.StatelessRun:
+        """What is kept of a turn that is not stored: whose it was, and how it ended.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
+        """
+        answer: types.StatelessRun = self._ask("runs.getStateless", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id})
+        return answer
+
     def stop(
         self,
         *,
@@ -832,6 +849,7 @@ class EngineOperations(_Asking):
         options: types.CallOptions | None = None,
         budget: types.RunBudget | None = None,
         history: Sequence[types.GivenMessage] | None = None,
+        stateless: types.Stateless | None = None,
         tools: Sequence[Tool] | None = None,
     ) -> Turn:
         """Begins a turn: the user's message is stored, the run holds the chat, the model is called. When it
@@ -874,12 +892,15 @@ class EngineOperations(_Asking):
             answer.
         :param history: What was said before, oldest first, where the host keeps that itself: the model is
             told this instead of the chat's stored messages.
+        :param stateless: Nothing of the turn is stored but its record (``runs.getStateless``) and what it
+            uses: no chat, no message, no log. It is told ``history``, and streams, stops and is limited as any
+            other; its ids are those of no chat.
         :param tools: Tools of this turn, besides those of the engine.
         :raises TurnkeepError: ``INVALID_INPUT``, ``AI_NOT_CONFIGURED``, ``FORBIDDEN``, ``NOT_FOUND``,
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -1369,6 +1369,38 @@ class SplitOptions(TypedDict, total=False):
     """How much of a chunk's end the next one may repeat. 200 unless given."""
 
 
+class Stateless(TypedDict, total=False):
+    """How a turn is that is not stored."""
+
+    persona: str
+    """The persona, whatever ``roleId`` says: that then gives the model only. At most 20,000 characters."""
+
+
+class StatelessRun(TypedDict):
+    """What is kept of a turn that is not stored: whose it was, and how it ended."""
+
+    id: str
+    """Its id."""
+    workspaceId: str
+    """The workspace that it belongs to."""
+    createdBy: str
+    """Who began it."""
+    status: RunStatus
+    """Where it is."""
+    reason: RunReason | None
+    """Why it did not succeed."""
+    error: str | None
+    """The error in one line, when it failed."""
+    stepCount: int
+    """How many steps it had."""
+    stopRequestedAt: str | None
+    """When a stop was asked for."""
+    createdAt: str
+    """When it was begun."""
+    finishedAt: str | None
+    """When it ended."""
+
+
 class Step(TypedDict, total=False):
     """One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read."""
 
@@ -1682,6 +1714,11 @@ class TurnRequest(_TurnRequestRequired, total=False):
     history: Sequence[GivenMessage]
     """What was said before, oldest first, where the host keeps that itself: the model is told this instead of
     the chat's stored messages.
+    """
+    stateless: Stateless
+    """Nothing of the turn is stored but its record (``runs.getStateless``) and what it uses: no chat, no
+    message, no log. It is told ``history``, and streams, stops and is limited as any other; its ids are those
+    of no chat.
     """
 
 
@@ -2224,6 +2261,8 @@ __all__ = [
     "ShownMetadata",
     "ShownRole",
     "SplitOptions",
+    "Stateless",
+    "StatelessRun",
     "Step",
     "StepOverride",
     "StepToolCall",

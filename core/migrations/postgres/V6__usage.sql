@@ -19,3 +19,20 @@ CREATE TABLE IF NOT EXISTS turnkeep_usage (
 CREATE INDEX IF NOT EXISTS turnkeep_usage_of ON turnkeep_usage (workspace_id, at) INCLUDE (input_tokens, output_tokens);
 CREATE INDEX IF NOT EXISTS turnkeep_usage_age ON turnkeep_usage (at);
 CREATE INDEX IF NOT EXISTS turnkeep_usage_reserved ON turnkeep_usage (run_id) WHERE reserved;
+
+-- Turns that are not stored: whose they are, whether somebody drives them, and how they ended.
+CREATE TABLE IF NOT EXISTS turnkeep_stateless_runs (
+    id uuid NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    created_by text NOT NULL,
+    status text NOT NULL,
+    reason text,
+    error text,
+    step_count integer NOT NULL DEFAULT 0,
+    stop_requested_at timestamptz,
+    lease_expires_at timestamptz,
+    created_at timestamptz NOT NULL,
+    finished_at timestamptz
+);
+CREATE INDEX IF NOT EXISTS turnkeep_stateless_runs_driven ON turnkeep_stateless_runs (lease_expires_at) WHERE status = 'running';
+CREATE INDEX IF NOT EXISTS turnkeep_stateless_runs_age ON turnkeep_stateless_runs (finished_at);

@@ -19,3 +19,20 @@ CREATE TABLE turnkeep_usage (
 CREATE INDEX turnkeep_usage_of ON turnkeep_usage (workspace_id, at, input_tokens, output_tokens);
 CREATE INDEX turnkeep_usage_age ON turnkeep_usage (at);
 CREATE INDEX turnkeep_usage_reserved ON turnkeep_usage (run_id) WHERE reserved = 1;
+
+-- Turns that are not stored: whose they are, whether somebody drives them, and how they ended.
+CREATE TABLE turnkeep_stateless_runs (
+    id TEXT NOT NULL PRIMARY KEY,
+    workspace_id TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT,
+    error TEXT,
+    step_count INTEGER NOT NULL DEFAULT 0,
+    stop_requested_at TEXT,
+    lease_expires_at TEXT,
+    created_at TEXT NOT NULL,
+    finished_at TEXT
+) WITHOUT ROWID;
+CREATE INDEX turnkeep_stateless_runs_driven ON turnkeep_stateless_runs (lease_expires_at) WHERE status = 'running';
+CREATE INDEX turnkeep_stateless_runs_age ON turnkeep_stateless_runs (finished_at);

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ pub use options::{
     ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits,
     UsageOptions, Window,
 };
-pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
+pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, Stateless, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
 pub use run::tail::{RunTail, SharedTail};
@@ -49,7 +50,7 @@ use run::patience::Patience;
 use run::registry::Registry;
 use run::stops::Stops;
 use run::worker::Worker;
-use run::{housekeeping, leases, stops, sweep, turn};
+use run::{housekeeping, leases, stateless, stops, sweep, turn};
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -92,6 +93,8 @@ pub(crate) struct Inner {
     /// When the grace of a closing engine is over.
     close_by: watch::Sender<Option<Instant>>,
     closed: watch::Sender<bool>,
+    /// Drives the turns that are not stored, once there has been one.
+    stateless: tokio::sync::OnceCell<Engine>,
 }
 
 impl Engine {
@@ -138,6 +141,7 @@ impl Engine {
             closing: AtomicBool::new(false),
             close_by: watch::Sender::new(None),
             closed: watch::Sender::new(false),
+            stateless: tokio::sync::OnceCell::new(),
         });
         // Nobody waits for a backlog, and no row keeps an engine from being opened.
         sweep::begin_sweep(&inner, FIRST_SWEEP).await;
@@ -182,7 +186,11 @@ impl Engine {
 
     /// In a task of its own: a caller that goes away half-way must not leave a run without a driver.
     async fn begin(&self, request: TurnRequest, tools: Vec<Tool>, provider: Option<Arc<dyn Provider>>) -> Result<Turn> {
-        let begun = self.inner.runtime.spawn(turn::start(Arc::clone(&self.inner), request, tools, provider));
+        let inner = Arc::clone(&self.inner);
+        let begun = match request.stateless {
+            Some(_) => self.inner.runtime.spawn(stateless::start(inner, request, tools, provider)),
+            None => self.inner.runtime.spawn(turn::start(inner, request, tools, provider, None)),
+        };
         begun.await.unwrap_or_else(|_| Err(Error::internal("beginning the turn was interrupted")))
     }
 
@@ -200,7 +208,7 @@ impl Engine {
         let deadline = now.checked_add(grace.unwrap_or(DEFAULT_GRACE)).unwrap_or_else(|| now + LONGEST_GRACE);
         inner.close_by.send_modify(|at| *at = Some(at.map_or(deadline, |earlier| earlier.min(deadline))));
         if !inner.closing.swap(true, Ordering::SeqCst) {
-            let closing = inner.runtime.spawn(close(Arc::clone(inner)));
+            let closing = inner.runtime.spawn(closing(Arc::clone(inner)));
             return closing.await.unwrap_or_else(|_| Err(Error::internal("closing was interrupted")));
         }
         let mut closed = inner.closed.subscribe();
@@ -226,11 +234,28 @@ async fn rotate_in_background(store: Arc<dyn Store>, secrets: Arc<SecretBox>, mu
     }
 }
 
+/// Boxed, because the engine of turns that are not stored is closed as this one is.
+fn closing(inner: Arc<Inner>) -> BoxFuture<'static, Result<()>> {
+    Box::pin(close(inner))
+}
+
 async fn close(inner: Arc<Inner>) -> Result<()> {
     inner.registry.tell_all(&Event::HandOver);
+    let stateless = inner.stateless.get();
     tokio::select! {
-        () = inner.registry.until_empty() => {}
+        () = async {
+            inner.registry.until_empty().await;
+            if let Some(engine) = stateless {
+                engine.inner.registry.until_empty().await;
+            }
+        } => {}
         () = grace_is_over(inner.close_by.subscribe()) => {}
+    }
+    // Before the store that it writes to.
+    if let Some(engine) = stateless
+        && let Err(error) = engine.close(Some(Duration::ZERO)).await
+    {
+        tracing::warn!(%error, "the turns that are not stored could not be closed in order");
     }
     inner.stop_for_shutdown();
     if tokio::time::timeout(SETTLE_DEADLINE, inner.registry.until_empty()).await.is_err() {

@@ -11,7 +11,7 @@ use crate::machine::{Budget, Cost};
 use crate::model::{Json, Part, Trigger};
 use crate::project::{McpGuidance, OpenPage};
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
-use crate::text::{js_trim, utf16_len};
+use crate::text::{counted_len, js_trim, utf16_len};
 use crate::tool::ToolDefinition;
 
 use super::message::{UserMessage, check_part};
@@ -35,6 +35,14 @@ pub struct Actor {
     pub user_id: String,
     /// Whether they may manage the workspace's settings.
     pub is_admin: bool,
+}
+
+/// How a turn is that is not stored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Stateless {
+    /// The persona, whatever `roleId` says: that then gives the model only. At most 20,000 characters.
+    pub persona: Option<String>,
 }
 
 /// What a turn is begun with.
@@ -115,6 +123,10 @@ pub struct TurnRequest {
     /// stored messages.
     #[serde(default)]
     pub history: Option<Vec<GivenMessage>>,
+    /// Nothing of the turn is stored but its record (`runs.getStateless`) and what it uses: no chat, no message, no log. It
+    /// is told `history`, and streams, stops and is limited as any other; its ids are those of no chat.
+    #[serde(default)]
+    pub stateless: Option<Stateless>,
 }
 
 /// What a turn may spend; what is not set is not limited. The last call may go beyond it.
@@ -306,6 +318,10 @@ impl TurnRequest {
 
 impl TurnRequest {
     fn check_own_pieces(&self) -> Result<()> {
+        let persona = self.stateless.as_ref().and_then(|stateless| stateless.persona.as_deref());
+        if persona.is_some_and(|persona| js_trim(persona).is_empty() || counted_len(persona) > LONGEST_PERSONA) {
+            return Err(Error::invalid("stateless.persona", format!("must have 1 to {LONGEST_PERSONA} characters")));
+        }
         if self.max_steps.is_some_and(|steps| !(1..=MOST_STEPS).contains(&steps)) {
             return Err(Error::invalid("maxSteps", format!("must be from 1 to {MOST_STEPS}")));
         }
@@ -405,6 +421,8 @@ impl Actor {
     }
 }
 
+/// How long the persona of a turn that is not stored may be, in characters: as long as a role's.
+const LONGEST_PERSONA: usize = 20_000;
 /// The most model calls that a turn may ask for itself.
 const MOST_STEPS: u32 = 1000;
 /// The most rules, and the most servers with guidance, of a turn's own.

@@ -108,6 +108,32 @@ pub struct Run {
     pub updated_at: Timestamp,
 }
 
+/// What is kept of a turn that is not stored: whose it was, and how it ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatelessRun {
+    /// Its id.
+    pub id: RunId,
+    /// The workspace that it belongs to.
+    pub workspace_id: String,
+    /// Who began it.
+    pub created_by: String,
+    /// Where it is.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub reason: Option<RunReason>,
+    /// The error in one line, when it failed.
+    pub error: Option<String>,
+    /// How many steps it had.
+    pub step_count: u32,
+    /// When a stop was asked for.
+    pub stop_requested_at: Option<Timestamp>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
 /// How a turn ended. It is given out only after it is on disk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

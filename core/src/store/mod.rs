@@ -13,6 +13,7 @@ mod memory;
 mod plan;
 mod postgres;
 mod queue;
+mod record;
 mod role;
 mod run;
 mod settings;
@@ -40,6 +41,7 @@ pub use memory::MemoryStore;
 pub use plan::RunPlan;
 pub use postgres::{PendingMigration, PostgresStore};
 pub use queue::{QueueStore, Waiting};
+pub use record::{BeginRecord, FinishRecord, RecordStore};
 pub(crate) use role::name_taken;
 pub use role::{CreateRoles, ExistingRoles, RolePrompt, RoleStore};
 pub use run::{Began, BeginRun, Fence, NewUserMessage, ONE_PLACE, RunStore, SettleRun};
@@ -69,6 +71,7 @@ pub trait Store:
     + SettingsStore
     + LimitStore
     + UsageStore
+    + RecordStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

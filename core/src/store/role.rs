@@ -8,7 +8,7 @@ use crate::id::AgentRoleId;
 use crate::model::{AgentRole, Json, RoleChange, RoleFields};
 
 /// A role, as far as a turn needs it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RolePrompt {
     /// Its name.
     pub name: String,

@@ -62,6 +62,7 @@ operations![
     runs::LatestForChat,
     runs::ActiveForChat,
     runs::List,
+    runs::GetStateless,
     runs::Stop,
     runs::SweepNow,
     runs::Begin,

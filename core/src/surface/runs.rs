@@ -7,7 +7,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result};
 use crate::id::{ChatRef, RunId};
-use crate::model::{FinishReason, Run, RunReason, RunStatus};
+use crate::model::{FinishReason, Run, RunReason, RunStatus, StatelessRun};
 
 use super::{Opening, Operation};
 
@@ -56,6 +56,28 @@ impl Operation for LatestForChat {
     async fn answer(self, engine: &Engine) -> Result<Option<Run>> {
         let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
         engine.latest_run(&who, chat_id).await
+    }
+}
+
+/// What is kept of a turn that is not stored: whose it was, and how it ended.
+///
+/// # Errors
+/// `FORBIDDEN`, `NOT_FOUND`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct GetStateless {
+    workspace_id: String,
+    user_id: String,
+    /// The run.
+    run_id: RunId,
+}
+
+impl Operation for GetStateless {
+    const NAME: &'static str = "runs.getStateless";
+    type Answer = StatelessRun;
+
+    async fn answer(self, engine: &Engine) -> Result<StatelessRun> {
+        engine.stateless_run(&Who { workspace_id: self.workspace_id, user_id: self.user_id }, self.run_id).await
     }
 }
 

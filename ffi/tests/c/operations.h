@@ -15,6 +15,7 @@ static const struct {
     {"runs.latestForChat", turnkeep_run_latest_for_chat},
     {"runs.activeForChat", turnkeep_run_active_for_chat},
     {"runs.list", turnkeep_run_list},
+    {"runs.getStateless", turnkeep_run_get_stateless},
     {"runs.stop", turnkeep_run_stop},
     {"runs.begin", turnkeep_run_begin},
     {"runs.recordStep", turnkeep_run_record_step},

@@ -44,6 +44,9 @@ async fn keep_once(inner: Arc<Inner>, retention: Duration, purge: bool) {
     if let Err(error) = sweep::sweep(&inner).await {
         tracing::warn!(%error, "the sweep failed; it will be repeated");
     }
+    if let Err(error) = inner.store.sweep_records().await {
+        tracing::warn!(%error, "the records of turns that are not stored could not be swept; that will be repeated");
+    }
     repeated(&inner, "old chunks could not be removed; that will be repeated", || inner.store.trim_packs(retention))
         .await;
     repeated(&inner, "messages could not be entered for searches; that will be repeated", || {

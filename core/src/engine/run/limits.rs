@@ -125,7 +125,8 @@ impl Inner {
         match self.options.usage.retention_ms.map(Duration::from_millis) {
             Some(kept) => {
                 let counted = limits.workspace_tokens.as_ref().map(Window::length).unwrap_or_default();
-                self.store.forget_usage(kept.max(counted)).await
+                self.store.forget_usage(kept.max(counted)).await?;
+                self.store.forget_records(kept).await
             }
             None => Ok(()),
         }

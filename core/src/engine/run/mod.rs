@@ -13,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod registry;
 mod shared;
+pub(crate) mod stateless;
 pub(crate) mod stops;
 pub(crate) mod sweep;
 pub(crate) mod tail;

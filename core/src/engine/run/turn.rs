@@ -156,6 +156,7 @@ pub(crate) async fn start(
     request: TurnRequest,
     tools: Vec<Tool>,
     provider: Option<Arc<dyn Provider>>,
+    resolved: Option<Resolved>,
 ) -> Result<Turn> {
     inner.ensure_open()?;
     request.check()?;
@@ -209,8 +210,10 @@ pub(crate) async fn start(
         return Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() });
     };
     let may_hand_over = request.offered_tools.is_some();
-    let mut admin_prompt = inner.options.prompt.admin_prompt.clone();
-    let mut model_name = None;
+    let is_resolved = resolved.is_some();
+    let Resolved { mut admin_prompt, mut model_name, role: given_role } = resolved
+        .unwrap_or_else(|| Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() });
+    let role = if is_resolved { given_role } else { role };
     let provider: Arc<dyn Provider> = match provider {
         Some(_) if own.model.is_some() || own.options.is_some() => {
             let field = if own.model.is_some() { "model" } else { "options" };
@@ -301,6 +304,14 @@ async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool 
         Ok(Some(Finished::Settled(outcome))) => outcome.status == RunStatus::Succeeded,
         _ => false,
     }
+}
+
+/// What was found out about a turn before it came here.
+#[derive(Default)]
+pub(crate) struct Resolved {
+    pub(super) admin_prompt: Option<String>,
+    pub(super) model_name: Option<String>,
+    pub(super) role: Option<RolePrompt>,
 }
 
 /// Whose calls a turn's are, and to which model.

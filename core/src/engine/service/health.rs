@@ -64,7 +64,7 @@ impl Engine {
                 error: answer.err().map(|error| in_words(&error)),
             },
             notifications: inner.notifications(),
-            active_runs: inner.registry.active(),
+            active_runs: inner.registry.active() + inner.active_stateless(),
         }
     }
 }

@@ -97,8 +97,11 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn stop_run(&self, who: &Who, run_id: RunId) -> Result<bool> {
-        self.run(who, run_id).await?;
-        stops::stop(&self.inner, run_id, RunReason::Stopped).await
+        match self.run(who, run_id).await {
+            Ok(_) => stops::stop(&self.inner, run_id, RunReason::Stopped).await,
+            Err(error) if error.code() == ErrorCode::NotFound => self.stop_stateless(who, run_id).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// Stops the chat's active run. `false` when there is none.

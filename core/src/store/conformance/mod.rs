@@ -24,6 +24,7 @@ mod lease;
 mod limit;
 mod log;
 mod queue;
+mod record;
 mod role;
 mod run;
 mod settings;

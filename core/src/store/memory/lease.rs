@@ -23,11 +23,16 @@ impl LeaseStore for MemoryStore {
 
     async fn renew_leases(&self, owner: &str, runs: &[RunId], lease: Duration) -> Result<Renewal> {
         let now = self.clock.now();
+        let ended = match &self.records {
+            Some(records) => records.renew_records(runs, lease).await?,
+            None => Vec::new(),
+        };
         let mut tables = self.tables()?;
         let mut renewal = Renewal::default();
         for run_id in runs {
             let tables = &mut *tables;
             let running = tables.runs.get_mut(run_id).filter(|row| row.owner == owner && row.run.status.is_active());
+            let running = running.filter(|_| !ended.contains(run_id));
             if let Some(row) = running {
                 row.lease_expires_at = Some(now.after(lease));
             } else if let Some(row) = tables.queue.get_mut(run_id).filter(|row| row.begin.owner == owner) {

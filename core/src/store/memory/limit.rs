@@ -21,6 +21,9 @@ pub(super) struct Used {
 #[async_trait]
 impl LimitStore for MemoryStore {
     async fn take_one(&self, limit: &LimitOf<'_>, id: Uuid) -> Result<Option<Duration>> {
+        if let Some(records) = &self.records {
+            return records.take_one(limit, id).await;
+        }
         let now = self.clock.now();
         let mut tables = self.tables()?;
         if tables.used.contains_key(&id) {
@@ -34,6 +37,9 @@ impl LimitStore for MemoryStore {
     }
 
     async fn give_back(&self, id: Uuid) -> Result<()> {
+        if let Some(records) = &self.records {
+            return records.give_back(id).await;
+        }
         self.tables()?.used.remove(&id);
         Ok(())
     }

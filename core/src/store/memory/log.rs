@@ -31,20 +31,8 @@ impl LogStore for MemoryStore {
     }
 
     async fn record_step(&self, record: RecordStep) -> Result<()> {
-        let now = self.clock.now();
-        let mut tables = self.tables()?;
-        let row = tables.owned(&record.fence)?;
-        row.run.step_count = row.run.step_count.max(record.step.number + 1);
-        if let Some(lease) = record.lease {
-            row.run.updated_at = now;
-            row.lease_expires_at = Some(now.after(lease));
-        }
-        tables.write_step(record.fence.run_id, &record.step, Some(record.numbers));
-        tables.enter_step(record.fence.run_id, &record.step, &record.call, now);
-        if let Some(flush) = &record.refresh {
-            tables.update_message(record.fence.run_id, flush, now);
-        }
-        Ok(())
+        self.record_here(&record)?;
+        self.enter_elsewhere(record.fence.run_id, &record.step, &record.call).await
     }
 
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
@@ -114,6 +102,27 @@ impl LogStore for MemoryStore {
                 || runs.get(run_id).and_then(|row| row.run.finished_at).is_none_or(|finished_at| finished_at > before)
         });
         Ok(false)
+    }
+}
+
+impl MemoryStore {
+    fn record_here(&self, record: &RecordStep) -> Result<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let row = tables.owned(&record.fence)?;
+        row.run.step_count = row.run.step_count.max(record.step.number + 1);
+        if let Some(lease) = record.lease {
+            row.run.updated_at = now;
+            row.lease_expires_at = Some(now.after(lease));
+        }
+        tables.write_step(record.fence.run_id, &record.step, Some(record.numbers));
+        if self.records.is_none() {
+            tables.enter_step(record.fence.run_id, &record.step, &record.call, now);
+        }
+        if let Some(flush) = &record.refresh {
+            tables.update_message(record.fence.run_id, flush, now);
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ mod lease;
 mod limit;
 mod log;
 mod queue;
+mod record;
 mod role;
 mod run;
 mod settings;
@@ -25,6 +26,8 @@ use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease
 /// See the module's documentation.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
+    /// What keeps the records, limits and calls of turns of which nothing else is kept.
+    records: Option<Arc<dyn Store>>,
     tables: Mutex<Tables>,
 }
 
@@ -47,6 +50,7 @@ struct Tables {
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
     ledger: BTreeMap<String, usage::Entry>,
+    records: BTreeMap<RunId, record::Record>,
 }
 
 struct Owned {
@@ -70,7 +74,7 @@ struct Waits {
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tables: Mutex::new(Tables::default()) }
+        Self { clock, records: None, tables: Mutex::new(Tables::default()) }
     }
 
     fn tables(&self) -> Result<MutexGuard<'_, Tables>> {

@@ -6,13 +6,20 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, Message, MessageRole, MessageStatus, Run, RunReason, RunStatus};
-use crate::store::{Began, BeginRun, Fence, ONE_PLACE, RunStore, SettleRun, already_active, forbidden, lease_lost};
+use crate::store::{
+    Began, BeginRecord, BeginRun, Fence, FinishRecord, ONE_PLACE, RunStore, SettleRun, already_active, forbidden,
+    lease_lost,
+};
 
 use super::{MemoryStore, Owned, Tables, Waits};
 
 #[async_trait]
 impl RunStore for MemoryStore {
     async fn begin_run(&self, begin: BeginRun) -> Result<Began> {
+        if let Some(records) = &self.records {
+            let BeginRun { run_id, workspace_id, user_id, lease, .. } = begin.clone();
+            records.begin_record(&BeginRecord { run_id, workspace_id, user_id, lease }).await?;
+        }
         let now = self.clock.now();
         let mut tables = self.tables()?;
         if let Some(run_id) = tables.repeated(&begin) {
@@ -39,53 +46,21 @@ impl RunStore for MemoryStore {
     }
 
     async fn settle_run(&self, settle: SettleRun) -> Result<()> {
-        let now = self.clock.now();
-        let mut tables = self.tables()?;
-        let already = tables.runs.get(&settle.fence.run_id).is_some_and(|row| {
-            row.owner == settle.fence.owner && row.epoch == settle.fence.epoch && row.run.status == settle.status
-        });
-        if already {
-            return Ok(());
-        }
-        let row = tables.owned(&settle.fence)?;
-        row.run.status = settle.status;
-        row.run.reason = settle.reason;
-        row.run.error = settle.error;
-        row.run.failure = settle.failure;
-        row.run.finished_at = Some(now);
-        row.run.updated_at = now;
-        row.lease_expires_at = None;
-        if let Some((step, numbers)) = &settle.step {
-            row.run.step_count = row.run.step_count.max(step.number + 1);
-            tables.write_step(settle.fence.run_id, step, Some(*numbers));
-            tables.enter_step(settle.fence.run_id, step, &settle.call, now);
-        }
-        tables.settle_reserved(settle.fence.run_id);
-        tables.update_message(settle.fence.run_id, &settle.assistant, now);
-        Ok(())
+        self.settle_here(settle.clone())?;
+        self.finish_elsewhere(&settle).await
     }
 
     async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
-        let now = self.clock.now();
-        let mut tables = self.tables()?;
-        let failed_before = tables.runs.get(&fence.run_id).is_some_and(|row| {
-            row.owner == fence.owner && row.epoch == fence.epoch && row.run.status == RunStatus::Failed
-        });
-        if failed_before {
-            return Ok(());
-        }
-        let row = tables.owned(fence)?;
-        row.run.status = RunStatus::Failed;
-        row.run.reason = Some(RunReason::Internal);
-        row.run.error = Some(error.to_owned());
-        row.run.finished_at = Some(now);
-        row.run.updated_at = now;
-        row.lease_expires_at = None;
-        let message = row.run.assistant_message_id;
-        tables.settle_reserved(fence.run_id);
-        if let Some(message) = message.and_then(|id| tables.messages.get_mut(&id)) {
-            message.status = Some(MessageStatus::Error);
-            message.updated_at = now;
+        self.fail_here(fence, error)?;
+        if let Some(records) = &self.records {
+            let finish = FinishRecord {
+                run_id: fence.run_id,
+                status: RunStatus::Failed,
+                reason: Some(RunReason::Internal),
+                error: Some(error.to_owned()),
+                step_count: self.tables()?.runs.get(&fence.run_id).map_or(0, |row| row.run.step_count),
+            };
+            records.finish_record(&finish).await?;
         }
         Ok(())
     }
@@ -125,6 +100,62 @@ impl RunStore for MemoryStore {
 
     async fn run_of_message(&self, message_id: MessageId) -> Result<Option<Run>> {
         Ok(self.tables()?.newest_run(|run| run.assistant_message_id == Some(message_id)))
+    }
+}
+
+impl MemoryStore {
+    fn settle_here(&self, settle: SettleRun) -> Result<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let already = tables.runs.get(&settle.fence.run_id).is_some_and(|row| {
+            row.owner == settle.fence.owner && row.epoch == settle.fence.epoch && row.run.status == settle.status
+        });
+        if already {
+            return Ok(());
+        }
+        let row = tables.owned(&settle.fence)?;
+        row.run.status = settle.status;
+        row.run.reason = settle.reason;
+        row.run.error = settle.error;
+        row.run.failure = settle.failure;
+        row.run.finished_at = Some(now);
+        row.run.updated_at = now;
+        row.lease_expires_at = None;
+        if let Some((step, numbers)) = &settle.step {
+            row.run.step_count = row.run.step_count.max(step.number + 1);
+            tables.write_step(settle.fence.run_id, step, Some(*numbers));
+            if self.records.is_none() {
+                tables.enter_step(settle.fence.run_id, step, &settle.call, now);
+            }
+        }
+        tables.settle_reserved(settle.fence.run_id);
+        tables.update_message(settle.fence.run_id, &settle.assistant, now);
+        Ok(())
+    }
+
+    fn fail_here(&self, fence: &Fence, error: &str) -> Result<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables()?;
+        let failed_before = tables.runs.get(&fence.run_id).is_some_and(|row| {
+            row.owner == fence.owner && row.epoch == fence.epoch && row.run.status == RunStatus::Failed
+        });
+        if failed_before {
+            return Ok(());
+        }
+        let row = tables.owned(fence)?;
+        row.run.status = RunStatus::Failed;
+        row.run.reason = Some(RunReason::Internal);
+        row.run.error = Some(error.to_owned());
+        row.run.finished_at = Some(now);
+        row.run.updated_at = now;
+        row.lease_expires_at = None;
+        let message = row.run.assistant_message_id;
+        tables.settle_reserved(fence.run_id);
+        if let Some(message) = message.and_then(|id| tables.messages.get_mut(&id)) {
+            message.status = Some(MessageStatus::Error);
+            message.updated_at = now;
+        }
+        Ok(())
     }
 }
 

@@ -30,8 +30,15 @@ impl StopStore for MemoryStore {
     }
 
     async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
-        let tables = self.tables()?;
-        Ok(runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect())
+        let mut stopped: Vec<_> = {
+            let tables = self.tables()?;
+            runs.iter().filter_map(|run_id| Some((*run_id, tables.stop_request(run_id)?))).collect()
+        };
+        if let Some(records) = &self.records {
+            let elsewhere = records.stopped_records(runs).await?;
+            stopped.extend(elsewhere.into_iter().map(|run_id| (run_id, RunReason::Stopped)));
+        }
+        Ok(stopped)
     }
 
     async fn note_stop(&self, workspace_id: &str, user_id: &str, key: &str) -> Result<()> {

@@ -28,6 +28,10 @@ impl UsageStore for MemoryStore {
         call: &LedgerCall,
         fence: Option<&Fence>,
     ) -> Result<Option<Duration>> {
+        if let Some(records) = &self.records {
+            // The run is none of that store's.
+            return records.reserve_tokens(limit, &LedgerCall { chat_id: None, ..call.clone() }, None).await;
+        }
         let now = self.clock.now();
         let mut tables = self.tables()?;
         if let Some(fence) = fence {
@@ -55,6 +59,9 @@ impl UsageStore for MemoryStore {
     }
 
     async fn are_tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {
+        if let Some(records) = &self.records {
+            return records.are_tokens_used_up(limit).await;
+        }
         let now = self.clock.now();
         Ok(self.tables()?.tokens_used_up(limit, now))
     }

@@ -15,6 +15,7 @@ mod migrate;
 mod notify;
 mod presence;
 mod queue;
+mod record;
 mod role;
 mod rows;
 mod run;

@@ -121,7 +121,7 @@ pub(super) fn time(row: &Row, column: &str) -> Result<Timestamp> {
 }
 
 /// Times are only shown: `infinity`, which has no counterpart here, counts as missing.
-fn optional_time(row: &Row, column: &str) -> Result<Option<Timestamp>> {
+pub(super) fn optional_time(row: &Row, column: &str) -> Result<Option<Timestamp>> {
     match row.try_get::<_, Option<SystemTime>>(column) {
         Ok(time) => Ok(time.map(timestamp)),
         Err(error) if error.source().is_some() => {

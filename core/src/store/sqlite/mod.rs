@@ -12,6 +12,7 @@ mod limit;
 mod log;
 mod queue;
 mod readers;
+mod record;
 mod role;
 mod rows;
 mod run;
