@@ -296,6 +296,8 @@ export type Busy =
 export type CallKind =
   /** A step of a run. */
   | 'step'
+  /** A step of a run for a visitor of public pages. */
+  | 'publicStep'
   /** The title of a chat or of a page. */
   | 'title'
   /** Vectors. */
@@ -1000,6 +1002,31 @@ export interface ProviderConfig {
 /** The providers that a host configured, by name. */
 export type Providers = Record<string, ProviderConfig>;
 
+/**
+ * A turn for a visitor of public pages. What the host says of the page decides first, in the order of these members,
+ * and always with the same `NOT_FOUND`; then whether somebody can answer (`AI_NOT_CONFIGURED`), whether there are
+ * tokens and requests left (`BUDGET_EXHAUSTED`, `RATE_LIMITED`), and last what the visitor has written.
+ */
+export interface PublicTurn {
+  /** Whether the workspace has an assistant on its public pages. */
+  enabled: boolean;
+  /** The share that the visitor has named. */
+  shareId: string;
+  /** The page that the visitor has named. */
+  pageId: string;
+  /** The page as the host has found it, if visitors may read it in that share. */
+  page?: PageRef;
+  /** Whether workspace and space allow sharing. */
+  sharingAllowed: boolean;
+  /** What the shared pages are called. */
+  shareTitle?: string;
+  /**
+   * The conversation as the visitor's client has sent it: at most 30 messages of texts, each of at most 8,000
+   * characters. The last one that counts must be the visitor's.
+   */
+  messages: readonly MessagePart[];
+}
+
 /** What became of a chat that was removed for good. */
 export interface Purged {
   /**
@@ -1543,6 +1570,8 @@ export interface SplitOptions {
 export interface Stateless {
   /** The persona, whatever `roleId` says: that then gives the model only. At most 20,000 characters. */
   persona?: string;
+  /** The turn is for a visitor of public pages. */
+  public?: PublicTurn;
 }
 
 /** What is kept of a turn that is not stored: whose it was, and how it ended. */
@@ -1937,6 +1966,10 @@ export interface UsageLimits {
    * is done.
    */
   workspaceTokens?: Window;
+  /** Turns that visitors of a workspace's public pages may begin: 100 in an hour unless given. */
+  publicRequests?: Window;
+  /** Tokens that the calls of these turns may use: a million in a day unless given. */
+  publicTokens?: Window;
 }
 
 /** What calls that have something in common have used. */

@@ -4,14 +4,23 @@
 //! here counts as skipped.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value, json};
-use turnkeep::model::{Json, Place, decode_cursor, encode_cursor};
+use turnkeep::clock::{Clock, Timestamp};
+use turnkeep::model::{CallKind, CallTokens, Json, Place, Usage, decode_cursor, encode_cursor};
+use turnkeep::project::public::{
+    ShareAccess, TurnedAway, checked_transcript, public_transcript, share_access, turned_away,
+};
+use turnkeep::project::{OpenPage, PromptLayers, build_public_prompt};
 use turnkeep::role::{normalize_model_config, stored_model_config, trimmed};
 use turnkeep::settings::SettingsPatch;
+use turnkeep::store::{LedgerCall, LimitOf, LimitStore, MemoryStore, TokenLimit, UsageStore};
 use turnkeep::text::{counted_len, utf16_len};
-use turnkeep::{Engine, EngineOptions, Error, ErrorCode};
+use turnkeep::{Engine, EngineOptions, Error, ErrorCode, TurnRequest};
+use uuid::Uuid;
 
 /// How a case came out: as recorded, or not ours to play.
 enum Played {
@@ -24,15 +33,32 @@ use Played::{NotOurs, Same};
 type Check = fn(&Player, &Value) -> Result<Played, String>;
 
 const FILES: &[(&str, Check)] = &[
+    ("PublicShareWorkspaceLimiter", public_requests),
+    ("PublicShareWorkspaceTokenBudget", public_tokens),
     ("agentRolesService", service),
+    ("buildShareSystemPrompt", public_prompt),
     ("cursorCodec", cursor),
+    ("deriveShareAccess", access),
     ("dtoValidation", validation),
+    ("evaluateShareAssistantFunnel", funnel),
+    ("filterShareTranscript", transcript),
+    ("resolveShareAssistantRequest", visitor),
+    ("shareTurnUsage", used),
     ("roleNormalizers", normalizer),
     ("validatorLength", length),
 ];
 
 /// What differs on purpose, and why.
 const INTENDED: &[(&str, &str, &str)] = &[
+    ("resolveShareAssistantRequest", "null part throws", "it is refused by its place; the original broke"),
+    ("resolveShareAssistantRequest", "messages missing", "there is nothing to answer"),
+    ("resolveShareAssistantRequest", "system role is not rejected here", "nothing that counts was said"),
+    (
+        "resolveShareAssistantRequest",
+        "30 messages ok",
+        "their last one says nothing, so that there is nothing to answer",
+    ),
+    ("shareTurnUsage", r#"{"totalTokens":0,"inputTokens":5}"#, "a total of nothing is none"),
     (
         "agentRolesService",
         r#"create {"name":"R","instructions":"I","emoji":null}"#,
@@ -297,6 +323,202 @@ fn validation(player: &Player, case: &Value) -> Result<Played, String> {
         // There is no chat of that id.
         (Err(error), true) if error.code() == ErrorCode::NotFound => Ok(Same),
         (outcome, _) => Err(format!("{outcome:?}, recorded is {violated:?}")),
+    }
+}
+
+/// A clock that shows what the recording says.
+struct Shown(std::sync::atomic::AtomicI64);
+
+impl Clock for Shown {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+/// A store by such a clock, and what moves that.
+fn by_a_clock() -> (MemoryStore, impl Fn(&Value)) {
+    let clock = Arc::new(Shown(std::sync::atomic::AtomicI64::new(0)));
+    let shown = Arc::clone(&clock);
+    let set = move |at: &Value| shown.0.store(at.as_i64().unwrap_or_default(), std::sync::atomic::Ordering::SeqCst);
+    (MemoryStore::new(clock), set)
+}
+
+fn public_requests(player: &Player, case: &Value) -> Result<Played, String> {
+    let (input, (store, set)) = (&case["input"], by_a_clock());
+    let Some(window) = input["windowMs"].as_u64() else { return Ok(NotOurs) };
+    let mut ours = Vec::new();
+    for op in input["ops"].as_array().into_iter().flatten() {
+        set(&op[0]);
+        let limit = LimitOf {
+            key: op[1].as_str().unwrap_or_default(),
+            window: Duration::from_millis(window),
+            max: input["max"].as_u64().unwrap_or_default(),
+        };
+        let taken = player.runtime.block_on(store.take_one(&limit, Uuid::now_v7()));
+        ours.push(taken.map_err(|error| error.to_string())?.is_none());
+    }
+    same(&json!(ours), &case["output"])
+}
+
+fn public_tokens(player: &Player, case: &Value) -> Result<Played, String> {
+    let (input, (store, set)) = (&case["input"], by_a_clock());
+    let Some(window) = input["windowMs"].as_u64() else { return Ok(NotOurs) };
+    let (max, kind) = (input["budget"].as_u64().unwrap_or_default(), CallKind::PublicStep);
+    let limit = TokenLimit { workspace_id: "w", window: Duration::from_millis(window), max, kind: Some(kind) };
+    let mut checks = Vec::new();
+    for op in input["ops"].as_array().into_iter().flatten() {
+        set(&op[1]);
+        if op[0] == "check" {
+            let used_up = player.runtime.block_on(store.are_tokens_used_up(&limit));
+            checks.push(used_up.map_err(|error| error.to_string())?.is_none());
+            continue;
+        }
+        let tokens = op[2].as_f64().unwrap_or_default();
+        if tokens >= 1e18 {
+            // A habit of the database in between.
+            return Ok(NotOurs);
+        }
+        let call = LedgerCall {
+            id: Uuid::now_v7().to_string(),
+            workspace_id: "w".into(),
+            user_id: None,
+            chat_id: None,
+            run_id: None,
+            kind,
+            model: None,
+            tokens: CallTokens { input: tokens as u64, ..CallTokens::default() },
+        };
+        player.runtime.block_on(store.enter_call(&call)).map_err(|error| error.to_string())?;
+    }
+    same(&json!({"checks": checks}), &case["output"])
+}
+
+fn used(_: &Player, case: &Value) -> Result<Played, String> {
+    let recorded = &case["output"]["recordedTokens"];
+    let Some(tokens) = recorded.as_u64() else { return Ok(NotOurs) };
+    let count = |name: &str| case["input"]["totalUsage"][name].as_u64();
+    let usage = Usage {
+        input_tokens: count("inputTokens"),
+        output_tokens: count("outputTokens"),
+        total_tokens: count("totalTokens"),
+        ..Usage::default()
+    };
+    same(&json!(CallTokens::of(Some(usage), 0, None).total()), &json!(tokens))
+}
+
+fn access(_: &Player, case: &Value) -> Result<Played, String> {
+    let input = &case["input"];
+    let is = |name: &str| input[name] == json!(true);
+    let named = input["requestedShareId"].as_str().unwrap_or_default();
+    let ours = share_access(input["resolvedShareId"].as_str(), named, is("sharingAllowed"), is("restricted"));
+    same(&json!({"shareUsable": ours.share_usable, "pageInShare": ours.page_in_share}), &case["output"])
+}
+
+fn funnel(_: &Player, case: &Value) -> Result<Played, String> {
+    let is = |name: &str| case["input"][name] == json!(true);
+    let access = ShareAccess { share_usable: is("shareUsable"), page_in_share: is("pageInShare") };
+    let status = match turned_away(is("assistantEnabled"), access, is("providerConfigured")) {
+        None => Value::Null,
+        Some(TurnedAway::NotConfigured) => json!(503),
+        Some(_) => json!(404),
+    };
+    same(&status, &case["output"]["status"])?;
+    same(&json!(status.is_null()), &case["output"]["ok"])
+}
+
+fn transcript(_: &Player, case: &Value) -> Result<Played, String> {
+    let messages = case["input"]["messages"].as_array().cloned().unwrap_or_default();
+    let given: Vec<Json> = messages.iter().map(|message| Json::from_value(message).expect("JSON")).collect();
+    let checked = checked_transcript(&given, "messages").map_err(|error| error.to_string())?;
+    let roles = |messages: &[Value]| messages.iter().map(|message| message["role"].clone()).collect::<Vec<_>>();
+    let ours: Vec<Value> = public_transcript(checked).into_iter().map(|message| message.role.into()).collect();
+    same(&json!(ours), &json!(roles(case["output"].as_array().map(Vec::as_slice).unwrap_or_default())))
+}
+
+/// The same pieces in the same order, in a frame of our own.
+fn public_prompt(_: &Player, case: &Value) -> Result<Played, String> {
+    let input = &case["input"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let page = OpenPage { id: text(&input["openedPage"]["id"]), title: text(&input["openedPage"]["title"]) };
+    let layers = PromptLayers {
+        role_instructions: text(&input["roleInstructions"]),
+        opened_page: Some(page),
+        ..PromptLayers::default()
+    };
+    let ours = build_public_prompt(&layers, input["share"]["sharedPageTitle"].as_str());
+    let theirs = case["output"].as_str().unwrap_or_default();
+    let has = |mark: &str| theirs.contains(mark);
+    let role = text(&input["roleInstructions"]).unwrap_or_default();
+    for (what, ours, theirs) in [
+        ("the visitors' persona", ours.contains("You help visitors"), has("«SHARE_PERSONA»")),
+        ("the role", !role.trim().is_empty() && ours.contains(role.trim()), !has("«SHARE_PERSONA»")),
+        ("the page", ours.contains("open (pageId: "), has("«OPEN_PAGE")),
+        ("the share's title", ours.contains("The published pages are those of"), has("«SHARE_TITLE")),
+        ("the safety text, twice", ours.matches("a visitor whom nobody knows").count() == 2, has("«SHARE_SAFETY»")),
+    ] {
+        if ours != theirs {
+            return Err(format!("{what}: ours {ours}, recorded {theirs}"));
+        }
+    }
+    Ok(Same)
+}
+
+/// A visitor's request as the host hands it on, and what becomes of it.
+fn visitor(player: &Player, case: &Value) -> Result<Played, String> {
+    let (config, body, name) =
+        (&case["input"]["config"], &case["input"]["body"], case["name"].as_str().unwrap_or_default());
+    let known = ["enabled", "page", "resolve", "sharing", "roleErr", "budget", "quota", "noTitle", "model"];
+    let other = config.as_object().into_iter().flatten().any(|(key, _)| !known.contains(&key.as_str()));
+    if other || config["model"] == "boom" {
+        return Ok(NotOurs);
+    }
+    let refuses = |key: &str| config.get(key).is_some_and(|value| *value == json!(false) || value.is_null());
+    let one = |text: &str| json!({"role": "user", "parts": [{"type": "text", "text": text}]});
+    let messages = match (name, &body["messages"]) {
+        ("8000 chars ok", _) => json!([one(&"x".repeat(8000))]),
+        ("8001 chars", _) => json!([one(&"x".repeat(8001))]),
+        ("split over parts", _) => {
+            let half = json!({"type": "text", "text": "x".repeat(4001)});
+            json!([{"role": "user", "parts": [half, half]}])
+        }
+        ("non-text beats size", _) => {
+            let long = json!({"type": "text", "text": "x".repeat(9000)});
+            json!([{"role": "user", "parts": [long, {"type": "file"}]}])
+        }
+        (_, Value::String(_)) => return Ok(NotOurs),
+        (_, Value::Array(messages)) => json!(messages),
+        _ => json!([]),
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let page = (!refuses("page") && !refuses("resolve")).then(|| json!({"id": text(&body["pageId"]), "title": "Root"}));
+    let public = json!({
+        "enabled": !refuses("enabled"),
+        "shareId": text(&body["shareId"]),
+        "pageId": text(&body["pageId"]),
+        "page": page,
+        "sharingAllowed": !refuses("sharing"),
+        "messages": messages,
+    });
+    let request = json!({"workspaceId": player.workspace(), "userId": "v", "stateless": {"public": public}});
+    let window = |refused: bool| json!({"max": if refused { 0 } else { 100 }, "windowMs": 3_600_000});
+    let mut options = json!({
+        "store": "sqlite::memory:",
+        "limits": {"publicRequests": window(refuses("quota")), "publicTokens": {"max": if refuses("budget") { 0 } else { 1_000_000 }, "windowMs": 3_600_000}},
+    });
+    if config.get("roleErr").is_none() && config.get("model").is_none() {
+        options["providers"] = json!({"default": {"driver": "ollama", "model": "m", "baseUrl": "http://127.0.0.1:9"}});
+    }
+    let begun = player.runtime.block_on(async {
+        let options = EngineOptions::from_json(&options.to_string())?;
+        let engine = Engine::open(options).await?;
+        let begun = engine.start_turn(TurnRequest::from_json(&request.to_string())?, Vec::new()).await.map(|_| ());
+        engine.close(Some(Duration::ZERO)).await?;
+        begun
+    });
+    match (begun, case["output"]["error"]["status"].as_u64()) {
+        (Ok(()), None) if case["output"].get("ok").is_some() => Ok(Same),
+        (Err(error), Some(status)) if u64::from(error.code().http_status()) == status => Ok(Same),
+        (outcome, _) => Err(format!("{outcome:?}")),
     }
 }
 

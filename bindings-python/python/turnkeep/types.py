@@ -120,10 +120,12 @@ Busy: TypeAlias = Union[Literal["reject"], Literal["enqueue"], BusySupersede]
 that is named and take its place.
 """
 
-CallKind: TypeAlias = Literal["step", "title", "embeddings", "transcription"]
+CallKind: TypeAlias = Literal["step", "publicStep", "title", "embeddings", "transcription"]
 """What a provider was called for.
 
 ``step``: A step of a run.
+
+``publicStep``: A step of a run for a visitor of public pages.
 
 ``title``: The title of a chat or of a page.
 
@@ -854,6 +856,34 @@ class ProviderConfig(_ProviderConfigRequired, total=False):
     """How the model is to answer."""
 
 
+class _PublicTurnRequired(TypedDict):
+    enabled: bool
+    """Whether the workspace has an assistant on its public pages."""
+    shareId: str
+    """The share that the visitor has named."""
+    pageId: str
+    """The page that the visitor has named."""
+    sharingAllowed: bool
+    """Whether workspace and space allow sharing."""
+    messages: Sequence[MessagePart]
+    """The conversation as the visitor's client has sent it: at most 30 messages of texts, each of at most 8,000
+    characters. The last one that counts must be the visitor's.
+    """
+
+
+class PublicTurn(_PublicTurnRequired, total=False):
+    """A turn for a visitor of public pages. What the host says of the page decides first, in the order of these
+    members, and always with the same ``NOT_FOUND``; then whether somebody can answer (``AI_NOT_CONFIGURED``),
+    whether there are tokens and requests left (``BUDGET_EXHAUSTED``, ``RATE_LIMITED``), and last what the
+    visitor has written.
+    """
+
+    page: PageRef
+    """The page as the host has found it, if visitors may read it in that share."""
+    shareTitle: str
+    """What the shared pages are called."""
+
+
 class Purged(TypedDict):
     """What became of a chat that was removed for good."""
 
@@ -1374,6 +1404,8 @@ class Stateless(TypedDict, total=False):
 
     persona: str
     """The persona, whatever ``roleId`` says: that then gives the model only. At most 20,000 characters."""
+    public: PublicTurn
+    """The turn is for a visitor of public pages."""
 
 
 class StatelessRun(TypedDict):
@@ -1791,6 +1823,10 @@ class UsageLimits(TypedDict, total=False):
     call, its prompt and 1,000 tokens of answer, or ``maxOutputTokens``, are set aside; what it has really
     used counts in their place when it is done.
     """
+    publicRequests: Window
+    """Turns that visitors of a workspace's public pages may begin: 100 in an hour unless given."""
+    publicTokens: Window
+    """Tokens that the calls of these turns may use: a million in a day unless given."""
 
 
 class _UsageLineRequired(TypedDict):
@@ -2228,6 +2264,7 @@ __all__ = [
     "ProviderChoice",
     "ProviderConfig",
     "Providers",
+    "PublicTurn",
     "Purged",
     "RefusedAudio",
     "RequestLimits",

@@ -29,7 +29,9 @@ pub use options::{
     ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits,
     UsageOptions, Window,
 };
-pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, Stateless, ToolOffer, TurnRequest, Who};
+pub use request::{
+    Actor, Busy, GivenMessage, GivenPart, PublicTurn, RunBudget, Stateless, ToolOffer, TurnRequest, Who,
+};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
 pub use run::reader::{SharedReader, TurnReader};
 pub use run::tail::{RunTail, SharedTail};

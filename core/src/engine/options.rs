@@ -74,17 +74,46 @@ pub struct EngineOptions {
 }
 
 /// What users and workspaces may use, over windows that slide with time. What is not set is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UsageLimits {
     /// Turns that a user of a workspace may begin: `RATE_LIMITED` beyond that. What is refused is not counted.
+    #[serde(default)]
     pub user_requests: Option<Window>,
     /// Turns that may be begun in a workspace: `RATE_LIMITED` beyond that.
+    #[serde(default)]
     pub workspace_requests: Option<Window>,
     /// Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for whoever begins a turn, and a run that
     /// is in progress by then ends between two steps, aborted with the reason `budget`. Before a call, its prompt and 1,000
     /// tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in their place when it is done.
+    #[serde(default)]
     pub workspace_tokens: Option<Window>,
+    /// Turns that visitors of a workspace's public pages may begin: 100 in an hour unless given.
+    #[serde(default = "default_public_requests")]
+    pub public_requests: Window,
+    /// Tokens that the calls of these turns may use: a million in a day unless given.
+    #[serde(default = "default_public_tokens")]
+    pub public_tokens: Window,
+}
+
+fn default_public_requests() -> Window {
+    Window { max: 100, window_ms: 60 * 60 * 1_000 }
+}
+
+fn default_public_tokens() -> Window {
+    Window { max: 1_000_000, window_ms: 24 * 60 * 60 * 1_000 }
+}
+
+impl Default for UsageLimits {
+    fn default() -> Self {
+        Self {
+            user_requests: None,
+            workspace_requests: None,
+            workspace_tokens: None,
+            public_requests: default_public_requests(),
+            public_tokens: default_public_tokens(),
+        }
+    }
 }
 
 /// How the ledger of calls to providers is kept.
@@ -413,6 +442,8 @@ impl EngineOptions {
         let limits = [
             ("limits.userRequests.windowMs", self.limits.user_requests),
             ("limits.workspaceRequests.windowMs", self.limits.workspace_requests),
+            ("limits.publicRequests.windowMs", Some(self.limits.public_requests)),
+            ("limits.publicTokens.windowMs", Some(self.limits.public_tokens)),
             ("limits.workspaceTokens.windowMs", self.limits.workspace_tokens),
         ];
         for (field, window) in limits {

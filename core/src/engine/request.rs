@@ -43,6 +43,33 @@ pub struct Actor {
 pub struct Stateless {
     /// The persona, whatever `roleId` says: that then gives the model only. At most 20,000 characters.
     pub persona: Option<String>,
+    /// The turn is for a visitor of public pages.
+    pub public: Option<PublicTurn>,
+}
+
+/// A turn for a visitor of public pages. What the host says of the page decides first, in the order of these members, and
+/// always with the same `NOT_FOUND`; then whether somebody can answer (`AI_NOT_CONFIGURED`), whether there are tokens and
+/// requests left (`BUDGET_EXHAUSTED`, `RATE_LIMITED`), and last what the visitor has written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PublicTurn {
+    /// Whether the workspace has an assistant on its public pages.
+    pub enabled: bool,
+    /// The share that the visitor has named.
+    pub share_id: String,
+    /// The page that the visitor has named.
+    pub page_id: String,
+    /// The page as the host has found it, if visitors may read it in that share.
+    #[serde(default)]
+    pub page: Option<OpenPage>,
+    /// Whether workspace and space allow sharing.
+    pub sharing_allowed: bool,
+    /// What the shared pages are called.
+    #[serde(default)]
+    pub share_title: Option<String>,
+    /// The conversation as the visitor's client has sent it: at most 30 messages of texts, each of at most 8,000 characters.
+    /// The last one that counts must be the visitor's.
+    pub messages: Vec<GivenPart>,
 }
 
 /// What a turn is begun with.

@@ -120,7 +120,7 @@ impl AbandonedLog {
 /// What the call of the last step is taken for: its prompt had at least what the one before it had, and its answer.
 fn call_of(steps: &[StepRecord]) -> CallNote {
     let before = steps.len().checked_sub(2).and_then(|index| steps.get(index)?.usage?.context_tokens());
-    CallNote { model: None, prompt_tokens: before }
+    CallNote { prompt_tokens: before, ..CallNote::default() }
 }
 
 fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {

@@ -93,12 +93,20 @@ words! {
     CallKind {
         /// A step of a run.
         Step = "step",
+        /// A step of a run for a visitor of public pages.
+        PublicStep = "publicStep",
         /// The title of a chat or of a page.
         Title = "title",
         /// Vectors.
         Embeddings = "embeddings",
         /// A transcript.
         Transcription = "transcription",
+    }
+}
+
+impl Default for CallKind {
+    fn default() -> Self {
+        CallKind::Step
     }
 }
 
@@ -137,6 +145,9 @@ impl CallTokens {
             _ => None,
         });
         let output = told.output_tokens.or(told.total_tokens.map(|total| total.saturating_sub(input.unwrap_or(0))));
+        // What a total has beyond both was thought, and is paid for as an answer is.
+        let beyond = told.total_tokens.map(|total| total.saturating_sub(input.unwrap_or(0)));
+        let output = output.map(|output| output.max(beyond.unwrap_or(0)));
         // Some report zeros when they have not counted.
         let counted = input.unwrap_or(0) > 0 || output.unwrap_or(0) > 0;
         let input = input.filter(|_| counted);
@@ -189,6 +200,7 @@ mod tests {
         };
         assert_eq!(of(usage(Some(7), Some(3), Some(10))), (7, 3, false));
         assert_eq!(of(usage(None, Some(3), Some(10))), (7, 3, false));
+        assert_eq!(of(usage(Some(1), Some(1), Some(10))), (1, 9, false));
         assert_eq!(of(usage(Some(7), None, Some(10))), (7, 3, false));
         assert_eq!(of(usage(None, None, Some(10))), (10, 0, false));
         assert_eq!(of(usage(Some(7), None, None)), (7, 4, true));

@@ -130,7 +130,7 @@ impl SimulatedStore {
             model: None,
             tokens: CallTokens::estimated(1, 1),
         };
-        let limit = TokenLimit { workspace_id: "w", window: Duration::MAX, max: u64::MAX };
+        let limit = TokenLimit { workspace_id: "w", window: Duration::MAX, max: u64::MAX, kind: None };
         self.inner.reserve_tokens(&limit, &call, Some(&self.fence(fence))).await.map(|_| ())
     }
 

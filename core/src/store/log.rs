@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::id::RunId;
-use crate::model::{FinishReason, Run, StepRecord, Usage};
+use crate::model::{CallKind, FinishReason, Run, StepRecord, Usage};
 use crate::project::AssistantFlush;
 use crate::store::Fence;
 
@@ -38,6 +38,8 @@ pub struct CallNote {
     pub model: Option<Arc<str>>,
     /// What its prompt is taken for, in tokens, should the provider not say.
     pub prompt_tokens: Option<u64>,
+    /// What it is for: a step, unless the run is none that is stored.
+    pub kind: CallKind,
 }
 
 /// A step for the log.

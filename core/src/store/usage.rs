@@ -46,6 +46,8 @@ pub struct TokenLimit<'a> {
     pub window: Duration,
     /// How many there may be in it.
     pub max: u64,
+    /// Only those of calls of one kind.
+    pub kind: Option<CallKind>,
 }
 
 /// What a report is grouped by.

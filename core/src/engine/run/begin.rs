@@ -18,6 +18,7 @@ use crate::model::{Json, MessageRole, MessageStatus, Part, Run, RunReason, Trigg
 use crate::project::OpenPage;
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, already_active, forbidden};
 
+use super::limits::TakenRequests;
 use super::stops::StopNote;
 use super::{stops, sweep};
 
@@ -58,6 +59,8 @@ pub(crate) struct Beginning<'a> {
     pub(super) anew: Option<&'a str>,
     /// What others need for driving the run.
     pub(crate) plan: Option<RunPlan>,
+    /// Its requests were taken before.
+    pub(crate) counted: bool,
     /// It is left to others.
     pub(crate) unowned: bool,
 }
@@ -194,7 +197,10 @@ impl Beginning<'_> {
         replaces: Option<MessageId>,
         role_id: Option<AgentRoleId>,
     ) -> Result<Outcome> {
-        let taken = inner.take_requests(self.workspace_id, self.user_id).await?;
+        let taken = match self.counted {
+            false => inner.take_requests(self.workspace_id, self.user_id).await?,
+            true => TakenRequests::default(),
+        };
         let outcome = self.begin_counted(inner, ids, user, replaces, role_id).await;
         if !matches!(outcome, Ok(Outcome::Begun(_) | Outcome::Waits(_))) {
             inner.give_back(taken).await;

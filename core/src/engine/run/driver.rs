@@ -18,7 +18,7 @@ use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
-use crate::model::{CallKind, CallTokens, FailureKind, Json, RunOutcome, RunReason};
+use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason};
 use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::store::{CallNote, LedgerCall};
@@ -217,7 +217,7 @@ impl Driver {
         let options = self.provider.options();
         let prompt = self.conversation.tokens().saturating_add(history::frame_tokens(&system, &tools));
         let model = self.payer.model.clone();
-        self.shell.journal_mut().note_call(CallNote { model, prompt_tokens: Some(prompt) });
+        self.shell.journal_mut().note_call(CallNote { model, prompt_tokens: Some(prompt), kind: self.payer.kind });
         self.reserve(step, prompt, options.max_output_tokens.unwrap_or(RESERVED_ANSWER));
         let request = ChatRequest {
             system,
@@ -242,7 +242,7 @@ impl Driver {
 
     /// Sets aside what the step's call is taken for, before it is made.
     fn reserve(&mut self, step: u32, prompt: u64, answer: u64) {
-        if self.inner.options.limits.workspace_tokens.is_none() || self.reserved == Some(step) {
+        if !self.inner.reserves(self.payer.kind) || self.reserved == Some(step) {
             return;
         }
         self.reserved = Some(step);
@@ -253,7 +253,7 @@ impl Driver {
             user_id: self.payer.user_id.clone(),
             chat_id: Some(self.ids.chat),
             run_id: Some(self.ids.run),
-            kind: CallKind::Step,
+            kind: self.payer.kind,
             model: self.payer.model.as_deref().map(str::to_owned),
             tokens: CallTokens::estimated(prompt, answer),
         };

@@ -9,6 +9,7 @@ use crate::engine::Inner;
 use crate::engine::options::Window;
 use crate::error::{Error, ErrorCode, Result};
 use crate::machine::writes::Attempts;
+use crate::model::CallKind;
 use crate::store::{Fence, LedgerCall, LimitOf, TokenLimit};
 
 /// The requests that a beginning has taken, to be given back when nothing is begun.
@@ -78,17 +79,59 @@ impl Inner {
     /// # Errors
     /// `LEASE_LOST`; `STORE_UNAVAILABLE`: what cannot be counted is not called.
     pub(crate) async fn reserve_tokens(&self, call: &LedgerCall, fence: &Fence) -> Result<bool> {
-        let Some(window) = self.options.limits.workspace_tokens else { return Ok(true) };
         let mut attempts = Attempts::new(self.options.runs.store_patience(), Instant::now());
         loop {
-            match self.store.reserve_tokens(&window.of_tokens(&call.workspace_id), call, Some(fence)).await {
-                Ok(wait) => return Ok(wait.is_none()),
+            match self.attempt_to_reserve(call, fence).await {
+                Ok(is_reserved) => return Ok(is_reserved),
                 Err(error) => match attempts.again_at(&error, Instant::now()) {
                     Some(at) => sleep_until(at.into()).await,
                     None => return Err(error),
                 },
             }
         }
+    }
+
+    async fn attempt_to_reserve(&self, call: &LedgerCall, fence: &Fence) -> Result<bool> {
+        let limits = &self.options.limits;
+        let of_workspace = limits.workspace_tokens.map(|window| window.of_tokens(&call.workspace_id, None));
+        let limit = match (call.kind, of_workspace) {
+            (CallKind::PublicStep, of_workspace) => {
+                if let Some(limit) = of_workspace
+                    && self.store.are_tokens_used_up(&limit).await?.is_some()
+                {
+                    return Ok(false);
+                }
+                limits.public_tokens.of_tokens(&call.workspace_id, Some(CallKind::PublicStep))
+            }
+            (_, Some(limit)) => limit,
+            (_, None) => return Ok(true),
+        };
+        Ok(self.store.reserve_tokens(&limit, call, Some(fence)).await?.is_none())
+    }
+
+    /// Whether tokens are set aside for calls of this kind.
+    pub(crate) fn reserves(&self, kind: CallKind) -> bool {
+        kind == CallKind::PublicStep || self.options.limits.workspace_tokens.is_some()
+    }
+
+    /// Looks whether the workspace has tokens left for visitors, and takes one of their requests.
+    ///
+    /// # Errors
+    /// As [`Inner::take_requests`].
+    pub(crate) async fn take_public_request(&self, workspace_id: &str, user_id: &str) -> Result<()> {
+        let limits = &self.options.limits;
+        let window = limits.public_tokens;
+        let limit = window.of_tokens(workspace_id, Some(CallKind::PublicStep));
+        if let Some(wait) = self.store.are_tokens_used_up(&limit).await? {
+            let message = "the assistant of these pages has used the tokens that it may use for now";
+            return Err(refused(ErrorCode::BudgetExhausted, message, "limits.publicTokens", window, wait));
+        }
+        let key = serde_json::json!(["public requests", workspace_id]).to_string();
+        if let Some(wait) = self.store.take_one(&limits.public_requests.of(&key), Uuid::now_v7()).await? {
+            let says = "the visitors of these pages have begun as many turns as may be begun for now";
+            return Err(refused(ErrorCode::RateLimited, says, "limits.publicRequests", limits.public_requests, wait));
+        }
+        self.take_requests(workspace_id, user_id).await.map(|_| ())
     }
 
     /// Enters a call that is no run's into the ledger.
@@ -104,7 +147,7 @@ impl Inner {
     /// `BUDGET_EXHAUSTED` with the limit, its window, and when something is free again. `STORE_UNAVAILABLE`.
     pub(crate) async fn has_tokens(&self, workspace_id: &str) -> Result<()> {
         let Some(window) = self.options.limits.workspace_tokens else { return Ok(()) };
-        match self.store.are_tokens_used_up(&window.of_tokens(workspace_id)).await? {
+        match self.store.are_tokens_used_up(&window.of_tokens(workspace_id, None)).await? {
             None => Ok(()),
             Some(wait) => {
                 let message = "the workspace has used the tokens that it may use for now";
@@ -116,16 +159,14 @@ impl Inner {
     /// Forgets what is of no window any more.
     pub(crate) async fn forget_used(&self) -> Result<()> {
         let limits = &self.options.limits;
+        let windows = [limits.user_requests, limits.workspace_requests, Some(limits.public_requests)];
         // Other engines on this store may count over longer windows, but nobody over more than this.
-        if let Some(longest) =
-            [limits.user_requests, limits.workspace_requests].iter().flatten().map(Window::length).max()
-        {
-            self.store.forget_used(longest.max(KEPT)).await?;
-        }
+        let longest = windows.iter().flatten().map(Window::length).max().unwrap_or_default();
+        self.store.forget_used(longest.max(KEPT)).await?;
         match self.options.usage.retention_ms.map(Duration::from_millis) {
             Some(kept) => {
                 let counted = limits.workspace_tokens.as_ref().map(Window::length).unwrap_or_default();
-                self.store.forget_usage(kept.max(counted)).await?;
+                self.store.forget_usage(kept.max(counted).max(limits.public_tokens.length())).await?;
                 self.store.forget_records(kept).await
             }
             None => Ok(()),
@@ -141,8 +182,8 @@ impl Window {
         LimitOf { key, window: self.length(), max: self.max }
     }
 
-    fn of_tokens<'a>(&self, workspace_id: &'a str) -> TokenLimit<'a> {
-        TokenLimit { workspace_id, window: self.length(), max: self.max }
+    fn of_tokens<'a>(&self, workspace_id: &'a str, kind: Option<CallKind>) -> TokenLimit<'a> {
+        TokenLimit { workspace_id, window: self.length(), max: self.max, kind }
     }
 
     fn length(&self) -> Duration {

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::engine::message::UserMessage;
 use crate::engine::request::Stateless;
-use crate::engine::{Busy, Engine, EngineOptions, Inner, TurnRequest, Who};
+use crate::engine::{Busy, Engine, EngineOptions, GivenMessage, GivenPart, Inner, PublicTurn, TurnRequest, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::model::{RunReason, StatelessRun};
+use crate::model::{Json, RunReason, StatelessRun};
+use crate::project::public::{ShareAccess, checked_transcript, named_id, public_transcript, turned_away};
 use crate::provider::Provider;
+use crate::role::role_model_override;
+use crate::settings::WorkspaceSettings;
 use crate::store::{MemoryStore, RolePrompt, forbidden};
 use crate::tool::Tool;
 
@@ -23,7 +27,33 @@ pub(crate) async fn start(
 ) -> Result<Turn> {
     inner.ensure_open()?;
     request.check()?;
-    let Stateless { persona } = request.stateless.take().unwrap_or_default();
+    let Stateless { persona, public } = request.stateless.take().unwrap_or_default();
+    if let Some(public) = &public {
+        check_public(&request, public)?;
+        let settings = inner.stored_settings(&request.workspace_id).await?;
+        let settings = WorkspaceSettings::from_stored(settings.settings.as_deref());
+        // As the workspace's administrators have chosen, unless the host says otherwise.
+        let chosen = settings.filled("publicShareAssistantRoleId").and_then(|id| id.parse().ok());
+        if request.role_id.is_none()
+            && let Some(role_id) = chosen
+            && inner.store.role(&request.workspace_id, role_id).await?.is_some()
+        {
+            request.role_id = Some(role_id);
+        }
+        let model = settings.filled("publicShareChatModel").map(str::to_owned);
+        let has_own = match request.role_id {
+            Some(role_id) => inner.store.role(&request.workspace_id, role_id).await?.is_some_and(|role| {
+                role.model_config.as_ref().and_then(|config| role_model_override(None, config)).is_some()
+            }),
+            None => false,
+        };
+        if provider.is_none() {
+            request.model = request.model.or(model.filter(|_| !has_own && request.provider.is_none()));
+            let options = request.options.get_or_insert_default();
+            options.max_output_tokens = options.max_output_tokens.or(Some(PUBLIC_OUTPUT_TOKENS));
+        }
+        request.max_steps = request.max_steps.or(Some(PUBLIC_STEPS));
+    }
     for (field, is_given) in [
         ("chatId", request.chat_id.is_some()),
         ("messageId", request.message_id.is_some()),
@@ -54,10 +84,61 @@ pub(crate) async fn start(
         role = Some(RolePrompt { instructions: persona, ..role.unwrap_or_default() });
     }
     resolved.role = role;
+    if let Some(public) = public {
+        inner.take_public_request(&request.workspace_id, &request.user_id).await?;
+        say_what_the_visitor_says(&mut request, &public)?;
+        resolved.public = Some(public);
+    }
     let engine = inner.stateless().await?;
     // One that closes meanwhile has closed the other one, or will.
     inner.ensure_open()?;
     turn::start(Arc::clone(&engine.inner), request, tools, Some(provider), Some(resolved)).await
+}
+
+/// How many calls the turn of a visitor has, and how many tokens each answer, unless the host says otherwise.
+const PUBLIC_STEPS: u32 = 5;
+const PUBLIC_OUTPUT_TOKENS: u64 = 512;
+
+/// What turns a visitor away before anything is looked up: always in the same words.
+fn check_public(request: &TurnRequest, public: &PublicTurn) -> Result<()> {
+    for (field, is_given) in [
+        ("message", request.message.is_some()),
+        ("history", request.history.is_some()),
+        ("openPage", request.open_page.is_some()),
+    ] {
+        if is_given {
+            return Err(Error::invalid(field, "must not be given beside stateless.public"));
+        }
+    }
+    let (share_id, page_id) = (named_id(&public.share_id), named_id(&public.page_id));
+    let is_found = share_id.is_some() && page_id.is_some() && public.page.is_some();
+    let access = ShareAccess { share_usable: is_found, page_in_share: is_found && public.sharing_allowed };
+    match turned_away(public.enabled, access, true) {
+        Some(_) => Err(Error::new(ErrorCode::NotFound, "there is no such page")),
+        None => Ok(()),
+    }
+}
+
+/// The visitor's conversation as history and message.
+fn say_what_the_visitor_says(request: &mut TurnRequest, public: &PublicTurn) -> Result<()> {
+    let given: Vec<Json> = public.messages.iter().map(|message| message.0.clone()).collect();
+    let mut messages = public_transcript(checked_transcript(&given, "stateless.public.messages")?);
+    let last = messages.pop().filter(|message| message.role == "user" && !message.texts.concat().is_empty());
+    let last = last.ok_or_else(|| {
+        Error::invalid("stateless.public.messages", "must end with a message of the visitor's that has text")
+    })?;
+    let wrong = |_| Error::internal("a message could not be encoded");
+    let text = |text: String| Json::from_value(&serde_json::json!({"type": "text", "text": text})).map_err(wrong);
+    let parts = last.texts.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+    request.message = Some(UserMessage::Parts(
+        Json::from_value(&serde_json::json!({"role": "user", "parts": parts})).map_err(wrong)?,
+    ));
+    let history = messages.into_iter().map(|message| {
+        let parts = message.texts.into_iter().map(|part| text(part).map(GivenPart)).collect::<Result<Vec<_>>>()?;
+        Ok(GivenMessage { role: message.role, parts })
+    });
+    request.history = Some(history.collect::<Result<Vec<_>>>()?);
+    Ok(())
 }
 
 impl Inner {

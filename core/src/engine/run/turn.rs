@@ -7,18 +7,18 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::engine::Inner;
 use crate::engine::message::{UserMessage, check_files};
 use crate::engine::request::{OwnPieces, TurnRequest};
 use crate::engine::service::requests::name_after_first_turn;
+use crate::engine::{Inner, PublicTurn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
-use crate::model::{Message, RunOutcome, RunReason, RunStatus, Usage};
-use crate::project::{OpenPage, PromptLayers, build_system_prompt};
+use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Usage};
+use crate::project::{OpenPage, PromptLayers, build_public_prompt, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
 use crate::tool::{Tool, ToolCatalog, ToolSet};
@@ -191,6 +191,7 @@ pub(crate) async fn start(
         anew: request.message_id.as_deref(),
         unowned: tools.is_none(),
         plan,
+        counted: resolved.as_ref().is_some_and(|resolved| resolved.public.is_some()),
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
@@ -211,7 +212,7 @@ pub(crate) async fn start(
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
-    let Resolved { mut admin_prompt, mut model_name, role: given_role } = resolved
+    let Resolved { mut admin_prompt, mut model_name, role: given_role, public } = resolved
         .unwrap_or_else(|| Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() });
     let role = if is_resolved { given_role } else { role };
     let provider: Arc<dyn Provider> = match provider {
@@ -229,7 +230,10 @@ pub(crate) async fn start(
         }
     };
     check_files(parts.as_deref().unwrap_or_default(), provider.takes())?;
-    let system = system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own);
+    let system = match &public {
+        Some(public) => public_prompt(&inner, public, role, &own),
+        None => system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own),
+    };
     let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
 
     let outcome = beginning.begin(&inner, ids, user_message_id, replaces, role_id).await?;
@@ -240,6 +244,7 @@ pub(crate) async fn start(
         workspace_id: request.workspace_id.clone(),
         user_id: Some(request.user_id.clone()),
         model: model_name.as_deref().map(Arc::from),
+        kind: if public.is_some() { CallKind::PublicStep } else { CallKind::Step },
     };
     let means = Means { ids, payer, system, provider, tools, max_steps, budget, given };
     let prepared = Prepared::new(means, events, sender);
@@ -299,6 +304,19 @@ fn system_prompt(
     })
 }
 
+fn public_prompt(inner: &Inner, public: &PublicTurn, role: Option<RolePrompt>, own: &OwnPieces) -> String {
+    let prompt = &inner.options.prompt;
+    let layers = PromptLayers {
+        role_instructions: role.map(|role| role.instructions),
+        opened_page: public.page.clone(),
+        product_name: prompt.product_name.clone(),
+        extra_rules: [&prompt.extra_rules[..], &own.extra_rules[..]].concat(),
+        extra_system: own.extra_system.clone(),
+        ..PromptLayers::default()
+    };
+    build_public_prompt(&layers, public.share_title.as_deref())
+}
+
 async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool {
     match finished.wait_for(Option::is_some).await.as_deref() {
         Ok(Some(Finished::Settled(outcome))) => outcome.status == RunStatus::Succeeded,
@@ -312,6 +330,8 @@ pub(crate) struct Resolved {
     pub(super) admin_prompt: Option<String>,
     pub(super) model_name: Option<String>,
     pub(super) role: Option<RolePrompt>,
+    /// It is for a visitor of public pages, and counted as such already.
+    pub(super) public: Option<PublicTurn>,
 }
 
 /// Whose calls a turn's are, and to which model.
@@ -322,6 +342,7 @@ pub(crate) struct Payer {
     pub(super) user_id: Option<String>,
     /// Where that is known.
     pub(super) model: Option<Arc<str>>,
+    pub(super) kind: CallKind,
 }
 
 /// What a turn is driven with.
@@ -378,8 +399,12 @@ impl Means {
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
         // What nobody here can count is not spent.
         let budget = own.budget(&inner.options.prices, model_name.as_deref())?;
-        let payer =
-            Payer { workspace_id: workspace_id.to_owned(), user_id: None, model: model_name.as_deref().map(Arc::from) };
+        let payer = Payer {
+            workspace_id: workspace_id.to_owned(),
+            user_id: None,
+            model: model_name.as_deref().map(Arc::from),
+            kind: CallKind::Step,
+        };
         Ok(Self { ids, payer, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
     }
 }

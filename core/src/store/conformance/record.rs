@@ -66,7 +66,7 @@ async fn what_nobody_drives_has_ended(store: TestStore, clock: Arc<TestClock>) {
         model: None,
         tokens: CallTokens::estimated(7, 3),
     };
-    let limit = TokenLimit { workspace_id: "w", window: Duration::from_secs(3600), max: 100 };
+    let limit = TokenLimit { workspace_id: "w", window: Duration::from_secs(3600), max: 100, kind: None };
     assert_eq!(store.reserve_tokens(&limit, &call, None).await.unwrap(), None);
     clock.advance(LEASE / 2);
     assert_eq!(store.renew_records(&[kept], LEASE).await.unwrap(), []);

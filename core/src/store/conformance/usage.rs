@@ -20,12 +20,13 @@ on_every_store![
     what_is_set_aside_counts_until_the_call_is_done,
     what_a_dead_owner_has_set_aside_is_settled,
     many_at_once_use_no_more_than_there_is,
+    a_kind_of_calls_has_a_limit_of_its_own,
     a_report_is_grouped,
     old_calls_are_forgotten,
 ];
 
 fn limit(max: u64) -> TokenLimit<'static> {
-    TokenLimit { workspace_id: "w", window: WINDOW, max }
+    TokenLimit { workspace_id: "w", window: WINDOW, max, kind: None }
 }
 
 fn call(run_id: Option<RunId>, input: u64, output: u64) -> LedgerCall {
@@ -70,7 +71,7 @@ fn counted(input: u64, output: u64) -> Option<Usage> {
 }
 
 fn asked(model: &str, prompt: u64) -> CallNote {
-    CallNote { model: Some(model.into()), prompt_tokens: Some(prompt) }
+    CallNote { model: Some(model.into()), prompt_tokens: Some(prompt), ..CallNote::default() }
 }
 
 async fn a_step_is_a_call(store: TestStore, _: Arc<TestClock>) {
@@ -195,6 +196,23 @@ async fn many_at_once_use_no_more_than_there_is(store: TestStore, _: Arc<TestClo
         taken += usize::from(one.await.unwrap());
     }
     assert_eq!(taken, 5);
+}
+
+async fn a_kind_of_calls_has_a_limit_of_its_own(store: TestStore, _: Arc<TestClock>) {
+    let of = |kind, max| TokenLimit { kind: Some(kind), ..limit(max) };
+    store.enter_call(&LedgerCall { kind: CallKind::PublicStep, ..call(None, 5, 5) }).await.unwrap();
+    store.enter_call(&call(None, 20, 0)).await.unwrap();
+    for (limit, is_used_up) in [
+        (of(CallKind::PublicStep, 10), true),
+        (of(CallKind::PublicStep, 11), false),
+        (of(CallKind::Title, 1), false),
+        (limit(30), true),
+        (limit(31), false),
+    ] {
+        assert_eq!(store.are_tokens_used_up(&limit).await.unwrap().is_some(), is_used_up, "{limit:?}");
+        let reserved = store.reserve_tokens(&limit, &call(None, 0, 0), None).await.unwrap();
+        assert_eq!(reserved.is_some(), is_used_up, "{limit:?}");
+    }
 }
 
 async fn a_report_is_grouped(store: TestStore, clock: Arc<TestClock>) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 use crate::id::RunId;
-use crate::model::{CallKind, CallTokens, RunReason, RunStatus, StatelessRun, StepRecord};
+use crate::model::{CallTokens, RunReason, RunStatus, StatelessRun, StepRecord};
 use crate::store::{
     BeginRecord, CallNote, ChatStore, FinishRecord, LedgerCall, RecordStore, SettleRun, Store, lease_lost, step_call_id,
 };
@@ -42,7 +42,7 @@ impl MemoryStore {
             // It is nobody's to be found again.
             chat_id: None,
             run_id: Some(run_id),
-            kind: CallKind::Step,
+            kind: note.kind,
             model: note.model.as_deref().map(str::to_owned),
             tokens: CallTokens::of(step.usage, step.text().len(), note.prompt_tokens),
         };

@@ -167,7 +167,11 @@ impl Tables {
 
     fn tokens_used_up(&self, limit: &TokenLimit<'_>, now: Timestamp) -> Option<Duration> {
         let since = now.before(limit.window);
-        let counts = |entry: &&Entry| entry.call.workspace_id == limit.workspace_id && entry.at > since;
+        let counts = |entry: &&Entry| {
+            entry.call.workspace_id == limit.workspace_id
+                && entry.at > since
+                && limit.kind.is_none_or(|kind| kind == entry.call.kind)
+        };
         let mut used: Vec<&Entry> = self.ledger.values().filter(counts).collect();
         used.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         // The newest calls that fill the limit: some are free again when the oldest of these is out of the window.

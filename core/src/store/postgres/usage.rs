@@ -19,18 +19,26 @@ use super::{PostgresStore, rows, seconds};
 const COLUMNS: &str = "id, workspace_id, user_id, chat_id, run_id, kind, model, reserved, input_tokens, output_tokens, \
      cached_input_tokens, reasoning_tokens, estimated, at";
 
-/// Parts of statements in which `$1` is the workspace, `$2` the window in seconds, `$3` the limit. The newest calls that fill
+/// Parts of a statement in which `$1` is the workspace, `$2` the window in seconds, `$3` the limit, and `$kind` the kind of calls
+/// that count, if there is one. The newest calls that fill
 /// it: some are free again when the oldest of these is out of the window. Most of the time the sum alone tells.
-const FILLING: &str = "\
+fn filling(kind: usize) -> String {
+    format!(
+        "\
      at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
      used AS MATERIALIZED (SELECT COALESCE(SUM(one.input_tokens::numeric + one.output_tokens), 0) >= $3::numeric AS up \
          FROM turnkeep_usage AS one, at WHERE one.workspace_id = $1::text \
-         AND one.at > now - make_interval(secs => $2::float8)), \
+         AND one.at > now - make_interval(secs => $2::float8) \
+         AND (${kind}::text IS NULL OR one.kind = ${kind}::text)), \
      filling AS MATERIALIZED (SELECT used.at FROM (SELECT one.at, SUM(one.input_tokens::numeric + one.output_tokens) \
          OVER (ORDER BY one.at DESC, one.id DESC ROWS UNBOUNDED PRECEDING) AS so_far FROM turnkeep_usage AS one, at \
          WHERE (SELECT up FROM used) AND one.workspace_id = $1::text \
-         AND one.at > now - make_interval(secs => $2::float8)) AS used \
-         WHERE used.so_far >= $3::numeric ORDER BY used.at DESC LIMIT 1)";
+         AND one.at > now - make_interval(secs => $2::float8) \
+         AND (${kind}::text IS NULL OR one.kind = ${kind}::text)) AS used \
+         WHERE used.so_far >= $3::numeric ORDER BY used.at DESC LIMIT 1)"
+    )
+}
+
 /// How long that takes, in seconds.
 const WAIT: &str = "\
      CASE WHEN $3::numeric = 0 AND NOT EXISTS (SELECT FROM filling) THEN $2::float8 ELSE \
@@ -101,7 +109,7 @@ impl UsageStore for PostgresStore {
         fence: Option<&Fence>,
     ) -> Result<Option<Duration>> {
         let statement = format!(
-            "WITH {FILLING}, owned AS MATERIALIZED (SELECT id FROM ai_chat_runs WHERE id = $16::uuid AND owner = $17::text \
+            "WITH {}, owned AS MATERIALIZED (SELECT id FROM ai_chat_runs WHERE id = $16::uuid AND owner = $17::text \
                  AND epoch = $18::bigint AND status IN ('pending', 'running') FOR SHARE), \
              may AS MATERIALIZED (SELECT $16::uuid IS NULL OR EXISTS (SELECT FROM owned) AS may), \
              known AS (SELECT id FROM turnkeep_usage WHERE id = $4::text), \
@@ -109,12 +117,14 @@ impl UsageStore for PostgresStore {
                  $9::text, $10::text, true, $11::bigint, $12::bigint, $13::bigint, $14::bigint, $15::boolean, now FROM at \
                  WHERE (SELECT may FROM may) AND $3::numeric > 0 AND NOT EXISTS (SELECT FROM filling) \
                  ON CONFLICT (id) DO NOTHING) \
-             SELECT may, CASE WHEN NOT EXISTS (SELECT FROM known) THEN {WAIT} END AS wait FROM may"
+             SELECT may, CASE WHEN NOT EXISTS (SELECT FROM known) THEN {WAIT} END AS wait FROM may",
+            filling(19),
         );
         let mut values = values![limit.workspace_id, seconds(limit.window), limit.max.to_string()].to_vec();
         values.extend(values_of(call));
         let owner = fence.map(|fence| fence.owner.as_str());
         values.extend(values![fence.map(|fence| fence.run_id), owner, fence.map(|fence| fence.epoch)]);
+        values.extend(values![limit.kind.map(CallKind::as_str)]);
         // Those who take of one limit do so one after the other.
         let lock = format!("turnkeep tokens {}", limit.workspace_id);
         let found = self.database.try_query(Some(&lock), &statement, &values).await.map_err(Failure::into_error)?;
@@ -145,8 +155,9 @@ impl UsageStore for PostgresStore {
     }
 
     async fn are_tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {
-        let statement = format!("WITH {FILLING} SELECT {WAIT} AS wait");
-        let values = values![limit.workspace_id, seconds(limit.window), limit.max.to_string()];
+        let statement = format!("WITH {} SELECT {WAIT} AS wait", filling(4));
+        let kind = limit.kind.map(CallKind::as_str);
+        let values = values![limit.workspace_id, seconds(limit.window), limit.max.to_string(), kind];
         wait_of(self.database.query(&statement, &values).await?.first())
     }
 

@@ -25,7 +25,8 @@ impl UsageStore for SqliteStore {
         call: &LedgerCall,
         fence: Option<&Fence>,
     ) -> Result<Option<Duration>> {
-        let (window, max, call, fence) = (limit.window, limit.max, call.clone(), fence.cloned());
+        let (window, max, kind) = (limit.window, limit.max, limit.kind);
+        let (call, fence) = (call.clone(), fence.cloned());
         self.write(move |tables| {
             if let Some(fence) = &fence {
                 tables.ensure_owned(fence)?;
@@ -33,7 +34,7 @@ impl UsageStore for SqliteStore {
             if tables.one(KNOWN, [&call.id])? {
                 return Ok(None);
             }
-            let limit = TokenLimit { workspace_id: &call.workspace_id, window, max };
+            let limit = TokenLimit { workspace_id: &call.workspace_id, window, max, kind };
             let used_up = tables.tokens_used_up(&limit)?;
             if used_up.is_none() {
                 tables.write_call(&call, true)?;
@@ -53,8 +54,10 @@ impl UsageStore for SqliteStore {
     }
 
     async fn are_tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {
-        let (workspace_id, window, max) = (limit.workspace_id.to_owned(), limit.window, limit.max);
-        self.read(move |tables| tables.tokens_used_up(&TokenLimit { workspace_id: &workspace_id, window, max })).await
+        let TokenLimit { workspace_id, window, max, kind } = limit.clone();
+        let workspace_id = workspace_id.to_owned();
+        self.read(move |tables| tables.tokens_used_up(&TokenLimit { workspace_id: &workspace_id, window, max, kind }))
+            .await
     }
 
     async fn usage(&self, wanted: &UsageOf) -> Result<Vec<UsageGroup>> {
@@ -139,19 +142,21 @@ impl Tables<'_> {
 
     fn tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {
         // Most of the time there is something left, and the sum alone tells.
-        const SUM: &str =
-            "SELECT TOTAL(input_tokens + output_tokens) FROM turnkeep_usage WHERE workspace_id = ?1 AND at > ?2";
+        const SUM: &str = "SELECT TOTAL(input_tokens + output_tokens) FROM turnkeep_usage WHERE workspace_id = ?1 AND at > ?2 \
+             AND (?3 IS NULL OR kind = ?3)";
         // The newest calls that fill the limit: some are free again when the oldest of these is out of the window.
         const FILLING: &str = "SELECT at FROM (SELECT at, SUM(CAST(input_tokens + output_tokens AS REAL)) OVER \
              (ORDER BY at DESC, id DESC ROWS UNBOUNDED PRECEDING) AS so_far FROM turnkeep_usage \
-             WHERE workspace_id = ?1 AND at > ?2) WHERE so_far >= ?3 ORDER BY at DESC LIMIT 1";
+             WHERE workspace_id = ?1 AND at > ?2 AND (?3 IS NULL OR kind = ?3)) WHERE so_far >= ?4 ORDER BY at DESC LIMIT 1";
         let since = self.now.before(limit.window);
-        let used: f64 = self.one(SUM, params![limit.workspace_id, since])?;
+        let kind = limit.kind.map(CallKind::as_str);
+        let used: f64 = self.one(SUM, params![limit.workspace_id, since, kind])?;
         if limit.max > 0 && used < limit.max as f64 {
             return Ok(None);
         }
         let max = i64::try_from(limit.max).unwrap_or(i64::MAX);
-        let found = self.first(FILLING, params![limit.workspace_id, since, max], |row| row.get::<_, String>(0))?;
+        let found =
+            self.first(FILLING, params![limit.workspace_id, since, kind, max], |row| row.get::<_, String>(0))?;
         Ok(match found.as_deref().and_then(Timestamp::parse) {
             Some(at) => Some(at.after(limit.window).since(self.now)),
             None => Some(limit.window),

@@ -107,6 +107,7 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
         envelope: request.message.as_ref().map(UserMessage::envelope).transpose()?.unwrap_or_default(),
         anew: request.message_id.as_deref(),
         plan: None,
+        counted: false,
         unowned: false,
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
