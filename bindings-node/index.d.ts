@@ -5,6 +5,7 @@ import type {
   EngineOperations,
   EngineSettings,
   PendingMigration,
+  ProvenanceOperations,
   RolesOperations,
   RunFailure,
   RunOutcome,
@@ -274,8 +275,11 @@ export declare class Engine {
     /** The document of `export` as UTF-8 in pieces, so that memory does not grow with the chat. */
     exportStream(params: ExportOptions): AsyncGenerator<Buffer, void, void>;
   };
-  /** What a workspace has configured. */
+  /** The personas that chats are begun with. */
   readonly roles: RolesOperations;
+  /** Claims that an access is by the agent of a chat. */
+  readonly provenance: ProvenanceOperations;
+  /** What a workspace has configured. */
   readonly settings: SettingsOperations;
   readonly secrets: SecretsOperations;
   /** The same as `secrets.rotate`. */

@@ -66,5 +66,7 @@ export const {
   truncateDegenerateOutput,
   storableText,
   trimHistory,
+  resolveEditSource,
+  cutsSnapshot,
   toView,
 } = turnkeep;

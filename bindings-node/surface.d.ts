@@ -424,6 +424,13 @@ export type DocumentFormat = 'markdown' | 'json';
 /** Which driver speaks to a provider. */
 export type DriverName = 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic';
 
+/** Who has edited. */
+export type EditSource =
+  /** A person. */
+  | 'user'
+  /** The agent of a chat. */
+  | 'agent';
+
 /** How a run may end. */
 export type EndStatus = 'succeeded' | 'failed' | 'aborted';
 
@@ -953,6 +960,20 @@ export interface PromptOptions {
   productName?: string;
   /** Rules that join the safety text. */
   extraRules?: readonly string[];
+}
+
+/** What a claim says: an access is by the agent of this chat, on behalf of this user. */
+export interface Provenance {
+  /** The workspace of the chat. */
+  workspaceId: string;
+  /** The user whose chat it is. */
+  userId: string;
+  /** The chat. */
+  chatId: string;
+  /** The run, where the claim was signed for one. */
+  runId: string | null;
+  /** From when on the claim is refused. */
+  expiresAt: string;
 }
 
 /** The name of a configured provider, or settings of its own. */
@@ -1512,6 +1533,14 @@ export interface ShownMetadata {
 export type ShownRole =
   | AgentRole
   | AgentRoleSummary;
+
+/** A signed claim. */
+export interface SignedProvenance {
+  /** A JSON Web Token (HS256), to be sent along with what the agent does. */
+  token: string;
+  /** From when on it is refused. */
+  expiresAt: string;
+}
 
 /** How a text is split. */
 export interface SplitOptions {
@@ -2319,6 +2348,39 @@ export interface RolesOperations {
   }): Promise<ImportedRole[]>;
 }
 
+/** Methods of `engine.provenance`. */
+export interface ProvenanceOperations {
+  /**
+   * Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints mark
+   * what agents do. The engine needs its `appSecret`.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN, INVALID_INPUT
+   */
+  sign(params: Who & {
+    /** The chat; it must be the user's. */
+    chatId: string;
+    /** A run of the chat. */
+    runId?: string;
+    /** Who is to take the claim: at most 255 bytes; `turnkeep` unless given. */
+    audience?: string;
+    /**
+     * How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down to whole seconds.
+     */
+    ttlMs?: number;
+  }): Promise<SignedProvenance>;
+  /**
+   * What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not taken
+   * is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked up: the
+   * chat may have been deleted since.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  verify(params: {
+    /** As `provenance.sign` has made it. */
+    token: string;
+    /** Whom the claim must have been signed for; `turnkeep` unless given. */
+    audience?: string;
+  }): Promise<Provenance>;
+}
+
 /** Methods of `engine.settings`. */
 export interface SettingsOperations {
   /** A workspace's settings; of keys only whether they are set. */
@@ -2530,6 +2592,15 @@ export declare function truncateDegenerateOutput(text: string): string;
  * The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become U+FFFD.
  */
 export declare function storableText(text: string): string;
+
+/** The source that a write of a page carries: the agent's once the agent has had a part in it. */
+export declare function resolveEditSource(gathered: EditSource | null | undefined, edit: EditSource): EditSource;
+
+/**
+ * Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a
+ * person's, and the write the agent's, or the other way round.
+ */
+export declare function cutsSnapshot(lastSource: string | null | undefined, source: EditSource, pending: boolean): boolean;
 
 /** A tool server without the values of its headers: their names only. */
 export declare function toView(server: McpServer): McpServerView;

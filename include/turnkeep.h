@@ -1422,6 +1422,58 @@ turnkeep_status turnkeep_role_import_bundle(const struct turnkeep_engine *engine
                                             struct turnkeep_error **error);
 
 /**
+ * Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints
+ * mark what agents do. The engine needs its `appSecret`.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat; it must be the user's.
+ * - "runId"?: string. A run of the chat.
+ * - "audience"?: string. Who is to take the claim: at most 255 bytes; `turnkeep` unless given.
+ * - "ttlMs"?: integer. How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down
+ *   to whole seconds.
+ *
+ * `result` receives SignedProvenance, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_provenance_sign(const struct turnkeep_engine *engine,
+                                         const char *params,
+                                         size_t params_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not
+ * taken is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked
+ * up: the chat may have been deleted since.
+ *
+ * `params` is a JSON object:
+ *
+ * - "token": string. As `provenance.sign` has made it.
+ * - "audience"?: string. Whom the claim must have been signed for; `turnkeep` unless given.
+ *
+ * `result` receives Provenance, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_provenance_verify(const struct turnkeep_engine *engine,
+                                           const char *params,
+                                           size_t params_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
  * A workspace's settings; of keys only whether they are set.
  *
  * `params` is a JSON object:
@@ -2402,6 +2454,49 @@ turnkeep_status turnkeep_trim_history(const char *arguments,
                                       struct turnkeep_error **error);
 
 /**
+ * The source that a write of a page carries: the agent's once the agent has had a part in it.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "gathered"?: EditSource. That of the edits which the write has gathered so far; none for its first.
+ * - "edit": EditSource. That of the edit which joins them.
+ *
+ * `result` receives EditSource, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_resolve_edit_source(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a
+ * person's, and the write the agent's, or the other way round.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "lastSource"?: string. The source of the page's last write, as its row has it: `agent`, or any other word for a
+ *   person.
+ * - "source": EditSource. That of the write.
+ * - "pending": boolean. Whether the page has changes that are in no snapshot yet.
+ *
+ * `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_cuts_snapshot(const char *arguments,
+                                       size_t arguments_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
  * A tool server without the values of its headers: their names only.
  *
  * `arguments` is a JSON object:
@@ -2584,6 +2679,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "gemini"
  *   "ollama"
  *   "anthropic"
+ *
+ * EditSource: Who has edited.
+ *   "user": A person.
+ *   "agent": The agent of a chat.
  *
  * EndStatus: How a run may end.
  *   "succeeded"
@@ -2895,6 +2994,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "productName"?: string. What the product is called, for the default persona.
  *   "extraRules"?: array of string. Rules that join the safety text.
  *
+ * Provenance: What a claim says: an access is by the agent of this chat, on behalf of this user.
+ *   "workspaceId": string. The workspace of the chat.
+ *   "userId": string. The user whose chat it is.
+ *   "chatId": string. The chat.
+ *   "runId": string or null. The run, where the claim was signed for one.
+ *   "expiresAt": string. From when on the claim is refused.
+ *
  * ProviderChoice: The name of a configured provider, or settings of its own.
  *   - string
  *   - ProviderConfig
@@ -3186,6 +3292,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * ShownRole: A role: all of it for administrators, what it takes to choose one for everybody else.
  *   - AgentRole
  *   - AgentRoleSummary
+ *
+ * SignedProvenance: A signed claim.
+ *   "token": string. A JSON Web Token (HS256), to be sent along with what the agent does.
+ *   "expiresAt": string. From when on it is refused.
  *
  * SplitOptions: How a text is split.
  *   "chunkSize"?: integer. No chunk is longer. 1000 unless given.

@@ -43,6 +43,10 @@ function operations(call) {
       exportBundle: (params) => call('roles.exportBundle', params),
       importBundle: (params) => call('roles.importBundle', params),
     },
+    provenance: {
+      sign: (params) => call('provenance.sign', params),
+      verify: (params) => call('provenance.verify', params),
+    },
     settings: {
       get: (workspaceId) => call('settings.get', { workspaceId }),
       update: (workspaceId, settings) => call('settings.update', { workspaceId, settings }),
@@ -98,6 +102,8 @@ function functions(call, list, options) {
     truncateDegenerateOutput: (text) => call('truncateDegenerateOutput', { text }),
     storableText: (text) => call('storableText', { text }),
     trimHistory: (messages, options) => call('trimHistory', { messages, options }),
+    resolveEditSource: (gathered, edit) => call('resolveEditSource', { gathered, edit }),
+    cutsSnapshot: (lastSource, source, pending) => call('cutsSnapshot', { lastSource, source, pending }),
     toView: (server) => call('toView', { server }),
   };
 }

@@ -18,9 +18,10 @@ def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json", "provenance.json"])
 def test_table(name: str) -> None:
-    with Engine.open(store="sqlite::memory:") as engine:
+    options = {snake(option): value for option, value in table.options(name).items()}
+    with Engine.open(store="sqlite::memory:", **options) as engine:
 
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")
@@ -33,4 +34,4 @@ def test_table(name: str) -> None:
 
         played = table.play(name, "python", call)
     assert played.wrong == []
-    assert played.passed > 50
+    assert played.passed > 20

@@ -1019,6 +1019,70 @@ pub unsafe extern "C" fn turnkeep_role_import_bundle(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints
+/// mark what agents do. The engine needs its `appSecret`.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat; it must be the user's.
+/// - "runId"?: string. A run of the chat.
+/// - "audience"?: string. Who is to take the claim: at most 255 bytes; `turnkeep` unless given.
+/// - "ttlMs"?: integer. How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down
+///   to whole seconds.
+///
+/// `result` receives SignedProvenance, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_provenance_sign(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "provenance.sign", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not
+/// taken is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked
+/// up: the chat may have been deleted since.
+///
+/// `params` is a JSON object:
+///
+/// - "token": string. As `provenance.sign` has made it.
+/// - "audience"?: string. Whom the claim must have been signed for; `turnkeep` unless given.
+///
+/// `result` receives Provenance, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_provenance_verify(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "provenance.verify", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A workspace's settings; of keys only whether they are set.
 ///
 /// `params` is a JSON object:

@@ -283,3 +283,14 @@ const [imported] = await engine.roles.importBundle({ workspaceId: 'w', actor, bu
 void [roleModel, imported?.outcome === 'created'];
 // @ts-expect-error Nobody acts.
 await engine.roles.delete({ workspaceId: 'w', roleId: poet.id });
+
+const { token } = await engine.provenance.sign({
+  workspaceId: 'w',
+  userId: 'u',
+  chatId: 'c',
+  audience: 'pages',
+  ttlMs: 1e5,
+});
+const ofRun: string | null = (await engine.provenance.verify({ token, audience: 'pages' })).runId;
+const source: 'user' | 'agent' = turnkeep.resolveEditSource(null, 'agent');
+void [ofRun, turnkeep.cutsSnapshot('user', source, true)];

@@ -715,6 +715,52 @@ class RolesOperations(_Asking):
         return answer
 
 
+class ProvenanceOperations(_Asking):
+    """Methods of ``provenance``."""
+
+    def sign(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        run_id: str | None = None,
+        audience: str | None = None,
+        ttl_ms: int | None = None,
+    ) -> types.SignedProvenance:
+        """Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other
+        endpoints mark what agents do. The engine needs its ``appSecret``.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat; it must be the user's.
+        :param run_id: A run of the chat.
+        :param audience: Who is to take the claim: at most 255 bytes; ``turnkeep`` unless given.
+        :param ttl_ms: How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000.
+            Rounded down to whole seconds.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.SignedProvenance = self._ask("provenance.sign", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "runId": run_id, "audience": audience, "ttlMs": ttl_ms})
+        return answer
+
+    def verify(
+        self,
+        *,
+        token: str,
+        audience: str | None = None,
+    ) -> types.Provenance:
+        """What a claim says that was signed with this engine's ``appSecret``, or with a previous one. A claim that
+        is not taken is ``FORBIDDEN``, with ``details.reason``: ``malformed``, ``signature``, ``audience`` or
+        ``expired``. Nothing is looked up: the chat may have been deleted since.
+
+        :param token: As ``provenance.sign`` has made it.
+        :param audience: Whom the claim must have been signed for; ``turnkeep`` unless given.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.Provenance = self._ask("provenance.verify", {"token": token, "audience": audience})
+        return answer
+
+
 class SettingsOperations(_Asking):
     """Methods of ``settings``."""
 

@@ -255,6 +255,14 @@ DocumentFormat: TypeAlias = Literal["markdown", "json"]
 DriverName: TypeAlias = Literal["openai", "openai-compatible", "gemini", "ollama", "anthropic"]
 """Which driver speaks to a provider."""
 
+EditSource: TypeAlias = Literal["user", "agent"]
+"""Who has edited.
+
+``user``: A person.
+
+``agent``: The agent of a chat.
+"""
+
 EndStatus: TypeAlias = Literal["succeeded", "failed", "aborted"]
 """How a run may end."""
 
@@ -810,6 +818,21 @@ class PromptOptions(TypedDict, total=False):
     """Rules that join the safety text."""
 
 
+class Provenance(TypedDict):
+    """What a claim says: an access is by the agent of this chat, on behalf of this user."""
+
+    workspaceId: str
+    """The workspace of the chat."""
+    userId: str
+    """The user whose chat it is."""
+    chatId: str
+    """The chat."""
+    runId: str | None
+    """The run, where the claim was signed for one."""
+    expiresAt: str
+    """From when on the claim is refused."""
+
+
 class _ProviderConfigRequired(TypedDict):
     driver: DriverName
     """The driver: ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``."""
@@ -1337,6 +1360,15 @@ ShownMetadata: TypeAlias = dict[str, Any]
 ``runId?``, ``usage?``, ``failure?``, ``status?``, ``reason?``, ``error?``, ``truncatedOutputs?``,
 ``finishReason?``.
 """
+
+
+class SignedProvenance(TypedDict):
+    """A signed claim."""
+
+    token: str
+    """A JSON Web Token (HS256), to be sent along with what the agent does."""
+    expiresAt: str
+    """From when on it is refused."""
 
 
 class SplitOptions(TypedDict, total=False):
@@ -2044,6 +2076,7 @@ __all__ = [
     "DataPart",
     "DocumentFormat",
     "DriverName",
+    "EditSource",
     "EndStatus",
     "EndedMessageStatus",
     "EngineOptions",
@@ -2090,6 +2123,7 @@ __all__ = [
     "PendingMigration",
     "Prices",
     "PromptOptions",
+    "Provenance",
     "ProviderChoice",
     "ProviderConfig",
     "Providers",
@@ -2125,6 +2159,7 @@ __all__ = [
     "ShownMessage",
     "ShownMetadata",
     "ShownRole",
+    "SignedProvenance",
     "SplitOptions",
     "Step",
     "StepOverride",

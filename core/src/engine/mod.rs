@@ -38,6 +38,7 @@ pub use service::chats::{
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};
+pub use service::provenance::{Provenance, SignedProvenance};
 pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::settings::{Capability, Tested};
 

@@ -14,6 +14,7 @@ mod prompt;
 mod rows;
 mod search;
 mod shown;
+mod source;
 mod split;
 mod steps;
 mod title;
@@ -40,6 +41,7 @@ pub use prompt::{
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
 pub use search::{SearchWord, has_words, indexed_words, message_snippet, search_words};
 pub use shown::{shown_output, shown_state};
+pub use source::{EditSource, cuts_snapshot, resolve_edit_source};
 pub use split::{SplitOptions, split_text};
 pub use steps::{
     AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, TextStep, assistant_parts,

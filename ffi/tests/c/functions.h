@@ -48,6 +48,8 @@ static const struct {
     FUNCTION(truncate_degenerate_output),
     FUNCTION(storable_text),
     FUNCTION(trim_history),
+    FUNCTION(resolve_edit_source),
+    FUNCTION(cuts_snapshot),
     FUNCTION(to_view),
 };
 
