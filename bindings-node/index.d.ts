@@ -1,11 +1,14 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type {
+  Actor,
+  Capability,
   ChatsOperations,
   EngineOperations,
   EngineSettings,
   PendingMigration,
   ProvenanceOperations,
+  ProviderChoice,
   RolesOperations,
   RunFailure,
   RunOutcome,
@@ -14,12 +17,15 @@ import type {
   RunsOperations,
   SecretsOperations,
   SettingsOperations,
+  SettingsPatch,
+  SettingsTest,
   TailEnd,
   TailItem,
   TrimOptions,
   TurnRequestFields,
   UIMessageChunk,
   Who,
+  WorkspaceSettings,
   buildChatJson,
   buildSystemPrompt,
 } from './surface.js';
@@ -280,7 +286,19 @@ export declare class Engine {
   /** Claims that an access is by the agent of a chat. */
   readonly provenance: ProvenanceOperations;
   /** What a workspace has configured. */
-  readonly settings: SettingsOperations;
+  readonly settings: SettingsOperations & {
+    /** The same by names. */
+    get(params: { workspaceId: string; actor?: Actor }): Promise<WorkspaceSettings>;
+    /** The same by names. */
+    update(params: { workspaceId: string; settings: SettingsPatch; actor?: Actor }): Promise<WorkspaceSettings>;
+    /** The same by names. */
+    test(params: {
+      workspaceId: string;
+      capability?: Capability;
+      actor?: Actor;
+      provider?: ProviderChoice;
+    }): Promise<SettingsTest>;
+  };
   readonly secrets: SecretsOperations;
   /** The same as `secrets.rotate`. */
   rotateSecrets: SecretsOperations['rotate'];

@@ -12,7 +12,7 @@ export interface Who {
 export type ErrorCode =
   /** A field is missing or wrong; the message and `details.field` name it. */
   | 'INVALID_INPUT'
-  /** The thing belongs to somebody else. */
+  /** The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off. */
   | 'FORBIDDEN'
   /** There is no such thing. */
   | 'NOT_FOUND'
@@ -93,7 +93,7 @@ export declare const TurnkeepError: ErrorClass<TurnkeepError>;
 export type InvalidInputError = ErrorOf<'INVALID_INPUT'>;
 export declare const InvalidInputError: ErrorClass<InvalidInputError>;
 
-/** The thing belongs to somebody else. `FORBIDDEN`, 403. */
+/** The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off. `FORBIDDEN`, 403. */
 export type ForbiddenError = ErrorOf<'FORBIDDEN'>;
 export declare const ForbiddenError: ErrorClass<ForbiddenError>;
 
@@ -192,6 +192,13 @@ export interface Actor {
   /** Whether they may manage the workspace's settings. */
   isAdmin: boolean;
 }
+
+/** Whether operations on settings must say who acts. */
+export type ActorRule =
+  /** They may: where nobody acts, the host has looked who asks. */
+  | 'optional'
+  /** They must, so that nothing is open because it was forgotten. */
+  | 'required';
 
 /** Whether an address is allowed, and if not, why. */
 export interface AddressVerdict {
@@ -473,6 +480,13 @@ export interface EngineSettings {
   generateChatTitles?: boolean;
   /** How chats are treated. */
   chats?: ChatOptions;
+  /** Who may ask for workspaces' settings. */
+  settings?: SettingsOptions;
+  /**
+   * What becomes of what a workspace has switched off: `enforce`, `strict` or `report`.
+   * @default 'enforce'
+   */
+  features?: FeatureGates;
   /** What users and workspaces may use, counted in the store for all processes together. */
   limits?: UsageLimits;
   /** What models cost, by their ids: for budgets of money. */
@@ -551,6 +565,15 @@ export type FailureKind =
   | 'limit'
   /** A bug of ours, or a store that refused a write for good. */
   | 'internal';
+
+/** What becomes of what a workspace has switched off: `chat`, `autonomousRuns` and `dictation`. */
+export type FeatureGates =
+  /** It is refused. What was never switched is on. */
+  | 'enforce'
+  /** It is refused. What was never switched is off, as in Docmost. */
+  | 'strict'
+  /** It is told to hosts, which look after it themselves. What was never switched is on. */
+  | 'report';
 
 /** How the end of a turn is to be written. */
 export type FinalizePlan =
@@ -1463,6 +1486,16 @@ export interface SecretRotation {
   unreadable: number;
 }
 
+/** Who may ask for workspaces' settings. */
+export interface SettingsOptions {
+  /**
+   * Whether `settings.get`, `.update` and `.test` must say who acts. Whoever is said to act must be an administrator in
+   * any case.
+   * @default 'optional'
+   */
+  actor?: ActorRule;
+}
+
 /**
  * A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver that is set: `""`
  * clears one, null leaves it.
@@ -1490,6 +1523,7 @@ export interface SettingsPatch {
   apiKey?: string | null;
   embeddingApiKey?: string | null;
   sttApiKey?: string | null;
+  features?: WorkspaceFeaturesPatch;
 }
 
 /** What came of trying. */
@@ -1926,6 +1960,23 @@ export interface Window {
   windowMs: number;
 }
 
+/** What is on in a workspace. */
+export interface WorkspaceFeatures {
+  /** Chats, and titles of pages. */
+  chat: boolean;
+  /** Turns that go on without a reader (`detached`), and runs that no person has begun (`trigger`). */
+  autonomousRuns: boolean;
+  /** Speech to text. */
+  dictation: boolean;
+}
+
+/** Features to be switched on or off; null sets one back, and one that is absent stays. */
+export interface WorkspaceFeaturesPatch {
+  chat?: boolean | null;
+  autonomousRuns?: boolean | null;
+  dictation?: boolean | null;
+}
+
 /** A workspace's settings as they are stored and shown. Of keys only whether they are set. */
 export interface WorkspaceSettings {
   driver?: DriverName | null;
@@ -1954,6 +2005,8 @@ export interface WorkspaceSettings {
   hasBaseUrlLogin?: boolean;
   hasEmbeddingBaseUrlLogin?: boolean;
   hasSttBaseUrlLogin?: boolean;
+  /** What is on in the workspace; the engine's option `features` says what becomes of the rest. */
+  features: WorkspaceFeatures;
 }
 
 /** Methods of `engine.runs`. */
@@ -2383,16 +2436,22 @@ export interface ProvenanceOperations {
 
 /** Methods of `engine.settings`. */
 export interface SettingsOperations {
-  /** A workspace's settings; of keys only whether they are set. */
-  get(workspaceId: string): Promise<WorkspaceSettings>;
+  /**
+   * A workspace's settings, for its administrators; of keys only whether they are set.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  get(workspaceId: string, actor?: Actor): Promise<WorkspaceSettings>;
   /**
    * Changes a workspace's settings and keys, all or nothing, and answers them as `settings.get` does. To set keys, the
    * engine needs its `appSecret`.
-   * @throws {TurnkeepError} INVALID_INPUT
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
    */
-  update(workspaceId: string, settings: SettingsPatch): Promise<WorkspaceSettings>;
-  /** Tries what a workspace has configured, with the cheapest request that there is. */
-  test(workspaceId: string, capability?: Capability): Promise<SettingsTest>;
+  update(workspaceId: string, settings: SettingsPatch, actor?: Actor): Promise<WorkspaceSettings>;
+  /**
+   * Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  test(workspaceId: string, capability?: Capability, actor?: Actor, provider?: ProviderChoice): Promise<SettingsTest>;
 }
 
 /** Methods of `engine.secrets`. */
@@ -2422,10 +2481,15 @@ export interface EngineOperations {
     workspaceId: string;
     /** The texts. */
     texts: readonly string[];
+    /**
+     * Who makes them instead of whom the workspace's settings name: `model` is the embedding model. It is stored
+     * nowhere.
+     */
+    provider?: ProviderChoice;
   }): Promise<number[][]>;
   /**
    * What is said in a recording of at most 25 MiB; empty text when nothing is said.
-   * @throws {TurnkeepError} PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR
+   * @throws {TurnkeepError} FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR
    */
   transcribe(params: {
     /** The workspace. */
@@ -2434,16 +2498,23 @@ export interface EngineOperations {
     audio: NodeJS.ArrayBufferView;
     /** Its media type, such as `audio/webm`. */
     mime: string;
+    /**
+     * Who transcribes instead of whom the workspace's settings name: an `openai` or `openai-compatible` service,
+     * `model` being its speech-to-text model. It is stored nowhere.
+     */
+    provider?: ProviderChoice;
   }): Promise<string>;
   /**
    * A title for a page with this content. Nothing is stored.
-   * @throws {TurnkeepError} AI_NOT_CONFIGURED, PROVIDER_ERROR
+   * @throws {TurnkeepError} FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR
    */
   generateTitle(params: {
     /** The workspace. */
     workspaceId: string;
     /** The page's text. */
     content: string;
+    /** Who answers instead of whom the workspace's settings name. It is stored nowhere. */
+    provider?: ProviderChoice;
   }): Promise<string>;
   /** How the engine is; asks the store. A store that does not answer is not an error: `ok` is false then. */
   health(): Promise<Health>;

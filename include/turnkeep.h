@@ -41,7 +41,7 @@
 #define TURNKEEP_INVALID_INPUT 1001
 
 /**
- * The thing belongs to somebody else.
+ * The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off.
  */
 #define TURNKEEP_FORBIDDEN 1002
 
@@ -1474,15 +1474,17 @@ turnkeep_status turnkeep_provenance_verify(const struct turnkeep_engine *engine,
                                            struct turnkeep_error **error);
 
 /**
- * A workspace's settings; of keys only whether they are set.
+ * A workspace's settings, for its administrators; of keys only whether they are set.
  *
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
  *
  * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1502,10 +1504,12 @@ turnkeep_status turnkeep_settings_get(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "settings": SettingsPatch. The change.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
  *
  * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1518,16 +1522,20 @@ turnkeep_status turnkeep_settings_update(const struct turnkeep_engine *engine,
                                          struct turnkeep_error **error);
 
 /**
- * Tries what a workspace has configured, with the cheapest request that there is.
+ * Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
  *
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
  * - "capability"?: Capability. What is tried. Default "chat".
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "provider"?: ProviderChoice. What is tried instead of what the workspace has configured; `model` is that of the
+ *   capability. It is stored nowhere.
  *
  * `result` receives SettingsTest, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1568,6 +1576,8 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "texts": array of string. The texts.
+ * - "provider"?: ProviderChoice. Who makes them instead of whom the workspace's settings name: `model` is the
+ *   embedding model. It is stored nowhere.
  *
  * `result` receives array of array of number, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -1591,10 +1601,12 @@ turnkeep_status turnkeep_embed(const struct turnkeep_engine *engine,
  * - "workspaceId": string. The workspace.
  * - "audio": string (base64). The recording, in base64.
  * - "mime": string. Its media type, such as `audio/webm`.
+ * - "provider"?: ProviderChoice. Who transcribes instead of whom the workspace's settings name: an `openai` or
+ *   `openai-compatible` service, `model` being its speech-to-text model. It is stored nowhere.
  *
  * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
+ * Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
  * STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
@@ -1614,10 +1626,11 @@ turnkeep_status turnkeep_transcribe(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "content": string. The page's text.
+ * - "provider"?: ProviderChoice. Who answers instead of whom the workspace's settings name. It is stored nowhere.
  *
  * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -2528,6 +2541,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "userId": string. The user.
  *   "isAdmin": boolean. Whether they may manage the workspace's settings.
  *
+ * ActorRule: Whether operations on settings must say who acts.
+ *   "optional": They may: where nobody acts, the host has looked who asks.
+ *   "required": They must, so that nothing is open because it was forgotten.
+ *
  * AddressVerdict: Whether an address is allowed, and if not, why.
  *   "ok": boolean
  *   "reason"?: string
@@ -2710,6 +2727,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
  *       drove it, by a second request to the workspace's model. Default false.
  *   "chats"?: ChatOptions. How chats are treated.
+ *   "settings"?: SettingsOptions. Who may ask for workspaces' settings.
+ *   "features"?: FeatureGates. What becomes of what a workspace has switched off: "enforce", "strict" or
+ *       "report". Default "enforce".
  *   "limits"?: UsageLimits. What users and workspaces may use, counted in the store for all processes together.
  *   "prices"?: Prices. What models cost, by their ids: for budgets of money.
  *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
@@ -2749,6 +2769,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "invalid_request": The provider takes no such request.
  *   "limit": The answer passed one of the engine's limits.
  *   "internal": A bug of ours, or a store that refused a write for good.
+ *
+ * FeatureGates: What becomes of what a workspace has switched off: "chat", "autonomousRuns" and "dictation".
+ *   "enforce": It is refused. What was never switched is on.
+ *   "strict": It is refused. What was never switched is off, as in Docmost.
+ *   "report": It is told to hosts, which look after it themselves. What was never switched is on.
  *
  * FinalizePlan: How the end of a turn is to be written.
  *   - {"kind": "update", "id": string}
@@ -3242,6 +3267,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "unreadable": integer. Secrets that none of the application secrets opens. They stay as they are; people
  *       have to enter them again.
  *
+ * SettingsOptions: Who may ask for workspaces' settings.
+ *   "actor"?: ActorRule. Whether "settings.get", ".update" and ".test" must say who acts. Whoever is said to act
+ *       must be an administrator in any case. Default "optional".
+ *
  * SettingsPatch: A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver
  * that is set: """" clears one, null leaves it.
  *   "driver"?: DriverName or null
@@ -3261,6 +3290,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "apiKey"?: string or null
  *   "embeddingApiKey"?: string or null
  *   "sttApiKey"?: string or null
+ *   "features"?: WorkspaceFeaturesPatch
  *
  * SettingsTest: What came of trying.
  *   "ok": boolean. Whether it works.
@@ -3563,6 +3593,17 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "max": integer. How much.
  *   "windowMs": integer. In how many milliseconds, up to now.
  *
+ * WorkspaceFeatures: What is on in a workspace.
+ *   "chat": boolean. Chats, and titles of pages.
+ *   "autonomousRuns": boolean. Turns that go on without a reader ("detached"), and runs that no person has begun
+ *       ("trigger").
+ *   "dictation": boolean. Speech to text.
+ *
+ * WorkspaceFeaturesPatch: Features to be switched on or off; null sets one back, and one that is absent stays.
+ *   "chat"?: boolean or null
+ *   "autonomousRuns"?: boolean or null
+ *   "dictation"?: boolean or null
+ *
  * WorkspaceSettings: A workspace's settings as they are stored and shown. Of keys only whether they are set.
  *   "driver"?: DriverName or null
  *   "chatModel"?: string or null
@@ -3585,4 +3626,6 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       where there are none.
  *   "hasEmbeddingBaseUrlLogin"?: boolean
  *   "hasSttBaseUrlLogin"?: boolean
+ *   "features": WorkspaceFeatures. What is on in the workspace; the engine's option "features" says what becomes
+ *       of the rest.
  */

@@ -44,8 +44,16 @@ async function* pieces(nativeEngine, params) {
   }
 }
 
+/** Operations on settings take their parameters in their order, or by their names in one object. */
+function named(params) {
+  return typeof params.workspaceId === 'object' && params.workspaceId !== null ? params.workspaceId : params;
+}
+
 /** What is made of parameters before they cross. */
 const BEFORE = {
+  'settings.get': named,
+  'settings.update': named,
+  'settings.test': named,
   transcribe: (params) => ({ ...object(params, 'params'), audio: base64(params.audio) }),
 };
 

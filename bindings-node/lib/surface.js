@@ -48,9 +48,9 @@ function operations(call) {
       verify: (params) => call('provenance.verify', params),
     },
     settings: {
-      get: (workspaceId) => call('settings.get', { workspaceId }),
-      update: (workspaceId, settings) => call('settings.update', { workspaceId, settings }),
-      test: (workspaceId, capability) => call('settings.test', { workspaceId, capability }),
+      get: (workspaceId, actor) => call('settings.get', { workspaceId, actor }),
+      update: (workspaceId, settings, actor) => call('settings.update', { workspaceId, settings, actor }),
+      test: (workspaceId, capability, actor, provider) => call('settings.test', { workspaceId, capability, actor, provider }),
     },
     secrets: {
       rotate: (params) => call('secrets.rotate', params),

@@ -12,13 +12,15 @@ from turnkeep import Engine, TurnkeepError
 
 # What is a keyword here.
 NAMES = {"import": "import_chat"}
+# What has a name of its own here.
+PARAMETERS = {("settings.update", "settings"): "patch"}
 
 
 def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json", "provenance.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json", "provenance.json", "settings.json"])
 def test_table(name: str) -> None:
     options = {snake(option): value for option, value in table.options(name).items()}
     with Engine.open(store="sqlite::memory:", **options) as engine:
@@ -26,8 +28,9 @@ def test_table(name: str) -> None:
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")
             asked = getattr(getattr(engine, namespace), NAMES.get(method, snake(method)))
+            given = {PARAMETERS.get((operation, name), snake(name)): value for name, value in params.items()}
             try:
-                return asked(**{snake(name): value for name, value in params.items()})
+                return asked(**given)
             except TurnkeepError as error:
                 refused = {"code": error.code, "message": error.message, "details": error.details}
                 raise table.RefusedError(refused) from None

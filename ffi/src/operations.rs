@@ -1083,15 +1083,17 @@ pub unsafe extern "C" fn turnkeep_provenance_verify(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A workspace's settings; of keys only whether they are set.
+/// A workspace's settings, for its administrators; of keys only whether they are set.
 ///
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
 ///
 /// `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1117,10 +1119,12 @@ pub unsafe extern "C" fn turnkeep_settings_get(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "settings": SettingsPatch. The change.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
 ///
 /// `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1139,16 +1143,20 @@ pub unsafe extern "C" fn turnkeep_settings_update(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Tries what a workspace has configured, with the cheapest request that there is.
+/// Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
 ///
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
 /// - "capability"?: Capability. What is tried. Default "chat".
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "provider"?: ProviderChoice. What is tried instead of what the workspace has configured; `model` is that of the
+///   capability. It is stored nowhere.
 ///
 /// `result` receives SettingsTest, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1201,6 +1209,8 @@ pub unsafe extern "C" fn turnkeep_secrets_rotate(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "texts": array of string. The texts.
+/// - "provider"?: ProviderChoice. Who makes them instead of whom the workspace's settings name: `model` is the
+///   embedding model. It is stored nowhere.
 ///
 /// `result` receives array of array of number, as JSON, and is freed by turnkeep_bytes_free().
 ///
@@ -1230,10 +1240,12 @@ pub unsafe extern "C" fn turnkeep_embed(
 /// - "workspaceId": string. The workspace.
 /// - "audio": string (base64). The recording, in base64.
 /// - "mime": string. Its media type, such as `audio/webm`.
+/// - "provider"?: ProviderChoice. Who transcribes instead of whom the workspace's settings name: an `openai` or
+///   `openai-compatible` service, `model` being its speech-to-text model. It is stored nowhere.
 ///
 /// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
+/// Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
 /// STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
@@ -1259,10 +1271,11 @@ pub unsafe extern "C" fn turnkeep_transcribe(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "content": string. The page's text.
+/// - "provider"?: ProviderChoice. Who answers instead of whom the workspace's settings name. It is stored nowhere.
 ///
 /// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and

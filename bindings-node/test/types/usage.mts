@@ -294,3 +294,11 @@ const { token } = await engine.provenance.sign({
 const ofRun: string | null = (await engine.provenance.verify({ token, audience: 'pages' })).runId;
 const source: 'user' | 'agent' = turnkeep.resolveEditSource(null, 'agent');
 void [ofRun, turnkeep.cutsSnapshot('user', source, true)];
+
+await engine.settings.update('w', { features: { chat: false, dictation: null } }, actor);
+const isOn: boolean = (await engine.settings.get({ workspaceId: 'w', actor })).features.autonomousRuns;
+const given = { driver: 'openai', model: 'e', apiKey: 'k' } as const;
+const tried = await engine.settings.test({ workspaceId: 'w', capability: 'embeddings', actor, provider: given });
+void [isOn, tried.ok, await engine.embed({ workspaceId: 'w', texts: ['t'], provider: given })];
+// @ts-expect-error No such feature.
+await engine.settings.update('w', { features: { chats: false } });

@@ -764,32 +764,43 @@ class ProvenanceOperations(_Asking):
 class SettingsOperations(_Asking):
     """Methods of ``settings``."""
 
-    def get(self, workspace_id: str) -> types.WorkspaceSettings:
-        """A workspace's settings; of keys only whether they are set.
+    def get(self, workspace_id: str, actor: types.Actor | None = None) -> types.WorkspaceSettings:
+        """A workspace's settings, for its administrators; of keys only whether they are set.
 
         :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.WorkspaceSettings = self._ask("settings.get", {"workspaceId": workspace_id})
+        answer: types.WorkspaceSettings = self._ask("settings.get", {"workspaceId": workspace_id, "actor": actor})
         return answer
 
-    def update(self, workspace_id: str, patch: types.SettingsPatch) -> types.WorkspaceSettings:
+    def update(self, workspace_id: str, patch: types.SettingsPatch, actor: types.Actor | None = None) -> types.WorkspaceSettings:
         """Changes a workspace's settings and keys, all or nothing, and answers them as ``settings.get`` does. To
         set keys, the engine needs its ``appSecret``.
 
         :param workspace_id: The workspace.
         :param patch: The change.
-        :raises TurnkeepError: ``INVALID_INPUT``
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch})
+        answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch, "actor": actor})
         return answer
 
-    def test(self, workspace_id: str, capability: types.Capability | None = None) -> types.SettingsTest:
-        """Tries what a workspace has configured, with the cheapest request that there is.
+    def test(self, workspace_id: str, capability: types.Capability | None = None, actor: types.Actor | None = None, provider: types.ProviderChoice | None = None) -> types.SettingsTest:
+        """Tries what a workspace has configured, or a provider that it could have, with the cheapest request that
+        there is.
 
         :param workspace_id: The workspace.
         :param capability: What is tried. Default ``"chat"``.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param provider: What is tried instead of what the workspace has configured; ``model`` is that of
+            the capability. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.SettingsTest = self._ask("settings.test", {"workspaceId": workspace_id, "capability": capability})
+        answer: types.SettingsTest = self._ask("settings.test", {"workspaceId": workspace_id, "capability": capability, "actor": actor, "provider": provider})
         return answer
 
 
@@ -819,6 +830,8 @@ class EngineOperations(_Asking):
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
+        settings: types.SettingsOptions | None = None,
+        features: types.FeatureGates | None = None,
         limits: types.UsageLimits | None = None,
         prices: types.Prices | None = None,
         error_text: types.ErrorText | Callable[[types.RunFailure], str | None] | None = None,
@@ -841,6 +854,9 @@ class EngineOperations(_Asking):
         :param generate_chat_titles: Name chats that have no name after their first turn has succeeded,
             whoever drove it, by a second request to the workspace's model. Default ``false``.
         :param chats: How chats are treated.
+        :param settings: Who may ask for workspaces' settings.
+        :param features: What becomes of what a workspace has switched off: ``enforce``, ``strict`` or
+            ``report``. Default ``"enforce"``.
         :param limits: What users and workspaces may use, counted in the store for all processes together.
         :param prices: What models cost, by their ids: for budgets of money.
         :param error_text: In whose words pages are told why a run failed: ``safe``, or ``provider``. The
@@ -849,7 +865,7 @@ class EngineOperations(_Asking):
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "limits": limits, "prices": prices, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -945,14 +961,17 @@ class EngineOperations(_Asking):
         *,
         workspace_id: str,
         texts: Sequence[str],
+        provider: types.ProviderChoice | None = None,
     ) -> builtins.list[builtins.list[float]]:
         """Vectors for texts, in their order, by the workspace's embedding model.
 
         :param workspace_id: The workspace.
         :param texts: The texts.
+        :param provider: Who makes them instead of whom the workspace's settings name: ``model`` is the
+            embedding model. It is stored nowhere.
         :raises TurnkeepError: ``INVALID_INPUT``, ``EMBEDDING_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: builtins.list[builtins.list[float]] = self._ask("embed", {"workspaceId": workspace_id, "texts": texts})
+        answer: builtins.list[builtins.list[float]] = self._ask("embed", {"workspaceId": workspace_id, "texts": texts, "provider": provider})
         return answer
 
     def transcribe(
@@ -961,16 +980,19 @@ class EngineOperations(_Asking):
         workspace_id: str,
         audio: bytes | bytearray | memoryview,
         mime: str,
+        provider: types.ProviderChoice | None = None,
     ) -> str:
         """What is said in a recording of at most 25 MiB; empty text when nothing is said.
 
         :param workspace_id: The workspace.
         :param audio: The recording, in base64.
         :param mime: Its media type, such as ``audio/webm``.
-        :raises TurnkeepError: ``PAYLOAD_TOO_LARGE``, ``UNSUPPORTED_MEDIA``, ``STT_NOT_CONFIGURED``,
-        ``PROVIDER_ERROR``
+        :param provider: Who transcribes instead of whom the workspace's settings name: an ``openai`` or
+            ``openai-compatible`` service, ``model`` being its speech-to-text model. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``PAYLOAD_TOO_LARGE``, ``UNSUPPORTED_MEDIA``,
+        ``STT_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: str = self._ask("transcribe", {"workspaceId": workspace_id, "audio": audio, "mime": mime})
+        answer: str = self._ask("transcribe", {"workspaceId": workspace_id, "audio": audio, "mime": mime, "provider": provider})
         return answer
 
     def generate_title(
@@ -978,14 +1000,16 @@ class EngineOperations(_Asking):
         *,
         workspace_id: str,
         content: str,
+        provider: types.ProviderChoice | None = None,
     ) -> str:
         """A title for a page with this content. Nothing is stored.
 
         :param workspace_id: The workspace.
         :param content: The page's text.
-        :raises TurnkeepError: ``AI_NOT_CONFIGURED``, ``PROVIDER_ERROR``
+        :param provider: Who answers instead of whom the workspace's settings name. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``AI_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: str = self._ask("generateTitle", {"workspaceId": workspace_id, "content": content})
+        answer: str = self._ask("generateTitle", {"workspaceId": workspace_id, "content": content, "provider": provider})
         return answer
 
     def health(self) -> types.Health:

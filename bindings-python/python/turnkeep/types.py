@@ -19,6 +19,14 @@ class Actor(TypedDict):
     isAdmin: bool
     """Whether they may manage the workspace's settings."""
 
+ActorRule: TypeAlias = Literal["optional", "required"]
+"""Whether operations on settings must say who acts.
+
+``optional``: They may: where nobody acts, the host has looked who asks.
+
+``required``: They must, so that nothing is open because it was forgotten.
+"""
+
 
 class _AddressVerdictRequired(TypedDict):
     ok: bool
@@ -306,6 +314,12 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     """
     chats: ChatOptions
     """How chats are treated."""
+    settings: SettingsOptions
+    """Who may ask for workspaces' settings."""
+    features: FeatureGates
+    """What becomes of what a workspace has switched off: ``enforce``, ``strict`` or ``report``. Default
+    ``"enforce"``.
+    """
     limits: UsageLimits
     """What users and workspaces may use, counted in the store for all processes together."""
     prices: Prices
@@ -383,6 +397,16 @@ FailureKind: TypeAlias = Literal["authentication", "billing", "rate_limit", "con
 ``limit``: The answer passed one of the engine's limits.
 
 ``internal``: A bug of ours, or a store that refused a write for good.
+"""
+
+FeatureGates: TypeAlias = Literal["enforce", "strict", "report"]
+"""What becomes of what a workspace has switched off: ``chat``, ``autonomousRuns`` and ``dictation``.
+
+``enforce``: It is refused. What was never switched is on.
+
+``strict``: It is refused. What was never switched is off, as in Docmost.
+
+``report``: It is told to hosts, which look after it themselves. What was never switched is on.
 """
 
 
@@ -1295,6 +1319,15 @@ class SecretRotation(TypedDict):
     """
 
 
+class SettingsOptions(TypedDict, total=False):
+    """Who may ask for workspaces' settings."""
+
+    actor: ActorRule
+    """Whether ``settings.get``, ``.update`` and ``.test`` must say who acts. Whoever is said to act must be an
+    administrator in any case. Default ``"optional"``.
+    """
+
+
 class SettingsPatch(TypedDict, total=False):
     """A change of settings. What is absent stays; ``None`` takes a setting away. Keys are those of the driver
     that is set: ``""`` clears one, ``None`` leaves it.
@@ -1322,6 +1355,7 @@ class SettingsPatch(TypedDict, total=False):
     apiKey: str | None
     embeddingApiKey: str | None
     sttApiKey: str | None
+    features: WorkspaceFeaturesPatch
 
 
 class _SettingsTestRequired(TypedDict):
@@ -1776,10 +1810,31 @@ class Window(TypedDict):
     """In how many milliseconds, up to now."""
 
 
+class WorkspaceFeatures(TypedDict):
+    """What is on in a workspace."""
+
+    chat: bool
+    """Chats, and titles of pages."""
+    autonomousRuns: bool
+    """Turns that go on without a reader (``detached``), and runs that no person has begun (``trigger``)."""
+    dictation: bool
+    """Speech to text."""
+
+
+class WorkspaceFeaturesPatch(TypedDict, total=False):
+    """Features to be switched on or off; ``None`` sets one back, and one that is absent stays."""
+
+    chat: bool | None
+    autonomousRuns: bool | None
+    dictation: bool | None
+
+
 class _WorkspaceSettingsRequired(TypedDict):
     hasApiKey: bool
     hasEmbeddingApiKey: bool
     hasSttApiKey: bool
+    features: WorkspaceFeatures
+    """What is on in the workspace; the engine's option ``features`` says what becomes of the rest."""
 
 
 class WorkspaceSettings(_WorkspaceSettingsRequired, total=False):
@@ -2054,6 +2109,7 @@ UserMessagePart: TypeAlias = Union[ToldPart, DataPart]
 
 __all__ = [
     "Actor",
+    "ActorRule",
     "AddressVerdict",
     "AgentRole",
     "AgentRoleSummary",
@@ -2084,6 +2140,7 @@ __all__ = [
     "ExistingRoles",
     "ExportLabels",
     "FailureKind",
+    "FeatureGates",
     "FinalizePlan",
     "FinishReason",
     "FlushExtra",
@@ -2153,6 +2210,7 @@ __all__ = [
     "SecretForm",
     "SecretOptions",
     "SecretRotation",
+    "SettingsOptions",
     "SettingsPatch",
     "SettingsTest",
     "ShownHit",
@@ -2197,5 +2255,7 @@ __all__ = [
     "UserMessage",
     "UserMessagePart",
     "Window",
+    "WorkspaceFeatures",
+    "WorkspaceFeaturesPatch",
     "WorkspaceSettings",
 ]

@@ -25,7 +25,8 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{
-    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits, Window,
+    ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, ModelPrice, Prices, RunLimits, SecretOptions,
+    SettingsOptions, UnknownRole, UsageLimits, Window,
 };
 pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};

@@ -58,6 +58,12 @@ pub struct EngineOptions {
     /// How chats are treated.
     #[serde(default)]
     pub chats: ChatOptions,
+    /// Who may ask for workspaces' settings.
+    #[serde(default)]
+    pub settings: SettingsOptions,
+    /// What becomes of what a workspace has switched off: `enforce`, `strict` or `report`.
+    #[serde(default)]
+    pub features: FeatureGates,
     /// What users and workspaces may use, counted in the store for all processes together.
     #[serde(default)]
     pub limits: UsageLimits,
@@ -161,6 +167,39 @@ impl ChatOptions {
             ChatRef::Id(id) => Ok(*id),
         }
     }
+}
+
+/// Whether operations on settings must say who acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActorRule {
+    /// They may: where nobody acts, the host has looked who asks.
+    #[default]
+    Optional,
+    /// They must, so that nothing is open because it was forgotten.
+    Required,
+}
+
+/// Who may ask for workspaces' settings.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SettingsOptions {
+    /// Whether `settings.get`, `.update` and `.test` must say who acts. Whoever is said to act must be an administrator in
+    /// any case.
+    pub actor: ActorRule,
+}
+
+/// What becomes of what a workspace has switched off: `chat`, `autonomousRuns` and `dictation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FeatureGates {
+    /// It is refused. What was never switched is on.
+    #[default]
+    Enforce,
+    /// It is refused. What was never switched is off, as in Docmost.
+    Strict,
+    /// It is told to hosts, which look after it themselves. What was never switched is on.
+    Report,
 }
 
 /// How keys are kept.

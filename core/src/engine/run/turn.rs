@@ -194,6 +194,8 @@ pub(crate) async fn start(
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
     }
+    let stored = inner.stored_settings(&request.workspace_id).await?;
+    inner.ensure_may_run(&stored, request.trigger, request.detached)?;
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
     let Found { role, role_id, replaces, .. } = found;
@@ -218,7 +220,8 @@ pub(crate) async fn start(
         }
         Some(provider) => provider,
         None => {
-            let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
+            let model =
+                inner.chat_model_of(&request.workspace_id, &stored, request.provider.as_ref(), role.as_ref())?;
             admin_prompt = model.admin_prompt;
             let config = own.clone().applied_to(model.config);
             model_name = Some(config.model.clone());

@@ -112,6 +112,9 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(&inner, run_id).await;
     }
+    let stored = inner.stored_settings(&request.workspace_id).await?;
+    // Whether it goes on without a reader is for its host to decide.
+    inner.ensure_may_run(&stored, request.trigger, false)?;
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
     let fence = match beginning.begin(&inner, ids, user_message_id, found.replaces, found.role_id).await? {
