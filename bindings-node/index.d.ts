@@ -6,6 +6,7 @@ import type {
   ChatsOperations,
   EngineOperations,
   EngineSettings,
+  PageRef,
   PendingMigration,
   ProvenanceOperations,
   ProviderChoice,
@@ -263,6 +264,19 @@ export declare class Engine {
    * Keeps the process (or the worker thread) alive until the engine is closed.
    */
   offerTools(tools?: Tools): void;
+  /**
+   * Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked: from now on only what
+   * `check` gives is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat that is created. It gives
+   * the page with its own title, or null where there is no such page or the user may not see it. When it throws, gives
+   * anything else, or takes longer than `requests.pageCheckTimeoutMs`, there is no page. It takes the place of one that was
+   * given before. Keeps the process (or the worker thread) alive until the engine is closed.
+   */
+  checkPages(
+    check: (
+      asked: Who & { page: { id: string; title: string | null } },
+      context: ToolContext,
+    ) => PageRef | null | Promise<PageRef | null>,
+  ): void;
   readonly runs: RunsOperations & {
     /**
      * From any process. false when there is nothing to stop. By the idempotency key of its turn, a run may also be stopped

@@ -45,6 +45,7 @@ export const {
   parseChatJson,
   normalizeLang,
   buildSystemPrompt,
+  resolveCurrentPageResult,
   cleanChatTitle,
   chatTitlePrompt,
   pageTitlePrompt,

@@ -418,6 +418,17 @@ export type ChatRow = ChatRowFields | (ChatRowFields & Record<string, unknown>);
 /** Who a client says that wrote a message. */
 export type ClientRole = 'system' | 'user' | 'assistant';
 
+/** What a model is told of the page that the person has open. */
+export interface CurrentPage {
+  page: CurrentPageRef | null;
+}
+
+/** A page with its title. */
+export interface CurrentPageRef {
+  id: string;
+  title: string;
+}
+
 /** A part for the client, which is kept and which no model is told. */
 export interface DataPart {
   type: `data-${string}`;
@@ -1062,6 +1073,11 @@ export interface RequestLimits {
    * @default 30000
    */
   testTimeoutMs?: number;
+  /**
+   * The host's check of a page that a user has open; when it takes longer there is no page.
+   * @default 10000
+   */
+  pageCheckTimeoutMs?: number;
 }
 
 /** An address as resolvers give it. */
@@ -1348,7 +1364,10 @@ export interface RunRequestFields {
   message?: MessageInput;
   /** The role of a chat that is created. */
   roleId?: string;
-  /** The page that the user has open. */
+  /**
+   * The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+   * resolved by the host.
+   */
   openPage?: PageRef;
   /**
    * What begins the run.
@@ -1798,8 +1817,17 @@ export interface TurnRequestFields {
   message?: MessageInput;
   /** The role of a chat that is created; a chat keeps the role that it was created with. */
   roleId?: string;
-  /** The page that the user has open, resolved by the host. */
+  /**
+   * The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+   * resolved by the host.
+   */
   openPage?: PageRef;
+  /**
+   * Give the model the tool `getCurrentPage`, which answers `{page: {id, title}}`, or `{page: null}` where no page is
+   * open. A tool of the host's own that is named so takes its place.
+   * @default false
+   */
+  pageTool?: boolean;
   /** The tools of this turn, for hosts that answer calls through a mailbox. */
   tools?: readonly [];
   /** The provider; without it the one named `default`, or the only one. */
@@ -2601,6 +2629,9 @@ export declare function buildSystemPrompt(params?: {
     /** What else the host has to say, between the two copies of the safety text. */
     extraSystem?: string | null;
   }): string;
+
+/** What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id. */
+export declare function resolveCurrentPageResult(openedPage?: PageRef | null): CurrentPage;
 
 /** A chat title made of what a model wrote; null when nothing is left of it. */
 export declare function cleanChatTitle(text: string): string | null;

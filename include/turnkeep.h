@@ -239,8 +239,9 @@ typedef int32_t turnkeep_status;
  *
  * `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
  * turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
- * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() was given must remain
- * valid until turnkeep_engine_free() has returned: other turns may come at any time.
+ * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() and
+ * turnkeep_engine_check_pages() were given must remain valid until turnkeep_engine_free() has returned: other turns may
+ * come at any time.
  *
  * A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
  */
@@ -349,6 +350,31 @@ turnkeep_status turnkeep_engine_open(const char *options,
 turnkeep_status turnkeep_engine_offer_tools(const struct turnkeep_engine *engine,
                                             const char *offer,
                                             size_t offer_len,
+                                            turnkeep_tool_callback tool_callback,
+                                            void *user_data,
+                                            struct turnkeep_error **error);
+
+/**
+ * Has every page that a turn, or a run of the host's own, is said to be begun on ("openPage") checked by the host: from now
+ * on only what the check answers is used, for the prompt, for the tool getCurrentPage and for the page of a chat that is
+ * created. Without it the engine takes the page for one that the host has resolved.
+ *
+ * The checks come to `tool_callback` as calls of a tool named "checkOpenPage", whose input is {"workspaceId", "userId",
+ * "page": {"id", "title"}}. They are answered as calls are, with {"id", "title"}, the title being the page's own, or with null
+ * where there is no such page or the user may not see it. When a check fails, answers anything else, or takes longer than
+ * "pageCheckTimeoutMs" of the engine's "requests", there is no page. `tool_callback` must not be NULL and is passed
+ * `user_data`; both must remain valid until turnkeep_engine_free() has returned. It takes the place of one that was given
+ * before, and ends when the engine is closed.
+ *
+ * The check comes while turnkeep_turn_start() waits: it must not wait for that call's thread.
+ *
+ * Errors: INVALID_INPUT ("toolCallback" for one that is missing), ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `tool_callback` and `user_data` may be used on any thread;
+ * `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_check_pages(const struct turnkeep_engine *engine,
                                             turnkeep_tool_callback tool_callback,
                                             void *user_data,
                                             struct turnkeep_error **error);
@@ -738,7 +764,8 @@ turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
  * - "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
  * - "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
  * - "roleId"?: string. The role of a chat that is created.
- * - "openPage"?: PageRef. The page that the user has open.
+ * - "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the host's
+ *   check of pages, else resolved by the host.
  * - "trigger"?: Trigger. What begins the run. Default "api".
  * - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
  *   see `TurnRequest`.
@@ -2055,6 +2082,25 @@ turnkeep_status turnkeep_build_system_prompt(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
+ * What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "openedPage"?: PageRef
+ *
+ * `result` receives CurrentPage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_resolve_current_page_result(const char *arguments,
+                                                     size_t arguments_len,
+                                                     struct turnkeep_bytes *result,
+                                                     struct turnkeep_error **error);
+
+/**
  * A chat title made of what a model wrote; null when nothing is left of it.
  *
  * `arguments` is a JSON object:
@@ -2681,6 +2727,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "user"
  *   "assistant"
  *
+ * CurrentPage: What a model is told of the page that the person has open.
+ *   "page": CurrentPageRef or null
+ *
+ * CurrentPageRef: A page with its title.
+ *   "id": string
+ *   "title": string
+ *
  * DataPart: A part for the client, which is kept and which no model is told.
  *   "type": string that begins with "data-"
  *   "id"?: string
@@ -3056,6 +3109,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "transcriptionTimeoutMs"?: integer. A transcript. Default 300000.
  *   "titleTimeoutMs"?: integer. A title. Default 60000.
  *   "testTimeoutMs"?: integer. A test of the chat settings. Default 30000.
+ *   "pageCheckTimeoutMs"?: integer. The host's check of a page that a user has open; when it takes longer there
+ *       is no page. Default 10000.
  *
  * ResolvedAddress: An address as resolvers give it.
  *   "address": string
@@ -3186,7 +3241,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
  *   "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
  *   "roleId"?: string. The role of a chat that is created.
- *   "openPage"?: PageRef. The page that the user has open.
+ *   "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the
+ *       host's check of pages, else resolved by the host.
  *   "trigger"?: Trigger. What begins the run. Default "api".
  *   "messageId"?: string. The message that is to be answered anew, or in the place of which the user has
  *       written; see "TurnRequest".
@@ -3492,7 +3548,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "message"?: MessageInput. What the user wrote. It is passed over where an answer is generated anew, and
  *       needed otherwise.
  *   "roleId"?: string. The role of a chat that is created; a chat keeps the role that it was created with.
- *   "openPage"?: PageRef. The page that the user has open, resolved by the host.
+ *   "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the
+ *       host's check of pages, else resolved by the host.
+ *   "pageTool"?: boolean. Give the model the tool "getCurrentPage", which answers "{page: {id, title}}", or
+ *       "{page: null}" where no page is open. A tool of the host's own that is named so takes its place. Default
+ *       false.
  *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
  *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
  *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.

@@ -133,6 +133,18 @@ class Engine {
     serve(offer, named).catch(() => {});
   }
 
+  checkPages(check) {
+    if (typeof check !== 'function') throw TurnkeepError.invalid('check', 'must be a function');
+    let offer;
+    try {
+      offer = this.#native.checkPages();
+    } catch (error) {
+      throw fromNative(error);
+    }
+    // Rejects only if the native half does, which ends the checks.
+    serve(offer, new Map([['checkOpenPage', { tool: { execute: check } }]])).catch(() => {});
+  }
+
   async close(given = {}) {
     const { graceMs } = object(given, 'options');
     if (graceMs !== undefined && !(Number.isFinite(graceMs) && graceMs >= 0)) {

@@ -81,6 +81,7 @@ function functions(call, list, options) {
     parseChatJson: (text) => call('parseChatJson', { text }),
     normalizeLang: (tag) => call('normalizeLang', { tag }),
     buildSystemPrompt: (given = {}) => call('buildSystemPrompt', options(given)),
+    resolveCurrentPageResult: (openedPage) => call('resolveCurrentPageResult', { openedPage }),
     cleanChatTitle: (text) => call('cleanChatTitle', { text }),
     chatTitlePrompt: (text) => call('chatTitlePrompt', { text }),
     pageTitlePrompt: (content) => call('pageTitlePrompt', { content }),

@@ -388,6 +388,31 @@ pub unsafe extern "C" fn turnkeep_build_system_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+///
+/// `arguments` is a JSON object:
+///
+/// - "openedPage"?: PageRef
+///
+/// `result` receives CurrentPage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_resolve_current_page_result(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("resolveCurrentPageResult", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A chat title made of what a model wrote; null when nothing is left of it.
 ///
 /// `arguments` is a JSON object:

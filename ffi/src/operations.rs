@@ -173,7 +173,8 @@ pub unsafe extern "C" fn turnkeep_run_stop(
 /// - "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
 /// - "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
 /// - "roleId"?: string. The role of a chat that is created.
-/// - "openPage"?: PageRef. The page that the user has open.
+/// - "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the host's
+///   check of pages, else resolved by the host.
 /// - "trigger"?: Trigger. What begins the run. Default "api".
 /// - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
 ///   see `TurnRequest`.

@@ -31,6 +31,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("planFinalizeAssistant", r##"{"assistantId":@}"##),
     ("prepareAgentStep", r##"{"stepNumber":5.0,"system":@,"maxSteps":20}"##),
     ("resolveAudioFormat", r##"{"mime":@}"##),
+    ("resolveCurrentPageResult", r##"{"openedPage":{"id":@,"title":@}}"##),
     ("resolveEditSource", r##"{"gathered":"user","edit":"user"}"##),
     ("roleModelOverride", r##"{"role":{"name":@,"modelConfig":#}}"##),
     ("rowToUiMessage", r##"{"row":{"id":@,"role":@,"content":@,"metadata":#,"status":@,"createdAt":@}}"##),

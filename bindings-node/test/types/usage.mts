@@ -302,3 +302,10 @@ const tried = await engine.settings.test({ workspaceId: 'w', capability: 'embedd
 void [isOn, tried.ok, await engine.embed({ workspaceId: 'w', texts: ['t'], provider: given })];
 // @ts-expect-error No such feature.
 await engine.settings.update('w', { features: { chats: false } });
+
+engine.checkPages(({ userId, page }) => (userId === 'u' ? { id: page.id, title: 'T' } : null));
+engine.checkPages(async ({ page }, { signal }) => (signal.aborted ? null : { id: page.id }));
+const ofPage: string | undefined = turnkeep.resolveCurrentPageResult({ id: 'p' }).page?.title;
+void ofPage;
+// @ts-expect-error A check says which page, or that there is none.
+engine.checkPages(() => 'p');

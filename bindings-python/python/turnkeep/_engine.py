@@ -23,7 +23,7 @@ from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -99,6 +99,20 @@ class Engine(EngineOperations):
         # Should no thread be had for the calls, the offer is withdrawn as it is dropped.
         if tools:
             self._pumps.add(ToolPump(offer, tools, owner=self))
+
+    def check_pages(self, check: Callable[[str, str, types.PageRef], types.PageRef | None]) -> None:
+        """Has every page that a turn, or a run of the host's own, is said to be begun on (``open_page``) checked.
+
+        From now on only what ``check(workspace_id, user_id, page)`` returns is used, for the prompt, for the tool
+        ``getCurrentPage`` and for the page of a chat that is created: the page with its own title, or ``None`` where
+        there is no such page or the user may not see it. When it raises, returns anything else, or takes longer than
+        ``pageCheckTimeoutMs`` of the engine's ``requests``, there is no page. It is called on threads of its own, and
+        takes the place of one that was given before.
+
+        :raises TurnkeepError: ``ENGINE_CLOSED``
+        """
+        tool = Tool("checkOpenPage", lambda asked: check(asked["workspaceId"], asked["userId"], asked["page"]))
+        self._pumps.add(ToolPump(self._native.check_pages(), [tool], owner=self))
 
     @property
     def runs(self) -> Runs:

@@ -223,7 +223,8 @@ class RunsOperations(_Asking):
         :param chat_id: The chat; it is created when there is none of this id, and when no id is given.
         :param message: What the user wrote; nothing when the host has stored that itself.
         :param role_id: The role of a chat that is created.
-        :param open_page: The page that the user has open.
+        :param open_page: The page that the user has open: what a client says of it where the engine has the
+            host's check of pages, else resolved by the host.
         :param trigger: What begins the run. Default ``"api"``.
         :param message_id: The message that is to be answered anew, or in the place of which the user has
             written; see ``TurnRequest``.
@@ -876,6 +877,7 @@ class EngineOperations(_Asking):
         message: types.MessageInput | None = None,
         role_id: str | None = None,
         open_page: types.PageRef | None = None,
+        page_tool: bool | None = None,
         provider: types.ProviderChoice | None = None,
         detached: bool | None = None,
         trigger: types.Trigger | None = None,
@@ -903,7 +905,11 @@ class EngineOperations(_Asking):
         :param message: What the user wrote. It is passed over where an answer is generated anew, and needed
             otherwise.
         :param role_id: The role of a chat that is created; a chat keeps the role that it was created with.
-        :param open_page: The page that the user has open, resolved by the host.
+        :param open_page: The page that the user has open: what a client says of it where the engine has the
+            host's check of pages, else resolved by the host.
+        :param page_tool: Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``,
+            or ``{page: ``None``}`` where no page is open. A tool of the host's own that is named so takes its
+            place. Default ``false``.
         :param provider: The provider; without it the one named ``default``, or the only one.
         :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
         :param trigger: What begins the turn. Default ``"user"``.
@@ -939,7 +945,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history}, tools)
 
     def rotate_secrets(
         self,

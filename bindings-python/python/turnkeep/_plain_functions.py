@@ -168,6 +168,16 @@ def build_system_prompt(
     return answer
 
 
+def resolve_current_page_result(
+    opened_page: types.PageRef | None = None,
+) -> types.CurrentPage:
+    """What the tool ``getCurrentPage`` tells a model of the page that the person has open; ``None`` where
+    there is no id.
+    """
+    answer: types.CurrentPage = call("resolveCurrentPageResult", {}, {"openedPage": opened_page})
+    return answer
+
+
 def clean_chat_title(
     text: str,
 ) -> str | None:

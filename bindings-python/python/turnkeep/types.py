@@ -247,6 +247,19 @@ ClientRole: TypeAlias = Literal["system", "user", "assistant"]
 """Who a client says that wrote a message."""
 
 
+class CurrentPage(TypedDict):
+    """What a model is told of the page that the person has open."""
+
+    page: CurrentPageRef | None
+
+
+class CurrentPageRef(TypedDict):
+    """A page with its title."""
+
+    id: str
+    title: str
+
+
 class _DataPartRequired(TypedDict):
     type: str
     data: Any
@@ -905,6 +918,8 @@ class RequestLimits(TypedDict, total=False):
     """A title. Default ``60000``."""
     testTimeoutMs: int
     """A test of the chat settings. Default ``30000``."""
+    pageCheckTimeoutMs: int
+    """The host's check of a page that a user has open; when it takes longer there is no page. Default ``10000``."""
 
 
 class _ResolvedAddressRequired(TypedDict):
@@ -1155,7 +1170,9 @@ class RunRequest(_RunRequestRequired, total=False):
     roleId: str
     """The role of a chat that is created."""
     openPage: PageRef
-    """The page that the user has open."""
+    """The page that the user has open: what a client says of it where the engine has the host's check of pages,
+    else resolved by the host.
+    """
     trigger: Trigger
     """What begins the run. Default ``"api"``."""
     messageId: str
@@ -1681,7 +1698,13 @@ class TurnRequest(_TurnRequestRequired, total=False):
     roleId: str
     """The role of a chat that is created; a chat keeps the role that it was created with."""
     openPage: PageRef
-    """The page that the user has open, resolved by the host."""
+    """The page that the user has open: what a client says of it where the engine has the host's check of pages,
+    else resolved by the host.
+    """
+    pageTool: bool
+    """Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``, or ``{page: ``None``}``
+    where no page is open. A tool of the host's own that is named so takes its place. Default ``false``.
+    """
     tools: Sequence[ToolDefinition]
     """The tools of this turn, for hosts that answer calls through a mailbox."""
     provider: ProviderChoice
@@ -2129,6 +2152,8 @@ __all__ = [
     "ChatPage",
     "ChatRow",
     "ClientRole",
+    "CurrentPage",
+    "CurrentPageRef",
     "DataPart",
     "DocumentFormat",
     "DriverName",

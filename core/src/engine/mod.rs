@@ -45,6 +45,7 @@ pub use service::settings::{Capability, Tested};
 
 use run::follow::Tails;
 use run::hosted::Hosted;
+use run::page::PageCheck;
 use run::patience::Patience;
 use run::registry::Registry;
 use run::stops::Stops;
@@ -85,6 +86,7 @@ pub(crate) struct Inner {
     freed: watch::Sender<u64>,
     hosted: Hosted,
     worker: Worker,
+    pages: PageCheck,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
     secrets: Option<Arc<SecretBox>>,
@@ -134,6 +136,7 @@ impl Engine {
             registry: Registry::default(),
             tails: Tails::default(),
             hosted: Hosted::default(),
+            pages: PageCheck::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
             close_by: watch::Sender::new(None),
@@ -237,6 +240,7 @@ async fn close(inner: Arc<Inner>) -> Result<()> {
         tracing::warn!("closing with runs that could not be settled; a later sweep will");
     }
     inner.worker.retire();
+    inner.pages.retire();
     let closed = inner.store.close().await;
     inner.closed.send_replace(true);
     closed

@@ -233,6 +233,8 @@ pub struct RequestLimits {
     pub title_timeout_ms: u64,
     /// A test of the chat settings.
     pub test_timeout_ms: u64,
+    /// The host's check of a page that a user has open; when it takes longer there is no page.
+    pub page_check_timeout_ms: u64,
 }
 
 impl Default for RequestLimits {
@@ -242,6 +244,7 @@ impl Default for RequestLimits {
             transcription_timeout_ms: 300_000,
             title_timeout_ms: 60_000,
             test_timeout_ms: 30_000,
+            page_check_timeout_ms: 10_000,
         }
     }
 }
@@ -428,6 +431,7 @@ impl EngineOptions {
             ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
             ("requests.titleTimeoutMs", self.requests.title_timeout_ms),
             ("requests.testTimeoutMs", self.requests.test_timeout_ms),
+            ("requests.pageCheckTimeoutMs", self.requests.page_check_timeout_ms),
         ];
         for (field, value) in positive {
             if value == 0 {

@@ -110,6 +110,8 @@ functions! {
         /// What else the host has to say, between the two copies of the safety text.
         extra_system: Option<String>,
     } -> [String] = prompt::system_prompt;
+    /// What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+    "resolveCurrentPageResult"(opened_page: Option<PageRef>) -> [CurrentPage] = prompt::current_page;
     /// A chat title made of what a model wrote; null when nothing is left of it.
     "cleanChatTitle"(text: String) -> [Option<String>] = text::chat_title;
     /// What a model is asked for the title of a chat that begins with this text.

@@ -325,6 +325,21 @@ pub enum SttApiStyle {
     Json,
 }
 
+/// What a model is told of the page that the person has open.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentPage {
+    pub page: Option<CurrentPageRef>,
+}
+
+/// A page with its title.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentPageRef {
+    pub id: String,
+    pub title: String,
+}
+
 /// A workspace's settings as they are stored and shown. Of keys only whether they are set.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
