@@ -1,10 +1,15 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type {
+  Actor,
+  Capability,
   ChatsOperations,
   EngineOperations,
   EngineSettings,
+  PageRef,
   PendingMigration,
+  ProvenanceOperations,
+  ProviderChoice,
   RolesOperations,
   RunFailure,
   RunOutcome,
@@ -13,6 +18,8 @@ import type {
   RunsOperations,
   SecretsOperations,
   SettingsOperations,
+  SettingsPatch,
+  SettingsTest,
   TailEnd,
   TailItem,
   TrimOptions,
@@ -20,6 +27,7 @@ import type {
   UIMessageChunk,
   UsageOperations,
   Who,
+  WorkspaceSettings,
   buildChatJson,
   buildSystemPrompt,
 } from './surface.js';
@@ -259,6 +267,19 @@ export declare class Engine {
    * Keeps the process (or the worker thread) alive until the engine is closed.
    */
   offerTools(tools?: Tools): void;
+  /**
+   * Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked: from now on only what
+   * `check` gives is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat that is created. It gives
+   * the page with its own title, or null where there is no such page or the user may not see it. When it throws, gives
+   * anything else, or takes longer than `requests.pageCheckTimeoutMs`, there is no page. It takes the place of one that was
+   * given before. Keeps the process (or the worker thread) alive until the engine is closed.
+   */
+  checkPages(
+    check: (
+      asked: Who & { page: { id: string; title: string | null } },
+      context: ToolContext,
+    ) => PageRef | null | Promise<PageRef | null>,
+  ): void;
   readonly runs: RunsOperations & {
     /**
      * From any process. false when there is nothing to stop. By the idempotency key of its turn, a run may also be stopped
@@ -279,8 +300,22 @@ export declare class Engine {
   };
   /** The personas that chats are begun with. */
   readonly roles: RolesOperations;
+  /** Claims that an access is by the agent of a chat. */
+  readonly provenance: ProvenanceOperations;
   /** What a workspace has configured. */
-  readonly settings: SettingsOperations;
+  readonly settings: SettingsOperations & {
+    /** The same by names. */
+    get(params: { workspaceId: string; actor?: Actor }): Promise<WorkspaceSettings>;
+    /** The same by names. */
+    update(params: { workspaceId: string; settings: SettingsPatch; actor?: Actor }): Promise<WorkspaceSettings>;
+    /** The same by names. */
+    test(params: {
+      workspaceId: string;
+      capability?: Capability;
+      actor?: Actor;
+      provider?: ProviderChoice;
+    }): Promise<SettingsTest>;
+  };
   /** What calls to providers have used. */
   readonly usage: UsageOperations;
   readonly secrets: SecretsOperations;

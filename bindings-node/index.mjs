@@ -45,6 +45,7 @@ export const {
   parseChatJson,
   normalizeLang,
   buildSystemPrompt,
+  resolveCurrentPageResult,
   cleanChatTitle,
   chatTitlePrompt,
   pageTitlePrompt,
@@ -66,5 +67,7 @@ export const {
   truncateDegenerateOutput,
   storableText,
   trimHistory,
+  resolveEditSource,
+  cutsSnapshot,
   toView,
 } = turnkeep;

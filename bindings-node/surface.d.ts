@@ -12,7 +12,7 @@ export interface Who {
 export type ErrorCode =
   /** A field is missing or wrong; the message and `details.field` name it. */
   | 'INVALID_INPUT'
-  /** The thing belongs to somebody else. */
+  /** The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off. */
   | 'FORBIDDEN'
   /** There is no such thing. */
   | 'NOT_FOUND'
@@ -93,7 +93,7 @@ export declare const TurnkeepError: ErrorClass<TurnkeepError>;
 export type InvalidInputError = ErrorOf<'INVALID_INPUT'>;
 export declare const InvalidInputError: ErrorClass<InvalidInputError>;
 
-/** The thing belongs to somebody else. `FORBIDDEN`, 403. */
+/** The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off. `FORBIDDEN`, 403. */
 export type ForbiddenError = ErrorOf<'FORBIDDEN'>;
 export declare const ForbiddenError: ErrorClass<ForbiddenError>;
 
@@ -192,6 +192,13 @@ export interface Actor {
   /** Whether they may manage the workspace's settings. */
   isAdmin: boolean;
 }
+
+/** Whether operations on settings must say who acts. */
+export type ActorRule =
+  /** They may: where nobody acts, the host has looked who asks. */
+  | 'optional'
+  /** They must, so that nothing is open because it was forgotten. */
+  | 'required';
 
 /** Whether an address is allowed, and if not, why. */
 export interface AddressVerdict {
@@ -424,6 +431,17 @@ export type ChatRow = ChatRowFields | (ChatRowFields & Record<string, unknown>);
 /** Who a client says that wrote a message. */
 export type ClientRole = 'system' | 'user' | 'assistant';
 
+/** What a model is told of the page that the person has open. */
+export interface CurrentPage {
+  page: CurrentPageRef | null;
+}
+
+/** A page with its title. */
+export interface CurrentPageRef {
+  id: string;
+  title: string;
+}
+
 /** A part for the client, which is kept and which no model is told. */
 export interface DataPart {
   type: `data-${string}`;
@@ -436,6 +454,13 @@ export type DocumentFormat = 'markdown' | 'json';
 
 /** Which driver speaks to a provider. */
 export type DriverName = 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic';
+
+/** Who has edited. */
+export type EditSource =
+  /** A person. */
+  | 'user'
+  /** The agent of a chat. */
+  | 'agent';
 
 /** How a run may end. */
 export type EndStatus = 'succeeded' | 'failed' | 'aborted';
@@ -479,6 +504,13 @@ export interface EngineSettings {
   generateChatTitles?: boolean;
   /** How chats are treated. */
   chats?: ChatOptions;
+  /** Who may ask for workspaces' settings. */
+  settings?: SettingsOptions;
+  /**
+   * What becomes of what a workspace has switched off: `enforce`, `strict` or `report`.
+   * @default 'enforce'
+   */
+  features?: FeatureGates;
   /** What users and workspaces may use, counted in the store for all processes together. */
   limits?: UsageLimits;
   /** What models cost, by their ids: for budgets of money, and for reports. */
@@ -559,6 +591,15 @@ export type FailureKind =
   | 'limit'
   /** A bug of ours, or a store that refused a write for good. */
   | 'internal';
+
+/** What becomes of what a workspace has switched off: `chat`, `autonomousRuns` and `dictation`. */
+export type FeatureGates =
+  /** It is refused. What was never switched is on. */
+  | 'enforce'
+  /** It is refused. What was never switched is off, as in Docmost. */
+  | 'strict'
+  /** It is told to hosts, which look after it themselves. What was never switched is on. */
+  | 'report';
 
 /** How the end of a turn is to be written. */
 export type FinalizePlan =
@@ -975,6 +1016,20 @@ export interface PromptOptions {
   extraRules?: readonly string[];
 }
 
+/** What a claim says: an access is by the agent of this chat, on behalf of this user. */
+export interface Provenance {
+  /** The workspace of the chat. */
+  workspaceId: string;
+  /** The user whose chat it is. */
+  userId: string;
+  /** The chat. */
+  chatId: string;
+  /** The run, where the claim was signed for one. */
+  runId: string | null;
+  /** From when on the claim is refused. */
+  expiresAt: string;
+}
+
 /** The name of a configured provider, or settings of its own. */
 export type ProviderChoice =
   | string
@@ -1063,6 +1118,11 @@ export interface RequestLimits {
    * @default 30000
    */
   testTimeoutMs?: number;
+  /**
+   * The host's check of a page that a user has open; when it takes longer there is no page.
+   * @default 10000
+   */
+  pageCheckTimeoutMs?: number;
 }
 
 /** An address as resolvers give it. */
@@ -1349,7 +1409,10 @@ export interface RunRequestFields {
   message?: MessageInput;
   /** The role of a chat that is created. */
   roleId?: string;
-  /** The page that the user has open. */
+  /**
+   * The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+   * resolved by the host.
+   */
   openPage?: PageRef;
   /**
    * What begins the run.
@@ -1487,6 +1550,16 @@ export interface SecretRotation {
   unreadable: number;
 }
 
+/** Who may ask for workspaces' settings. */
+export interface SettingsOptions {
+  /**
+   * Whether `settings.get`, `.update` and `.test` must say who acts. Whoever is said to act must be an administrator in
+   * any case.
+   * @default 'optional'
+   */
+  actor?: ActorRule;
+}
+
 /**
  * A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver that is set: `""`
  * clears one, null leaves it.
@@ -1514,6 +1587,7 @@ export interface SettingsPatch {
   apiKey?: string | null;
   embeddingApiKey?: string | null;
   sttApiKey?: string | null;
+  features?: WorkspaceFeaturesPatch;
 }
 
 /** What came of trying. */
@@ -1557,6 +1631,14 @@ export interface ShownMetadata {
 export type ShownRole =
   | AgentRole
   | AgentRoleSummary;
+
+/** A signed claim. */
+export interface SignedProvenance {
+  /** A JSON Web Token (HS256), to be sent along with what the agent does. */
+  token: string;
+  /** From when on it is refused. */
+  expiresAt: string;
+}
 
 /** How a text is split. */
 export interface SplitOptions {
@@ -1812,8 +1894,17 @@ export interface TurnRequestFields {
   message?: MessageInput;
   /** The role of a chat that is created; a chat keeps the role that it was created with. */
   roleId?: string;
-  /** The page that the user has open, resolved by the host. */
+  /**
+   * The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+   * resolved by the host.
+   */
   openPage?: PageRef;
+  /**
+   * Give the model the tool `getCurrentPage`, which answers `{page: {id, title}}`, or `{page: null}` where no page is
+   * open. A tool of the host's own that is named so takes its place.
+   * @default false
+   */
+  pageTool?: boolean;
   /** The tools of this turn, for hosts that answer calls through a mailbox. */
   tools?: readonly [];
   /** The provider; without it the one named `default`, or the only one. */
@@ -2050,6 +2141,23 @@ export interface Window {
   windowMs: number;
 }
 
+/** What is on in a workspace. */
+export interface WorkspaceFeatures {
+  /** Chats, and titles of pages. */
+  chat: boolean;
+  /** Turns that go on without a reader (`detached`), and runs that no person has begun (`trigger`). */
+  autonomousRuns: boolean;
+  /** Speech to text. */
+  dictation: boolean;
+}
+
+/** Features to be switched on or off; null sets one back, and one that is absent stays. */
+export interface WorkspaceFeaturesPatch {
+  chat?: boolean | null;
+  autonomousRuns?: boolean | null;
+  dictation?: boolean | null;
+}
+
 /** A workspace's settings as they are stored and shown. Of keys only whether they are set. */
 export interface WorkspaceSettings {
   driver?: DriverName | null;
@@ -2078,6 +2186,8 @@ export interface WorkspaceSettings {
   hasBaseUrlLogin?: boolean;
   hasEmbeddingBaseUrlLogin?: boolean;
   hasSttBaseUrlLogin?: boolean;
+  /** What is on in the workspace; the engine's option `features` says what becomes of the rest. */
+  features: WorkspaceFeatures;
 }
 
 /** Methods of `engine.runs`. */
@@ -2480,18 +2590,57 @@ export interface RolesOperations {
   }): Promise<ImportedRole[]>;
 }
 
+/** Methods of `engine.provenance`. */
+export interface ProvenanceOperations {
+  /**
+   * Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints mark
+   * what agents do. The engine needs its `appSecret`.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN, INVALID_INPUT
+   */
+  sign(params: Who & {
+    /** The chat; it must be the user's. */
+    chatId: string;
+    /** A run of the chat. */
+    runId?: string;
+    /** Who is to take the claim: at most 255 bytes; `turnkeep` unless given. */
+    audience?: string;
+    /**
+     * How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down to whole seconds.
+     */
+    ttlMs?: number;
+  }): Promise<SignedProvenance>;
+  /**
+   * What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not taken
+   * is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked up: the
+   * chat may have been deleted since.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  verify(params: {
+    /** As `provenance.sign` has made it. */
+    token: string;
+    /** Whom the claim must have been signed for; `turnkeep` unless given. */
+    audience?: string;
+  }): Promise<Provenance>;
+}
+
 /** Methods of `engine.settings`. */
 export interface SettingsOperations {
-  /** A workspace's settings; of keys only whether they are set. */
-  get(workspaceId: string): Promise<WorkspaceSettings>;
+  /**
+   * A workspace's settings, for its administrators; of keys only whether they are set.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  get(workspaceId: string, actor?: Actor): Promise<WorkspaceSettings>;
   /**
    * Changes a workspace's settings and keys, all or nothing, and answers them as `settings.get` does. To set keys, the
    * engine needs its `appSecret`.
-   * @throws {TurnkeepError} INVALID_INPUT
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
    */
-  update(workspaceId: string, settings: SettingsPatch): Promise<WorkspaceSettings>;
-  /** Tries what a workspace has configured, with the cheapest request that there is. */
-  test(workspaceId: string, capability?: Capability): Promise<SettingsTest>;
+  update(workspaceId: string, settings: SettingsPatch, actor?: Actor): Promise<WorkspaceSettings>;
+  /**
+   * Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  test(workspaceId: string, capability?: Capability, actor?: Actor, provider?: ProviderChoice): Promise<SettingsTest>;
 }
 
 /** Methods of `engine.secrets`. */
@@ -2543,10 +2692,15 @@ export interface EngineOperations {
     workspaceId: string;
     /** The texts. */
     texts: readonly string[];
+    /**
+     * Who makes them instead of whom the workspace's settings name: `model` is the embedding model. It is stored
+     * nowhere.
+     */
+    provider?: ProviderChoice;
   }): Promise<number[][]>;
   /**
    * What is said in a recording of at most 25 MiB; empty text when nothing is said.
-   * @throws {TurnkeepError} PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR
+   * @throws {TurnkeepError} FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR
    */
   transcribe(params: {
     /** The workspace. */
@@ -2555,16 +2709,23 @@ export interface EngineOperations {
     audio: NodeJS.ArrayBufferView;
     /** Its media type, such as `audio/webm`. */
     mime: string;
+    /**
+     * Who transcribes instead of whom the workspace's settings name: an `openai` or `openai-compatible` service,
+     * `model` being its speech-to-text model. It is stored nowhere.
+     */
+    provider?: ProviderChoice;
   }): Promise<string>;
   /**
    * A title for a page with this content. Nothing is stored.
-   * @throws {TurnkeepError} AI_NOT_CONFIGURED, PROVIDER_ERROR
+   * @throws {TurnkeepError} FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR
    */
   generateTitle(params: {
     /** The workspace. */
     workspaceId: string;
     /** The page's text. */
     content: string;
+    /** Who answers instead of whom the workspace's settings name. It is stored nowhere. */
+    provider?: ProviderChoice;
   }): Promise<string>;
   /** How the engine is; asks the store. A store that does not answer is not an error: `ok` is false then. */
   health(): Promise<Health>;
@@ -2652,6 +2813,9 @@ export declare function buildSystemPrompt(params?: {
     extraSystem?: string | null;
   }): string;
 
+/** What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id. */
+export declare function resolveCurrentPageResult(openedPage?: PageRef | null): CurrentPage;
+
 /** A chat title made of what a model wrote; null when nothing is left of it. */
 export declare function cleanChatTitle(text: string): string | null;
 
@@ -2713,6 +2877,15 @@ export declare function truncateDegenerateOutput(text: string): string;
  * The text as databases take it: U+0000 and half a surrogate pair, which JavaScript's strings may hold, become U+FFFD.
  */
 export declare function storableText(text: string): string;
+
+/** The source that a write of a page carries: the agent's once the agent has had a part in it. */
+export declare function resolveEditSource(gathered: EditSource | null | undefined, edit: EditSource): EditSource;
+
+/**
+ * Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a
+ * person's, and the write the agent's, or the other way round.
+ */
+export declare function cutsSnapshot(lastSource: string | null | undefined, source: EditSource, pending: boolean): boolean;
 
 /** A tool server without the values of its headers: their names only. */
 export declare function toView(server: McpServer): McpServerView;

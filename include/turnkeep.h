@@ -41,7 +41,7 @@
 #define TURNKEEP_INVALID_INPUT 1001
 
 /**
- * The thing belongs to somebody else.
+ * The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off.
  */
 #define TURNKEEP_FORBIDDEN 1002
 
@@ -239,8 +239,9 @@ typedef int32_t turnkeep_status;
  *
  * `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
  * turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
- * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() was given must remain
- * valid until turnkeep_engine_free() has returned: other turns may come at any time.
+ * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() and
+ * turnkeep_engine_check_pages() were given must remain valid until turnkeep_engine_free() has returned: other turns may
+ * come at any time.
  *
  * A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
  */
@@ -349,6 +350,31 @@ turnkeep_status turnkeep_engine_open(const char *options,
 turnkeep_status turnkeep_engine_offer_tools(const struct turnkeep_engine *engine,
                                             const char *offer,
                                             size_t offer_len,
+                                            turnkeep_tool_callback tool_callback,
+                                            void *user_data,
+                                            struct turnkeep_error **error);
+
+/**
+ * Has every page that a turn, or a run of the host's own, is said to be begun on ("openPage") checked by the host: from now
+ * on only what the check answers is used, for the prompt, for the tool getCurrentPage and for the page of a chat that is
+ * created. Without it the engine takes the page for one that the host has resolved.
+ *
+ * The checks come to `tool_callback` as calls of a tool named "checkOpenPage", whose input is {"workspaceId", "userId",
+ * "page": {"id", "title"}}. They are answered as calls are, with {"id", "title"}, the title being the page's own, or with null
+ * where there is no such page or the user may not see it. When a check fails, answers anything else, or takes longer than
+ * "pageCheckTimeoutMs" of the engine's "requests", there is no page. `tool_callback` must not be NULL and is passed
+ * `user_data`; both must remain valid until turnkeep_engine_free() has returned. It takes the place of one that was given
+ * before, and ends when the engine is closed.
+ *
+ * The check comes while turnkeep_turn_start() waits: it must not wait for that call's thread.
+ *
+ * Errors: INVALID_INPUT ("toolCallback" for one that is missing), ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `tool_callback` and `user_data` may be used on any thread;
+ * `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_check_pages(const struct turnkeep_engine *engine,
                                             turnkeep_tool_callback tool_callback,
                                             void *user_data,
                                             struct turnkeep_error **error);
@@ -738,7 +764,8 @@ turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
  * - "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
  * - "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
  * - "roleId"?: string. The role of a chat that is created.
- * - "openPage"?: PageRef. The page that the user has open.
+ * - "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the host's
+ *   check of pages, else resolved by the host.
  * - "trigger"?: Trigger. What begins the run. Default "api".
  * - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
  *   see `TurnRequest`.
@@ -1422,15 +1449,69 @@ turnkeep_status turnkeep_role_import_bundle(const struct turnkeep_engine *engine
                                             struct turnkeep_error **error);
 
 /**
- * A workspace's settings; of keys only whether they are set.
+ * Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints
+ * mark what agents do. The engine needs its `appSecret`.
  *
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat; it must be the user's.
+ * - "runId"?: string. A run of the chat.
+ * - "audience"?: string. Who is to take the claim: at most 255 bytes; `turnkeep` unless given.
+ * - "ttlMs"?: integer. How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down
+ *   to whole seconds.
+ *
+ * `result` receives SignedProvenance, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_provenance_sign(const struct turnkeep_engine *engine,
+                                         const char *params,
+                                         size_t params_len,
+                                         struct turnkeep_bytes *result,
+                                         struct turnkeep_error **error);
+
+/**
+ * What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not
+ * taken is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked
+ * up: the chat may have been deleted since.
+ *
+ * `params` is a JSON object:
+ *
+ * - "token": string. As `provenance.sign` has made it.
+ * - "audience"?: string. Whom the claim must have been signed for; `turnkeep` unless given.
+ *
+ * `result` receives Provenance, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_provenance_verify(const struct turnkeep_engine *engine,
+                                           const char *params,
+                                           size_t params_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
+ * A workspace's settings, for its administrators; of keys only whether they are set.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
  *
  * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1450,10 +1531,12 @@ turnkeep_status turnkeep_settings_get(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "settings": SettingsPatch. The change.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
  *
  * `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1466,16 +1549,20 @@ turnkeep_status turnkeep_settings_update(const struct turnkeep_engine *engine,
                                          struct turnkeep_error **error);
 
 /**
- * Tries what a workspace has configured, with the cheapest request that there is.
+ * Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
  *
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
  * - "capability"?: Capability. What is tried. Default "chat".
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "provider"?: ProviderChoice. What is tried instead of what the workspace has configured; `model` is that of the
+ *   capability. It is stored nowhere.
  *
  * `result` receives SettingsTest, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1516,6 +1603,8 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "texts": array of string. The texts.
+ * - "provider"?: ProviderChoice. Who makes them instead of whom the workspace's settings name: `model` is the
+ *   embedding model. It is stored nowhere.
  *
  * `result` receives array of array of number, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -1539,10 +1628,12 @@ turnkeep_status turnkeep_embed(const struct turnkeep_engine *engine,
  * - "workspaceId": string. The workspace.
  * - "audio": string (base64). The recording, in base64.
  * - "mime": string. Its media type, such as `audio/webm`.
+ * - "provider"?: ProviderChoice. Who transcribes instead of whom the workspace's settings name: an `openai` or
+ *   `openai-compatible` service, `model` being its speech-to-text model. It is stored nowhere.
  *
  * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
+ * Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
  * STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
@@ -1562,10 +1653,11 @@ turnkeep_status turnkeep_transcribe(const struct turnkeep_engine *engine,
  *
  * - "workspaceId": string. The workspace.
  * - "content": string. The page's text.
+ * - "provider"?: ProviderChoice. Who answers instead of whom the workspace's settings name. It is stored nowhere.
  *
  * `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
  *
- * Errors: INVALID_INPUT, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ * Errors: INVALID_INPUT, FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
  *
  * The caller sees to it that:
  * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1990,6 +2082,25 @@ turnkeep_status turnkeep_build_system_prompt(const char *arguments,
                                              struct turnkeep_error **error);
 
 /**
+ * What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "openedPage"?: PageRef
+ *
+ * `result` receives CurrentPage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_resolve_current_page_result(const char *arguments,
+                                                     size_t arguments_len,
+                                                     struct turnkeep_bytes *result,
+                                                     struct turnkeep_error **error);
+
+/**
  * A chat title made of what a model wrote; null when nothing is left of it.
  *
  * `arguments` is a JSON object:
@@ -2402,6 +2513,49 @@ turnkeep_status turnkeep_trim_history(const char *arguments,
                                       struct turnkeep_error **error);
 
 /**
+ * The source that a write of a page carries: the agent's once the agent has had a part in it.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "gathered"?: EditSource. That of the edits which the write has gathered so far; none for its first.
+ * - "edit": EditSource. That of the edit which joins them.
+ *
+ * `result` receives EditSource, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_resolve_edit_source(const char *arguments,
+                                             size_t arguments_len,
+                                             struct turnkeep_bytes *result,
+                                             struct turnkeep_error **error);
+
+/**
+ * Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a
+ * person's, and the write the agent's, or the other way round.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "lastSource"?: string. The source of the page's last write, as its row has it: `agent`, or any other word for a
+ *   person.
+ * - "source": EditSource. That of the write.
+ * - "pending": boolean. Whether the page has changes that are in no snapshot yet.
+ *
+ * `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_cuts_snapshot(const char *arguments,
+                                       size_t arguments_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
  * A tool server without the values of its headers: their names only.
  *
  * `arguments` is a JSON object:
@@ -2432,6 +2586,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * Actor: Who acts where rights matter, as the host says: the engine knows nobody's rights.
  *   "userId": string. The user.
  *   "isAdmin": boolean. Whether they may manage the workspace's settings.
+ *
+ * ActorRule: Whether operations on settings must say who acts.
+ *   "optional": They may: where nobody acts, the host has looked who asks.
+ *   "required": They must, so that nothing is open because it was forgotten.
  *
  * AddressVerdict: Whether an address is allowed, and if not, why.
  *   "ok": boolean
@@ -2569,6 +2727,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "user"
  *   "assistant"
  *
+ * CurrentPage: What a model is told of the page that the person has open.
+ *   "page": CurrentPageRef or null
+ *
+ * CurrentPageRef: A page with its title.
+ *   "id": string
+ *   "title": string
+ *
  * DataPart: A part for the client, which is kept and which no model is told.
  *   "type": string that begins with "data-"
  *   "id"?: string
@@ -2584,6 +2749,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "gemini"
  *   "ollama"
  *   "anthropic"
+ *
+ * EditSource: Who has edited.
+ *   "user": A person.
+ *   "agent": The agent of a chat.
  *
  * EndStatus: How a run may end.
  *   "succeeded"
@@ -2611,6 +2780,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
  *       drove it, by a second request to the workspace's model. Default false.
  *   "chats"?: ChatOptions. How chats are treated.
+ *   "settings"?: SettingsOptions. Who may ask for workspaces' settings.
+ *   "features"?: FeatureGates. What becomes of what a workspace has switched off: "enforce", "strict" or
+ *       "report". Default "enforce".
  *   "limits"?: UsageLimits. What users and workspaces may use, counted in the store for all processes together.
  *   "prices"?: Prices. What models cost, by their ids: for budgets of money.
  *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
@@ -2650,6 +2822,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "invalid_request": The provider takes no such request.
  *   "limit": The answer passed one of the engine's limits.
  *   "internal": A bug of ours, or a store that refused a write for good.
+ *
+ * FeatureGates: What becomes of what a workspace has switched off: "chat", "autonomousRuns" and "dictation".
+ *   "enforce": It is refused. What was never switched is on.
+ *   "strict": It is refused. What was never switched is off, as in Docmost.
+ *   "report": It is told to hosts, which look after it themselves. What was never switched is on.
  *
  * FinalizePlan: How the end of a turn is to be written.
  *   - {"kind": "update", "id": string}
@@ -2895,6 +3072,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "productName"?: string. What the product is called, for the default persona.
  *   "extraRules"?: array of string. Rules that join the safety text.
  *
+ * Provenance: What a claim says: an access is by the agent of this chat, on behalf of this user.
+ *   "workspaceId": string. The workspace of the chat.
+ *   "userId": string. The user whose chat it is.
+ *   "chatId": string. The chat.
+ *   "runId": string or null. The run, where the claim was signed for one.
+ *   "expiresAt": string. From when on the claim is refused.
+ *
  * ProviderChoice: The name of a configured provider, or settings of its own.
  *   - string
  *   - ProviderConfig
@@ -2925,6 +3109,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "transcriptionTimeoutMs"?: integer. A transcript. Default 300000.
  *   "titleTimeoutMs"?: integer. A title. Default 60000.
  *   "testTimeoutMs"?: integer. A test of the chat settings. Default 30000.
+ *   "pageCheckTimeoutMs"?: integer. The host's check of a page that a user has open; when it takes longer there
+ *       is no page. Default 10000.
  *
  * ResolvedAddress: An address as resolvers give it.
  *   "address": string
@@ -3055,7 +3241,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
  *   "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
  *   "roleId"?: string. The role of a chat that is created.
- *   "openPage"?: PageRef. The page that the user has open.
+ *   "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the
+ *       host's check of pages, else resolved by the host.
  *   "trigger"?: Trigger. What begins the run. Default "api".
  *   "messageId"?: string. The message that is to be answered anew, or in the place of which the user has
  *       written; see "TurnRequest".
@@ -3136,6 +3323,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "unreadable": integer. Secrets that none of the application secrets opens. They stay as they are; people
  *       have to enter them again.
  *
+ * SettingsOptions: Who may ask for workspaces' settings.
+ *   "actor"?: ActorRule. Whether "settings.get", ".update" and ".test" must say who acts. Whoever is said to act
+ *       must be an administrator in any case. Default "optional".
+ *
  * SettingsPatch: A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver
  * that is set: """" clears one, null leaves it.
  *   "driver"?: DriverName or null
@@ -3155,6 +3346,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "apiKey"?: string or null
  *   "embeddingApiKey"?: string or null
  *   "sttApiKey"?: string or null
+ *   "features"?: WorkspaceFeaturesPatch
  *
  * SettingsTest: What came of trying.
  *   "ok": boolean. Whether it works.
@@ -3186,6 +3378,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * ShownRole: A role: all of it for administrators, what it takes to choose one for everybody else.
  *   - AgentRole
  *   - AgentRoleSummary
+ *
+ * SignedProvenance: A signed claim.
+ *   "token": string. A JSON Web Token (HS256), to be sent along with what the agent does.
+ *   "expiresAt": string. From when on it is refused.
  *
  * SplitOptions: How a text is split.
  *   "chunkSize"?: integer. No chunk is longer. 1000 unless given.
@@ -3352,7 +3548,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "message"?: MessageInput. What the user wrote. It is passed over where an answer is generated anew, and
  *       needed otherwise.
  *   "roleId"?: string. The role of a chat that is created; a chat keeps the role that it was created with.
- *   "openPage"?: PageRef. The page that the user has open, resolved by the host.
+ *   "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the
+ *       host's check of pages, else resolved by the host.
+ *   "pageTool"?: boolean. Give the model the tool "getCurrentPage", which answers "{page: {id, title}}", or
+ *       "{page: null}" where no page is open. A tool of the host's own that is named so takes its place. Default
+ *       false.
  *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
  *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
  *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.
@@ -3453,6 +3653,17 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "max": integer. How much.
  *   "windowMs": integer. In how many milliseconds, up to now.
  *
+ * WorkspaceFeatures: What is on in a workspace.
+ *   "chat": boolean. Chats, and titles of pages.
+ *   "autonomousRuns": boolean. Turns that go on without a reader ("detached"), and runs that no person has begun
+ *       ("trigger").
+ *   "dictation": boolean. Speech to text.
+ *
+ * WorkspaceFeaturesPatch: Features to be switched on or off; null sets one back, and one that is absent stays.
+ *   "chat"?: boolean or null
+ *   "autonomousRuns"?: boolean or null
+ *   "dictation"?: boolean or null
+ *
  * WorkspaceSettings: A workspace's settings as they are stored and shown. Of keys only whether they are set.
  *   "driver"?: DriverName or null
  *   "chatModel"?: string or null
@@ -3475,4 +3686,6 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       where there are none.
  *   "hasEmbeddingBaseUrlLogin"?: boolean
  *   "hasSttBaseUrlLogin"?: boolean
+ *   "features": WorkspaceFeatures. What is on in the workspace; the engine's option "features" says what becomes
+ *       of the rest.
  */

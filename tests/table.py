@@ -30,6 +30,12 @@ class Played:
     wrong: list[str] = field(default_factory=list)
 
 
+def options(name: str) -> dict[str, Any]:
+    """What the engine of a table is opened with, besides its store."""
+    given: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8")).get("options", {})
+    return given
+
+
 def play(name: str, language: str, call: Callable[[str, dict[str, Any]], Any]) -> Played:
     """Plays a table by way of ``call``, which is given an operation and its parameters."""
     kept: dict[str, str] = {}

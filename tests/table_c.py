@@ -16,8 +16,9 @@ OK = 0
 
 
 class Program:
-    def __init__(self, path: str) -> None:
-        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, path: str, options: dict[str, Any]) -> None:
+        given = json.dumps({"store": "sqlite::memory:", **options})
+        self.process = subprocess.Popen([path, given], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def call(self, operation: str, params: dict[str, Any]) -> Any:
         text = json.dumps(params, ensure_ascii=False).encode()
@@ -44,7 +45,7 @@ class Program:
 def main(path: str, tables: list[str]) -> int:
     passed = failed = 0
     for name in tables:
-        program = Program(path)
+        program = Program(path, table.options(name))
         played = table.play(name, "c", program.call)
         for problem in played.wrong:
             print(f"FAIL {name}: {problem}")

@@ -450,6 +450,7 @@ RUNNERS: dict[str, Runner] = {
     "prepareAgentStep": prepare,
     "recursiveSplit": split,
     "resolveAudioFormat": direct("resolveAudioFormat", mimetype="mime"),
+    "resolveCurrentPageResult": direct("resolveCurrentPageResult"),
     "roleModelOverride": direct("roleModelOverride"),
     "rowToUiMessage": direct("rowToUiMessage"),
     "selectAccessibleHits": direct("selectAccessibleHits", accessibleSet="accessiblePageIds"),

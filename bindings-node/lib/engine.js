@@ -44,8 +44,16 @@ async function* pieces(nativeEngine, params) {
   }
 }
 
+/** Operations on settings take their parameters in their order, or by their names in one object. */
+function named(params) {
+  return typeof params.workspaceId === 'object' && params.workspaceId !== null ? params.workspaceId : params;
+}
+
 /** What is made of parameters before they cross. */
 const BEFORE = {
+  'settings.get': named,
+  'settings.update': named,
+  'settings.test': named,
   transcribe: (params) => ({ ...object(params, 'params'), audio: base64(params.audio) }),
 };
 
@@ -126,6 +134,18 @@ class Engine {
     }
     // Rejects only if the native half does, which ends the offer.
     serve(offer, named).catch(() => {});
+  }
+
+  checkPages(check) {
+    if (typeof check !== 'function') throw TurnkeepError.invalid('check', 'must be a function');
+    let offer;
+    try {
+      offer = this.#native.checkPages();
+    } catch (error) {
+      throw fromNative(error);
+    }
+    // Rejects only if the native half does, which ends the checks.
+    serve(offer, new Map([['checkOpenPage', { tool: { execute: check } }]])).catch(() => {});
   }
 
   async close(given = {}) {

@@ -44,10 +44,14 @@ function operations(call) {
       exportBundle: (params) => call('roles.exportBundle', params),
       importBundle: (params) => call('roles.importBundle', params),
     },
+    provenance: {
+      sign: (params) => call('provenance.sign', params),
+      verify: (params) => call('provenance.verify', params),
+    },
     settings: {
-      get: (workspaceId) => call('settings.get', { workspaceId }),
-      update: (workspaceId, settings) => call('settings.update', { workspaceId, settings }),
-      test: (workspaceId, capability) => call('settings.test', { workspaceId, capability }),
+      get: (workspaceId, actor) => call('settings.get', { workspaceId, actor }),
+      update: (workspaceId, settings, actor) => call('settings.update', { workspaceId, settings, actor }),
+      test: (workspaceId, capability, actor, provider) => call('settings.test', { workspaceId, capability, actor, provider }),
     },
     secrets: {
       rotate: (params) => call('secrets.rotate', params),
@@ -81,6 +85,7 @@ function functions(call, list, options) {
     parseChatJson: (text) => call('parseChatJson', { text }),
     normalizeLang: (tag) => call('normalizeLang', { tag }),
     buildSystemPrompt: (given = {}) => call('buildSystemPrompt', options(given)),
+    resolveCurrentPageResult: (openedPage) => call('resolveCurrentPageResult', { openedPage }),
     cleanChatTitle: (text) => call('cleanChatTitle', { text }),
     chatTitlePrompt: (text) => call('chatTitlePrompt', { text }),
     pageTitlePrompt: (content) => call('pageTitlePrompt', { content }),
@@ -102,6 +107,8 @@ function functions(call, list, options) {
     truncateDegenerateOutput: (text) => call('truncateDegenerateOutput', { text }),
     storableText: (text) => call('storableText', { text }),
     trimHistory: (messages, options) => call('trimHistory', { messages, options }),
+    resolveEditSource: (gathered, edit) => call('resolveEditSource', { gathered, edit }),
+    cutsSnapshot: (lastSource, source, pending) => call('cutsSnapshot', { lastSource, source, pending }),
     toView: (server) => call('toView', { server }),
   };
 }

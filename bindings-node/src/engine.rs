@@ -68,6 +68,12 @@ impl NativeEngine {
         Ok(NativeOffer::new(mailbox))
     }
 
+    /// Has open pages checked by the host: its checks come as calls of a tool.
+    #[napi(catch_unwind)]
+    pub fn check_pages(&self) -> Result<NativeOffer> {
+        Ok(NativeOffer::new(self.engine.check_pages_by_mailbox().map_err(to_js)?))
+    }
+
     /// Answers a question about stored things; JSON in, JSON out.
     #[napi(catch_unwind)]
     pub fn call<'env>(&self, env: &'env Env, method: String, params: String) -> Result<PromiseRaw<'env, String>> {

@@ -38,8 +38,16 @@ test('keys go in and never come out', async (t) => {
     hasApiKey: true,
     hasEmbeddingApiKey: false,
     hasSttApiKey: false,
+    features: { chat: true, autonomousRuns: true, dictation: true },
   });
   assert.deepEqual(await engine.settings.get('w1'), shown);
+  const actor = { userId: 'u1', isAdmin: false };
+  for (const asked of [
+    () => engine.settings.get('w1', actor),
+    () => engine.settings.get({ workspaceId: 'w1', actor }),
+  ]) {
+    assert.equal((await thrown(asked)).code, 'FORBIDDEN');
+  }
   assert.equal((await engine.settings.update('w1', { apiKey: '' })).hasApiKey, false);
   const wrong = await thrown(() => engine.settings.update('w1', { driver: 'mystery' }));
   assert.deepEqual([wrong.code, wrong.details.field], ['INVALID_INPUT', 'driver']);

@@ -26,11 +26,11 @@ function marked(answer, expected) {
   return Object.fromEntries(Object.entries(answer).map(([name, member]) => [name, marked(member, expected?.[name])]));
 }
 
-for (const name of ['roles.json', 'chats.json', 'usage.json']) {
-  const { cases } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
+for (const name of ['roles.json', 'chats.json', 'usage.json', 'provenance.json', 'settings.json']) {
+  const { cases, options } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
 
   test(`the table ${name}`, async (t) => {
-    const engine = await Engine.open({ store: 'sqlite::memory:' });
+    const engine = await Engine.open({ store: 'sqlite::memory:', ...options });
     t.after(() => engine.close({ graceMs: 0 }));
     const kept = new Map();
     let played = 0;
@@ -59,6 +59,6 @@ for (const name of ['roles.json', 'chats.json', 'usage.json']) {
       }
       played += 1;
     }
-    assert.ok(played > 50);
+    assert.ok(played > 20);
   });
 }

@@ -238,6 +238,7 @@ const runners = {
     },
   },
   resolveAudioFormat: { run: direct('resolveAudioFormat', 'mimetype') },
+  resolveCurrentPageResult: { run: direct('resolveCurrentPageResult', 'openedPage') },
   roleModelOverride: { run: direct('roleModelOverride', 'role') },
   rowToUiMessage: { run: direct('rowToUiMessage', 'row') },
   selectAccessibleHits: {

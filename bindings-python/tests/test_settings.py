@@ -76,8 +76,12 @@ def test_keys_go_in_and_never_come_out(engine: Engine, tmp_path: Path) -> None:
         "hasApiKey": True,
         "hasEmbeddingApiKey": False,
         "hasSttApiKey": False,
+        "features": {"chat": True, "autonomousRuns": True, "dictation": True},
     }
     assert engine.settings.get("w1") == shown
+    with pytest.raises(TurnkeepError) as error:
+        engine.settings.get("w1", {"userId": "u1", "isAdmin": False})
+    assert error.value.code == "FORBIDDEN"
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert engine.settings.update("w1", {"apiKey": ""})["hasApiKey"] is False
     with pytest.raises(TurnkeepError) as error:

@@ -12,25 +12,29 @@ from turnkeep import Engine, TurnkeepError
 
 # What is a keyword here.
 NAMES = {"import": "import_chat"}
+# What has a name of its own here.
+PARAMETERS = {("settings.update", "settings"): "patch"}
 
 
 def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json", "usage.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json", "usage.json", "provenance.json", "settings.json"])
 def test_table(name: str) -> None:
-    with Engine.open(store="sqlite::memory:") as engine:
+    options = {snake(option): value for option, value in table.options(name).items()}
+    with Engine.open(store="sqlite::memory:", **options) as engine:
 
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")
             asked = getattr(getattr(engine, namespace), NAMES.get(method, snake(method)))
+            given = {PARAMETERS.get((operation, name), snake(name)): value for name, value in params.items()}
             try:
-                return asked(**{snake(name): value for name, value in params.items()})
+                return asked(**given)
             except TurnkeepError as error:
                 refused = {"code": error.code, "message": error.message, "details": error.details}
                 raise table.RefusedError(refused) from None
 
         played = table.play(name, "python", call)
     assert played.wrong == []
-    assert played.passed > 50
+    assert played.passed > 20

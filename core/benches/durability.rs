@@ -14,7 +14,7 @@ use turnkeep::model::{FinishReason, Json, MessageStatus, Part, StepRecord, TextP
 use turnkeep::project::{FlushExtra, flush_run};
 use turnkeep::provider::Decoder;
 use turnkeep::provider::openai_compatible::ChatCompletionsDecoder;
-use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
+use turnkeep::store::{Began, BeginRun, CallNote, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
 use turnkeep::{ChatId, MessageId, RunId};
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -117,6 +117,7 @@ async fn long_run() {
                 step,
                 lease: Some(LEASE),
                 refresh,
+                call: CallNote::default(),
             })
             .await
             .unwrap();
@@ -174,6 +175,7 @@ async fn many_runs() {
                         step: step(number),
                         lease: Some(LEASE),
                         refresh: None,
+                        call: CallNote::default(),
                     };
                     store.record_step(record).await.unwrap();
                 }

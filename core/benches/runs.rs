@@ -29,7 +29,7 @@ use turnkeep::clock::SystemClock;
 use turnkeep::model::{FinishReason, Json, MessageStatus, Part, RunStatus, StepRecord, TextPart, Trigger};
 use turnkeep::project::{FlushExtra, flush_run};
 use turnkeep::provider::{BlockKind, ChatRequest, Provider, ProviderFailure, StreamPart};
-use turnkeep::store::{Began, BeginRun, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
+use turnkeep::store::{Began, BeginRun, CallNote, Fence, NewUserMessage, RecordStep, StepNumbers, Store};
 use turnkeep::{ChatId, Engine, EngineOptions, MessageId, RunId, Turn, TurnRequest, Who};
 
 const LEASE: Duration = Duration::from_secs(15);

@@ -46,7 +46,7 @@ macro_rules! codes {
 codes! {
     /// A field is missing or wrong; the message and `details.field` name it.
     InvalidInput = "INVALID_INPUT", 1001, 400;
-    /// The thing belongs to somebody else.
+    /// The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off.
     Forbidden = "FORBIDDEN", 1002, 403;
     /// There is no such thing.
     NotFound = "NOT_FOUND", 1003, 404;

@@ -69,12 +69,13 @@ pub mod stream {
 }
 
 pub use engine::{
-    Actor, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat,
-    Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt,
-    Prices, PublicTurn, Purged, ReportOf, RunBudget, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader,
-    SharedTail, Stateless, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest,
-    UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
+    Actor, ActorRule, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export,
+    ExportFormat, FeatureGates, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest,
+    HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat,
+    OpenChat, PageAt, Prices, Provenance, PublicTurn, Purged, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
+    SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless, StoreHealth, TailEnd,
+    TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, UnknownRole,
+    UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

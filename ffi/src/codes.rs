@@ -4,7 +4,7 @@
 
 /// A field is missing or wrong; the message and details.field name it.
 pub const TURNKEEP_INVALID_INPUT: i32 = 1001;
-/// The thing belongs to somebody else.
+/// The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off.
 pub const TURNKEEP_FORBIDDEN: i32 = 1002;
 /// There is no such thing.
 pub const TURNKEEP_NOT_FOUND: i32 = 1003;

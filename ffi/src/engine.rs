@@ -62,6 +62,14 @@ impl Engine {
         Ok(())
     }
 
+    fn check_pages(&self, callback: Option<Callback>) -> Result<()> {
+        let callback = callback
+            .ok_or_else(|| turnkeep::Error::invalid("toolCallback", "must not be NULL where pages are checked"))?;
+        let (delivery, _) = Delivery::new(self.engine.check_pages_by_mailbox()?, callback);
+        self.runtime()?.spawn(delivery.run());
+        Ok(())
+    }
+
     pub(crate) fn wait<F: Future>(&self, future: impl FnOnce(turnkeep::Engine) -> F) -> Result<F::Output> {
         Ok(wait_in(self.runtime()?, future(self.engine.clone())))
     }
@@ -160,6 +168,41 @@ pub unsafe extern "C" fn turnkeep_engine_offer_tools(
             (engine, text(offer, offer_len, "offer")?, Callback::new(tool_callback, user_data))
         };
         engine.offer(ToolOffer::from_json(offer)?, callback)?;
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Has every page that a turn, or a run of the host's own, is said to be begun on ("openPage") checked by the host: from now
+/// on only what the check answers is used, for the prompt, for the tool getCurrentPage and for the page of a chat that is
+/// created. Without it the engine takes the page for one that the host has resolved.
+///
+/// The checks come to `tool_callback` as calls of a tool named "checkOpenPage", whose input is {"workspaceId", "userId",
+/// "page": {"id", "title"}}. They are answered as calls are, with {"id", "title"}, the title being the page's own, or with null
+/// where there is no such page or the user may not see it. When a check fails, answers anything else, or takes longer than
+/// "pageCheckTimeoutMs" of the engine's "requests", there is no page. `tool_callback` must not be NULL and is passed
+/// `user_data`; both must remain valid until turnkeep_engine_free() has returned. It takes the place of one that was given
+/// before, and ends when the engine is closed.
+///
+/// The check comes while turnkeep_turn_start() waits: it must not wait for that call's thread.
+///
+/// Errors: INVALID_INPUT ("toolCallback" for one that is missing), ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `tool_callback` and `user_data` may be used on any thread;
+/// `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_check_pages(
+    engine: *const Engine,
+    tool_callback: ToolCallback,
+    user_data: *mut c_void,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (engine, callback) = unsafe { (Engine::borrow(engine)?, Callback::new(tool_callback, user_data)) };
+        engine.check_pages(callback)?;
         Ok(TURNKEEP_OK)
     };
     // SAFETY: as the caller has promised.

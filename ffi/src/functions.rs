@@ -388,6 +388,31 @@ pub unsafe extern "C" fn turnkeep_build_system_prompt(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+///
+/// `arguments` is a JSON object:
+///
+/// - "openedPage"?: PageRef
+///
+/// `result` receives CurrentPage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_resolve_current_page_result(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("resolveCurrentPageResult", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A chat title made of what a model wrote; null when nothing is left of it.
 ///
 /// `arguments` is a JSON object:
@@ -922,6 +947,61 @@ pub unsafe extern "C" fn turnkeep_trim_history(
 ) -> Status {
     // SAFETY: as the caller has promised.
     let body = || unsafe { call("trimHistory", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The source that a write of a page carries: the agent's once the agent has had a part in it.
+///
+/// `arguments` is a JSON object:
+///
+/// - "gathered"?: EditSource. That of the edits which the write has gathered so far; none for its first.
+/// - "edit": EditSource. That of the edit which joins them.
+///
+/// `result` receives EditSource, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_resolve_edit_source(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("resolveEditSource", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a
+/// person's, and the write the agent's, or the other way round.
+///
+/// `arguments` is a JSON object:
+///
+/// - "lastSource"?: string. The source of the page's last write, as its row has it: `agent`, or any other word for a
+///   person.
+/// - "source": EditSource. That of the write.
+/// - "pending": boolean. Whether the page has changes that are in no snapshot yet.
+///
+/// `result` receives boolean, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_cuts_snapshot(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("cutsSnapshot", arguments, arguments_len, result) };
     // SAFETY: as the caller has promised.
     unsafe { boundary::guard(error, body) }
 }

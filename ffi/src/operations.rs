@@ -202,7 +202,8 @@ pub unsafe extern "C" fn turnkeep_run_stop(
 /// - "chatId"?: string. The chat; it is created when there is none of this id, and when no id is given.
 /// - "message"?: MessageInput. What the user wrote; nothing when the host has stored that itself.
 /// - "roleId"?: string. The role of a chat that is created.
-/// - "openPage"?: PageRef. The page that the user has open.
+/// - "openPage"?: PageRef. The page that the user has open: what a client says of it where the engine has the host's
+///   check of pages, else resolved by the host.
 /// - "trigger"?: Trigger. What begins the run. Default "api".
 /// - "messageId"?: string. The message that is to be answered anew, or in the place of which the user has written;
 ///   see `TurnRequest`.
@@ -1048,15 +1049,81 @@ pub unsafe extern "C" fn turnkeep_role_import_bundle(
     unsafe { boundary::guard(error, body) }
 }
 
-/// A workspace's settings; of keys only whether they are set.
+/// Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other endpoints
+/// mark what agents do. The engine needs its `appSecret`.
 ///
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat; it must be the user's.
+/// - "runId"?: string. A run of the chat.
+/// - "audience"?: string. Who is to take the claim: at most 255 bytes; `turnkeep` unless given.
+/// - "ttlMs"?: integer. How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000. Rounded down
+///   to whole seconds.
+///
+/// `result` receives SignedProvenance, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_provenance_sign(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "provenance.sign", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// What a claim says that was signed with this engine's `appSecret`, or with a previous one. A claim that is not
+/// taken is `FORBIDDEN`, with `details.reason`: `malformed`, `signature`, `audience` or `expired`. Nothing is looked
+/// up: the chat may have been deleted since.
+///
+/// `params` is a JSON object:
+///
+/// - "token": string. As `provenance.sign` has made it.
+/// - "audience"?: string. Whom the claim must have been signed for; `turnkeep` unless given.
+///
+/// `result` receives Provenance, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_provenance_verify(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "provenance.verify", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// A workspace's settings, for its administrators; of keys only whether they are set.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
 ///
 /// `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1082,10 +1149,12 @@ pub unsafe extern "C" fn turnkeep_settings_get(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "settings": SettingsPatch. The change.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
 ///
 /// `result` receives WorkspaceSettings, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1104,16 +1173,20 @@ pub unsafe extern "C" fn turnkeep_settings_update(
     unsafe { boundary::guard(error, body) }
 }
 
-/// Tries what a workspace has configured, with the cheapest request that there is.
+/// Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
 ///
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
 /// - "capability"?: Capability. What is tried. Default "chat".
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "provider"?: ProviderChoice. What is tried instead of what the workspace has configured; `model` is that of the
+///   capability. It is stored nowhere.
 ///
 /// `result` receives SettingsTest, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
@@ -1201,6 +1274,8 @@ pub unsafe extern "C" fn turnkeep_usage_report(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "texts": array of string. The texts.
+/// - "provider"?: ProviderChoice. Who makes them instead of whom the workspace's settings name: `model` is the
+///   embedding model. It is stored nowhere.
 ///
 /// `result` receives array of array of number, as JSON, and is freed by turnkeep_bytes_free().
 ///
@@ -1230,10 +1305,12 @@ pub unsafe extern "C" fn turnkeep_embed(
 /// - "workspaceId": string. The workspace.
 /// - "audio": string (base64). The recording, in base64.
 /// - "mime": string. Its media type, such as `audio/webm`.
+/// - "provider"?: ProviderChoice. Who transcribes instead of whom the workspace's settings name: an `openai` or
+///   `openai-compatible` service, `model` being its speech-to-text model. It is stored nowhere.
 ///
 /// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
+/// Errors: INVALID_INPUT, FORBIDDEN, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA, STT_NOT_CONFIGURED, PROVIDER_ERROR,
 /// STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
@@ -1259,10 +1336,11 @@ pub unsafe extern "C" fn turnkeep_transcribe(
 ///
 /// - "workspaceId": string. The workspace.
 /// - "content": string. The page's text.
+/// - "provider"?: ProviderChoice. Who answers instead of whom the workspace's settings name. It is stored nowhere.
 ///
 /// `result` receives string, as JSON, and is freed by turnkeep_bytes_free().
 ///
-/// Errors: INVALID_INPUT, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+/// Errors: INVALID_INPUT, FORBIDDEN, AI_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and

@@ -17,11 +17,11 @@ async fn open(store: &str, http: Value) -> Engine {
 }
 
 async fn set(engine: &Engine, patch: Value) -> Value {
-    engine.update_settings("w1", &SettingsPatch::from_json(&patch.to_string()).unwrap()).await.unwrap()
+    engine.update_settings("w1", None, &SettingsPatch::from_json(&patch.to_string()).unwrap()).await.unwrap()
 }
 
 async fn tested(engine: &Engine, capability: Capability) -> String {
-    engine.test_settings("w1", capability).await.unwrap().error.unwrap_or_default()
+    engine.test_settings("w1", None, capability, None).await.unwrap().error.unwrap_or_default()
 }
 
 fn assert_not_on_disk(folder: &std::path::Path, secret: &str) {
@@ -204,7 +204,7 @@ async fn user_and_password_in_an_address_are_kept_as_a_secret() {
 
     let shown = set(&engine, settings(&with_login(&provider.base_url()))).await;
     assert_eq!((&shown["baseUrl"], &shown["hasBaseUrlLogin"]), (&json!(provider.base_url()), &json!(true)));
-    assert_eq!(engine.settings("w1").await.unwrap(), shown);
+    assert_eq!(engine.settings("w1", None).await.unwrap(), shown);
     for (number, capability) in [Capability::Chat, Capability::Embeddings, Capability::Stt].into_iter().enumerate() {
         let error = tested(&engine, capability).await;
         assert!(!error.contains(PASSWORD) && !error.contains("YWRtaW46"), "{error}");
@@ -245,7 +245,7 @@ async fn addresses_that_others_wrote_are_treated_alike() {
         database.execute(statement, [url]).unwrap();
     };
     write(&format!("{}?key=KEYINQUERY99", with_login(&provider.base_url())));
-    let shown = engine.settings("w1").await.unwrap().to_string();
+    let shown = engine.settings("w1", None).await.unwrap().to_string();
     assert!(!shown.contains(PASSWORD) && !shown.contains("KEYINQUERY"), "{shown}");
     write(&with_login(&provider.base_url()));
     set(&engine, json!({"apiKey": "k-0123456789"})).await;

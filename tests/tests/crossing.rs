@@ -64,7 +64,7 @@ impl World {
         let script = Script { responses: vec![answer; 400], ..Script::default() };
         let provider = ScriptedProvider::start(script).await;
         let folder = tempfile::tempdir().unwrap();
-        let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+        let engine = open(folder.path(), &provider.base_url(), json!({"appSecret": "a secret of the engine's"})).await;
         Self { folder, engine, _provider: provider }
     }
 
@@ -206,6 +206,7 @@ async fn questions_about_chats() {
         for (method, more) in [
             ("chats.export", vec![]),
             ("chats.get", vec![]),
+            ("provenance.sign", vec![]),
             ("chats.rename", vec![("title", json!("x"))]),
             ("chats.create", vec![]),
             ("chats.delete", vec![]),

@@ -317,7 +317,7 @@ async fn settings_and_keys_of_the_server_before_are_used() {
     query(&store, &format!("UPDATE ai_agent_roles SET model_config = to_jsonb('{role_model}'::text)"));
     let secrets = json!({"appSecret": "new", "previousAppSecrets": ["legacy application secret"], "providers": {}});
     let engine = Engine::open(options(&store, "", secrets)).await.unwrap();
-    let shown = engine.settings(WORKSPACE).await.unwrap();
+    let shown = engine.settings(WORKSPACE, None).await.unwrap();
     assert_eq!((&shown["chatModel"], &shown["hasApiKey"]), (&json!("theirs"), &json!(true)));
     for more in [json!({}), json!({"roleId": ROLE})] {
         let turn = engine.start_turn(request("hi", theirs(more)), Vec::new()).await.unwrap();
@@ -340,17 +340,72 @@ async fn settings_and_keys_of_the_server_before_are_used() {
     current.close(None).await.unwrap();
     // What is changed is ours from then on; theirs stays as it was.
     let patch = SettingsPatch::from_json(r#"{"chatModel":"ours"}"#).unwrap();
-    assert_eq!(engine.update_settings(WORKSPACE, &patch).await.unwrap()["chatModel"], "ours");
-    assert_eq!(engine.settings(WORKSPACE).await.unwrap()["baseUrl"], json!(provider.base_url()));
+    assert_eq!(engine.update_settings(WORKSPACE, None, &patch).await.unwrap()["chatModel"], "ours");
+    assert_eq!(engine.settings(WORKSPACE, None).await.unwrap()["baseUrl"], json!(provider.base_url()));
     assert_eq!(query(&store, "SELECT settings->'ai'->'provider'->>'chatModel' FROM workspaces"), "theirs");
     let key = SettingsPatch::from_json(r#"{"driver":"openai","apiKey":"k"}"#).unwrap();
-    let unknown = engine.update_settings(MISSING, &key).await.unwrap_err();
+    let unknown = engine.update_settings(MISSING, None, &key).await.unwrap_err();
     assert_eq!((unknown.code(), &unknown.details()["field"]), (ErrorCode::InvalidInput, &json!("workspaceId")));
     assert_eq!(
         query(&store, &format!("SELECT COUNT(*) FROM ai_provider_settings WHERE workspace_id = '{MISSING}'")),
         "0"
     );
     engine.close(None).await.unwrap();
+}
+
+/// Its administrators switch features in its own settings, and are told of what is switched here.
+#[tokio::test(flavor = "multi_thread")]
+async fn features_are_switched_where_the_server_keeps_them() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let answer = Response::stream([vec![text("ok")], finish("stop", 10, 5)].concat());
+    let script = Script { responses: vec![answer], repeat: true, ..Script::default() };
+    let provider = ScriptedProvider::start(script).await;
+    let engine = Engine::open(options(&store, &provider.base_url(), json!({}))).await.unwrap();
+    let strict = json!({"features": "strict"});
+    let strict = Engine::open(options(&store, &provider.base_url(), strict)).await.unwrap();
+    let begin = async |engine: &Engine, more: Value| {
+        engine.start_turn(request("hi", theirs(more)), Vec::new()).await?.done().await
+    };
+    let off = async |engine: &Engine, more: Value| {
+        begin(engine, more).await.unwrap_err().details()["feature"].as_str().unwrap().to_owned()
+    };
+    let switch = async |features: &str| {
+        let patch = SettingsPatch::from_json(&format!(r#"{{"features":{features}}}"#)).unwrap();
+        engine.update_settings(WORKSPACE, None, &patch).await.map(|shown| shown["features"].clone())
+    };
+    let stored = || query(&store, "SELECT settings FROM workspaces");
+    // What was never switched is on, but for those who read it as the server does.
+    assert!(begin(&engine, json!({})).await.is_ok());
+    assert_eq!(off(&strict, json!({})).await, "chat");
+    query(&store, r#"UPDATE workspaces SET settings = '{"theme": "dark", "ai": {"search": true, "chat": true}}'"#);
+    assert_eq!(off(&strict, json!({})).await, "autonomousRuns");
+    assert!(begin(&strict, json!({"detached": false})).await.is_ok());
+    // What is switched here is what the server reads, and nothing else of its settings changes.
+    let shown = switch(r#"{"chat": false, "dictation": true}"#).await.unwrap();
+    assert_eq!(shown, json!({"chat": false, "autonomousRuns": true, "dictation": true}));
+    let expected = r#"{"ai": {"chat": false, "search": true, "dictation": true}, "theme": "dark"}"#;
+    assert_eq!(stored(), expected);
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_provider_settings"), "0");
+    assert_eq!(off(&engine, json!({})).await, "chat");
+    // What the server switches counts at once, whatever of the settings is kept here by then.
+    let ours = SettingsPatch::from_json(r#"{"chatModel": "ours"}"#).unwrap();
+    engine.update_settings(WORKSPACE, None, &ours).await.unwrap();
+    query(&store, "UPDATE workspaces SET settings = jsonb_set(settings, '{ai,chat}', 'true')");
+    assert!(begin(&engine, json!({})).await.is_ok());
+    // Settings of any form are read; those that are no object become one.
+    for settings in ["NULL", "'[1]'", "'{\"ai\": true}'", "'{\"ai\": {\"chat\": \"false\"}}'"] {
+        query(&store, &format!("UPDATE workspaces SET settings = {settings}"));
+        assert!(begin(&engine, json!({})).await.is_ok(), "{settings}");
+        assert_eq!(switch(r#"{"chat": false}"#).await.unwrap()["chat"], false, "{settings}");
+        assert_eq!(stored(), r#"{"ai": {"chat": false}}"#, "{settings}");
+    }
+    let patch = SettingsPatch::from_json(r#"{"features": {"chat": true}}"#).unwrap();
+    let unknown = engine.update_settings(MISSING, None, &patch).await.unwrap_err();
+    assert_eq!((unknown.code(), &unknown.details()["field"]), (ErrorCode::InvalidInput, &json!("workspaceId")));
+    engine.close(None).await.unwrap();
+    strict.close(None).await.unwrap();
 }
 
 /// U+0000, which no text of the server can hold.

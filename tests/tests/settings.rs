@@ -29,7 +29,7 @@ impl World {
     }
 
     async fn set(&self, patch: Value) -> Value {
-        self.engine.update_settings("w1", &patch_of(patch)).await.unwrap()
+        self.engine.update_settings("w1", None, &patch_of(patch)).await.unwrap()
     }
 
     /// Closes the engine and looks at everything that it has left behind.
@@ -103,9 +103,10 @@ async fn keys_go_in_and_never_come_out() {
     let shown =
         world.set(json!({"driver": "openai", "chatModel": "m", "chatContextWindow": 128_000, "apiKey": KEY})).await;
     let expected = json!({"driver": "openai", "chatModel": "m", "chatContextWindow": 128_000,
-        "hasApiKey": true, "hasEmbeddingApiKey": false, "hasSttApiKey": false});
+        "hasApiKey": true, "hasEmbeddingApiKey": false, "hasSttApiKey": false,
+        "features": {"chat": true, "autonomousRuns": true, "dictation": true}});
     assert_eq!(shown, expected);
-    assert_eq!(world.engine.settings("w1").await.unwrap(), expected);
+    assert_eq!(world.engine.settings("w1", None).await.unwrap(), expected);
     assert!(!world.on_disk().contains(KEY));
     // Another driver has other keys; going back finds the first one's again.
     assert_eq!(world.set(json!({"driver": "gemini"})).await["hasApiKey"], false);
@@ -113,7 +114,7 @@ async fn keys_go_in_and_never_come_out() {
     let cleared = world.set(json!({"apiKey": "", "sttApiKey": null})).await;
     assert_eq!((&cleared["hasApiKey"], &cleared["hasSttApiKey"]), (&json!(false), &json!(true)));
     // Other workspaces have nothing of it.
-    assert_eq!(world.engine.settings("w2").await.unwrap()["hasSttApiKey"], false);
+    assert_eq!(world.engine.settings("w2", None).await.unwrap()["hasSttApiKey"], false);
     world.close().await;
 }
 
@@ -121,7 +122,7 @@ async fn keys_go_in_and_never_come_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_refused_as_a_whole() {
     let world = World::new(json!({})).await;
-    let refused = world.engine.update_settings("w1", &patch_of(json!({"chatModel": "m", "apiKey": KEY}))).await;
+    let refused = world.engine.update_settings("w1", None, &patch_of(json!({"chatModel": "m", "apiKey": KEY}))).await;
     let error = refused.unwrap_err();
     assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("driver")));
     assert_eq!(world.count("ai_provider_settings"), 0);
@@ -129,7 +130,7 @@ async fn a_change_is_refused_as_a_whole() {
 
     let keyless = World::new(json!({"appSecret": null})).await;
     let patch = patch_of(json!({"driver": "openai", "apiKey": KEY}));
-    let error = keyless.engine.update_settings("w1", &patch).await.unwrap_err();
+    let error = keyless.engine.update_settings("w1", None, &patch).await.unwrap_err();
     assert_eq!((error.code(), &error.details()["field"]), (ErrorCode::InvalidInput, &json!("appSecret")));
     assert_eq!(keyless.count("ai_provider_settings"), 0);
     // Settings without keys need no secret.
@@ -144,12 +145,12 @@ async fn changes_at_the_same_time_are_all_made() {
     let fields = ["chatModel", "embeddingModel", "sttModel", "baseUrl", "systemPrompt"];
     let changes = fields.map(|field| {
         let engine = world.engine.clone();
-        tokio::spawn(async move { engine.update_settings("w1", &patch_of(json!({field: "x"}))).await })
+        tokio::spawn(async move { engine.update_settings("w1", None, &patch_of(json!({field: "x"}))).await })
     });
     for change in changes {
         change.await.unwrap().unwrap();
     }
-    let settings = world.engine.settings("w1").await.unwrap();
+    let settings = world.engine.settings("w1", None).await.unwrap();
     assert!(fields.iter().all(|field| settings[field] == "x"), "{settings}");
     world.close().await;
 }
@@ -215,7 +216,7 @@ async fn a_new_application_secret_needs_the_old_one_once() {
     let error = alone.start_turn(request("hi", json!({})), Vec::new()).await.err().unwrap();
     assert_eq!((error.code(), &error.details()["driver"]), (ErrorCode::SecretUnreadable, &json!("openai")));
     assert_eq!(alone.rotate_secrets(false).await.unwrap().unreadable, 1);
-    let tested = alone.test_settings("w1", Capability::Chat).await.unwrap();
+    let tested = alone.test_settings("w1", None, Capability::Chat, None).await.unwrap();
     assert!(!tested.ok && tested.error.unwrap().contains("enter the key again"));
     alone.close(None).await.unwrap();
 
@@ -240,21 +241,21 @@ async fn embeddings_come_in_batches_and_in_order() {
     };
     let server = FaultServer::start(vec![vectors(2048), vectors(2), vectors(1)]).await;
     let world = World::new(json!({})).await;
-    let code = async || world.engine.embed("w1", &["x".to_owned()]).await.unwrap_err().code();
+    let code = async || world.engine.embed("w1", &["x".to_owned()], None).await.unwrap_err().code();
     assert_eq!(code().await, ErrorCode::EmbeddingNotConfigured);
     world
         .set(json!({"driver": "openai", "embeddingModel": "e", "embeddingBaseUrl": server.base_url(), "apiKey": KEY, "embeddingApiKey": OTHER_KEY}))
         .await;
-    assert!(world.engine.embed("w1", &[]).await.unwrap().is_empty());
+    assert!(world.engine.embed("w1", &[], None).await.unwrap().is_empty());
     assert!(server.requests().is_empty());
     let texts: Vec<String> = (0..2050).map(|number| number.to_string()).collect();
-    let found = world.engine.embed("w1", &texts).await.unwrap();
+    let found = world.engine.embed("w1", &texts, None).await.unwrap();
     assert_eq!((found.len(), &found[2047], &found[2048]), (2050, &vec![2047.0, 0.5], &vec![0.0, 0.5]));
     let sizes: Vec<usize> = (0..2).map(|number| sent(&server, number)["input"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [2048, 2]);
     assert!(server.requests().iter().all(|request| request.contains(OTHER_KEY) && !request.contains(KEY)));
     // Fewer vectors than texts are none.
-    let error = world.engine.embed("w1", &texts[..2]).await.unwrap_err();
+    let error = world.engine.embed("w1", &texts[..2], None).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::ProviderError);
     world.close().await;
 }
@@ -264,7 +265,7 @@ async fn an_embedding_endpoint_that_hangs_is_given_up() {
     let server = FaultServer::start(vec![vec![Act::Stall]]).await;
     let world = World::new(json!({"requests": {"embeddingTimeoutMs": 50}})).await;
     world.set(json!({"driver": "ollama", "embeddingModel": "e", "embeddingBaseUrl": server.base_url()})).await;
-    let error = world.engine.embed("w1", &["a".to_owned(), "b".to_owned()]).await.unwrap_err();
+    let error = world.engine.embed("w1", &["a".to_owned(), "b".to_owned()], None).await.unwrap_err();
     assert_eq!((error.code(), &error.details()["timeoutMs"]), (ErrorCode::ProviderError, &json!(50)));
     assert!(error.message().contains("2 texts"));
     server.until_closed().await;
@@ -281,7 +282,7 @@ async fn recordings_are_sent_as_what_they_are() {
     ];
     let server = FaultServer::start(answers).await;
     let world = World::new(json!({})).await;
-    let transcribe = async |mime: &str| world.engine.transcribe("w1", b"RIFFfake"[..].into(), mime).await;
+    let transcribe = async |mime: &str| world.engine.transcribe("w1", b"RIFFfake"[..].into(), mime, None).await;
     assert_eq!(transcribe("audio/mp4").await.unwrap_err().code(), ErrorCode::SttNotConfigured);
     world.set(json!({"driver": "gemini", "sttModel": "whisper-1", "apiKey": OTHER_KEY})).await;
     assert_eq!(transcribe("audio/mp4").await.unwrap_err().code(), ErrorCode::SttNotConfigured);
@@ -296,7 +297,10 @@ async fn recordings_are_sent_as_what_they_are() {
     ] {
         assert!(form.contains(piece), "{piece} in {form}");
     }
-    assert!(world.engine.test_settings("w1", Capability::Stt).await.unwrap().ok, "silence is heard as silence");
+    assert!(
+        world.engine.test_settings("w1", None, Capability::Stt, None).await.unwrap().ok,
+        "silence is heard as silence"
+    );
     world.set(json!({"sttApiStyle": "json"})).await;
     assert_eq!(transcribe("audio/webm").await.unwrap(), "json");
     let expected =
@@ -307,7 +311,7 @@ async fn recordings_are_sent_as_what_they_are() {
         (vec![0], "video/mp4", ErrorCode::UnsupportedMedia),
         (vec![0; 25 * 1024 * 1024 + 1], "audio/webm", ErrorCode::PayloadTooLarge),
     ] {
-        assert_eq!(world.engine.transcribe("w1", audio.into(), mime).await.unwrap_err().code(), code);
+        assert_eq!(world.engine.transcribe("w1", audio.into(), mime, None).await.unwrap_err().code(), code);
     }
     assert_eq!(server.requests().len(), 3);
     world.close().await;
@@ -320,7 +324,7 @@ async fn each_capability_can_be_tried() {
     let vectors = json_answer(&json!({"data": [{"index": 0, "embedding": [1]}]}));
     let server = FaultServer::start(vec![chat_answer(""), refused, page, vectors]).await;
     let world = World::new(json!({"requests": {"testTimeoutMs": 5000}})).await;
-    let tested = async |capability| world.engine.test_settings("w1", capability).await.unwrap();
+    let tested = async |capability| world.engine.test_settings("w1", None, capability, None).await.unwrap();
     for capability in [Capability::Chat, Capability::Embeddings, Capability::Stt] {
         let found = tested(capability).await;
         assert!(!found.ok && found.error.is_some_and(|error| error.contains("configured")));
@@ -352,8 +356,8 @@ async fn pages_and_chats_get_titles() {
     let server = FaultServer::start(answers).await;
     let world = World::new(json!({"generateChatTitles": true})).await;
     world.set(json!({"driver": "openai", "chatModel": "m", "baseUrl": server.base_url(), "apiKey": KEY})).await;
-    assert_eq!(world.engine.generate_title("w1", "Fish live in water.").await.unwrap(), "A page about fish");
-    assert_eq!(world.engine.generate_title("w1", " \n").await.unwrap_err().code(), ErrorCode::InvalidInput);
+    assert_eq!(world.engine.generate_title("w1", "Fish live in water.", None).await.unwrap(), "A page about fish");
+    assert_eq!(world.engine.generate_title("w1", " \n", None).await.unwrap_err().code(), ErrorCode::InvalidInput);
     let turn = world.engine.start_turn(request("What goes with fish?", json!({})), Vec::new()).await.unwrap();
     assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
     server.until_requests(3).await;

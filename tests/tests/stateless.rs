@@ -213,3 +213,17 @@ async fn it_has_a_role_and_the_workspace_s_own_model() {
     assert_eq!(refused.code(), ErrorCode::NotFound);
     engine.close(None).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_workspace_has_switched_off_is_off_for_it() {
+    let world = World::new(vec![saying("one")]).await;
+    let engine = world.engine(json!({})).await;
+    let switch = |on: bool| json!({"workspaceId": "w1", "settings": {"features": {"chat": on}}}).to_string();
+    engine.call("settings.update", &switch(false)).await.unwrap();
+    let refused = engine.start_turn(request("go", json!({"stateless": {}})), Vec::new()).await.err().unwrap();
+    assert_eq!((refused.code(), &refused.details()["feature"]), (ErrorCode::Forbidden, &json!("chat")));
+    engine.call("settings.update", &switch(true)).await.unwrap();
+    let turn = engine.start_turn(request("go", json!({"stateless": {}})), Vec::new()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    engine.close(None).await.unwrap();
+}

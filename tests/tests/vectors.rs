@@ -46,6 +46,7 @@ const FILES: &[File] = &[
     File { name: "snippet", caller: snippet, ours: first_snippet, theirs: same },
     File { name: "describeProviderError", caller: describe, ours: with_tokens, theirs: same },
     File { name: "isFatalProviderError", caller: fatal, ours: same, theirs: same },
+    File { name: "resolveCurrentPageResult", caller: current_page, ours: same, theirs: same },
     File { name: "roleModelOverride", caller: role, ours: same, theirs: same },
     File { name: "resolveAudioFormat", caller: audio, ours: same, theirs: same },
     File { name: "isIpAllowed", caller: ip, ours: same, theirs: same },
@@ -492,6 +493,10 @@ fn with_tokens(_: &Value, text: String) -> String {
 
 fn fatal(input: &Value) -> Option<Call> {
     Some(("isFatalProviderError", vec![("err", untag(&input["err"]))]))
+}
+
+fn current_page(input: &Value) -> Option<Call> {
+    Some(("resolveCurrentPageResult", vec![("openedPage", member(input, "openedPage"))]))
 }
 
 fn role(input: &Value) -> Option<Call> {

@@ -283,3 +283,29 @@ const [imported] = await engine.roles.importBundle({ workspaceId: 'w', actor, bu
 void [roleModel, imported?.outcome === 'created'];
 // @ts-expect-error Nobody acts.
 await engine.roles.delete({ workspaceId: 'w', roleId: poet.id });
+
+const { token } = await engine.provenance.sign({
+  workspaceId: 'w',
+  userId: 'u',
+  chatId: 'c',
+  audience: 'pages',
+  ttlMs: 1e5,
+});
+const ofRun: string | null = (await engine.provenance.verify({ token, audience: 'pages' })).runId;
+const source: 'user' | 'agent' = turnkeep.resolveEditSource(null, 'agent');
+void [ofRun, turnkeep.cutsSnapshot('user', source, true)];
+
+await engine.settings.update('w', { features: { chat: false, dictation: null } }, actor);
+const isOn: boolean = (await engine.settings.get({ workspaceId: 'w', actor })).features.autonomousRuns;
+const given = { driver: 'openai', model: 'e', apiKey: 'k' } as const;
+const tried = await engine.settings.test({ workspaceId: 'w', capability: 'embeddings', actor, provider: given });
+void [isOn, tried.ok, await engine.embed({ workspaceId: 'w', texts: ['t'], provider: given })];
+// @ts-expect-error No such feature.
+await engine.settings.update('w', { features: { chats: false } });
+
+engine.checkPages(({ userId, page }) => (userId === 'u' ? { id: page.id, title: 'T' } : null));
+engine.checkPages(async ({ page }, { signal }) => (signal.aborted ? null : { id: page.id }));
+const ofPage: string | undefined = turnkeep.resolveCurrentPageResult({ id: 'p' }).page?.title;
+void ofPage;
+// @ts-expect-error A check says which page, or that there is none.
+engine.checkPages(() => 'p');

@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native, errors, types
-from turnkeep._engine import Chats, Engine, Roles, Settings, Usage
+from turnkeep._engine import Chats, Engine, Provenance, Roles, Settings, Usage
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import compact_tool_output, describe_provider_error, is_fatal_provider_error
 from turnkeep._plain_functions import (
@@ -27,6 +27,7 @@ from turnkeep._plain_functions import (
     chat_title_prompt,
     clean_chat_title,
     clean_generated_title,
+    cuts_snapshot,
     disambiguate_tool_name,
     flush_assistant,
     is_degenerate_output,
@@ -38,6 +39,8 @@ from turnkeep._plain_functions import (
     plan_finalize_assistant,
     prepare_agent_step,
     resolve_audio_format,
+    resolve_current_page_result,
+    resolve_edit_source,
     role_model_override,
     row_to_ui_message,
     sanitize_tool_name,
@@ -66,6 +69,7 @@ __all__ = [  # noqa: RUF022
     "Chats",
     "Engine",
     "HostedRun",
+    "Provenance",
     "Roles",
     "Runs",
     "Settings",
@@ -93,6 +97,7 @@ __all__ = [  # noqa: RUF022
     "chat_title_prompt",
     "clean_chat_title",
     "clean_generated_title",
+    "cuts_snapshot",
     "disambiguate_tool_name",
     "flush_assistant",
     "is_degenerate_output",
@@ -104,6 +109,8 @@ __all__ = [  # noqa: RUF022
     "plan_finalize_assistant",
     "prepare_agent_step",
     "resolve_audio_format",
+    "resolve_current_page_result",
+    "resolve_edit_source",
     "role_model_override",
     "row_to_ui_message",
     "sanitize_tool_name",

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 from turnkeep import _exit, _native
 from turnkeep._failures import Words
 from turnkeep._json import decode, encode_fields
-from turnkeep._operations import ChatsOperations, EngineOperations, RolesOperations, SettingsOperations, UsageOperations
+from turnkeep._operations import (
+    ChatsOperations,
+    EngineOperations,
+    ProvenanceOperations,
+    RolesOperations,
+    SettingsOperations,
+    UsageOperations,
+)
 from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -94,6 +101,20 @@ class Engine(EngineOperations):
         if tools:
             self._pumps.add(ToolPump(offer, tools, owner=self))
 
+    def check_pages(self, check: Callable[[str, str, types.PageRef], types.PageRef | None]) -> None:
+        """Has every page that a turn, or a run of the host's own, is said to be begun on (``open_page``) checked.
+
+        From now on only what ``check(workspace_id, user_id, page)`` returns is used, for the prompt, for the tool
+        ``getCurrentPage`` and for the page of a chat that is created: the page with its own title, or ``None`` where
+        there is no such page or the user may not see it. When it raises, returns anything else, or takes longer than
+        ``pageCheckTimeoutMs`` of the engine's ``requests``, there is no page. It is called on threads of its own, and
+        takes the place of one that was given before.
+
+        :raises TurnkeepError: ``ENGINE_CLOSED``
+        """
+        tool = Tool("checkOpenPage", lambda asked: check(asked["workspaceId"], asked["userId"], asked["page"]))
+        self._pumps.add(ToolPump(self._native.check_pages(), [tool], owner=self))
+
     @property
     def runs(self) -> Runs:
         """What is known of runs, their logs, and runs that the host drives itself."""
@@ -108,6 +129,11 @@ class Engine(EngineOperations):
     def roles(self) -> Roles:
         """The personas that chats are begun with."""
         return Roles(self)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Claims that an access is by the agent of a chat."""
+        return Provenance(self)
 
     @property
     def settings(self) -> Settings:
@@ -231,6 +257,17 @@ class Roles(RolesOperations):
 
     def __init__(self, engine: Engine) -> None:
         """Found at :attr:`Engine.roles`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
+
+
+class Provenance(ProvenanceOperations):
+    """Signed claims that an access is by the agent of a chat."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.provenance`."""
         self._engine = engine
 
     def _ask(self, operation: str, params: dict[str, Any]) -> Any:

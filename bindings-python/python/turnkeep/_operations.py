@@ -240,7 +240,8 @@ class RunsOperations(_Asking):
         :param chat_id: The chat; it is created when there is none of this id, and when no id is given.
         :param message: What the user wrote; nothing when the host has stored that itself.
         :param role_id: The role of a chat that is created.
-        :param open_page: The page that the user has open.
+        :param open_page: The page that the user has open: what a client says of it where the engine has the
+            host's check of pages, else resolved by the host.
         :param trigger: What begins the run. Default ``"api"``.
         :param message_id: The message that is to be answered anew, or in the place of which the user has
             written; see ``TurnRequest``.
@@ -732,35 +733,92 @@ class RolesOperations(_Asking):
         return answer
 
 
+class ProvenanceOperations(_Asking):
+    """Methods of ``provenance``."""
+
+    def sign(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        run_id: str | None = None,
+        audience: str | None = None,
+        ttl_ms: int | None = None,
+    ) -> types.SignedProvenance:
+        """Signs a short-lived claim that whoever has it acts for the agent of this chat, for hosts whose other
+        endpoints mark what agents do. The engine needs its ``appSecret``.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat; it must be the user's.
+        :param run_id: A run of the chat.
+        :param audience: Who is to take the claim: at most 255 bytes; ``turnkeep`` unless given.
+        :param ttl_ms: How long it holds, in milliseconds: 300000 unless given, from 1000 to 86400000.
+            Rounded down to whole seconds.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.SignedProvenance = self._ask("provenance.sign", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "runId": run_id, "audience": audience, "ttlMs": ttl_ms})
+        return answer
+
+    def verify(
+        self,
+        *,
+        token: str,
+        audience: str | None = None,
+    ) -> types.Provenance:
+        """What a claim says that was signed with this engine's ``appSecret``, or with a previous one. A claim that
+        is not taken is ``FORBIDDEN``, with ``details.reason``: ``malformed``, ``signature``, ``audience`` or
+        ``expired``. Nothing is looked up: the chat may have been deleted since.
+
+        :param token: As ``provenance.sign`` has made it.
+        :param audience: Whom the claim must have been signed for; ``turnkeep`` unless given.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.Provenance = self._ask("provenance.verify", {"token": token, "audience": audience})
+        return answer
+
+
 class SettingsOperations(_Asking):
     """Methods of ``settings``."""
 
-    def get(self, workspace_id: str) -> types.WorkspaceSettings:
-        """A workspace's settings; of keys only whether they are set.
+    def get(self, workspace_id: str, actor: types.Actor | None = None) -> types.WorkspaceSettings:
+        """A workspace's settings, for its administrators; of keys only whether they are set.
 
         :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.WorkspaceSettings = self._ask("settings.get", {"workspaceId": workspace_id})
+        answer: types.WorkspaceSettings = self._ask("settings.get", {"workspaceId": workspace_id, "actor": actor})
         return answer
 
-    def update(self, workspace_id: str, patch: types.SettingsPatch) -> types.WorkspaceSettings:
+    def update(self, workspace_id: str, patch: types.SettingsPatch, actor: types.Actor | None = None) -> types.WorkspaceSettings:
         """Changes a workspace's settings and keys, all or nothing, and answers them as ``settings.get`` does. To
         set keys, the engine needs its ``appSecret``.
 
         :param workspace_id: The workspace.
         :param patch: The change.
-        :raises TurnkeepError: ``INVALID_INPUT``
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch})
+        answer: types.WorkspaceSettings = self._ask("settings.update", {"workspaceId": workspace_id, "settings": patch, "actor": actor})
         return answer
 
-    def test(self, workspace_id: str, capability: types.Capability | None = None) -> types.SettingsTest:
-        """Tries what a workspace has configured, with the cheapest request that there is.
+    def test(self, workspace_id: str, capability: types.Capability | None = None, actor: types.Actor | None = None, provider: types.ProviderChoice | None = None) -> types.SettingsTest:
+        """Tries what a workspace has configured, or a provider that it could have, with the cheapest request that
+        there is.
 
         :param workspace_id: The workspace.
         :param capability: What is tried. Default ``"chat"``.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param provider: What is tried instead of what the workspace has configured; ``model`` is that of
+            the capability. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.SettingsTest = self._ask("settings.test", {"workspaceId": workspace_id, "capability": capability})
+        answer: types.SettingsTest = self._ask("settings.test", {"workspaceId": workspace_id, "capability": capability, "actor": actor, "provider": provider})
         return answer
 
 
@@ -790,6 +848,8 @@ class EngineOperations(_Asking):
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
+        settings: types.SettingsOptions | None = None,
+        features: types.FeatureGates | None = None,
         limits: types.UsageLimits | None = None,
         prices: types.Prices | None = None,
         usage: types.UsageOptions | None = None,
@@ -813,6 +873,9 @@ class EngineOperations(_Asking):
         :param generate_chat_titles: Name chats that have no name after their first turn has succeeded,
             whoever drove it, by a second request to the workspace's model. Default ``false``.
         :param chats: How chats are treated.
+        :param settings: Who may ask for workspaces' settings.
+        :param features: What becomes of what a workspace has switched off: ``enforce``, ``strict`` or
+            ``report``. Default ``"enforce"``.
         :param limits: What users and workspaces may use, counted in the store for all processes together.
         :param prices: What models cost, by their ids: for budgets of money, and for reports.
         :param usage: How the ledger of calls to providers is kept.
@@ -822,7 +885,7 @@ class EngineOperations(_Asking):
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -833,6 +896,7 @@ class EngineOperations(_Asking):
         message: types.MessageInput | None = None,
         role_id: str | None = None,
         open_page: types.PageRef | None = None,
+        page_tool: bool | None = None,
         provider: types.ProviderChoice | None = None,
         detached: bool | None = None,
         trigger: types.Trigger | None = None,
@@ -861,7 +925,11 @@ class EngineOperations(_Asking):
         :param message: What the user wrote. It is passed over where an answer is generated anew, and needed
             otherwise.
         :param role_id: The role of a chat that is created; a chat keeps the role that it was created with.
-        :param open_page: The page that the user has open, resolved by the host.
+        :param open_page: The page that the user has open: what a client says of it where the engine has the
+            host's check of pages, else resolved by the host.
+        :param page_tool: Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``,
+            or ``{page: ``None``}`` where no page is open. A tool of the host's own that is named so takes its
+            place. Default ``false``.
         :param provider: The provider; without it the one named ``default``, or the only one.
         :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
         :param trigger: What begins the turn. Default ``"user"``.
@@ -900,7 +968,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,
@@ -922,14 +990,17 @@ class EngineOperations(_Asking):
         *,
         workspace_id: str,
         texts: Sequence[str],
+        provider: types.ProviderChoice | None = None,
     ) -> builtins.list[builtins.list[float]]:
         """Vectors for texts, in their order, by the workspace's embedding model.
 
         :param workspace_id: The workspace.
         :param texts: The texts.
+        :param provider: Who makes them instead of whom the workspace's settings name: ``model`` is the
+            embedding model. It is stored nowhere.
         :raises TurnkeepError: ``INVALID_INPUT``, ``EMBEDDING_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: builtins.list[builtins.list[float]] = self._ask("embed", {"workspaceId": workspace_id, "texts": texts})
+        answer: builtins.list[builtins.list[float]] = self._ask("embed", {"workspaceId": workspace_id, "texts": texts, "provider": provider})
         return answer
 
     def transcribe(
@@ -938,16 +1009,19 @@ class EngineOperations(_Asking):
         workspace_id: str,
         audio: bytes | bytearray | memoryview,
         mime: str,
+        provider: types.ProviderChoice | None = None,
     ) -> str:
         """What is said in a recording of at most 25 MiB; empty text when nothing is said.
 
         :param workspace_id: The workspace.
         :param audio: The recording, in base64.
         :param mime: Its media type, such as ``audio/webm``.
-        :raises TurnkeepError: ``PAYLOAD_TOO_LARGE``, ``UNSUPPORTED_MEDIA``, ``STT_NOT_CONFIGURED``,
-        ``PROVIDER_ERROR``
+        :param provider: Who transcribes instead of whom the workspace's settings name: an ``openai`` or
+            ``openai-compatible`` service, ``model`` being its speech-to-text model. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``PAYLOAD_TOO_LARGE``, ``UNSUPPORTED_MEDIA``,
+        ``STT_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: str = self._ask("transcribe", {"workspaceId": workspace_id, "audio": audio, "mime": mime})
+        answer: str = self._ask("transcribe", {"workspaceId": workspace_id, "audio": audio, "mime": mime, "provider": provider})
         return answer
 
     def generate_title(
@@ -955,14 +1029,16 @@ class EngineOperations(_Asking):
         *,
         workspace_id: str,
         content: str,
+        provider: types.ProviderChoice | None = None,
     ) -> str:
         """A title for a page with this content. Nothing is stored.
 
         :param workspace_id: The workspace.
         :param content: The page's text.
-        :raises TurnkeepError: ``AI_NOT_CONFIGURED``, ``PROVIDER_ERROR``
+        :param provider: Who answers instead of whom the workspace's settings name. It is stored nowhere.
+        :raises TurnkeepError: ``FORBIDDEN``, ``AI_NOT_CONFIGURED``, ``PROVIDER_ERROR``
         """
-        answer: str = self._ask("generateTitle", {"workspaceId": workspace_id, "content": content})
+        answer: str = self._ask("generateTitle", {"workspaceId": workspace_id, "content": content, "provider": provider})
         return answer
 
     def health(self) -> types.Health:

@@ -168,6 +168,16 @@ def build_system_prompt(
     return answer
 
 
+def resolve_current_page_result(
+    opened_page: types.PageRef | None = None,
+) -> types.CurrentPage:
+    """What the tool ``getCurrentPage`` tells a model of the page that the person has open; ``None`` where
+    there is no id.
+    """
+    answer: types.CurrentPage = call("resolveCurrentPageResult", {}, {"openedPage": opened_page})
+    return answer
+
+
 def clean_chat_title(
     text: str,
 ) -> str | None:
@@ -331,6 +341,36 @@ def trim_history(
 ) -> types.TrimmedHistory:
     """The newest messages that fit into a budget."""
     answer: types.TrimmedHistory = call("trimHistory", {"messages": messages, "options": options})
+    return answer
+
+
+def resolve_edit_source(
+    gathered: types.EditSource | None,
+    edit: types.EditSource,
+) -> types.EditSource:
+    """The source that a write of a page carries: the agent's once the agent has had a part in it.
+
+    :param gathered: That of the edits which the write has gathered so far; none for its first.
+    :param edit: That of the edit which joins them.
+    """
+    answer: types.EditSource = call("resolveEditSource", {"gathered": gathered, "edit": edit})
+    return answer
+
+
+def cuts_snapshot(
+    last_source: str | None,
+    source: types.EditSource,
+    pending: bool,
+) -> bool:
+    """Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot
+    yet is a person's, and the write the agent's, or the other way round.
+
+    :param last_source: The source of the page's last write, as its row has it: ``agent``, or any other
+        word for a person.
+    :param source: That of the write.
+    :param pending: Whether the page has changes that are in no snapshot yet.
+    """
+    answer: bool = call("cutsSnapshot", {"lastSource": last_source, "source": source, "pending": pending})
     return answer
 
 

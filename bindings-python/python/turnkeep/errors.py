@@ -13,7 +13,9 @@ class InvalidInputError(TurnkeepError):
 
 
 class ForbiddenError(TurnkeepError):
-    """The thing belongs to somebody else. ``FORBIDDEN``, 403."""
+    """The thing belongs to somebody else, whoever acts may not do this, or the workspace has switched it off.
+    ``FORBIDDEN``, 403.
+    """
 
 
 class NotFoundError(TurnkeepError):

@@ -19,6 +19,14 @@ class Actor(TypedDict):
     isAdmin: bool
     """Whether they may manage the workspace's settings."""
 
+ActorRule: TypeAlias = Literal["optional", "required"]
+"""Whether operations on settings must say who acts.
+
+``optional``: They may: where nobody acts, the host has looked who asks.
+
+``required``: They must, so that nothing is open because it was forgotten.
+"""
+
 
 class _AddressVerdictRequired(TypedDict):
     ok: bool
@@ -253,6 +261,19 @@ ClientRole: TypeAlias = Literal["system", "user", "assistant"]
 """Who a client says that wrote a message."""
 
 
+class CurrentPage(TypedDict):
+    """What a model is told of the page that the person has open."""
+
+    page: CurrentPageRef | None
+
+
+class CurrentPageRef(TypedDict):
+    """A page with its title."""
+
+    id: str
+    title: str
+
+
 class _DataPartRequired(TypedDict):
     type: str
     data: Any
@@ -268,6 +289,14 @@ DocumentFormat: TypeAlias = Literal["markdown", "json"]
 
 DriverName: TypeAlias = Literal["openai", "openai-compatible", "gemini", "ollama", "anthropic"]
 """Which driver speaks to a provider."""
+
+EditSource: TypeAlias = Literal["user", "agent"]
+"""Who has edited.
+
+``user``: A person.
+
+``agent``: The agent of a chat.
+"""
 
 EndStatus: TypeAlias = Literal["succeeded", "failed", "aborted"]
 """How a run may end."""
@@ -312,6 +341,12 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     """
     chats: ChatOptions
     """How chats are treated."""
+    settings: SettingsOptions
+    """Who may ask for workspaces' settings."""
+    features: FeatureGates
+    """What becomes of what a workspace has switched off: ``enforce``, ``strict`` or ``report``. Default
+    ``"enforce"``.
+    """
     limits: UsageLimits
     """What users and workspaces may use, counted in the store for all processes together."""
     prices: Prices
@@ -391,6 +426,16 @@ FailureKind: TypeAlias = Literal["authentication", "billing", "rate_limit", "con
 ``limit``: The answer passed one of the engine's limits.
 
 ``internal``: A bug of ours, or a store that refused a write for good.
+"""
+
+FeatureGates: TypeAlias = Literal["enforce", "strict", "report"]
+"""What becomes of what a workspace has switched off: ``chat``, ``autonomousRuns`` and ``dictation``.
+
+``enforce``: It is refused. What was never switched is on.
+
+``strict``: It is refused. What was never switched is off, as in Docmost.
+
+``report``: It is told to hosts, which look after it themselves. What was never switched is on.
 """
 
 
@@ -833,6 +878,21 @@ class PromptOptions(TypedDict, total=False):
     """Rules that join the safety text."""
 
 
+class Provenance(TypedDict):
+    """What a claim says: an access is by the agent of this chat, on behalf of this user."""
+
+    workspaceId: str
+    """The workspace of the chat."""
+    userId: str
+    """The user whose chat it is."""
+    chatId: str
+    """The chat."""
+    runId: str | None
+    """The run, where the claim was signed for one."""
+    expiresAt: str
+    """From when on the claim is refused."""
+
+
 class _ProviderConfigRequired(TypedDict):
     driver: DriverName
     """The driver: ``openai``, ``openai-compatible``, ``gemini``, ``ollama`` or ``anthropic``."""
@@ -909,6 +969,8 @@ class RequestLimits(TypedDict, total=False):
     """A title. Default ``60000``."""
     testTimeoutMs: int
     """A test of the chat settings. Default ``30000``."""
+    pageCheckTimeoutMs: int
+    """The host's check of a page that a user has open; when it takes longer there is no page. Default ``10000``."""
 
 
 class _ResolvedAddressRequired(TypedDict):
@@ -1159,7 +1221,9 @@ class RunRequest(_RunRequestRequired, total=False):
     roleId: str
     """The role of a chat that is created."""
     openPage: PageRef
-    """The page that the user has open."""
+    """The page that the user has open: what a client says of it where the engine has the host's check of pages,
+    else resolved by the host.
+    """
     trigger: Trigger
     """What begins the run. Default ``"api"``."""
     messageId: str
@@ -1323,6 +1387,15 @@ class SecretRotation(TypedDict):
     """
 
 
+class SettingsOptions(TypedDict, total=False):
+    """Who may ask for workspaces' settings."""
+
+    actor: ActorRule
+    """Whether ``settings.get``, ``.update`` and ``.test`` must say who acts. Whoever is said to act must be an
+    administrator in any case. Default ``"optional"``.
+    """
+
+
 class SettingsPatch(TypedDict, total=False):
     """A change of settings. What is absent stays; ``None`` takes a setting away. Keys are those of the driver
     that is set: ``""`` clears one, ``None`` leaves it.
@@ -1350,6 +1423,7 @@ class SettingsPatch(TypedDict, total=False):
     apiKey: str | None
     embeddingApiKey: str | None
     sttApiKey: str | None
+    features: WorkspaceFeaturesPatch
 
 
 class _SettingsTestRequired(TypedDict):
@@ -1388,6 +1462,15 @@ ShownMetadata: TypeAlias = dict[str, Any]
 ``runId?``, ``usage?``, ``failure?``, ``status?``, ``reason?``, ``error?``, ``truncatedOutputs?``,
 ``finishReason?``.
 """
+
+
+class SignedProvenance(TypedDict):
+    """A signed claim."""
+
+    token: str
+    """A JSON Web Token (HS256), to be sent along with what the agent does."""
+    expiresAt: str
+    """From when on it is refused."""
 
 
 class SplitOptions(TypedDict, total=False):
@@ -1700,7 +1783,13 @@ class TurnRequest(_TurnRequestRequired, total=False):
     roleId: str
     """The role of a chat that is created; a chat keeps the role that it was created with."""
     openPage: PageRef
-    """The page that the user has open, resolved by the host."""
+    """The page that the user has open: what a client says of it where the engine has the host's check of pages,
+    else resolved by the host.
+    """
+    pageTool: bool
+    """Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``, or ``{page: ``None``}``
+    where no page is open. A tool of the host's own that is named so takes its place. Default ``false``.
+    """
     tools: Sequence[ToolDefinition]
     """The tools of this turn, for hosts that answer calls through a mailbox."""
     provider: ProviderChoice
@@ -1914,10 +2003,31 @@ class Window(TypedDict):
     """In how many milliseconds, up to now."""
 
 
+class WorkspaceFeatures(TypedDict):
+    """What is on in a workspace."""
+
+    chat: bool
+    """Chats, and titles of pages."""
+    autonomousRuns: bool
+    """Turns that go on without a reader (``detached``), and runs that no person has begun (``trigger``)."""
+    dictation: bool
+    """Speech to text."""
+
+
+class WorkspaceFeaturesPatch(TypedDict, total=False):
+    """Features to be switched on or off; ``None`` sets one back, and one that is absent stays."""
+
+    chat: bool | None
+    autonomousRuns: bool | None
+    dictation: bool | None
+
+
 class _WorkspaceSettingsRequired(TypedDict):
     hasApiKey: bool
     hasEmbeddingApiKey: bool
     hasSttApiKey: bool
+    features: WorkspaceFeatures
+    """What is on in the workspace; the engine's option ``features`` says what becomes of the rest."""
 
 
 class WorkspaceSettings(_WorkspaceSettingsRequired, total=False):
@@ -2192,6 +2302,7 @@ UserMessagePart: TypeAlias = Union[ToldPart, DataPart]
 
 __all__ = [
     "Actor",
+    "ActorRule",
     "AddressVerdict",
     "AgentRole",
     "AgentRoleSummary",
@@ -2212,9 +2323,12 @@ __all__ = [
     "ChatPage",
     "ChatRow",
     "ClientRole",
+    "CurrentPage",
+    "CurrentPageRef",
     "DataPart",
     "DocumentFormat",
     "DriverName",
+    "EditSource",
     "EndStatus",
     "EndedMessageStatus",
     "EngineOptions",
@@ -2222,6 +2336,7 @@ __all__ = [
     "ExistingRoles",
     "ExportLabels",
     "FailureKind",
+    "FeatureGates",
     "FinalizePlan",
     "FinishReason",
     "FlushExtra",
@@ -2261,6 +2376,7 @@ __all__ = [
     "PendingMigration",
     "Prices",
     "PromptOptions",
+    "Provenance",
     "ProviderChoice",
     "ProviderConfig",
     "Providers",
@@ -2291,12 +2407,14 @@ __all__ = [
     "SecretForm",
     "SecretOptions",
     "SecretRotation",
+    "SettingsOptions",
     "SettingsPatch",
     "SettingsTest",
     "ShownHit",
     "ShownMessage",
     "ShownMetadata",
     "ShownRole",
+    "SignedProvenance",
     "SplitOptions",
     "Stateless",
     "StatelessRun",
@@ -2340,5 +2458,7 @@ __all__ = [
     "UserMessage",
     "UserMessagePart",
     "Window",
+    "WorkspaceFeatures",
+    "WorkspaceFeaturesPatch",
     "WorkspaceSettings",
 ]

@@ -26,8 +26,8 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{
-    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits,
-    UsageOptions, Window,
+    ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, ModelPrice, Prices, RunLimits, SecretOptions,
+    SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
 };
 pub use request::{
     Actor, Busy, GivenMessage, GivenPart, PublicTurn, RunBudget, Stateless, ToolOffer, TurnRequest, Who,
@@ -42,12 +42,14 @@ pub use service::chats::{
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
 pub use service::open::{Follow, InProgress, OpenChat};
+pub use service::provenance::{Provenance, SignedProvenance};
 pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::settings::{Capability, Tested};
 pub use service::usage::{ReportOf, UsageLine, UsageReport};
 
 use run::follow::Tails;
 use run::hosted::Hosted;
+use run::page::PageCheck;
 use run::patience::Patience;
 use run::registry::Registry;
 use run::stops::Stops;
@@ -88,6 +90,7 @@ pub(crate) struct Inner {
     freed: watch::Sender<u64>,
     hosted: Hosted,
     worker: Worker,
+    pages: PageCheck,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
     secrets: Option<Arc<SecretBox>>,
@@ -139,6 +142,7 @@ impl Engine {
             registry: Registry::default(),
             tails: Tails::default(),
             hosted: Hosted::default(),
+            pages: PageCheck::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
             close_by: watch::Sender::new(None),
@@ -264,6 +268,7 @@ async fn close(inner: Arc<Inner>) -> Result<()> {
         tracing::warn!("closing with runs that could not be settled; a later sweep will");
     }
     inner.worker.retire();
+    inner.pages.retire();
     let closed = inner.store.close().await;
     inner.closed.send_replace(true);
     closed

@@ -58,6 +58,12 @@ pub struct EngineOptions {
     /// How chats are treated.
     #[serde(default)]
     pub chats: ChatOptions,
+    /// Who may ask for workspaces' settings.
+    #[serde(default)]
+    pub settings: SettingsOptions,
+    /// What becomes of what a workspace has switched off: `enforce`, `strict` or `report`.
+    #[serde(default)]
+    pub features: FeatureGates,
     /// What users and workspaces may use, counted in the store for all processes together.
     #[serde(default)]
     pub limits: UsageLimits,
@@ -207,6 +213,39 @@ impl ChatOptions {
     }
 }
 
+/// Whether operations on settings must say who acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActorRule {
+    /// They may: where nobody acts, the host has looked who asks.
+    #[default]
+    Optional,
+    /// They must, so that nothing is open because it was forgotten.
+    Required,
+}
+
+/// Who may ask for workspaces' settings.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SettingsOptions {
+    /// Whether `settings.get`, `.update` and `.test` must say who acts. Whoever is said to act must be an administrator in
+    /// any case.
+    pub actor: ActorRule,
+}
+
+/// What becomes of what a workspace has switched off: `chat`, `autonomousRuns` and `dictation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FeatureGates {
+    /// It is refused. What was never switched is on.
+    #[default]
+    Enforce,
+    /// It is refused. What was never switched is off, as in Docmost.
+    Strict,
+    /// It is told to hosts, which look after it themselves. What was never switched is on.
+    Report,
+}
+
 /// How keys are kept.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -238,6 +277,8 @@ pub struct RequestLimits {
     pub title_timeout_ms: u64,
     /// A test of the chat settings.
     pub test_timeout_ms: u64,
+    /// The host's check of a page that a user has open; when it takes longer there is no page.
+    pub page_check_timeout_ms: u64,
 }
 
 impl Default for RequestLimits {
@@ -247,6 +288,7 @@ impl Default for RequestLimits {
             transcription_timeout_ms: 300_000,
             title_timeout_ms: 60_000,
             test_timeout_ms: 30_000,
+            page_check_timeout_ms: 10_000,
         }
     }
 }
@@ -433,6 +475,7 @@ impl EngineOptions {
             ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
             ("requests.titleTimeoutMs", self.requests.title_timeout_ms),
             ("requests.testTimeoutMs", self.requests.test_timeout_ms),
+            ("requests.pageCheckTimeoutMs", self.requests.page_check_timeout_ms),
         ];
         for (field, value) in positive {
             if value == 0 {

@@ -89,9 +89,14 @@ pub struct TurnRequest {
     /// The role of a chat that is created; a chat keeps the role that it was created with.
     #[serde(default)]
     pub role_id: Option<AgentRoleId>,
-    /// The page that the user has open, resolved by the host.
+    /// The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+    /// resolved by the host.
     #[serde(default)]
     pub open_page: Option<OpenPage>,
+    /// Give the model the tool `getCurrentPage`, which answers `{page: {id, title}}`, or `{page: null}` where no page is
+    /// open. A tool of the host's own that is named so takes its place.
+    #[serde(default)]
+    pub page_tool: bool,
     /// The tools of this turn, for hosts that answer calls through a mailbox.
     #[serde(default)]
     pub tools: Vec<ToolDefinition>,
@@ -209,6 +214,8 @@ pub(super) struct OwnPieces {
     pub(super) model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) options: Option<CallOptions>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) page_tool: bool,
 }
 
 impl OwnPieces {
@@ -420,6 +427,7 @@ impl TurnRequest {
             budget: self.budget,
             model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
             options: self.options.clone(),
+            page_tool: self.page_tool,
         }
     }
 }

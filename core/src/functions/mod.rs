@@ -110,6 +110,8 @@ functions! {
         /// What else the host has to say, between the two copies of the safety text.
         extra_system: Option<String>,
     } -> [String] = prompt::system_prompt;
+    /// What the tool `getCurrentPage` tells a model of the page that the person has open; null where there is no id.
+    "resolveCurrentPageResult"(opened_page: Option<PageRef>) -> [CurrentPage] = prompt::current_page;
     /// A chat title made of what a model wrote; null when nothing is left of it.
     "cleanChatTitle"(text: String) -> [Option<String>] = text::chat_title;
     /// What a model is asked for the title of a chat that begins with this text.
@@ -170,6 +172,23 @@ functions! {
     "storableText"(text: String) -> [String] = text::storable;
     /// The newest messages that fit into a budget.
     "trimHistory"(messages: Vec<ModelMessage>, options: TrimOptions) -> [TrimmedHistory] = text::trim;
+    /// The source that a write of a page carries: the agent's once the agent has had a part in it.
+    "resolveEditSource"(
+        /// That of the edits which the write has gathered so far; none for its first.
+        gathered: Option<EditSource>,
+        /// That of the edit which joins them.
+        edit: EditSource,
+    ) -> [EditSource] = security::edit_source;
+    /// Whether a page must be kept as a snapshot of its history before it is written: what is in no snapshot yet is a person's,
+    /// and the write the agent's, or the other way round.
+    "cutsSnapshot"(
+        /// The source of the page's last write, as its row has it: `agent`, or any other word for a person.
+        last_source: Option<String>,
+        /// That of the write.
+        source: EditSource,
+        /// Whether the page has changes that are in no snapshot yet.
+        pending: bool,
+    ) -> [bool] = security::cuts_snapshot;
     /// A tool server without the values of its headers: their names only.
     "toView"(server: McpServer) -> [McpServerView] = security::to_view;
 }

@@ -53,6 +53,31 @@ fn text_or_none(raw: Option<Raw<'_>>) -> Option<String> {
     serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(|text| text.0.into_owned())
 }
 
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(default, borrow)]
+    id: Option<Raw<'a>>,
+    #[serde(default, borrow)]
+    title: Option<Raw<'a>>,
+}
+
+impl From<Page<'_>> for OpenPage {
+    fn from(page: Page<'_>) -> Self {
+        Self { id: text_or_none(page.id), title: text_or_none(page.title) }
+    }
+}
+
+pub(super) fn current_page(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments<'a> {
+        #[serde(default, borrow, deserialize_with = "optional_object")]
+        opened_page: Option<Page<'a>>,
+    }
+    let Arguments { opened_page } = arguments(text)?;
+    answer(&crate::project::current_page(opened_page.map(OpenPage::from).as_ref()))
+}
+
 pub(super) fn system_prompt(text: &str) -> Answer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -75,13 +100,6 @@ pub(super) fn system_prompt(text: &str) -> Answer {
         extra_system: Option<Raw<'a>>,
     }
     #[derive(Deserialize)]
-    struct Page<'a> {
-        #[serde(default, borrow)]
-        id: Option<Raw<'a>>,
-        #[serde(default, borrow)]
-        title: Option<Raw<'a>>,
-    }
-    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Guidance<'a> {
         #[serde(borrow)]
@@ -97,9 +115,7 @@ pub(super) fn system_prompt(text: &str) -> Answer {
         workspace_name: given.workspace_name.map(owned),
         admin_prompt: text_or_none(given.admin_prompt),
         role_instructions: text_or_none(given.role_instructions),
-        opened_page: given
-            .opened_page
-            .map(|page| OpenPage { id: text_or_none(page.id), title: text_or_none(page.title) }),
+        opened_page: given.opened_page.map(OpenPage::from),
         mcp_instructions: given
             .mcp_instructions
             .into_iter()

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::js::OwnedText as Text;
 use crate::model::Json;
+use crate::project::{EditSource, resolve_edit_source};
 use crate::provider::resolve_audio_format;
 use crate::role::role_model_override;
 use crate::tool::mcp::{
@@ -160,6 +161,31 @@ pub(super) fn to_view(text: &str) -> Answer {
     answer(&McpServerView::from(server))
 }
 
+pub(super) fn edit_source(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    struct Arguments {
+        #[serde(default)]
+        gathered: Option<EditSource>,
+        edit: EditSource,
+    }
+    let Arguments { gathered, edit } = arguments(text)?;
+    answer(&resolve_edit_source(gathered, edit))
+}
+
+pub(super) fn cuts_snapshot(text: &str) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Arguments {
+        #[serde(default)]
+        last_source: Option<Text>,
+        source: EditSource,
+        pending: bool,
+    }
+    let Arguments { last_source, source, pending } = arguments(text)?;
+    let last = EditSource::of_row(last_source.as_ref().map_or("", |column| &column.0));
+    answer(&crate::project::cuts_snapshot(last, source, pending))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::functions::call;
@@ -198,6 +224,22 @@ mod tests {
         assert_eq!(field("validateResolvedAddresses", r#"{"addresses":[{}]}"#), "addresses[0].address");
         assert_eq!(field("validateResolvedAddresses", r#"{"addresses":[{"address":5}]}"#), "addresses[0].address");
         assert_eq!(field("validateResolvedAddresses", r#"{"addresses":"8.8.8.8"}"#), "addresses");
+    }
+
+    #[test]
+    fn sources() {
+        assert_eq!(given("resolveEditSource", r#"{"edit":"user"}"#), r#""user""#);
+        assert_eq!(given("resolveEditSource", r#"{"gathered":"agent","edit":"user"}"#), r#""agent""#);
+        assert_eq!(field("resolveEditSource", r#"{"gathered":"bot","edit":"user"}"#), "gathered");
+        assert_eq!(field("resolveEditSource", r#"{"gathered":"user"}"#), "edit");
+        for (last, source, cuts) in [("agent", "user", true), ("user", "agent", true), ("import", "user", false)] {
+            let asked = format!(r#"{{"lastSource":"{last}","source":"{source}","pending":true}}"#);
+            assert_eq!(given("cutsSnapshot", &asked), cuts.to_string(), "{asked}");
+        }
+        assert_eq!(given("cutsSnapshot", r#"{"lastSource":null,"source":"agent","pending":true}"#), "true");
+        assert_eq!(given("cutsSnapshot", r#"{"lastSource":"user","source":"agent","pending":false}"#), "false");
+        assert_eq!(field("cutsSnapshot", r#"{"source":"agent","pending":1}"#), "pending");
+        assert_eq!(field("cutsSnapshot", r#"{"source":"bot","pending":true}"#), "source");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Plain data that every layer shares. Nothing here reads a clock, a socket or a store.
 
 mod failure;
+mod feature;
 mod json;
 mod message;
 mod page;
@@ -14,6 +15,7 @@ mod usage;
 mod word;
 
 pub use failure::{FailureKind, RunFailure};
+pub use feature::{Feature, FeatureFlags, Features};
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, ListedChat, Message, MessageRole, MessageStatus};

@@ -15,6 +15,7 @@ pub mod public;
 mod rows;
 mod search;
 mod shown;
+mod source;
 mod split;
 mod steps;
 mod title;
@@ -35,12 +36,13 @@ pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, 
 pub use labels::{Labels, Language};
 pub(crate) use prompt::last_step_prompt;
 pub use prompt::{
-    McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_public_prompt, build_system_prompt,
-    chat_title_prompt, page_title_prompt, prepare_agent_step,
+    CurrentPageResult, McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_public_prompt,
+    build_system_prompt, chat_title_prompt, current_page, page_title_prompt, prepare_agent_step,
 };
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
 pub use search::{SearchWord, has_words, indexed_words, message_snippet, search_words};
 pub use shown::{shown_output, shown_state};
+pub use source::{EditSource, cuts_snapshot, resolve_edit_source};
 pub use split::{SplitOptions, split_text};
 pub use steps::{
     AssistantRow, RowExtra, RowUsage, Step, StepCall, StepError, StepResult, TextStep, assistant_parts,

@@ -61,6 +61,27 @@ pub struct OpenPage {
     pub title: Option<String>,
 }
 
+/// What a tool tells a model of the page: `{page: {id, title}}`, where page is null without an id.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CurrentPageResult<'a> {
+    page: Option<ToldPage<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct ToldPage<'a> {
+    id: &'a str,
+    title: &'a str,
+}
+
+/// What is told of this page.
+pub fn current_page(page: Option<&OpenPage>) -> CurrentPageResult<'_> {
+    let told = page.and_then(|page| {
+        let id = page.id.as_deref().filter(|id| !id.is_empty())?;
+        Some(ToldPage { id, title: page.title.as_deref().unwrap_or_default() })
+    });
+    CurrentPageResult { page: told }
+}
+
 /// What the administrators wrote about a connected tool server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

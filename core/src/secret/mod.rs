@@ -1,5 +1,6 @@
 //! Stored keys: sealed with the application secret, and never shown again.
 
+mod claim;
 mod legacy;
 mod rotation;
 mod sealed;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::error::{Error, ErrorCode, Result};
 
 pub use crate::model::RecordIdentity;
+pub use claim::{AgentClaim, ClaimProblem};
 pub use rotation::{Rotating, Rotation, rotate};
 pub use sealed::KeyId;
 

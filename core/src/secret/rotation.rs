@@ -96,7 +96,7 @@ mod tests {
             let sealer = if number % 50 == 7 { &lost } else { &old };
             let blob = sealer.seal(&secret(&workspace_id), &record).unwrap();
             let keys = vec![WriteKey { driver: "openai".into(), slot: KeySlot::Chat, blob: Some(blob) }];
-            let write = WriteSettings { workspace_id, expected: None, settings: None, keys };
+            let write = WriteSettings { workspace_id, expected: None, settings: None, keys, host_features: vec![] };
             assert!(store.write_settings(write).await.unwrap());
         }
         let both = Arc::new(SecretBox::new(secret("new"), [secret("old")]));

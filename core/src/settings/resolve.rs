@@ -151,7 +151,7 @@ pub fn embedding_provider(settings: &WorkspaceSettings, key_of: KeyOf<'_>) -> Re
     };
     let driver = settings.driver().ok_or_else(|| problem(None, "no driver is set"))?;
     let model = settings.filled("embeddingModel").ok_or_else(|| problem(Some(driver), "no embedding model is set"))?;
-    if !["openai", "openai-compatible", "gemini", "ollama"].contains(&driver) {
+    if !EMBEDDING_DRIVERS.contains(&driver) {
         return Err(problem(Some(driver), "it makes no embeddings"));
     }
     let api_key = if is_keyless(driver) { None } else { own_key(driver, KeySlot::Embedding, key_of)? };
@@ -192,6 +192,75 @@ pub fn stt_provider(settings: &WorkspaceSettings, key_of: KeyOf<'_>) -> Result<S
         language: language.map(str::to_owned),
         access: Access::default(),
     })
+}
+
+/// The drivers that make embeddings.
+const EMBEDDING_DRIVERS: [&str; 4] = ["openai", "openai-compatible", "gemini", "ollama"];
+
+/// Who makes embeddings by settings that came with the question: the model is that of the embeddings.
+///
+/// # Errors
+/// `EMBEDDING_NOT_CONFIGURED` naming the driver and what is missing.
+pub(crate) fn given_embedding_provider(given: &ProviderConfig) -> Result<EmbeddingConfig> {
+    let driver = given.driver.as_str();
+    let check = || {
+        let base_url = given_place(given, EMBEDDING_DRIVERS.contains(&driver), "it makes no embeddings")?;
+        if given.api_key.is_none() && ["openai", "gemini"].contains(&driver) {
+            return Err("no API key is set");
+        }
+        Ok(base_url)
+    };
+    let base_url = check().map_err(|problem| not_given(ErrorCode::EmbeddingNotConfigured, driver, problem))?;
+    Ok(EmbeddingConfig {
+        driver: driver.to_owned(),
+        model: js_trim(&given.model).to_owned(),
+        base_url: base_url.map(str::to_owned),
+        api_key: filled(given.api_key.clone()),
+        access: given.access.clone(),
+    })
+}
+
+/// Who transcribes by settings that came with the question: the model is that of the transcripts.
+///
+/// # Errors
+/// `STT_NOT_CONFIGURED` naming the driver and what is missing.
+pub(crate) fn given_stt_provider(given: &ProviderConfig) -> Result<SttConfig> {
+    let driver = given.driver.as_str();
+    let transcribes = ["openai", "openai-compatible"].contains(&driver);
+    let base_url = given_place(given, transcribes, "it transcribes nothing")
+        .map_err(|problem| not_given(ErrorCode::SttNotConfigured, driver, problem))?;
+    Ok(SttConfig {
+        model: js_trim(&given.model).to_owned(),
+        base_url: base_url.unwrap_or(OPENAI_URL).to_owned(),
+        api_key: filled(given.api_key.clone()),
+        as_json: false,
+        language: None,
+        access: given.access.clone(),
+    })
+}
+
+/// Where a service is that a question has named; nothing for the driver's own place.
+fn given_place<'a>(
+    given: &'a ProviderConfig,
+    is_able: bool,
+    problem: &'static str,
+) -> Result<Option<&'a str>, &'static str> {
+    if !is_able {
+        return Err(problem);
+    }
+    if js_trim(&given.model).is_empty() {
+        return Err("no model is set");
+    }
+    match js_trim(&given.base_url) {
+        // Anybody else's key is not for OpenAI to see.
+        "" if given.driver == "openai-compatible" => Err("no base URL is set"),
+        "" => Ok(None),
+        url => Ok(Some(url)),
+    }
+}
+
+fn not_given(code: ErrorCode, driver: &str, problem: &str) -> Error {
+    Error::new(code, format!("driver {driver}: {problem}")).with_detail("driver", driver)
 }
 
 /// The key in this slot, else the chat's.

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::model::{Feature, FeatureFlags};
 use crate::provider::{login_in, without_secrets};
 use crate::store::KeySlot;
 use crate::text::js_trim;
@@ -33,6 +34,8 @@ const CHOICES: [(&str, &[&str]); 3] = [
     ("sttApiStyle", &["multipart", "json"]),
 ];
 
+/// The member that holds the flags of features.
+const FEATURES: &str = "features";
 const CONTEXT_WINDOW: &str = "chatContextWindow";
 /// The largest context window that is taken for one; JavaScript's largest exact integer.
 const MAX_CONTEXT_WINDOW: u64 = (1 << 53) - 1;
@@ -55,13 +58,16 @@ pub struct SettingsPatch {
     values: Map<String, Value>,
     /// The keys to set (`Some`) or to clear.
     pub(crate) keys: Vec<(KeySlot, Option<SecretString>)>,
+    /// The features that are switched (`Some`) or set back.
+    pub(crate) features: Vec<(Feature, Option<bool>)>,
     /// Users and passwords that were in addresses.
     pub(crate) logins: Vec<(KeySlot, SecretString)>,
 }
 
 impl SettingsPatch {
-    /// Reads a change: an object of settings, and of keys, where `""` clears. A field that is absent stays, and so does a
-    /// key that is `null`; fields that nobody knows are passed over.
+    /// Reads a change: an object of settings, of keys, where `""` clears, and of `features`. A field that is absent stays,
+    /// and so does a key that is `null`; fields that nobody knows are passed over, but for features: a gate that was meant
+    /// to be shut must not stay open.
     ///
     /// # Errors
     /// `INVALID_INPUT` naming the field.
@@ -79,6 +85,8 @@ impl SettingsPatch {
                     Value::String(key) => patch.keys.push((*slot, Some(SecretString::from(key)))),
                     _ => return Err(Error::invalid(name, "must be text")),
                 }
+            } else if name == FEATURES {
+                patch.features = read_features(value)?;
             } else if FIELDS.contains(&name.as_str()) {
                 check(&name, &value)?;
                 let value = patch.without_login(&name, value);
@@ -110,10 +118,29 @@ impl SettingsPatch {
         self.values.get("driver").and_then(Value::as_str)
     }
 
-    /// Whether it changes nothing but keys.
-    pub(crate) fn is_keys_only(&self) -> bool {
-        self.values.is_empty()
+    /// Whether it sets any of the fields.
+    pub(crate) fn sets_any(&self) -> bool {
+        !self.values.is_empty()
     }
+}
+
+fn read_features(value: Value) -> Result<Vec<(Feature, Option<bool>)>> {
+    let flags = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Object(flags) => flags,
+        _ => return Err(Error::invalid(FEATURES, "must be an object")),
+    };
+    let flags = flags.into_iter().map(|(name, on)| {
+        let field = || format!("{FEATURES}.{name}");
+        let feature = Feature::ALL.into_iter().find(|feature| feature.as_str() == name);
+        let feature = feature.ok_or_else(|| Error::invalid(field(), "is no feature"))?;
+        match on {
+            Value::Null => Ok((feature, None)),
+            Value::Bool(on) => Ok((feature, Some(on))),
+            _ => Err(Error::invalid(field(), "must be true, false or null")),
+        }
+    });
+    flags.collect()
 }
 
 fn check(name: &str, value: &Value) -> Result<()> {
@@ -165,6 +192,18 @@ impl WorkspaceSettings {
             };
             self.0.insert(name.clone(), stored);
         }
+    }
+
+    /// The flags of features.
+    pub fn features(&self) -> FeatureFlags {
+        FeatureFlags::from_stored(self.0.get(FEATURES))
+    }
+
+    /// Switches features.
+    pub(crate) fn change_features(&mut self, changes: &[(Feature, Option<bool>)]) {
+        let mut flags = self.features();
+        flags.change(changes);
+        self.0.insert(FEATURES.to_owned(), flags.to_value());
     }
 
     /// A field's text. Empty text is text.
@@ -267,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn features_are_switched_one_by_one() {
+        let mut settings = WorkspaceSettings::from_stored(Some(r#"{"driver":"openai"}"#));
+        for (patch, stored) in [
+            (r#"{"features":{"chat":false}}"#, r#"{"driver":"openai","features":{"chat":false}}"#),
+            (r#"{"features":{"dictation":true}}"#, r#"{"driver":"openai","features":{"chat":false,"dictation":true}}"#),
+            (r#"{"features":{"chat":null}}"#, r#"{"driver":"openai","features":{"chat":null,"dictation":true}}"#),
+        ] {
+            let patch = SettingsPatch::from_json(patch).unwrap();
+            assert!(!patch.sets_any());
+            settings.change_features(&patch.features);
+            assert_eq!(settings.to_stored(), stored);
+        }
+        assert!(SettingsPatch::from_json(r#"{"features":null}"#).unwrap().features.is_empty());
+    }
+
+    #[test]
     fn wrong_values_are_named() {
         for (patch, field) in [
             (r#"{"driver":""}"#, "driver"),
@@ -277,6 +332,9 @@ mod tests {
             (r#"{"chatContextWindow":"5"}"#, "chatContextWindow"),
             (r#"{"baseUrl":7}"#, "baseUrl"),
             (r#"{"apiKey":7}"#, "apiKey"),
+            (r#"{"features":true}"#, "features"),
+            (r#"{"features":{"chat":"off"}}"#, "features.chat"),
+            (r#"{"features":{"chats":false}}"#, "features.chats"),
             ("[]", "settings"),
         ] {
             let error = SettingsPatch::from_json(patch).unwrap_err();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::RecordIdentity;
+use crate::model::{Feature, FeatureFlags, RecordIdentity};
 
 /// Which of a provider's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,8 @@ pub struct StoredSettings {
     pub keys: Vec<StoredKey>,
     /// Where they may be sent, as far as that is known.
     pub places: Vec<KeyPlace>,
+    /// The flags that the system keeps whose database this is; nothing on one of turnkeep's own.
+    pub host_features: Option<FeatureFlags>,
 }
 
 /// A key to set or to clear.
@@ -90,6 +92,9 @@ pub struct WriteSettings {
     pub settings: Option<String>,
     /// The keys that change.
     pub keys: Vec<WriteKey>,
+    /// The flags that change among those of the system whose database this is. There are none on one of turnkeep's own,
+    /// which has them in the settings.
+    pub host_features: Vec<(Feature, Option<bool>)>,
 }
 
 /// Where a sealed secret stands.

@@ -6,6 +6,7 @@
 //! and names it in the list below.
 
 mod chats;
+mod provenance;
 mod requests;
 mod roles;
 mod runs;
@@ -92,6 +93,8 @@ operations![
     roles::Get,
     roles::ExportBundle,
     roles::ImportBundle,
+    provenance::Sign,
+    provenance::Verify,
     settings::Get,
     settings::Update,
     settings::Test,

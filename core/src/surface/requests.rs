@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::js::OwnedText;
+use crate::provider::ProviderChoice;
 
 use super::Operation;
 
@@ -20,6 +21,9 @@ pub(super) struct Embed {
     workspace_id: String,
     /// The texts.
     texts: Vec<String>,
+    /// Who makes them instead of whom the workspace's settings name: `model` is the embedding model. It is stored nowhere.
+    #[serde(default)]
+    provider: Option<ProviderChoice>,
 }
 
 impl Operation for Embed {
@@ -28,14 +32,14 @@ impl Operation for Embed {
     type Answer = Vec<Vec<f64>>;
 
     async fn answer(self, engine: &Engine) -> Result<Vec<Vec<f64>>> {
-        engine.embed(&self.workspace_id, &self.texts).await
+        engine.embed(&self.workspace_id, &self.texts, self.provider.as_ref()).await
     }
 }
 
 /// What is said in a recording of at most 25 MiB; empty text when nothing is said.
 ///
 /// # Errors
-/// `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `STT_NOT_CONFIGURED`, `PROVIDER_ERROR`
+/// `FORBIDDEN`, `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `STT_NOT_CONFIGURED`, `PROVIDER_ERROR`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Transcribe {
@@ -44,6 +48,10 @@ pub(super) struct Transcribe {
     audio: String,
     /// Its media type, such as `audio/webm`.
     mime: String,
+    /// Who transcribes instead of whom the workspace's settings name: an `openai` or `openai-compatible` service, `model`
+    /// being its speech-to-text model. It is stored nowhere.
+    #[serde(default)]
+    provider: Option<ProviderChoice>,
 }
 
 impl Operation for Transcribe {
@@ -53,20 +61,23 @@ impl Operation for Transcribe {
 
     async fn answer(self, engine: &Engine) -> Result<String> {
         let audio = STANDARD.decode(&self.audio).map_err(|_| Error::invalid("audio", "must be base64"))?;
-        engine.transcribe(&self.workspace_id, audio.into(), &self.mime).await
+        engine.transcribe(&self.workspace_id, audio.into(), &self.mime, self.provider.as_ref()).await
     }
 }
 
 /// A title for a page with this content. Nothing is stored.
 ///
 /// # Errors
-/// `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`
+/// `FORBIDDEN`, `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct GenerateTitle {
     workspace_id: String,
     /// The page's text.
     content: OwnedText,
+    /// Who answers instead of whom the workspace's settings name. It is stored nowhere.
+    #[serde(default)]
+    provider: Option<ProviderChoice>,
 }
 
 impl Operation for GenerateTitle {
@@ -75,7 +86,7 @@ impl Operation for GenerateTitle {
     type Answer = String;
 
     async fn answer(self, engine: &Engine) -> Result<String> {
-        engine.generate_title(&self.workspace_id, &self.content.0).await
+        engine.generate_title(&self.workspace_id, &self.content.0, self.provider.as_ref()).await
     }
 }
 

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{Capability, Engine, Tested};
+use crate::engine::{Actor, Capability, Engine, Tested};
 use crate::error::Result;
 use crate::model::Json;
+use crate::provider::ProviderChoice;
 use crate::secret::Rotation;
 use crate::settings::SettingsPatch;
 
@@ -16,11 +17,17 @@ type Shown = Value;
 /// A change of them.
 type Change = Json;
 
-/// A workspace's settings; of keys only whether they are set.
+/// A workspace's settings, for its administrators; of keys only whether they are set.
+///
+/// # Errors
+/// `FORBIDDEN`, `INVALID_INPUT`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Get {
     workspace_id: String,
+    /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
+    #[serde(default)]
+    actor: Option<Actor>,
 }
 
 impl Operation for Get {
@@ -28,7 +35,7 @@ impl Operation for Get {
     type Answer = Shown;
 
     async fn answer(self, engine: &Engine) -> Result<Shown> {
-        engine.settings(&self.workspace_id).await
+        engine.settings(&self.workspace_id, self.actor.as_ref()).await
     }
 }
 
@@ -36,13 +43,16 @@ impl Operation for Get {
 /// needs its `appSecret`.
 ///
 /// # Errors
-/// `INVALID_INPUT`
+/// `FORBIDDEN`, `INVALID_INPUT`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Update {
     workspace_id: String,
     /// The change.
     settings: Change,
+    /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
+    #[serde(default)]
+    actor: Option<Actor>,
 }
 
 impl Operation for Update {
@@ -52,11 +62,14 @@ impl Operation for Update {
 
     async fn answer(self, engine: &Engine) -> Result<Shown> {
         let patch = SettingsPatch::from_json(self.settings.get())?;
-        engine.update_settings(&self.workspace_id, &patch).await
+        engine.update_settings(&self.workspace_id, self.actor.as_ref(), &patch).await
     }
 }
 
-/// Tries what a workspace has configured, with the cheapest request that there is.
+/// Tries what a workspace has configured, or a provider that it could have, with the cheapest request that there is.
+///
+/// # Errors
+/// `FORBIDDEN`, `INVALID_INPUT`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Test {
@@ -64,6 +77,12 @@ pub(super) struct Test {
     /// What is tried.
     #[serde(default)]
     capability: Capability,
+    /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
+    #[serde(default)]
+    actor: Option<Actor>,
+    /// What is tried instead of what the workspace has configured; `model` is that of the capability. It is stored nowhere.
+    #[serde(default)]
+    provider: Option<ProviderChoice>,
 }
 
 impl Operation for Test {
@@ -72,7 +91,8 @@ impl Operation for Test {
     type Answer = Tested;
 
     async fn answer(self, engine: &Engine) -> Result<Tested> {
-        engine.test_settings(&self.workspace_id, self.capability).await
+        let (actor, provider) = (self.actor.as_ref(), self.provider.as_ref());
+        engine.test_settings(&self.workspace_id, actor, self.capability, provider).await
     }
 }
 

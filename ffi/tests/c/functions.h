@@ -27,6 +27,7 @@ static const struct {
     FUNCTION(parse_chat_json),
     FUNCTION(normalize_lang),
     FUNCTION(build_system_prompt),
+    FUNCTION(resolve_current_page_result),
     FUNCTION(clean_chat_title),
     FUNCTION(chat_title_prompt),
     FUNCTION(page_title_prompt),
@@ -48,6 +49,8 @@ static const struct {
     FUNCTION(truncate_degenerate_output),
     FUNCTION(storable_text),
     FUNCTION(trim_history),
+    FUNCTION(resolve_edit_source),
+    FUNCTION(cuts_snapshot),
     FUNCTION(to_view),
 };
 

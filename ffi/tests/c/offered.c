@@ -323,12 +323,56 @@ static void whoever_waits_for_a_turn_of_nobody_is_woken_when_the_engine_is_close
     free(provider_stop(&provider));
 }
 
+static void answer_with_the_stored_page(void *data, turnkeep_tool_call *call) {
+    struct notes *notes = data;
+    char *json = call_json(call);
+    pthread_mutex_lock(&notes->lock);
+    add(&notes->calls, "%s\n", json);
+    pthread_mutex_unlock(&notes->lock);
+    free(json);
+    respond(call, "{\"id\":\"p1\",\"title\":\"Its own\"}");
+}
+
+static void open_pages_are_checked(void) {
+    struct text script = {0};
+    answer_begin(&script);
+    answer_call(&script, 0, "call_1", "getCurrentPage", "{}");
+    answer_finish(&script, "tool_calls");
+    answer_end(&script, "end");
+    answer_with(&script, "Its own.");
+    struct provider provider = provider_start(&script, false);
+    turnkeep_engine *engine = open_engine("sqlite::memory:", &provider);
+    turnkeep_error *error = NULL;
+    REQUIRE_ERROR(turnkeep_engine_check_pages(engine, NULL, NULL, &error), &error, TURNKEEP_INVALID_INPUT,
+                  "toolCallback");
+    struct notes notes = NOTES;
+    REQUIRE(turnkeep_engine_check_pages(engine, answer_with_the_stored_page, &notes, &error) == TURNKEEP_OK);
+    turnkeep_turn *turn =
+        start(engine, ",\"pageTool\":true,\"openPage\":{\"id\":\"p1\",\"title\":\"The client's\"}", NULL, NULL);
+    char *chunks = read_chunks(turn), *outcome = outcome_of(turn);
+    REQUIRE_CONTAINS(chunks, "\"output\":{\"page\":{\"id\":\"p1\",\"title\":\"Its own\"}}");
+    REQUIRE_CONTAINS(outcome, "\"status\":\"succeeded\"");
+    turnkeep_turn_free(turn);
+    REQUIRE(turnkeep_engine_close(engine, 0, NULL) == TURNKEEP_OK);
+    REQUIRE_ERROR(turnkeep_engine_check_pages(engine, answer_with_the_stored_page, &notes, &error), &error,
+                  TURNKEEP_ENGINE_CLOSED, "");
+    turnkeep_engine_free(engine);
+    REQUIRE_IN_ORDER(notes.calls.data, "\"toolName\":\"checkOpenPage\"", "\"page\":{\"id\":\"p1\"");
+    char *requests = provider_stop(&provider);
+    REQUIRE_CONTAINS(requests, "Its own");
+    text_free(&notes.calls);
+    free(chunks);
+    free(outcome);
+    free(requests);
+}
+
 int main(void) {
     static const struct test tests[] = {
         TEST(another_engine_drives_a_turn),
         TEST(an_engine_drives_its_own_turns),
         TEST(what_is_wrong_is_named),
         TEST(a_closing_engine_leaves_its_run_to_another_one),
+        TEST(open_pages_are_checked),
         TEST(freeing_the_engine_waits_for_callbacks),
         TEST(a_callback_that_blocks_does_not_hold_up_other_turns),
         TEST(whoever_waits_for_a_turn_of_nobody_is_woken_when_the_engine_is_closed),

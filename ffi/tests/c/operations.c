@@ -1,5 +1,5 @@
-/* Asks an engine on a database in memory what table_c.py asks for. JSON stays text here: what it means is table_c.py's
- * business.
+/* Opens an engine with the options (JSON) that are its argument, and asks it what table_c.py asks for. JSON stays text
+ * here: what it means is table_c.py's business.
  *
  * A question is a line "NAME LENGTH" and LENGTH bytes of parameters; an answer is a line "STATUS LENGTH" and LENGTH bytes:
  * the result, or the error's JSON.
@@ -22,10 +22,9 @@ static turnkeep_status ask(const turnkeep_engine *engine, const char *name, cons
     exit(2);
 }
 
-int main(void) {
-    static const char options[] = "{\"store\":\"sqlite::memory:\"}";
+int main(int argc, char **argv) {
     turnkeep_engine *engine = NULL;
-    if (turnkeep_engine_open(options, sizeof options - 1, &engine, NULL) != TURNKEEP_OK) {
+    if (argc != 2 || turnkeep_engine_open(argv[1], strlen(argv[1]), &engine, NULL) != TURNKEEP_OK) {
         return 2;
     }
     char name[80];

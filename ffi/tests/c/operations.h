@@ -44,6 +44,8 @@ static const struct {
     {"roles.get", turnkeep_role_get},
     {"roles.exportBundle", turnkeep_role_export_bundle},
     {"roles.importBundle", turnkeep_role_import_bundle},
+    {"provenance.sign", turnkeep_provenance_sign},
+    {"provenance.verify", turnkeep_provenance_verify},
     {"settings.get", turnkeep_settings_get},
     {"settings.update", turnkeep_settings_update},
     {"settings.test", turnkeep_settings_test},

@@ -325,6 +325,21 @@ pub enum SttApiStyle {
     Json,
 }
 
+/// What a model is told of the page that the person has open.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentPage {
+    pub page: Option<CurrentPageRef>,
+}
+
+/// A page with its title.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentPageRef {
+    pub id: String,
+    pub title: String,
+}
+
 /// A workspace's settings as they are stored and shown. Of keys only whether they are set.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -372,6 +387,29 @@ pub struct WorkspaceSettings {
     pub has_embedding_base_url_login: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_stt_base_url_login: Option<bool>,
+    /// What is on in the workspace; the engine's option `features` says what becomes of the rest.
+    pub features: WorkspaceFeatures,
+}
+
+/// What is on in a workspace.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkspaceFeatures {
+    /// Chats, and titles of pages.
+    pub chat: bool,
+    /// Turns that go on without a reader (`detached`), and runs that no person has begun (`trigger`).
+    pub autonomous_runs: bool,
+    /// Speech to text.
+    pub dictation: bool,
+}
+
+/// Features to be switched on or off; null sets one back, and one that is absent stays.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkspaceFeaturesPatch {
+    pub chat: Option<Option<bool>>,
+    pub autonomous_runs: Option<Option<bool>>,
+    pub dictation: Option<Option<bool>>,
 }
 
 /// A change of settings. What is absent stays; null takes a setting away. Keys are those of the driver that is set: `""`
@@ -401,6 +439,7 @@ pub struct SettingsPatch {
     pub api_key: Option<Option<String>>,
     pub embedding_api_key: Option<Option<String>>,
     pub stt_api_key: Option<Option<String>>,
+    pub features: Option<WorkspaceFeaturesPatch>,
 }
 
 /// The model that a role's chats get, in place of the workspace's.

@@ -8,6 +8,7 @@ pub(crate) mod hosted;
 pub(crate) mod housekeeping;
 pub(crate) mod leases;
 pub(crate) mod limits;
+pub(crate) mod page;
 pub(crate) mod patience;
 pub(crate) mod queue;
 pub(crate) mod reader;

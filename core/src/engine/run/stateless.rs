@@ -6,7 +6,8 @@ use crate::engine::message::UserMessage;
 use crate::engine::request::Stateless;
 use crate::engine::{Busy, Engine, EngineOptions, GivenMessage, GivenPart, Inner, PublicTurn, TurnRequest, Who};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::RunId;
+use crate::id::{ChatId, MessageId, RunId};
+use crate::machine::TurnIds;
 use crate::model::{Json, RunReason, StatelessRun};
 use crate::project::public::{ShareAccess, checked_transcript, named_id, public_transcript, turned_away};
 use crate::provider::Provider;
@@ -64,6 +65,13 @@ pub(crate) async fn start(
         if is_given {
             return Err(Error::invalid(field, "must not be given for a turn that is not stored"));
         }
+    }
+    if public.is_none() {
+        let stored = inner.stored_settings(&request.workspace_id).await?;
+        inner.ensure_may_run(&stored, request.trigger, request.detached)?;
+        let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
+        let (workspace_id, user_id) = (&request.workspace_id, &request.user_id);
+        request.open_page = inner.checked_page(workspace_id, user_id, ids, request.open_page.as_ref()).await;
     }
     let mut role = inner.role_of_new_chat(&request.workspace_id, request.role_id.take()).await?.map(|(_, role)| role);
     let own = request.own_pieces();
@@ -146,7 +154,9 @@ impl Inner {
     async fn stateless(&self) -> Result<&Engine> {
         let open = || async {
             let store = MemoryStore::recorded_in(Arc::clone(&self.clock), Arc::clone(&self.store));
-            let options = EngineOptions { generate_chat_titles: false, ..self.options.clone() };
+            // Settings are those of the other store, and what they switch off was looked at before.
+            let (generate_chat_titles, features) = (false, FeatureGates::Report);
+            let options = EngineOptions { generate_chat_titles, features, ..self.options.clone() };
             Engine::on_store(options, Arc::new(store), format!("{}/stateless", self.owner), Arc::clone(&self.clock))
                 .await
         };

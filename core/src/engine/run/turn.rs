@@ -1,7 +1,7 @@
 //! Beginning a turn, and the handle that its host holds.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -25,6 +25,7 @@ use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, fail_begun};
 use super::driver::{Driver, Finished, RunReaders};
+use super::page::{self, CurrentPage};
 use super::reader::{Leaving, Source, TurnReader};
 use super::stops::stop_if_noted;
 use super::tail::RunTail;
@@ -163,8 +164,11 @@ pub(crate) async fn start(
     let parts = request.parts()?;
     let own = request.own_pieces();
     let runs = &inner.options.runs;
+    let page = CurrentPage::default();
+    // The host's tools come behind it: one of the same name takes its place.
+    let page_tool = own.page_tool.then(|| page::page_tool(&page));
     let (tools, plan) = match &request.offered_tools {
-        None => (Some(Arc::new(runs.tool_set(tools)?)), None),
+        None => (Some(Arc::new(runs.tool_set(page_tool.into_iter().chain(tools).collect())?)), None),
         Some(_) if !tools.is_empty() => {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }
@@ -172,17 +176,16 @@ pub(crate) async fn start(
             return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
         }
         Some(names) => {
-            let (tools, open_page) = (names.clone(), request.open_page.clone());
-            let plan = RunPlan { tools, open_page, own: own.to_json() };
-            (inner.worker.offered(names, runs).transpose()?, Some(plan))
+            let plan = RunPlan { tools: names.clone(), open_page: None, own: own.to_json() };
+            (inner.worker.offered(page_tool, names, runs).transpose()?, Some(plan))
         }
     };
-    let beginning = Beginning {
+    let mut beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
         chat_id: inner.chat_of(request.chat_id.as_ref(), &request.workspace_id, &request.user_id)?,
         role_id: request.role_id,
-        open_page: request.open_page.as_ref(),
+        open_page: None,
         trigger: request.trigger,
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
@@ -196,8 +199,16 @@ pub(crate) async fn start(
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(inner, run_id, request.detached).await;
     }
+    let stored = inner.stored_settings(&request.workspace_id).await?;
+    inner.ensure_may_run(&stored, request.trigger, request.detached)?;
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
+    let open_page = inner.checked_page(&request.workspace_id, &request.user_id, ids, request.open_page.as_ref()).await;
+    let open_page = page.get_or_init(|| open_page);
+    beginning.open_page = open_page.as_ref();
+    if let Some(plan) = &mut beginning.plan {
+        plan.open_page.clone_from(open_page);
+    }
     let Found { role, role_id, replaces, .. } = found;
     let Some(tools) = tools else {
         let run_id = match beginning.begin(&inner, ids, user_message_id, replaces, role_id).await? {
@@ -222,7 +233,8 @@ pub(crate) async fn start(
         }
         Some(provider) => provider,
         None => {
-            let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
+            let model =
+                inner.chat_model_of(&request.workspace_id, &stored, request.provider.as_ref(), role.as_ref())?;
             admin_prompt = model.admin_prompt;
             let config = own.clone().applied_to(model.config);
             model_name = Some(config.model.clone());
@@ -232,7 +244,7 @@ pub(crate) async fn start(
     check_files(parts.as_deref().unwrap_or_default(), provider.takes())?;
     let system = match &public {
         Some(public) => public_prompt(&inner, public, role, &own),
-        None => system_prompt(&inner, admin_prompt, role, request.open_page.clone(), &own),
+        None => system_prompt(&inner, admin_prompt, role, open_page.clone(), &own),
     };
     let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
 
@@ -382,7 +394,11 @@ pub(crate) struct Done {
 impl Means {
     /// What a run that others have begun is driven with, if its tools are offered here.
     pub(super) async fn offered(inner: &Arc<Inner>, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Self> {
-        let tools = inner.worker.offered(&plan.tools, &inner.options.runs);
+        // A version that is not ours may have written more; what can be read counts.
+        let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
+        let page = CurrentPage::from(OnceLock::from(plan.open_page.clone()));
+        let page_tool = own.page_tool.then(|| page::page_tool(&page));
+        let tools = inner.worker.offered(page_tool, &plan.tools, &inner.options.runs);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
         let chat = inner.store.chat(ids.chat).await?;
@@ -391,8 +407,6 @@ impl Means {
             None => None,
         };
         let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
-        // A version that is not ours may have written more; what can be read counts.
-        let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
         let config = own.clone().applied_to(model.config);
         let model_name = Some(config.model.clone());
         let provider = Arc::new(config.build(inner.http()?)?);

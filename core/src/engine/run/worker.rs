@@ -65,15 +65,20 @@ impl Worker {
         offered
     }
 
-    /// The tools of these names, if all of them are offered here.
-    pub(crate) fn offered(&self, names: &[String], runs: &RunLimits) -> Option<Result<Arc<ToolSet>>> {
+    /// The tools of these names, if all of them are offered here, behind those that are the engine's own.
+    pub(crate) fn offered(
+        &self,
+        own: impl IntoIterator<Item = Tool>,
+        names: &[String],
+        runs: &RunLimits,
+    ) -> Option<Result<Arc<ToolSet>>> {
         if !self.is_working.load(Ordering::SeqCst) {
             return None;
         }
         let offered = self.lock();
         let find = |name: &String| offered.tools.iter().find(|tool| tool.definition.name == *name).cloned();
         let chosen: Vec<Tool> = names.iter().map(find).collect::<Option<_>>()?;
-        Some(runs.tool_set(chosen).map(Arc::new))
+        Some(runs.tool_set(own.into_iter().chain(chosen).collect()).map(Arc::new))
     }
 
     /// Offers nothing any more; whoever runs the tools is told so.
@@ -363,7 +368,7 @@ mod tests {
     }
 
     fn offers(engine: &Engine, name: &str) -> bool {
-        engine.inner.worker.offered(&[name.to_owned()], &engine.inner.options.runs).is_some()
+        engine.inner.worker.offered(None, &[name.to_owned()], &engine.inner.options.runs).is_some()
     }
 
     #[tokio::test]

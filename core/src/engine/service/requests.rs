@@ -10,26 +10,32 @@ use uuid::Uuid;
 use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ChatId;
-use crate::model::{CallKind, CallTokens, Chat, Usage, estimated_tokens};
+use crate::model::{CallKind, CallTokens, Chat, Feature, Usage, estimated_tokens};
 use crate::project::{
     ModelMessage, TitlePrompt, UserPart, chat_title_prompt, clean_chat_title, clean_generated_title, page_title_prompt,
 };
 use crate::provider::embed::embed;
 use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
-    AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice,
+    AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderChoice, ProviderFailure, StreamPart, ToolChoice,
 };
 use crate::store::LedgerCall;
 use crate::text::js_trim;
 
 impl Engine {
-    /// Vectors for texts, in their order, by the workspace's embedding model. No texts, no request.
+    /// Vectors for texts, in their order, by the workspace's embedding model, or by `provider` alone, which is stored
+    /// nowhere. No texts, no request.
     ///
     /// # Errors
     /// `EMBEDDING_NOT_CONFIGURED` naming the driver, `PROVIDER_ERROR` (also when all of it takes longer than
     /// `requests.embeddingTimeoutMs`), `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
-    pub async fn embed(&self, workspace_id: &str, texts: &[String]) -> Result<Vec<Vec<f64>>> {
-        let config = self.inner.embedding_config(workspace_id).await?;
+    pub async fn embed(
+        &self,
+        workspace_id: &str,
+        texts: &[String],
+        provider: Option<&ProviderChoice>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let config = self.inner.embedding_config(workspace_id, provider).await?;
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -41,28 +47,42 @@ impl Engine {
         Ok(vectors)
     }
 
-    /// What is said in a recording of the media type `mime`, by the workspace's speech-to-text model; an empty text when
-    /// nothing is said.
+    /// What is said in a recording of the media type `mime`, by the workspace's speech-to-text model, or by `provider`
+    /// alone, which is stored nowhere; an empty text when nothing is said.
     ///
     /// # Errors
-    /// `INVALID_INPUT` for an empty recording, `PAYLOAD_TOO_LARGE` over 25 MiB, `UNSUPPORTED_MEDIA`,
+    /// `FORBIDDEN` where the workspace has switched dictation off; `INVALID_INPUT` for an empty recording, `PAYLOAD_TOO_LARGE` over 25 MiB, `UNSUPPORTED_MEDIA`,
     /// `STT_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
-    pub async fn transcribe(&self, workspace_id: &str, audio: Bytes, mime: &str) -> Result<String> {
+    pub async fn transcribe(
+        &self,
+        workspace_id: &str,
+        audio: Bytes,
+        mime: &str,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<String> {
         let format = check_audio(&audio, mime)?;
-        self.inner.transcribe(workspace_id, audio, &format).await
+        self.inner.ensure_feature(workspace_id, Feature::Dictation).await?;
+        self.inner.transcribe(workspace_id, audio, &format, provider).await
     }
 
-    /// A title for a page with this content, by the workspace's chat model. Nothing is stored.
+    /// A title for a page with this content, by the workspace's chat model, or by `provider` alone. Nothing is stored.
     ///
     /// # Errors
-    /// `INVALID_INPUT` for content without text, `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`,
+    /// `FORBIDDEN` where the workspace has switched chat off; `INVALID_INPUT` for content without text, `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`,
     /// `STORE_UNAVAILABLE`.
-    pub async fn generate_title(&self, workspace_id: &str, content: &str) -> Result<String> {
+    pub async fn generate_title(
+        &self,
+        workspace_id: &str,
+        content: &str,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<String> {
         let content = crate::text::js_trim(content);
         if content.is_empty() {
             return Err(Error::invalid("content", "is empty"));
         }
-        let title = clean_generated_title(&self.inner.ask(workspace_id, None, &page_title_prompt(content)).await?);
+        self.inner.ensure_feature(workspace_id, Feature::Chat).await?;
+        let answer = self.inner.ask(workspace_id, None, &page_title_prompt(content), provider).await?;
+        let title = clean_generated_title(&answer);
         if title.is_empty() {
             return Err(Error::new(ErrorCode::ProviderError, "the model answered without a title"));
         }
@@ -71,8 +91,14 @@ impl Engine {
 }
 
 impl Inner {
-    pub(crate) async fn transcribe(&self, workspace_id: &str, audio: Bytes, format: &AudioFormat) -> Result<String> {
-        let config = self.stt_config(workspace_id).await?;
+    pub(crate) async fn transcribe(
+        &self,
+        workspace_id: &str,
+        audio: Bytes,
+        format: &AudioFormat,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<String> {
+        let config = self.stt_config(workspace_id, provider).await?;
         let timeout = Duration::from_millis(self.options.requests.transcription_timeout_ms);
         let text = transcribe(&self.http()?, &config, audio, format, timeout).await?;
         let call = CallFor { workspace_id, chat: None, kind: CallKind::Transcription, model: &config.model };
@@ -80,10 +106,16 @@ impl Inner {
         Ok(text)
     }
 
-    /// What the workspace's model answers to a question of ours.
-    async fn ask(&self, workspace_id: &str, chat: Option<&Chat>, asked: &TitlePrompt) -> Result<String> {
+    /// What the workspace's model, or the one that was given, answers to a question of ours.
+    async fn ask(
+        &self,
+        workspace_id: &str,
+        chat: Option<&Chat>,
+        asked: &TitlePrompt,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<String> {
         self.has_tokens(workspace_id).await?;
-        let model = self.chat_model(workspace_id, None, None).await?;
+        let model = self.chat_model(workspace_id, provider, None).await?;
         let name = model.config.model.clone();
         let provider = model.config.build(self.http()?)?;
         let timeout = Duration::from_millis(self.options.requests.title_timeout_ms);
@@ -149,7 +181,7 @@ pub(crate) async fn name_after_first_turn(inner: &Arc<Inner>, workspace_id: &str
 async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat: Chat, message: String) {
     let chat_id = chat.id;
     let named = async {
-        let answer = inner.ask(&workspace_id, Some(&chat), &chat_title_prompt(&message)).await?;
+        let answer = inner.ask(&workspace_id, Some(&chat), &chat_title_prompt(&message), None).await?;
         // First without what models put around a title, then as titles of chats have always been cleaned.
         match clean_chat_title(&clean_generated_title(&answer)) {
             Some(title) => inner.store.name_chat(chat_id, title).await.map(|_| ()),

@@ -8,14 +8,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::{Engine, Inner};
+use crate::engine::{Actor, ActorRule, Engine, FeatureGates, Inner};
 use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Feature, Features, Trigger};
 use crate::provider::transcribe::silence;
 use crate::provider::{Access, CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
 use crate::role::{RoleDriver, RoleModelOverride, role_model_override};
 use crate::secret::{RecordIdentity, Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::settings::resolve::{
-    EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, stt_provider,
+    EmbeddingConfig, ModelOverride, SttConfig, chat_provider, embedding_provider, given_embedding_provider,
+    given_stt_provider, stt_provider,
 };
 use crate::settings::{SettingsPatch, WorkspaceSettings, addresses};
 use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
@@ -53,22 +55,31 @@ pub struct Tested {
 }
 
 impl Engine {
-    /// The workspace's settings as they may be shown: of keys only whether they are set, for the current driver.
+    /// The workspace's settings as they may be shown to an administrator: of keys only whether they are set, for the
+    /// current driver; and under `features` what is on.
     ///
     /// # Errors
-    /// `INVALID_INPUT`, `STORE_UNAVAILABLE`.
-    pub async fn settings(&self, workspace_id: &str) -> Result<Value> {
-        let stored = self.inner.stored_settings(workspace_id).await?;
-        Ok(masked(&stored))
+    /// `FORBIDDEN` unless an administrator acts; `INVALID_INPUT`, also for `actor` where nobody acts and
+    /// [`ActorRule::Required`] wants somebody to; `STORE_UNAVAILABLE`.
+    pub async fn settings(&self, workspace_id: &str, actor: Option<&Actor>) -> Result<Value> {
+        self.inner.check_settings_actor(workspace_id, actor)?;
+        self.inner.shown_settings(workspace_id).await
     }
 
     /// Changes settings and keys, all or nothing, and returns them as [`Engine::settings`] does. Keys are those of the
-    /// driver that the change sets, else of the one that is set.
+    /// driver that the change sets, else of the one that is set. Features are switched where they are kept: on another
+    /// system's database in its own settings.
     ///
     /// # Errors
-    /// `INVALID_INPUT` naming the field: also for a key where there is no driver, or the engine was opened without
-    /// `appSecret`. `STORE_UNAVAILABLE`.
-    pub async fn update_settings(&self, workspace_id: &str, patch: &SettingsPatch) -> Result<Value> {
+    /// As [`Engine::settings`]. `INVALID_INPUT` names the field: also for a key where there is no driver, or the engine was
+    /// opened without `appSecret`.
+    pub async fn update_settings(
+        &self,
+        workspace_id: &str,
+        actor: Option<&Actor>,
+        patch: &SettingsPatch,
+    ) -> Result<Value> {
+        self.inner.check_settings_actor(workspace_id, actor)?;
         for _ in 0..WRITE_ATTEMPTS {
             let stored = self.inner.stored_settings(workspace_id).await?;
             let mut settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
@@ -77,6 +88,10 @@ impl Engine {
             let driver = patch.driver().or(settings.driver()).map(str::to_owned);
             let before = settings.clone();
             settings.apply(patch);
+            let is_own = stored.host_features.is_none();
+            if is_own && !patch.features.is_empty() {
+                settings.change_features(&patch.features);
+            }
             let logins = addresses::changed_logins(&stored, &before, patch, &settings);
             let mut keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), &patch.keys)?;
             keys.extend(self.inner.sealed_keys(workspace_id, Some(addresses::LOGIN), &logins)?);
@@ -87,27 +102,36 @@ impl Engine {
             let write = WriteSettings {
                 workspace_id: workspace_id.to_owned(),
                 expected: stored.settings,
-                settings: (!patch.is_keys_only()).then(|| settings.to_stored()),
+                settings: (settings != before || patch.sets_any()).then(|| settings.to_stored()),
                 keys,
+                host_features: if is_own { Vec::new() } else { patch.features.clone() },
             };
             if self.inner.store.write_settings(write).await? {
-                return self.settings(workspace_id).await;
+                return self.inner.shown_settings(workspace_id).await;
             }
         }
         Err(Error::new(ErrorCode::StoreUnavailable, "the settings are being changed by others; try again"))
     }
 
-    /// Tries what the workspace has configured with the cheapest request that there is.
+    /// Tries what the workspace has configured, or `provider`, with the cheapest request that there is. What is switched
+    /// off may be tried, too.
     ///
     /// # Errors
-    /// `INVALID_INPUT`, `STORE_UNAVAILABLE`. What is wrong with the settings or the provider is in the answer.
-    pub async fn test_settings(&self, workspace_id: &str, capability: Capability) -> Result<Tested> {
+    /// As [`Engine::settings`]. What is wrong with the settings or the provider is in the answer.
+    pub async fn test_settings(
+        &self,
+        workspace_id: &str,
+        actor: Option<&Actor>,
+        capability: Capability,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<Tested> {
+        self.inner.check_settings_actor(workspace_id, actor)?;
         let stored = self.inner.stored_settings(workspace_id).await?;
         let tried = match capability {
-            Capability::Chat => self.try_chat(workspace_id, &stored).await,
-            Capability::Embeddings => self.embed(workspace_id, &[PROBE.to_owned()]).await.map(|_| ()),
+            Capability::Chat => self.try_chat(workspace_id, &stored, provider).await,
+            Capability::Embeddings => self.embed(workspace_id, &[PROBE.to_owned()], provider).await.map(|_| ()),
             Capability::Stt => match resolve_audio_format("audio/wav") {
-                Some(format) => self.inner.transcribe(workspace_id, silence(), &format).await.map(|_| ()),
+                Some(format) => self.inner.transcribe(workspace_id, silence(), &format, provider).await.map(|_| ()),
                 None => Ok(()),
             },
         };
@@ -118,8 +142,13 @@ impl Engine {
         }
     }
 
-    async fn try_chat(&self, workspace_id: &str, stored: &StoredSettings) -> Result<()> {
-        let config = self.inner.chat_config(workspace_id, stored, None, None)?;
+    async fn try_chat(
+        &self,
+        workspace_id: &str,
+        stored: &StoredSettings,
+        provider: Option<&ProviderChoice>,
+    ) -> Result<()> {
+        let config = self.inner.chat_config(workspace_id, stored, provider, None)?;
         let options = CallOptions { max_output_tokens: Some(PROBE_TOKENS), ..CallOptions::default() };
         let timeout = Duration::from_millis(self.inner.options.requests.test_timeout_ms);
         generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout, &mut Answered::default()).await
@@ -144,6 +173,12 @@ fn masked(stored: &StoredSettings) -> Value {
     settings.masked(|slot| has(&driver, slot), |slot| has(addresses::LOGIN, slot))
 }
 
+/// A feature that is needed and is off.
+fn is_off(feature: Feature, problem: &str) -> Error {
+    let message = format!("{} is switched off in this workspace{problem}", feature.as_str());
+    Error::new(ErrorCode::Forbidden, message).with_detail("feature", feature.as_str())
+}
+
 /// The model and the persona that a turn gets.
 pub(crate) struct ChatModel {
     pub(crate) config: ProviderConfig,
@@ -156,6 +191,68 @@ impl Inner {
             return Err(Error::invalid("workspaceId", "is empty"));
         }
         self.store.settings(workspace_id).await
+    }
+
+    async fn shown_settings(&self, workspace_id: &str) -> Result<Value> {
+        let stored = self.stored_settings(workspace_id).await?;
+        let mut shown = masked(&stored);
+        if let (Value::Object(shown), Ok(features)) = (&mut shown, serde_json::to_value(self.features(&stored))) {
+            shown.insert("features".to_owned(), features);
+        }
+        Ok(shown)
+    }
+
+    /// Settings are administrators' alone. A host that has looked who asks need not say it, unless it wants to be held to
+    /// that.
+    fn check_settings_actor(&self, workspace_id: &str, actor: Option<&Actor>) -> Result<()> {
+        match actor {
+            Some(actor) => actor.check_admin(workspace_id),
+            None if self.options.settings.actor == ActorRule::Optional => Ok(()),
+            None => Err(Error::invalid("actor", "is missing")),
+        }
+    }
+
+    /// What is on in the workspace.
+    fn features(&self, stored: &StoredSettings) -> Features {
+        let unset = self.options.features != FeatureGates::Strict;
+        match &stored.host_features {
+            Some(flags) => Features::of(flags, unset),
+            None => Features::of(&WorkspaceSettings::from_stored(stored.settings.as_deref()).features(), unset),
+        }
+    }
+
+    fn has_feature(&self, stored: &StoredSettings, feature: Feature) -> bool {
+        self.options.features == FeatureGates::Report || self.features(stored).has(feature)
+    }
+
+    /// Refuses what the workspace has switched off.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` with `details.feature`, `INVALID_INPUT`, `STORE_UNAVAILABLE`.
+    pub(crate) async fn ensure_feature(&self, workspace_id: &str, feature: Feature) -> Result<()> {
+        let stored = self.stored_settings(workspace_id).await?;
+        if self.has_feature(&stored, feature) { Ok(()) } else { Err(is_off(feature, "")) }
+    }
+
+    /// Refuses a run that the workspace has switched off: every run without chat; without autonomous runs those that no
+    /// person has begun, and those that go on when the person goes away.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` with `details.feature`.
+    pub(crate) fn ensure_may_run(&self, stored: &StoredSettings, trigger: Trigger, detached: bool) -> Result<()> {
+        if !self.has_feature(stored, Feature::Chat) {
+            return Err(is_off(Feature::Chat, ""));
+        }
+        // A role begins by itself where somebody has just opened a chat with it.
+        let by_person = matches!(trigger, Trigger::User | Trigger::Regenerate | Trigger::Autostart);
+        if by_person && !detached || self.has_feature(stored, Feature::AutonomousRuns) {
+            return Ok(());
+        }
+        Err(match by_person {
+            true => is_off(Feature::AutonomousRuns, ": a turn must be begun with detached false")
+                .with_detail("field", "detached"),
+            false => is_off(Feature::AutonomousRuns, ": only a person may begin a run").with_detail("field", "trigger"),
+        })
     }
 
     pub(crate) fn secret_box(&self) -> Result<&Arc<SecretBox>> {
@@ -236,7 +333,18 @@ impl Inner {
         role: Option<&RolePrompt>,
     ) -> Result<ChatModel> {
         let stored = self.stored_settings(workspace_id).await?;
-        let config = self.chat_config(workspace_id, &stored, choice, role)?;
+        self.chat_model_of(workspace_id, &stored, choice, role)
+    }
+
+    /// As [`Inner::chat_model`], of settings that have been read.
+    pub(crate) fn chat_model_of(
+        &self,
+        workspace_id: &str,
+        stored: &StoredSettings,
+        choice: Option<&ProviderChoice>,
+        role: Option<&RolePrompt>,
+    ) -> Result<ChatModel> {
+        let config = self.chat_config(workspace_id, stored, choice, role)?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let admin_prompt = settings.filled("systemPrompt").map(str::to_owned);
         Ok(ChatModel { config, admin_prompt: admin_prompt.or_else(|| self.options.prompt.admin_prompt.clone()) })
@@ -265,7 +373,14 @@ impl Inner {
         configured(asked.as_ref(), &self.options.providers)
     }
 
-    pub(crate) async fn embedding_config(&self, workspace_id: &str) -> Result<EmbeddingConfig> {
+    pub(crate) async fn embedding_config(
+        &self,
+        workspace_id: &str,
+        choice: Option<&ProviderChoice>,
+    ) -> Result<EmbeddingConfig> {
+        if choice.is_some() {
+            return given_embedding_provider(crate::provider::resolve(choice, &self.options.providers)?);
+        }
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);
@@ -277,7 +392,10 @@ impl Inner {
         Ok(config)
     }
 
-    pub(crate) async fn stt_config(&self, workspace_id: &str) -> Result<SttConfig> {
+    pub(crate) async fn stt_config(&self, workspace_id: &str, choice: Option<&ProviderChoice>) -> Result<SttConfig> {
+        if choice.is_some() {
+            return given_stt_provider(crate::provider::resolve(choice, &self.options.providers)?);
+        }
         let stored = self.stored_settings(workspace_id).await?;
         let settings = WorkspaceSettings::from_stored(stored.settings.as_deref());
         let keys = self.keys_of(workspace_id, &stored);

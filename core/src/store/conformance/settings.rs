@@ -14,7 +14,13 @@ fn key(driver: &str, slot: KeySlot, blob: Option<&str>) -> WriteKey {
 
 fn write(workspace_id: &str, expected: Option<&str>, settings: Option<&str>, keys: Vec<WriteKey>) -> WriteSettings {
     let text = |text: Option<&str>| text.map(str::to_owned);
-    WriteSettings { workspace_id: workspace_id.into(), expected: text(expected), settings: text(settings), keys }
+    WriteSettings {
+        workspace_id: workspace_id.into(),
+        expected: text(expected),
+        settings: text(settings),
+        keys,
+        host_features: vec![],
+    }
 }
 
 async fn a_change_of_settings_is_all_or_nothing(store: TestStore, _: Arc<TestClock>) {

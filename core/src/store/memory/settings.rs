@@ -33,7 +33,7 @@ impl SettingsStore for MemoryStore {
             .map(|((_, driver, slot), place)| KeyPlace { driver: driver.clone(), slot: *slot, place: place.clone() })
             .collect();
         let settings = tables.settings.settings.get(workspace_id).cloned();
-        Ok(StoredSettings { settings, keys: keys.collect(), places })
+        Ok(StoredSettings { settings, keys: keys.collect(), places, host_features: None })
     }
 
     async fn write_key_places(&self, workspace_id: &str, places: Vec<KeyPlace>) -> Result<()> {

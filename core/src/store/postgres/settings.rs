@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::FeatureFlags;
 use crate::store::{
     KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
 };
@@ -22,6 +23,15 @@ const OWN_SETTINGS: &str = "(SELECT settings FROM ai_provider_settings WHERE wor
 /// Where the system before keeps them; what is changed is kept in our own table from then on.
 const HOST_SETTINGS: &str = "(SELECT CASE WHEN jsonb_typeof(settings->'ai'->'provider') = 'object' \
      THEN (settings->'ai'->'provider')::text END FROM workspaces WHERE id = $1)";
+/// What it switches on and off.
+const HOST_FLAGS: &str = "(SELECT json_build_object('chat', settings->'ai'->'chat', \
+     'autonomousRuns', settings->'ai'->'autonomousRuns', 'dictation', settings->'ai'->'dictation')::text \
+     FROM workspaces WHERE id = $1)";
+/// Switches it where that system does, and leaves everything else there.
+const WRITE_HOST_FLAGS: &str = ", flagged AS (UPDATE workspaces SET settings = \
+     CASE WHEN jsonb_typeof(settings) = 'object' THEN settings ELSE '{}'::jsonb END || jsonb_build_object('ai', \
+     CASE WHEN jsonb_typeof(settings->'ai') = 'object' THEN settings->'ai' ELSE '{}'::jsonb END || $5::text::jsonb) \
+     FROM same WHERE ok AND workspaces.id = $1 RETURNING 1)";
 const HAS_HOST_SETTINGS: &str = "SELECT EXISTS (SELECT FROM information_schema.columns \
      WHERE table_schema = ANY (current_schemas(false)) AND table_name = 'workspaces' AND column_name = 'settings' \
      AND data_type = 'jsonb') AS found";
@@ -46,6 +56,7 @@ pub(super) struct Statements {
     adopted: bool,
     settings: String,
     write: String,
+    write_with_flags: String,
     reseal: [String; 3],
     reseal_headers: &'static str,
 }
@@ -81,10 +92,8 @@ impl Statements {
                  AND stored.{column} = given.old RETURNING 1) SELECT count(*) AS changed FROM changed"
             )
         };
-        Ok(Self {
-            adopted,
-            settings: format!("SELECT {stored} AS settings"),
-            write: format!(
+        let write = |more: &str, told: &str| {
+            format!(
                 "WITH same AS MATERIALIZED (SELECT {stored} IS NOT DISTINCT FROM $2::text AS ok), \
                  settled AS (INSERT INTO ai_provider_settings (workspace_id, settings) \
                      SELECT $1, $3::text FROM same WHERE ok AND $3::text IS NOT NULL \
@@ -94,15 +103,22 @@ impl Statements {
                  sealed AS (INSERT INTO ai_provider_credentials AS stored \
                      (id, workspace_id, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc) \
                      SELECT id::uuid, $1, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc FROM keys, same \
-                     WHERE ok ON CONFLICT (workspace_id, driver) DO UPDATE SET {}, {}, {}, updated_at = now()) \
-                 SELECT ok FROM same",
+                     WHERE ok ON CONFLICT (workspace_id, driver) DO UPDATE SET {}, {}, {}, updated_at = now()){more} \
+                 SELECT ok, {told} AS has_workspace FROM same",
                 of_slot(KeySlot::Chat),
                 of_slot(KeySlot::Embedding),
                 of_slot(KeySlot::Stt),
                 set(KeySlot::Chat),
                 set(KeySlot::Embedding),
                 set(KeySlot::Stt),
-            ),
+            )
+        };
+        let flags = if adopted { HOST_FLAGS } else { "NULL::text" };
+        Ok(Self {
+            adopted,
+            settings: format!("SELECT {stored} AS settings, {flags} AS flags"),
+            write: write("", "true"),
+            write_with_flags: write(WRITE_HOST_FLAGS, "EXISTS (SELECT FROM flagged)"),
             reseal: KeySlot::ALL.map(reseal),
             reseal_headers: "WITH given AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) \
                  AS given (workspace_id text, name text, old text, new text)), \
@@ -133,7 +149,8 @@ fn json<T: Serialize>(rows: &[T]) -> String {
 impl SettingsStore for PostgresStore {
     async fn settings(&self, workspace_id: &str) -> Result<StoredSettings> {
         if check_id("workspaceId", workspace_id, self.ids.workspace).is_err() {
-            return Ok(StoredSettings::default());
+            let host_features = self.settings.adopted.then(FeatureFlags::default);
+            return Ok(StoredSettings { host_features, ..StoredSettings::default() });
         }
         let settings = self.database.query_one(&self.settings.settings, &values![workspace_id]).await?;
         let mut keys = Vec::new();
@@ -152,7 +169,10 @@ impl SettingsStore for PostgresStore {
                 }
             }
         }
-        Ok(StoredSettings { settings: rows::get(&settings, "settings")?, keys, places })
+        let flags: Option<String> = rows::get(&settings, "flags")?;
+        let flags = flags.and_then(|text| serde_json::from_str(&text).ok());
+        let host_features = self.settings.adopted.then(|| FeatureFlags::from_stored(flags.as_ref()));
+        Ok(StoredSettings { settings: rows::get(&settings, "settings")?, keys, places, host_features })
     }
 
     fn is_adopted(&self) -> bool {
@@ -192,12 +212,27 @@ impl SettingsStore for PostgresStore {
                 blob: key.blob.as_deref(),
             })
             .collect();
-        let values = values![&write.workspace_id, write.expected.as_deref(), write.settings.as_deref(), json(&keys)];
+        let (workspace, keys) = (&write.workspace_id, json(&keys));
+        let (expected, settings) = (write.expected.as_deref(), write.settings.as_deref());
         // Two who write a workspace's first settings have no row to wait for.
         let lock = format!("settings of {}", write.workspace_id);
-        let written = self.database.try_query(Some(&lock), &self.settings.write, &values).await;
+        // Whoever switches nothing needs no right to write there.
+        let written = if write.host_features.is_empty() {
+            let values = values![workspace, expected, settings, keys];
+            self.database.try_query(Some(&lock), &self.settings.write, &values).await
+        } else {
+            let mut flags = FeatureFlags::default();
+            flags.change(&write.host_features);
+            let values = values![workspace, expected, settings, keys, flags.to_value().to_string()];
+            self.database.try_query(Some(&lock), &self.settings.write_with_flags, &values).await
+        };
         let rows = written.map_err(Failure::into_error)?;
-        rows.first().map_or(Ok(false), |row| rows::get(row, "ok"))
+        let Some(row) = rows.first() else { return Ok(false) };
+        let is_written = rows::get(row, "ok")?;
+        if is_written && !rows::get::<bool>(row, "has_workspace")? {
+            return Err(Error::invalid("workspaceId", "there is no such workspace"));
+        }
+        Ok(is_written)
     }
 
     async fn sealed_secrets(

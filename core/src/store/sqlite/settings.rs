@@ -40,7 +40,7 @@ impl SettingsStore for SqliteStore {
                 },
             )?;
             let places = places.into_iter().flatten().collect();
-            Ok(StoredSettings { settings: tables.settings_text(&workspace_id)?, keys, places })
+            Ok(StoredSettings { settings: tables.settings_text(&workspace_id)?, keys, places, host_features: None })
         })
         .await
     }

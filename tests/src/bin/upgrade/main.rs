@@ -331,7 +331,7 @@ async fn reads(engine: &Engine, chat: ChatId, told: &[Told]) -> Result<(), Strin
 async fn settings_survive(stage: &Stage, world: &World) -> Vec<String> {
     let change = async |engine: &Engine, value: Value| {
         let patch = SettingsPatch::from_json(&value.to_string()).expect("a change");
-        engine.update_settings("w2", &patch).await.expect("settings");
+        engine.update_settings("w2", None, &patch).await.expect("settings");
     };
     change(&world.newer, json!({"driver": "openai-compatible", "chatModel": "one"})).await;
     hand::add_setting(stage);

@@ -36,7 +36,8 @@ pub struct HostedRequest {
     /// The role of a chat that is created.
     #[serde(default)]
     pub role_id: Option<AgentRoleId>,
-    /// The page that the user has open.
+    /// The page that the user has open: what a client says of it where the engine has the host's check of pages, else
+    /// resolved by the host.
     #[serde(default)]
     pub open_page: Option<OpenPage>,
     /// What begins the run.
@@ -94,12 +95,12 @@ impl HostedRequest {
 pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<HostedRun> {
     inner.ensure_open()?;
     let parts = request.check()?;
-    let beginning = Beginning {
+    let mut beginning = Beginning {
         workspace_id: &request.workspace_id,
         user_id: &request.user_id,
         chat_id: inner.chat_of(request.chat_id.as_ref(), &request.workspace_id, &request.user_id)?,
         role_id: request.role_id,
-        open_page: request.open_page.as_ref(),
+        open_page: None,
         trigger: request.trigger,
         busy: request.busy,
         idempotency_key: request.idempotency_key.as_deref(),
@@ -113,8 +114,13 @@ pub(super) async fn begin(inner: Arc<Inner>, request: HostedRequest) -> Result<H
     if let Some(run_id) = beginning.repeated(&inner).await? {
         return repeated(&inner, run_id).await;
     }
+    let stored = inner.stored_settings(&request.workspace_id).await?;
+    // Whether it goes on without a reader is for its host to decide.
+    inner.ensure_may_run(&stored, request.trigger, false)?;
     let found = beginning.precheck(&inner).await?;
     let (user_message_id, ids) = beginning.new_ids(&found);
+    let open_page = inner.checked_page(&request.workspace_id, &request.user_id, ids, request.open_page.as_ref()).await;
+    beginning.open_page = open_page.as_ref();
     let fence = match beginning.begin(&inner, ids, user_message_id, found.replaces, found.role_id).await? {
         Outcome::Begun(fence) => fence,
         Outcome::Repeated(run_id) => return repeated(&inner, run_id).await,

@@ -1,0 +1,152 @@
+//! The page that the user has open: a client says which, the host's own code says whether that is so, and the model may ask.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::engine::{Engine, Inner};
+use crate::error::{Error, ErrorCode, Result};
+use crate::machine::TurnIds;
+use crate::model::Json;
+use crate::project::{OpenPage, current_page};
+use crate::text::js_trim;
+use crate::tool::{Mailbox, Tool, ToolDefinition, ToolHandler, ToolInvocation};
+
+/// What the host's check is called where it is asked like a tool.
+const CHECK: &str = "checkOpenPage";
+/// The tool that tells the model of the page.
+const TOOL: &str = "getCurrentPage";
+const DESCRIPTION: &str = "Tells which page the user has open, as {page: {id, title}}; page is null when there is none. \
+    Use it when the user speaks of \"this page\" or \"the current page\".";
+
+/// The host's check of open pages, if it has one.
+#[derive(Default)]
+pub(crate) struct PageCheck(Mutex<Check>);
+
+#[derive(Default)]
+struct Check {
+    handler: Option<Arc<dyn ToolHandler>>,
+    /// Nothing can be checked any more.
+    is_over: bool,
+}
+
+impl PageCheck {
+    fn lock(&self) -> MutexGuard<'_, Check> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks no more; whoever answers is told so.
+    pub(crate) fn retire(&self) {
+        let mut check = self.lock();
+        check.is_over = true;
+        check.handler = None;
+    }
+}
+
+impl Engine {
+    /// Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked by the host: from
+    /// now on only what the check answers is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat
+    /// that is created. It is called as a tool named `checkOpenPage` is, with `{workspaceId, userId, page: {id, title}}`,
+    /// and answers `{id, title}`, the title being the page's own, or null where there is no such page or the user may not
+    /// see it. When it fails, answers anything else, or takes longer than `requests.pageCheckTimeoutMs`, there is no page.
+    /// It takes the place of one that was given before, and ends with the engine.
+    ///
+    /// # Errors
+    /// `ENGINE_CLOSED`.
+    pub fn check_pages(&self, check: Arc<dyn ToolHandler>) -> Result<()> {
+        self.inner.ensure_open()?;
+        let mut known = self.inner.pages.lock();
+        if known.is_over {
+            return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
+        }
+        known.handler = Some(check);
+        Ok(())
+    }
+
+    /// As [`Engine::check_pages`], for hosts that answer through a mailbox. Once it is dropped no page counts any more.
+    ///
+    /// # Errors
+    /// `ENGINE_CLOSED`.
+    pub fn check_pages_by_mailbox(&self) -> Result<Mailbox> {
+        let (mailbox, tools) = Mailbox::new(vec![ToolDefinition::new(CHECK)]);
+        for tool in tools {
+            self.check_pages(tool.handler)?;
+        }
+        Ok(mailbox)
+    }
+}
+
+impl Inner {
+    /// The page as the host's check has it; as it was given where there is none.
+    pub(crate) async fn checked_page(
+        &self,
+        workspace_id: &str,
+        user_id: &str,
+        ids: TurnIds,
+        given: Option<&OpenPage>,
+    ) -> Option<OpenPage> {
+        let given = given?;
+        let Some(check) = self.pages.lock().handler.clone() else { return Some(given.clone()) };
+        let id = given.id.as_deref().filter(|id| !js_trim(id).is_empty())?;
+        let page = json!({"id": id, "title": given.title});
+        let input = json!({"workspaceId": workspace_id, "userId": user_id, "page": page});
+        let call = check.call(ToolInvocation {
+            call_id: CHECK.to_owned(),
+            name: CHECK.to_owned(),
+            input: Json::from_value(&input).ok()?,
+            chat_id: ids.chat,
+            run_id: ids.run,
+            message_id: ids.message,
+        });
+        let timeout = Duration::from_millis(self.options.requests.page_check_timeout_ms);
+        // What the check says of a failure is the host's to log: it may name the page.
+        let problem = match tokio::time::timeout(timeout, call).await {
+            Ok(Ok(answer)) => match read(&answer) {
+                Ok(page) => return page,
+                Err(()) => "has answered something else than a page or null",
+            },
+            Ok(Err(_)) => "has failed",
+            Err(_) => "takes too long",
+        };
+        tracing::warn!(run_id = %ids.run, problem, "the check of an open page; the run goes on without the page");
+        None
+    }
+}
+
+/// A page, or none.
+fn read(answer: &Json) -> Result<Option<OpenPage>, ()> {
+    #[derive(Deserialize)]
+    struct Page {
+        id: String,
+        #[serde(default)]
+        title: Option<String>,
+    }
+    match answer.read::<Option<Page>>() {
+        Ok(None) => Ok(None),
+        Ok(Some(Page { id, title })) if !js_trim(&id).is_empty() => Ok(Some(OpenPage { id: Some(id), title })),
+        _ => Err(()),
+    }
+}
+
+/// What the tool tells of: known once it has been checked.
+pub(super) type CurrentPage = Arc<OnceLock<Option<OpenPage>>>;
+
+struct TellsPage(CurrentPage);
+
+#[async_trait]
+impl ToolHandler for TellsPage {
+    async fn call(&self, _: ToolInvocation) -> Result<Json, String> {
+        let page = self.0.get().and_then(Option::as_ref);
+        Json::from_value(&current_page(page)).map_err(|_| "The page cannot be told.".to_owned())
+    }
+}
+
+/// The tool `getCurrentPage`.
+pub(super) fn page_tool(page: &CurrentPage) -> Tool {
+    let definition =
+        ToolDefinition { description: DESCRIPTION.to_owned(), read_only: true, ..ToolDefinition::new(TOOL) };
+    Tool { definition, handler: Arc::new(TellsPage(Arc::clone(page))) }
+}
