@@ -15,6 +15,7 @@ mod postgres;
 mod queue;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod sqlite;
 mod stop;
@@ -41,6 +42,9 @@ pub(crate) use role::name_taken;
 pub use role::{CreateRoles, ExistingRoles, RolePrompt, RoleStore};
 pub use run::{Began, BeginRun, Fence, NewUserMessage, ONE_PLACE, RunStore, SettleRun};
 pub(crate) use run::{UNREADABLE_RUN, already_active, forbidden, lease_lost};
+pub use search::{
+    ChunkRankings, ChunkScope, ChunkSearch, FoundChunk, IndexPage, IndexedModel, IndexedPage, SearchStore,
+};
 pub use settings::{
     KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey,
     WriteSettings,
@@ -54,7 +58,16 @@ pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 /// A database of chats and runs: all of its rooms, and what concerns the whole of it.
 #[async_trait]
 pub trait Store:
-    RunStore + QueueStore + LogStore + LeaseStore + StopStore + ChatStore + RoleStore + SettingsStore + LimitStore
+    RunStore
+    + QueueStore
+    + LogStore
+    + LeaseStore
+    + StopStore
+    + ChatStore
+    + RoleStore
+    + SettingsStore
+    + LimitStore
+    + SearchStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

@@ -26,6 +26,7 @@ mod log;
 mod queue;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod stop;
 

@@ -7,6 +7,7 @@ mod log;
 mod queue;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod stop;
 
@@ -45,6 +46,7 @@ struct Tables {
     roles: BTreeMap<AgentRoleId, role::StoredRole>,
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
+    index: search::IndexTable,
 }
 
 struct Owned {

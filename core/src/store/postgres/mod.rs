@@ -18,6 +18,7 @@ mod queue;
 mod role;
 mod rows;
 mod run;
+mod search;
 mod session;
 mod settings;
 mod stop;

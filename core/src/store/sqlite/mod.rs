@@ -15,6 +15,7 @@ mod readers;
 mod role;
 mod rows;
 mod run;
+mod search;
 mod settings;
 mod stop;
 mod tables;
