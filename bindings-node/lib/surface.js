@@ -43,6 +43,13 @@ function operations(call) {
       exportBundle: (params) => call('roles.exportBundle', params),
       importBundle: (params) => call('roles.importBundle', params),
     },
+    search: {
+      index: (params) => call('search.index', params),
+      reindex: (params) => call('search.reindex', params),
+      remove: (params) => call('search.remove', params),
+      status: (params) => call('search.status', params),
+      query: (params) => call('search.query', params),
+    },
     settings: {
       get: (workspaceId) => call('settings.get', { workspaceId }),
       update: (workspaceId, settings) => call('settings.update', { workspaceId, settings }),

@@ -71,10 +71,11 @@ pub mod stream {
 pub use engine::{
     Actor, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat,
     Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat, OpenChat, PageAt,
-    Prices, Purged, RunBudget, RunLimits, RunSignal, RunTail, SecretOptions, SharedReader, SharedTail, StoreHealth,
-    TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage,
-    UnknownRole, UsageLimits, Who, Window,
+    ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus, IndexedNow, MessagePage, MessageVersion,
+    ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageHit, PageSearch, PageToIndex, Prices, Purged,
+    Reindexed, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SharedReader,
+    SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
+    UiMessagePage, UnknownRole, UsageLimits, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

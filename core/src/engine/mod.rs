@@ -37,8 +37,10 @@ pub use service::chats::{
 };
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
+pub use service::index::{IndexOutcome, IndexStatus, IndexedNow, ModelIndex, NotIndexed, PageToIndex, Reindexed};
 pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::roles::{ImportOutcome, ImportedRole};
+pub use service::search::{PageHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
 
 use run::follow::Tails;

@@ -9,6 +9,7 @@ mod chats;
 mod requests;
 mod roles;
 mod runs;
+mod search;
 mod settings;
 
 use std::future::Future;
@@ -90,6 +91,11 @@ operations![
     roles::Get,
     roles::ExportBundle,
     roles::ImportBundle,
+    search::Index,
+    search::Reindex,
+    search::Remove,
+    search::Status,
+    search::Query,
     settings::Get,
     settings::Update,
     settings::Test,
