@@ -26,7 +26,7 @@ function marked(answer, expected) {
   return Object.fromEntries(Object.entries(answer).map(([name, member]) => [name, marked(member, expected?.[name])]));
 }
 
-for (const name of ['roles.json', 'chats.json']) {
+for (const name of ['roles.json', 'chats.json', 'search.json']) {
   const { cases } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
 
   test(`the table ${name}`, async (t) => {
