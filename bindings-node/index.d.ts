@@ -11,6 +11,7 @@ import type {
   RunRequestFields,
   RunStep,
   RunsOperations,
+  SearchOperations,
   SecretsOperations,
   SettingsOperations,
   TailEnd,
@@ -276,6 +277,8 @@ export declare class Engine {
   };
   /** What a workspace has configured. */
   readonly roles: RolesOperations;
+  /** The index that pages are found by. */
+  readonly search: SearchOperations;
   readonly settings: SettingsOperations;
   readonly secrets: SecretsOperations;
   /** The same as `secrets.rotate`. */

@@ -408,6 +408,32 @@ export interface ChatRowFields {
 /** `ChatRowFields`, of an object that may hold more. */
 export type ChatRow = ChatRowFields | (ChatRowFields & Record<string, unknown>);
 
+/** A chunk that was found. */
+export interface ChunkHit {
+  /** Its page. */
+  pageId: string;
+  /** The space of its page. */
+  spaceId: string | null;
+  /** The title of its page. */
+  title: string | null;
+  /** Its number in the page. */
+  chunkIndex: number;
+  /** Where it begins in the page's chunks put together, in UTF-16 units. */
+  start: number;
+  /** How long it is, in UTF-16 units. */
+  length: number;
+  /** The chunk, with the headings that lead to it. */
+  content: string;
+  /** Its beginning. */
+  snippet: string;
+  /** `1 / (60 + rank)` for each ranking that it has a place in, added up. */
+  score: number;
+  /** The model of its vector. */
+  model: string;
+  /** The dimensions of its vector. */
+  dimensions: number;
+}
+
 /** Who a client says that wrote a message. */
 export type ClientRole = 'system' | 'user' | 'assistant';
 
@@ -1508,7 +1534,7 @@ export interface SearchAnswer {
   /** By what. */
   mode: SearchMode;
   /** The chunks, best first. */
-  hits: PageHit[];
+  hits: ChunkHit[];
 }
 
 /** By what pages are found. */

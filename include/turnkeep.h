@@ -1422,6 +1422,132 @@ turnkeep_status turnkeep_role_import_bundle(const struct turnkeep_engine *engine
                                             struct turnkeep_error **error);
 
 /**
+ * Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with
+ * vectors by the workspace's embedding model. A page without text, or in the trash, is removed. What is there stays,
+ * and nothing is asked of the provider, where it was made of the same by the same model.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "page": PageToIndex. The page.
+ * - "force"?: boolean. Index it even if it is unchanged. Default false.
+ *
+ * `result` receives IndexedNow, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE,
+ * ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_index(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others
+ * nothing, and is listed. A host that goes through all of its pages makes one call after another: their answers are
+ * its progress, and it may stop between any two.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "pages": array of PageToIndex. The pages: at most 100, each once.
+ * - "force"?: boolean. Index them even if they are unchanged. Default false.
+ *
+ * `result` receives Reindexed, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_reindex(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
+ * Removes a page from the index, or everything of the workspace.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "pageId"?: string. The page.
+ * - "everything"?: boolean. All pages, in the place of `pageId`. Default false.
+ *
+ * `result` receives RemovedChunks, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_remove(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has
+ * now are not compared: such pages are found by their words until they are indexed anew.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ *
+ * `result` receives IndexStatus, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_status(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host
+ * says which: by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing
+ * is found. Without an embedding model the words count alone, and the answer says so.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "query": string. What is looked for: at most 8,000 characters.
+ * - "pageIds"?: array of string. Only in these pages: at most 100,000.
+ * - "spaceIds"?: array of string. Only in pages of these spaces: at most 100,000.
+ * - "mode"?: SearchMode. `text`: by words alone, without a request to the provider. `hybrid`: by both or not at all.
+ * - "limit"?: integer. At most so many hits: 1 to 100; 10 unless given.
+ * - "candidates"?: integer. So many chunks of each of the two rankings count: 1 to 1,000; 50 unless given.
+ *
+ * `result` receives SearchAnswer, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, PROVIDER_ERROR, EMBEDDING_NOT_CONFIGURED, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_query(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
  * A workspace's settings; of keys only whether they are set.
  *
  * `params` is a JSON object:
@@ -2564,6 +2690,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "createdAt"?: string (ISO time) or null
  *   Other members are passed over.
  *
+ * ChunkHit: A chunk that was found.
+ *   "pageId": string. Its page.
+ *   "spaceId": string or null. The space of its page.
+ *   "title": string or null. The title of its page.
+ *   "chunkIndex": integer. Its number in the page.
+ *   "start": integer. Where it begins in the page's chunks put together, in UTF-16 units.
+ *   "length": integer. How long it is, in UTF-16 units.
+ *   "content": string. The chunk, with the headings that lead to it.
+ *   "snippet": string. Its beginning.
+ *   "score": number. "1 / (60 + rank)" for each ranking that it has a place in, added up.
+ *   "model": string. The model of its vector.
+ *   "dimensions": integer. The dimensions of its vector.
+ *
  * ClientRole: Who a client says that wrote a message.
  *   "system"
  *   "user"
@@ -2726,6 +2865,22 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "omit": It is left out, and whoever follows the run is told all of it.
  *   "include": It is there with its finished steps, and the cursor is behind these.
  *
+ * IndexOutcome: What has become of a page.
+ *   "indexed": Its chunks are in the place of those that were there.
+ *   "unchanged": What is there was made of the same by the same model.
+ *   "removed": It has no text, or lies in the trash: nothing of it is there any more.
+ *
+ * IndexStatus: What there is of a workspace in the index.
+ *   "pages": integer. How many pages.
+ *   "chunks": integer. How many chunks.
+ *   "models": array of ModelIndex. By which models their vectors are.
+ *
+ * IndexedNow: A page that was given.
+ *   "outcome": IndexOutcome. What was done.
+ *   "chunks": integer. How many chunks of it there are now.
+ *   "model": string or null. The model of their vectors; "null" where there are none.
+ *   "dimensions": integer or null. Their dimensions; "null" where there are none.
+ *
  * Lang: A language of exports.
  *   "en"
  *   "ru"
@@ -2827,6 +2982,12 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "current": boolean. Whether it is the one that the chat has now.
  *   "message": Message. The message.
  *
+ * ModelIndex: The vectors of one model.
+ *   "model": string. The model.
+ *   "dimensions": integer. The dimensions of its vectors.
+ *   "pages": integer. How many pages have them.
+ *   "chunks": integer. How many chunks have them.
+ *
  * ModelMessage: A message as models are told it, in any library's form.
  *   "role": string
  *   Other members are passed over.
@@ -2842,6 +3003,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * NoTools: No tools.
  *   "none"
+ *
+ * NotIndexed: Why a page of several could not be indexed. What was there of it is still there.
+ *   "pageId": string. The page.
+ *   "code": string. The code of its error.
+ *   "message": string. What went wrong, in a line.
  *
  * NotificationHealth: What is known of the hints of a store.
  *   "state": NotificationState. Whether they arrive.
@@ -2869,6 +3035,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * PageRef: A page that a person has open.
  *   "id"?: string or null
  *   "title"?: string or null
+ *
+ * PageToIndex: A page as the host has it.
+ *   "id": string. Its id: at most 255 bytes.
+ *   "spaceId"?: string. The space that it is in: at most 255 bytes.
+ *   "title"?: string. Its title, which stands above each of its chunks that are made of "content".
+ *   "text"?: string. Its text, for pages without "content", or whose "content" has nodes that are not known.
+ *   "content"?: any JSON. Its document, as ProseMirror and Tiptap write it: "{"type": "doc", "content": […]}".
+ *   "trashed"?: boolean. It lies in the trash: nothing of it is to be found. Default false.
  *
  * PartChunk: A chunk that is a part of its message as well.
  *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
@@ -2919,6 +3093,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * RefusedAudio
  *   "ok": false
+ *
+ * Reindexed: What has become of several pages.
+ *   "indexed": integer. How many were indexed.
+ *   "unchanged": integer. How many were unchanged.
+ *   "removed": integer. How many have no text or lie in the trash.
+ *   "chunks": integer. How many chunks were written.
+ *   "failed": array of NotIndexed. Those that could not be indexed.
+ *
+ * RemovedChunks: What was removed from the index.
+ *   "chunks": integer. How many chunks.
  *
  * RequestLimits: How long requests outside of runs may take, in milliseconds.
  *   "embeddingTimeoutMs"?: integer. All requests of one call for embeddings together. Default 120000.
@@ -3118,6 +3302,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * SaidPart: What a model wrote or thought.
  *   - {"type": "text", "text": string}
  *   - {"type": "reasoning", "text": string}
+ *
+ * SearchAnswer: What was found.
+ *   "mode": SearchMode. By what.
+ *   "hits": array of ChunkHit. The chunks, best first.
+ *
+ * SearchMode: By what pages are found.
+ *   "hybrid": By meaning and by words.
+ *   "text": By words alone.
  *
  * SecretForm: In which form secrets are sealed.
  *   "legacy": That of the system before, which it can read, and which is bound to no record.

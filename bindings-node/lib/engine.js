@@ -78,6 +78,7 @@ class Engine {
     this.runs = runsOf(nativeEngine, asked.runs, this.#pipes, words);
     this.chats = Object.freeze({ ...asked.chats, exportStream: (params) => pieces(nativeEngine, params) });
     this.roles = Object.freeze(asked.roles);
+    this.search = Object.freeze(asked.search);
     this.settings = Object.freeze(asked.settings);
     this.secrets = Object.freeze(asked.secrets);
     this.rotateSecrets = asked.secrets.rotate;

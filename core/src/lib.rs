@@ -69,11 +69,11 @@ pub mod stream {
 }
 
 pub use engine::{
-    Actor, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export, ExportFormat,
-    Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
-    ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus, IndexedNow, MessagePage, MessageVersion,
-    ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageHit, PageSearch, PageToIndex, Prices, Purged,
-    Reindexed, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SharedReader,
+    Actor, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine, EngineOptions, Export,
+    ExportFormat, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun,
+    HostedStep, ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus, IndexedNow, MessagePage,
+    MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageSearch, PageToIndex, Prices,
+    Purged, Reindexed, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SharedReader,
     SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
     UiMessagePage, UnknownRole, UsageLimits, Who, Window,
 };

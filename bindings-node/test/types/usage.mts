@@ -283,3 +283,11 @@ const [imported] = await engine.roles.importBundle({ workspaceId: 'w', actor, bu
 void [roleModel, imported?.outcome === 'created'];
 // @ts-expect-error Nobody acts.
 await engine.roles.delete({ workspaceId: 'w', roleId: poet.id });
+
+const page: turnkeep.PageToIndex = { id: 'p', spaceId: 's', title: 'T', content: { type: 'doc', content: [] } };
+const indexed = await engine.search.index({ workspaceId: 'w', page });
+const { failed } = await engine.search.reindex({ workspaceId: 'w', pages: [page], force: true });
+const { mode, hits } = await engine.search.query({ workspaceId: 'w', userId: 'u', query: 'x', spaceIds: ['s'] });
+void [indexed.model?.trim(), failed[0]?.code, mode === 'text', hits[0]?.score.toFixed(2)];
+// @ts-expect-error Somebody asks.
+await engine.search.query({ workspaceId: 'w', query: 'x', pageIds: [] });

@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native, errors, types
-from turnkeep._engine import Chats, Engine, Roles, Settings
+from turnkeep._engine import Chats, Engine, Roles, Search, Settings
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import compact_tool_output, describe_provider_error, is_fatal_provider_error
 from turnkeep._plain_functions import (
@@ -68,6 +68,7 @@ __all__ = [  # noqa: RUF022
     "HostedRun",
     "Roles",
     "Runs",
+    "Search",
     "Settings",
     "Stream",
     "Tail",

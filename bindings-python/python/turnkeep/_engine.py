@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from turnkeep import _exit, _native
 from turnkeep._failures import Words
 from turnkeep._json import decode, encode_fields
-from turnkeep._operations import ChatsOperations, EngineOperations, RolesOperations, SettingsOperations
+from turnkeep._operations import (
+    ChatsOperations,
+    EngineOperations,
+    RolesOperations,
+    SearchOperations,
+    SettingsOperations,
+)
 from turnkeep._runs import Runs
 from turnkeep._tools import Tool, ToolPump
 from turnkeep._turn import Turn
@@ -108,6 +114,11 @@ class Engine(EngineOperations):
     def roles(self) -> Roles:
         """The personas that chats are begun with."""
         return Roles(self)
+
+    @property
+    def search(self) -> Search:
+        """The index that pages are found by."""
+        return Search(self)
 
     @property
     def settings(self) -> Settings:
@@ -218,6 +229,17 @@ class Roles(RolesOperations):
 
     def __init__(self, engine: Engine) -> None:
         """Found at :attr:`Engine.roles`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
+
+
+class Search(SearchOperations):
+    """The index that pages are found by. What is in it, and which pages a user may read, is said by the host."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.search`."""
         self._engine = engine
 
     def _ask(self, operation: str, params: dict[str, Any]) -> Any:

@@ -235,6 +235,33 @@ ChatRow: TypeAlias = Mapping[str, Any]
 ``status?``, ``createdAt?``.
 """
 
+
+class ChunkHit(TypedDict):
+    """A chunk that was found."""
+
+    pageId: str
+    """Its page."""
+    spaceId: str | None
+    """The space of its page."""
+    title: str | None
+    """The title of its page."""
+    chunkIndex: int
+    """Its number in the page."""
+    start: int
+    """Where it begins in the page's chunks put together, in UTF-16 units."""
+    length: int
+    """How long it is, in UTF-16 units."""
+    content: str
+    """The chunk, with the headings that lead to it."""
+    snippet: str
+    """Its beginning."""
+    score: float
+    """``1 / (60 + rank)`` for each ranking that it has a place in, added up."""
+    model: str
+    """The model of its vector."""
+    dimensions: int
+    """The dimensions of its vector."""
+
 ClientRole: TypeAlias = Literal["system", "user", "assistant"]
 """Who a client says that wrote a message."""
 
@@ -1343,7 +1370,7 @@ class SearchAnswer(TypedDict):
 
     mode: SearchMode
     """By what."""
-    hits: list[PageHit]
+    hits: list[ChunkHit]
     """The chunks, best first."""
 
 SearchMode: TypeAlias = Literal["hybrid", "text"]
@@ -2157,6 +2184,7 @@ __all__ = [
     "ChatOptions",
     "ChatPage",
     "ChatRow",
+    "ChunkHit",
     "ClientRole",
     "DataPart",
     "DocumentFormat",

@@ -40,7 +40,7 @@ pub use service::health::{Health, StoreHealth};
 pub use service::index::{IndexOutcome, IndexStatus, IndexedNow, ModelIndex, NotIndexed, PageToIndex, Reindexed};
 pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::roles::{ImportOutcome, ImportedRole};
-pub use service::search::{PageHit, PageSearch, SearchAnswer, SearchMode};
+pub use service::search::{ChunkHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
 
 use run::follow::Tails;

@@ -51,7 +51,7 @@ pub struct PageSearch {
 /// A chunk that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PageHit {
+pub struct ChunkHit {
     /// Its page.
     pub page_id: String,
     /// The space of its page.
@@ -83,7 +83,7 @@ pub struct SearchAnswer {
     /// By what.
     pub mode: SearchMode,
     /// The chunks, best first.
-    pub hits: Vec<PageHit>,
+    pub hits: Vec<ChunkHit>,
 }
 
 impl Engine {
@@ -130,12 +130,12 @@ impl Engine {
         let found = self.inner.store.indexed_chunks(&scope, &keys).await?;
         let mut found: BTreeMap<_, _> = found.into_iter().map(|chunk| (chunk.key.clone(), chunk)).collect();
         // One that has gone since is none.
-        let hits = ranked.into_iter().filter_map(|(key, score)| Some(PageHit::new(found.remove(&key)?, score)));
+        let hits = ranked.into_iter().filter_map(|(key, score)| Some(ChunkHit::new(found.remove(&key)?, score)));
         Ok(SearchAnswer { mode, hits: hits.collect() })
     }
 }
 
-impl PageHit {
+impl ChunkHit {
     fn new(chunk: FoundChunk, score: f64) -> Self {
         Self {
             page_id: chunk.key.page_id,
