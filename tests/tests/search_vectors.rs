@@ -250,9 +250,12 @@ fn workspace(case: &Value) -> Result<Played, String> {
     }
 }
 
+/// Texts with their vectors.
+type Chunks = &'static [(&'static str, &'static [f32])];
+
 /// The recorded rows, as far as the recording shows them: their vectors are such that the recorded distances come out.
 /// Chunks that were equally good are in the order of their pages here, and were in any there.
-const CORPUS: &[(&str, &str, &[(&str, &[f32])])] = &[
+const CORPUS: &[(&str, &str, Chunks)] = &[
     ("a0", "Multi", &[("other model search row", &[1.0, 0.0])]),
     ("alpha", "Alpha", &[("the quick brown fox jumps over the lazy dog", &[1.0, 0.0, 0.0])]),
     ("beta", "Beta", &[("postgres vector search and ranking", &[0.9, 0.4, 0.0])]),

@@ -1,11 +1,14 @@
 //! The index that pages are found by.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::project::{ChunkKey, chunk_rows, query_words};
-use crate::store::{ChunkRankings, ChunkScope, ChunkSearch, IndexPage, IndexedModel, IndexedPage};
+use turnkeep_test_postgres::{Cluster, query};
 
-use super::{TestClock, TestStore};
+use crate::project::{ChunkKey, chunk_rows, query_words};
+use crate::store::{ChunkRankings, ChunkScope, ChunkSearch, IndexPage, IndexedModel, IndexedPage, PostgresStore};
+
+use super::{TestClock, TestStore, on};
 
 on_every_store![
     a_page_is_indexed_and_read_back,
@@ -17,6 +20,29 @@ on_every_store![
     a_page_that_many_write_is_one_of_theirs,
     many_and_large_chunks_are_held,
 ];
+
+/// The same on a server that has `pgvector`; there is nothing to be tested on one that has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_pgvector_it_is_the_same() {
+    let server = Cluster::shared().database();
+    if query(&server, "SELECT COUNT(*) FROM pg_available_extensions WHERE name = 'vector'") == "0" {
+        eprintln!("skipped: the server has no pgvector");
+        return;
+    }
+    on(with_pgvector, a_page_is_indexed_and_read_back).await;
+    on(with_pgvector, a_page_takes_the_place_of_what_was_there).await;
+    on(with_pgvector, chunks_are_ranked_by_vectors_and_by_words).await;
+    on(with_pgvector, nothing_is_seen_beyond_the_scope).await;
+    on(with_pgvector, many_and_large_chunks_are_held).await;
+}
+
+async fn with_pgvector(clock: Arc<TestClock>, _: PathBuf) -> TestStore {
+    let url = Cluster::shared().database();
+    query(&url, "CREATE EXTENSION vector");
+    let store = PostgresStore::open(&url).await.unwrap();
+    clock.moves(&url);
+    Arc::new(store)
+}
 
 /// A page in the space `s`, of chunks with their vectors.
 fn page(id: &str, model: &str, chunks: &[(&str, &[f32])]) -> IndexPage {

@@ -34,6 +34,9 @@ const REPLACE: &str = "WITH given AS MATERIALIZED (SELECT * FROM json_to_records
          model_dimensions = excluded.model_dimensions, indexed_at = excluded.indexed_at, words = excluded.words, \
          content = excluded.content, embedding = excluded.embedding";
 
+/// The most dimensions that the extension compares.
+const LONGEST_VECTOR: usize = 16_000;
+
 /// Whether a chunk is in the scope `$1` (a workspace), `$2` (its pages) and `$3` (its spaces).
 const WITHIN: &str = "chunk.workspace_id = $1 \
      AND ($2::text IS NULL OR chunk.page_id IN (SELECT json_array_elements_text($2::json))) \
@@ -131,7 +134,7 @@ impl SearchStore for PostgresStore {
     async fn rank_chunks(&self, search: ChunkSearch) -> Result<ChunkRankings> {
         let scope = scope_values(&search.scope)?;
         let nearest = match &search.vector {
-            Some((model, vector)) if self.extras.vectors => {
+            Some((model, vector)) if self.extras.vectors && vector.len() <= LONGEST_VECTOR => {
                 self.nearest_by_extension(&scope, model, vector, search.candidates).await?
             }
             Some((model, vector)) => self.nearest_one_by_one(&scope, model, vector, search.candidates).await?,
@@ -175,7 +178,8 @@ impl SearchStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// By `pgvector`, exactly: an approximate index would not know of the pages that may be seen.
+    /// By `pgvector`, exactly: an approximate index would not know of the pages that may be seen. Its numbers are shorter
+    /// than ours, so that the order among those that it finds is ours again.
     async fn nearest_by_extension(
         &self,
         scope: &[Value<'static>; 3],
@@ -183,11 +187,12 @@ impl PostgresStore {
         vector: &[f32],
         candidates: usize,
     ) -> Result<Vec<ChunkKey>> {
-        // A vector of zeros has no distance from any other, which is no number and greater than all.
-        let nearest = format!(
-            "SELECT page_id, chunk_index::bigint AS chunk_index FROM (SELECT chunk.page_id, chunk.chunk_index, \
-             chunk.embedding::vector <=> $6::real[]::vector AS distance FROM turnkeep_page_chunks AS chunk \
-             WHERE {WITHIN} AND chunk.model_name = $4 AND chunk.model_dimensions = $5::integer) AS compared \
+        // A vector of zeros has no distance from any other: what it gets is no number.
+        let found = format!(
+            "SELECT page_id, compared.chunk_index::bigint AS chunk_index, embedding FROM (\
+                 SELECT chunk.page_id, chunk.chunk_index, chunk.embedding, \
+                     chunk.embedding::vector <=> $6::real[]::vector AS distance FROM turnkeep_page_chunks AS chunk \
+                 WHERE {WITHIN} AND chunk.model_name = $4 AND chunk.model_dimensions = $5::integer) AS compared \
              WHERE distance <> 'NaN' ORDER BY distance, page_id COLLATE \"C\", compared.chunk_index LIMIT $7::bigint"
         );
         let [workspace_id, pages, spaces] = scope.clone();
@@ -200,7 +205,11 @@ impl PostgresStore {
             Value::from(array(vector)),
             Value::from(limited(candidates)),
         ];
-        self.database.query(&nearest, &values).await?.iter().map(key).collect()
+        let mut nearest = Nearest::new(vector, candidates);
+        for row in &self.database.query(&found, &values).await? {
+            show(&mut nearest, row)?;
+        }
+        Ok(nearest.finish())
     }
 
     /// Reads the vectors that may be seen as they come, and keeps the best.
@@ -219,12 +228,7 @@ impl PostgresStore {
         let [workspace_id, pages, spaces] = scope.clone();
         let values = [workspace_id, pages, spaces, Value::from(model), Value::from(vector.len() as u64)];
         let mut nearest = Nearest::new(vector, candidates);
-        self.each(&vectors, &values, |row| {
-            let embedding: Vec<f32> = get(row, "embedding")?;
-            nearest.look(get(row, "page_id")?, number(row, "chunk_index")?, embedding.into_iter());
-            Ok(())
-        })
-        .await?;
+        self.each(&vectors, &values, |row| show(&mut nearest, row)).await?;
         Ok(nearest.finish())
     }
 
@@ -289,6 +293,12 @@ fn list(texts: &[String]) -> Result<String> {
 fn array(vector: &[f32]) -> String {
     let numbers: Vec<String> = vector.iter().map(f32::to_string).collect();
     format!("{{{}}}", numbers.join(","))
+}
+
+fn show(nearest: &mut Nearest<'_>, row: &Row) -> Result<()> {
+    let embedding: Vec<f32> = get(row, "embedding")?;
+    nearest.look(get(row, "page_id")?, number(row, "chunk_index")?, embedding.into_iter());
+    Ok(())
 }
 
 fn key(row: &Row) -> Result<ChunkKey> {
