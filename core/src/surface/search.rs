@@ -15,7 +15,7 @@ use super::Operation;
 /// the provider, where it was made of the same by the same model.
 ///
 /// # Errors
-/// `INVALID_INPUT`, `PAYLOAD_TOO_LARGE` over 2,000 chunks, `EMBEDDING_NOT_CONFIGURED`, `PROVIDER_ERROR`; what was there is
+/// `INVALID_INPUT`, `PAYLOAD_TOO_LARGE` over 1,000 chunks, `EMBEDDING_NOT_CONFIGURED`, `PROVIDER_ERROR`; what was there is
 /// then still there
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

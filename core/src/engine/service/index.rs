@@ -18,7 +18,7 @@ use crate::provider::is_fatal_status;
 use crate::store::{IndexPage, IndexedModel, IndexedPage};
 
 /// The most chunks that a page may have.
-const MOST_CHUNKS: usize = 2_000;
+const MOST_CHUNKS: usize = 1_000;
 /// The most pages of one call.
 const MOST_PAGES: usize = 100;
 /// So many chunks are sent to the provider at a time: some services count tokens of a request, too.
@@ -133,7 +133,7 @@ impl Engine {
     /// of the same by the same model, unless `force` is set.
     ///
     /// # Errors
-    /// `INVALID_INPUT` naming the field; `PAYLOAD_TOO_LARGE` over 2,000 chunks; `EMBEDDING_NOT_CONFIGURED`,
+    /// `INVALID_INPUT` naming the field; `PAYLOAD_TOO_LARGE` over 1,000 chunks; `EMBEDDING_NOT_CONFIGURED`,
     /// `PROVIDER_ERROR`, `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`, `ENGINE_CLOSED`. What was there is then still there.
     pub async fn index_page(&self, workspace_id: &str, page: &PageToIndex, force: bool) -> Result<IndexedNow> {
         self.inner.ensure_open()?;

@@ -88,7 +88,7 @@ async fn a_page_is_indexed_and_read_back(store: TestStore, _: Arc<TestClock>) {
     let given = page("p 1", "m", &[("Title > A\n\nИдёт 😀 'quoted\"", &vector), ("second", &[0.0, 0.0, 0.0, 1.0])]);
     store.index_page(given.clone()).await.unwrap();
     let ids = ["p 1".to_owned(), "none".to_owned()];
-    assert_eq!(store.indexed_pages("w", &ids).await.unwrap(), [given.page.clone()]);
+    assert_eq!(store.indexed_pages("w", &ids).await.unwrap(), std::slice::from_ref(&given.page));
     assert_eq!(store.indexed_pages("v", &ids).await.unwrap(), []);
     assert_eq!(store.indexed_pages("w", &[]).await.unwrap(), []);
     let wanted = keys(&[("p 1", 0), ("p 1", 1), ("p 1", 2), ("none", 0)]);
