@@ -45,7 +45,10 @@ def main(path: str, tables: list[str]) -> int:
     passed = failed = 0
     for name in tables:
         program = Program(path)
-        played = table.play(name, "c", program.call)
+        with table.model(name) as settings:
+            if settings:
+                program.call("settings.update", {"workspaceId": "w", "settings": settings})
+            played = table.play(name, "c", program.call)
         for problem in played.wrong:
             print(f"FAIL {name}: {problem}")
         status = program.end()

@@ -18,9 +18,14 @@ def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json", "search.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json", "search.json", "search-hits.json"])
 def test_table(name: str) -> None:
-    with Engine.open(store="sqlite::memory:") as engine:
+    with (
+        table.model(name) as settings,
+        Engine.open(store="sqlite::memory:", http={"allowPrivate": ["127.0.0.1"]}) as engine,
+    ):
+        if settings:
+            engine.settings.update("w", settings)
 
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")
@@ -33,4 +38,4 @@ def test_table(name: str) -> None:
 
         played = table.play(name, "python", call)
     assert played.wrong == []
-    assert played.passed > 50
+    assert played.passed > 20

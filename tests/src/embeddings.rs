@@ -1,4 +1,5 @@
-//! A provider of embeddings that speaks real HTTP on loopback, whose vectors say which of a few subjects a text is about.
+//! A provider of embeddings that speaks real HTTP on loopback, whose vectors say which of a few subjects a text is
+//! about.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::provider::read_request;
 
 /// The subjects, each by its words: a text's vector counts them, subject by subject.
-const SUBJECTS: [&[&str]; 4] = [
+pub const SUBJECTS: [&[&str]; 4] = [
     &["cat", "feline", "kitten", "кот"],
     &["car", "vehicle", "automobile", "машина"],
     &["money", "budget", "price", "деньги"],
@@ -25,25 +26,31 @@ pub struct EmbeddingServer {
 }
 
 impl EmbeddingServer {
-    /// Listens on a free loopback port. A text with a status in brackets, such as `[402]`, has its request refused with it;
-    /// the vector of one with `[wide]` has a number too many, and that of one with `[huge]` one that is too large.
+    /// Listens on a free loopback port. A text with a status in brackets, such as `[402]`, has its request refused with
+    /// it; the vector of one with `[wide]` has a number too many, and that of one with `[huge]` one that is too large.
     pub async fn start() -> Self {
+        Self::of(SUBJECTS.map(|words| words.iter().map(|word| (*word).to_owned()).collect()).to_vec()).await
+    }
+
+    /// As [`EmbeddingServer::start`], for other subjects.
+    pub async fn of(subjects: Vec<Vec<String>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&asked);
+        let (shared, subjects) = (Arc::clone(&asked), Arc::new(subjects));
         let accepting = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let asked = Arc::clone(&shared);
+                let (asked, subjects) = (Arc::clone(&shared), Arc::clone(&subjects));
                 tokio::spawn(async move {
                     let Some(body) = read_request(&mut stream).await else { return };
                     let request: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
                     let texts: Vec<String> = serde_json::from_value(request["input"].clone()).unwrap_or_default();
-                    let (status, answer) = answer(&texts);
+                    let (status, answer) = answer(&texts, &subjects);
                     asked.lock().expect("no panic").push(texts);
                     let answer = answer.to_string();
                     let head = format!(
-                        "HTTP/1.1 {status} Answered\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                        "HTTP/1.1 {status} Answered\r\nconnection: close\r\ncontent-type: application/json\r\n\
+                         content-length: {}\r\n\r\n",
                         answer.len()
                     );
                     let _ = stream.write_all((head + &answer).as_bytes()).await;
@@ -70,20 +77,23 @@ impl Drop for EmbeddingServer {
     }
 }
 
-fn answer(texts: &[String]) -> (u16, Value) {
+fn answer(texts: &[String], subjects: &[Vec<String>]) -> (u16, Value) {
     for status in [400, 401, 402, 403, 429, 500] {
         if texts.iter().any(|text| text.contains(&format!("[{status}]"))) {
             return (status, json!({"error": {"message": "refused on purpose"}}));
         }
     }
-    let data = texts.iter().enumerate().map(|(index, text)| json!({"index": index, "embedding": vector(text)}));
-    (200, json!({"data": data.collect::<Vec<_>>()}))
+    let vectors: Vec<Vec<f64>> = texts.iter().map(|text| vector(text, subjects)).collect();
+    let data = vectors.iter().enumerate().map(|(index, vector)| json!({"index": index, "embedding": vector}));
+    // In the words of both protocols.
+    (200, json!({"data": data.collect::<Vec<_>>(), "embeddings": vectors}))
 }
 
-fn vector(text: &str) -> Vec<f64> {
+fn vector(text: &str, subjects: &[Vec<String>]) -> Vec<f64> {
     let text_of = text.to_lowercase();
-    let count = |words: &&[&str]| words.iter().map(|word| text_of.matches(word).count()).sum::<usize>() as f64;
-    let mut vector: Vec<f64> = SUBJECTS.iter().map(count).collect();
+    let count =
+        |words: &Vec<String>| words.iter().map(|word| text_of.matches(word.as_str()).count()).sum::<usize>() as f64;
+    let mut vector: Vec<f64> = subjects.iter().map(count).collect();
     if text.contains("[wide]") {
         vector.push(1.0);
     }

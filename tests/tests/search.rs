@@ -8,6 +8,7 @@ use turnkeep_tests::scenario::{open, sql};
 use turnkeep_tests::table;
 
 const TABLE: &str = include_str!("../search.json");
+const HITS: &str = include_str!("../search-hits.json");
 
 struct World {
     folder: tempfile::TempDir,
@@ -99,6 +100,19 @@ async fn the_table_is_as_it_says() {
     let world = World::bare().await;
     let (played, wrong) = table::play(&world.engine, TABLE).await;
     assert!(played > 50 && wrong.is_empty(), "{} of {played}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_hits_is_as_it_says() {
+    let hits: Value = serde_json::from_str(HITS).unwrap();
+    let server = EmbeddingServer::of(serde_json::from_value(hits["subjects"].clone()).unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path(), &server.base_url(), json!({})).await;
+    let patch = json!({"driver": "ollama", "embeddingModel": "subjects", "embeddingBaseUrl": server.base_url()});
+    engine.update_settings("w", &SettingsPatch::from_json(&patch.to_string()).unwrap()).await.unwrap();
+    let (played, wrong) = table::play(&engine, HITS).await;
+    assert!(played > 20 && wrong.is_empty(), "{} of {played}:\n{}", wrong.len(), wrong.join("\n"));
+    engine.close(None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,8 +94,8 @@ pub struct ChunkRow {
     pub vector: Vec<f32>,
 }
 
-/// The chunks of a page: under their headings where the document can be read, of the text alone otherwise. A document with
-/// nodes that are not known gives way to the text, and is read as far as possible where there is none.
+/// The chunks of a page: under their headings where the document can be read, of the text alone otherwise. A document
+/// with nodes that are not known gives way to the text, and is read as far as possible where there is none.
 pub fn page_chunks(page: PageContent<'_>) -> Vec<String> {
     let document = page.document.and_then(|document| document.read::<Value>().ok());
     let title = page.title.unwrap_or_default();
@@ -131,8 +131,8 @@ pub enum Unknown {
     Read,
 }
 
-/// The sections of a document as chunks, each below the title and the headings that lead to it. A section without text has
-/// none. Nothing for what is no document.
+/// The sections of a document as chunks, each below the title and the headings that lead to it. A section without text
+/// has none. Nothing for what is no document.
 pub fn breadcrumb_chunks(document: &Value, title: &str, unknown: Unknown) -> Option<Vec<String>> {
     let blocks = document.as_object()?.get("content")?.as_array()?;
     let mut sections = Sections { title, trail: Vec::new(), body: String::new(), chunks: Vec::new() };
@@ -310,9 +310,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_document_is_too_much(kinds in proptest::collection::vec("(text|heading|paragraph|mention|x)", 0..8), text in "\\PC{0,20}") {
-            let blocks: Vec<Value> = kinds.iter().map(|kind| json!({"type": kind, "text": text, "content": [{"type": "text", "text": text}, 5, null], "marks": [1]})).collect();
-            let document = json!({"content": blocks});
+        fn no_document_is_too_much(
+            kinds in proptest::collection::vec("(text|heading|paragraph|mention|x)", 0..8), text in "\\PC{0,20}",
+        ) {
+            let inside = json!([{"type": "text", "text": text}, 5, null]);
+            let block = |kind| json!({"type": kind, "text": text, "content": inside, "marks": [1]});
+            let document = json!({"content": kinds.iter().map(block).collect::<Vec<_>>()});
             let _ = breadcrumb_chunks(&document, &text, Unknown::Refused);
             proptest::prop_assert!(breadcrumb_chunks(&document, &text, Unknown::Read).is_some());
         }

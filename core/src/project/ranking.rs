@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::text::storable;
 
-use super::search::{indexed_words, search_words};
+use super::search::{SearchWord, indexed_words, search_words};
 
 /// What a rank counts: `1 / (60 + rank)`, so that no first place outweighs two good ones.
 const RANK_OFFSET: f64 = 60.0;
@@ -12,6 +12,18 @@ const RANK_OFFSET: f64 = 60.0;
 const SATURATION: f64 = 1.2;
 /// Longer words, in bytes, are passed over: nobody searches for them, and no index takes them.
 const LONGEST_WORD: usize = 200;
+
+/// Words that say nothing of what a question is about, with the letter ё written as е. They stand in most chunks, and
+/// would rank those highest that have nothing else.
+const EMPTY_WORDS: &str = " \
+    a about all am an and any are as at be been being but by can could did do does for from had has have he her \
+    him his how i if in into is it its me my no nor not of off on or our out she should so some than that the \
+    their them then there these they this those to too up us was we were what when where which who whom whose why \
+    will with would you your \
+    а без бы был была были было быть в вам вас ведь во вот все всех вы где да для до его ее ей ему если есть еще ж \
+    же за зачем здесь и из или им их к как какая какие какой ко когда кто куда ли мне мой мы на над нам нас не нее \
+    него ней нет ни ним них но ну о об он она они оно от по под потому при про с себе себя со так такая такие \
+    такое такой там тем то того тоже той только том ты у уже чего чем что чтобы эта эти это этого этой этом этот я ";
 
 /// Which chunk of which page.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,10 +41,15 @@ pub fn chunk_words(content: &str) -> String {
     storable(kept.join(" "))
 }
 
-/// The stems that a question is asked with, each once.
+/// The stems that a question is asked with, each once. Words that say nothing count only where there are no others.
 pub fn query_words(query: &str) -> Vec<String> {
-    let stems = search_words(query).into_iter().map(|word| word.stem);
-    stems.filter(|stem| (1..=LONGEST_WORD).contains(&stem.len())).collect()
+    let mut words = search_words(query);
+    words.retain(|word| (1..=LONGEST_WORD).contains(&word.stem.len()));
+    let says_something = |word: &SearchWord| !EMPTY_WORDS.contains(&format!(" {} ", word.word));
+    if words.iter().any(says_something) {
+        words.retain(says_something);
+    }
+    words.into_iter().map(|word| word.stem).collect()
 }
 
 /// The best of many, best first. Of those that are equally good the first by its key.
@@ -170,8 +187,8 @@ impl<'a> Matching<'a> {
     }
 }
 
-/// Rankings made one: each rank counts `1 / (60 + rank)`, and what a chunk has in all of them is added up. Best first; of
-/// those that are equally good the first by its key.
+/// Rankings made one: each rank counts `1 / (60 + rank)`, and what a chunk has in all of them is added up. Best first;
+/// of those that are equally good the first by its key.
 pub fn fused(rankings: &[Vec<ChunkKey>], limit: usize) -> Vec<(ChunkKey, f64)> {
     let mut scores: BTreeMap<&ChunkKey, f64> = BTreeMap::new();
     for ranking in rankings {
@@ -234,13 +251,22 @@ mod tests {
 
     #[test]
     fn rare_words_count_more() {
-        let texts = [("common", "the the report"), ("rare", "backups of the week"), ("none", "else"), ("x", "the x")];
-        assert_eq!(matching("the backup", &texts, 9), ["rare", "common", "x"]);
+        let texts = [("common", "report report"), ("rare", "backups of it"), ("none", "else"), ("x", "report x")];
+        assert_eq!(matching("reports, backup", &texts, 9), ["rare", "common", "x"]);
         assert_eq!(matching("отчёты", &[("ru", "Отчет готов"), ("en", "report")], 9), ["ru"]);
         assert!(matching("zzz", &texts, 9).is_empty());
         assert!(matching("...", &texts, 9).is_empty());
         let long = "x".repeat(500);
         assert!(matching(&long, &[("long", &long)], 9).is_empty());
+    }
+
+    #[test]
+    fn words_that_say_nothing_count_where_there_are_no_others() {
+        assert_eq!(query_words("What is a cat?"), ["cat"]);
+        assert_eq!(query_words("Что такое кот и где он ещё"), ["кот"]);
+        assert_eq!(query_words("to be or not to be"), ["to", "be", "or", "not"]);
+        assert_eq!(query_words("the"), ["the"]);
+        assert!(EMPTY_WORDS.split(' ').all(|word| word == word.to_lowercase().replace('ё', "е")));
     }
 
     #[test]

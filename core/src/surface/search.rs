@@ -10,13 +10,13 @@ use crate::js::OwnedText;
 
 use super::Operation;
 
-/// Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with vectors by the
-/// workspace's embedding model. A page without text, or in the trash, is removed. What is there stays, and nothing is asked of
-/// the provider, where it was made of the same by the same model.
+/// Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with vectors
+/// by the workspace's embedding model. A page without text, or in the trash, is removed. What is there stays, and
+/// nothing is asked of the provider, where it was made of the same by the same model.
 ///
 /// # Errors
-/// `INVALID_INPUT`, `PAYLOAD_TOO_LARGE` over 1,000 chunks, `EMBEDDING_NOT_CONFIGURED`, `PROVIDER_ERROR`; what was there is
-/// then still there
+/// `INVALID_INPUT`, `PAYLOAD_TOO_LARGE` over 1,000 chunks, `EMBEDDING_NOT_CONFIGURED`, `PROVIDER_ERROR`; what was there
+/// is then still there
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Index {
@@ -38,13 +38,13 @@ impl Operation for Index {
     }
 }
 
-/// Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others nothing,
-/// and is listed. A host that goes through all of its pages makes one call after another: their answers are its progress, and
-/// it may stop between any two.
+/// Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others
+/// nothing, and is listed. A host that goes through all of its pages makes one call after another: their answers are
+/// its progress, and it may stop between any two.
 ///
 /// # Errors
-/// `INVALID_INPUT`, `EMBEDDING_NOT_CONFIGURED`; `PROVIDER_ERROR` where the provider says 401, 402 or 403, since no further
-/// page would fare better. What was done before stands
+/// `INVALID_INPUT`, `EMBEDDING_NOT_CONFIGURED`; `PROVIDER_ERROR` where the provider says 401, 402 or 403, since no
+/// further page would fare better. What was done before stands
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Reindex {
@@ -105,8 +105,8 @@ impl Operation for Remove {
     }
 }
 
-/// What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has now are not
-/// compared: such pages are found by their words until they are indexed anew.
+/// What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has now
+/// are not compared: such pages are found by their words until they are indexed anew.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Status {
@@ -122,9 +122,9 @@ impl Operation for Status {
     }
 }
 
-/// The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host says which:
-/// by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing is found. Without an
-/// embedding model the words count alone, and the answer says so.
+/// The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host says
+/// which: by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing is
+/// found. Without an embedding model the words count alone, and the answer says so.
 ///
 /// # Errors
 /// `INVALID_INPUT`, `PROVIDER_ERROR`; `EMBEDDING_NOT_CONFIGURED` with `mode` `hybrid`

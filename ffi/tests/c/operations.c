@@ -23,7 +23,7 @@ static turnkeep_status ask(const turnkeep_engine *engine, const char *name, cons
 }
 
 int main(void) {
-    static const char options[] = "{\"store\":\"sqlite::memory:\"}";
+    static const char options[] = "{\"store\":\"sqlite::memory:\",\"http\":{\"allowPrivate\":[\"127.0.0.1\"]}}";
     turnkeep_engine *engine = NULL;
     if (turnkeep_engine_open(options, sizeof options - 1, &engine, NULL) != TURNKEEP_OK) {
         return 2;

@@ -129,8 +129,8 @@ pub struct IndexStatus {
 }
 
 impl Engine {
-    /// Indexes a page, in the place of what was there of it. Nothing is asked of the provider where what is there was made
-    /// of the same by the same model, unless `force` is set.
+    /// Indexes a page, in the place of what was there of it. Nothing is asked of the provider where what is there was
+    /// made of the same by the same model, unless `force` is set.
     ///
     /// # Errors
     /// `INVALID_INPUT` naming the field; `PAYLOAD_TOO_LARGE` over 1,000 chunks; `EMBEDDING_NOT_CONFIGURED`,
@@ -164,8 +164,8 @@ impl Engine {
         Ok(indexed)
     }
 
-    /// Indexes several pages, at most 100, as [`Engine::index_page`] does with one. A page that cannot be indexed costs the
-    /// others nothing. The chunks of several go to the provider together.
+    /// Indexes several pages, at most 100, as [`Engine::index_page`] does with one. A page that cannot be indexed costs
+    /// the others nothing. The chunks of several go to the provider together.
     ///
     /// # Errors
     /// `INVALID_INPUT` naming the field, `EMBEDDING_NOT_CONFIGURED`, `SECRET_UNREADABLE`; `PROVIDER_ERROR` where the

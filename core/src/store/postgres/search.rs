@@ -1,5 +1,5 @@
-//! The index that pages are found by. Words are looked up in an index; vectors are compared by the extension `vector` where
-//! it is there, and one by one as they arrive where it is not.
+//! The index that pages are found by. Words are looked up in an index; vectors are compared by the extension `vector`
+//! where it is there, and one by one as they arrive where it is not.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -27,7 +27,8 @@ const REPLACE: &str = "WITH given AS MATERIALIZED (SELECT * FROM json_to_records
          AND chunk_index NOT IN (SELECT index FROM given)) \
      INSERT INTO turnkeep_page_chunks (workspace_id, page_id, chunk_index, space_id, title, digest, chunk_start, \
          chunk_length, model_name, model_dimensions, indexed_at, words, content, embedding) \
-     SELECT $3, $4, index, $5, $6, $2, start, length, $7, $8::integer, turnkeep_now(), words, content, vector FROM given \
+     SELECT $3, $4, index, $5, $6, $2, start, length, $7, $8::integer, turnkeep_now(), words, content, vector \
+     FROM given \
      ON CONFLICT (workspace_id, page_id, chunk_index) DO UPDATE SET space_id = excluded.space_id, \
          title = excluded.title, digest = excluded.digest, chunk_start = excluded.chunk_start, \
          chunk_length = excluded.chunk_length, model_name = excluded.model_name, \
@@ -178,8 +179,8 @@ impl SearchStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// By `pgvector`, exactly: an approximate index would not know of the pages that may be seen. Its numbers are shorter
-    /// than ours, so that the order among those that it finds is ours again.
+    /// By `pgvector`, exactly: an approximate index would not know of the pages that may be seen. Its numbers are
+    /// shorter than ours, so that the order among those that it finds is ours again.
     async fn nearest_by_extension(
         &self,
         scope: &[Value<'static>; 3],
