@@ -292,6 +292,17 @@ export type Busy =
   | 'enqueue'
   | { supersede: string };
 
+/** What a provider was called for. */
+export type CallKind =
+  /** A step of a run. */
+  | 'step'
+  /** The title of a chat or of a page. */
+  | 'title'
+  /** Vectors. */
+  | 'embeddings'
+  /** A transcript. */
+  | 'transcription';
+
 /**
  * How a model is to answer. What is not set is left to the provider; what a provider does not know is left out. Numbers
  * are sent as they were written.
@@ -494,8 +505,10 @@ export interface EngineSettings {
   chats?: ChatOptions;
   /** What users and workspaces may use, counted in the store for all processes together. */
   limits?: UsageLimits;
-  /** What models cost, by their ids: for budgets of money. */
+  /** What models cost, by their ids: for budgets of money, and for reports. */
   prices?: Prices;
+  /** How the ledger of calls to providers is kept. */
+  usage?: UsageOptions;
   /**
    * In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what
    * the provider said in any case.
@@ -940,6 +953,11 @@ export interface ModelPrice {
   input: number;
   /** A million tokens of answers, reasoning included. */
   output: number;
+  /**
+   * A million tokens of prompts that the provider had kept; as others unless given. Budgets count all of them as
+   * others.
+   */
+  cachedInput?: number;
 }
 
 /** No tools. */
@@ -1987,7 +2005,22 @@ export interface Usage {
   totalTokens?: number;
   /** Of the answer's tokens, those spent on reasoning. */
   reasoningTokens?: number;
+  /** Of the prompt's tokens, those that the provider had kept from an earlier call. */
+  cachedInputTokens?: number;
 }
+
+/** What a report is grouped by. */
+export type UsageBy =
+  /** Days of UTC. */
+  | 'day'
+  /** Users. */
+  | 'user'
+  /** Chats. */
+  | 'chat'
+  /** What providers were called for. */
+  | 'kind'
+  /** Models. */
+  | 'model';
 
 /** What users and workspaces may use, over windows that slide with time. What is not set is not limited. */
 export interface UsageLimits {
@@ -1996,10 +2029,62 @@ export interface UsageLimits {
   /** Turns that may be begun in a workspace: `RATE_LIMITED` beyond that. */
   workspaceRequests?: Window;
   /**
-   * Tokens that the runs of a workspace may use: `BUDGET_EXHAUSTED` beyond that. They are counted when a run ends, so
-   * that runs which are in progress by then may go beyond it.
+   * Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for whoever begins a turn, and a run
+   * that is in progress by then ends between two steps, aborted with the reason `budget`. Before a call, its prompt and
+   * 1,000 tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in their place when it
+   * is done.
    */
   workspaceTokens?: Window;
+}
+
+/** What calls that have something in common have used. */
+export interface UsageLine {
+  /** The day of UTC, as `2026-01-31`, where days are told apart. */
+  day?: string;
+  /** The user, where users are told apart; null for calls of which that is not known. */
+  userId?: string;
+  /** The chat, where chats are told apart; null for calls for none. */
+  chatId?: string;
+  /** What providers were called for, where that is told apart. */
+  kind?: CallKind;
+  /** The model, where models are told apart; null for calls of which that is not known. */
+  model?: string;
+  /** How many calls there were. */
+  calls: number;
+  /** Of these, those whose tokens are estimated, all or some: they were stopped, or the provider does not count. */
+  estimatedCalls: number;
+  /** Tokens of prompts. */
+  inputTokens: number;
+  /** Of these, those that providers had kept from earlier calls. */
+  cachedInputTokens: number;
+  /** Tokens of answers. */
+  outputTokens: number;
+  /** Of these, those spent on reasoning. */
+  reasoningTokens: number;
+  /** Prompts and answers together. */
+  totalTokens: number;
+  /** What all of it costs, by the option `prices` as it is now. */
+  cost: number;
+  /** Calls whose model has no price, and which are not in the cost. */
+  unpricedCalls: number;
+}
+
+/** How the ledger of calls to providers is kept. */
+export interface UsageOptions {
+  /**
+   * For how many milliseconds calls are kept in it, and at least as long as tokens are limited; for ever unless given.
+   */
+  retentionMs?: number;
+}
+
+/** What was used. */
+export interface UsageReport {
+  /** The lines: the newest day first, then by user, chat, kind and model. */
+  lines: UsageLine[];
+  /** All of them together, also those that were left out. */
+  total: UsageLine;
+  /** Whether lines were left out, because there are more than 10,000. */
+  truncated: boolean;
 }
 
 /** A user's message as clients of the AI SDK have it. */
@@ -2561,6 +2646,28 @@ export interface SecretsOperations {
      */
     dryRun?: boolean;
   }): Promise<SecretRotation>;
+}
+
+/** Methods of `engine.usage`. */
+export interface UsageOperations {
+  /**
+   * What calls to providers have used in a workspace, and what that costs by the option `prices`: those of runs, one
+   * for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is no administrator
+   * sees their own.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  report(params: Who & {
+    /** Who asks. */
+    actor: Actor;
+    /** The calls for one chat. */
+    chatId?: string;
+    /** Calls from this moment on, such as `2026-01-01T00:00:00Z`. */
+    from?: string;
+    /** Calls before this moment. */
+    until?: string;
+    /** What is told apart; nothing unless given, and then there is one line at most. */
+    by?: readonly UsageBy[];
+  }): Promise<UsageReport>;
 }
 
 /** Methods of `engine`. */

@@ -77,7 +77,7 @@ NATIVE = {"TURNKEEP_NATIVE": str(ROOT / "target" / "debug" / "turnkeep.node")}
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=120", "-ra"]
 # The tests of whole turns and runs once more, on the other store.
 ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "contend", "crossing", "tails", "workers"]
-ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "search"]
+ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "usage", "search"]
 POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
 POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [

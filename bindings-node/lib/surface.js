@@ -58,6 +58,9 @@ function operations(call) {
     secrets: {
       rotate: (params) => call('secrets.rotate', params),
     },
+    usage: {
+      report: (params) => call('usage.report', params),
+    },
     engine: {
       embed: (params) => call('embed', params),
       transcribe: (params) => call('transcribe', params),

@@ -47,7 +47,7 @@ async function provide(engine, subjects) {
   };
 }
 
-for (const name of ['roles.json', 'chats.json', 'search.json', 'search-hits.json']) {
+for (const name of ['roles.json', 'chats.json', 'usage.json', 'search.json', 'search-hits.json']) {
   const { cases, subjects } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
 
   test(`the table ${name}`, async (t) => {

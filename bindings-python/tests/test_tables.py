@@ -18,7 +18,7 @@ def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json", "search.json", "search-hits.json"])
+@pytest.mark.parametrize("name", ["roles.json", "chats.json", "usage.json", "search.json", "search-hits.json"])
 def test_table(name: str) -> None:
     with (
         table.model(name) as settings,

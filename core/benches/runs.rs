@@ -156,7 +156,14 @@ async fn record(store: &Arc<dyn Store>, fences: &[Fence], slice: usize, count: u
                 let numbers = StepNumbers { packed_until: first, next: first + 2 };
                 // As a turn does it: the run's own row is brought up to date once a second.
                 let lease = number.is_multiple_of(50).then_some(LEASE);
-                let record = RecordStep { fence: fence.clone(), step: step(number), numbers, lease, refresh: None };
+                let record = RecordStep {
+                    fence: fence.clone(),
+                    step: step(number),
+                    numbers,
+                    lease,
+                    refresh: None,
+                    call: CallNote::default(),
+                };
                 let begun = Instant::now();
                 store.record_step(record).await.unwrap();
                 times.push(begun.elapsed());

@@ -73,9 +73,9 @@ pub use engine::{
     ExportFormat, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun,
     HostedStep, ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus, IndexedNow, MessagePage,
     MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageSearch, PageToIndex, Prices,
-    Purged, Reindexed, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SharedReader,
-    SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
-    UiMessagePage, UnknownRole, UsageLimits, Who, Window,
+    Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions,
+    SharedReader, SharedTail, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
+    TurnRequest, UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

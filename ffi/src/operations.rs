@@ -1287,6 +1287,41 @@ pub unsafe extern "C" fn turnkeep_secrets_rotate(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What calls to providers have used in a workspace, and what that costs by the option `prices`: those of runs, one
+/// for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is no administrator
+/// sees their own.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who asks.
+/// - "userId"?: string. The calls of one user: an administrator may name any, others themselves.
+/// - "chatId"?: string. The calls for one chat.
+/// - "from"?: string. Calls from this moment on, such as `2026-01-01T00:00:00Z`.
+/// - "until"?: string. Calls before this moment.
+/// - "by"?: array of UsageBy. What is told apart; nothing unless given, and then there is one line at most.
+///
+/// `result` receives UsageReport, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_usage_report(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "usage.report", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Vectors for texts, in their order, by the workspace's embedding model.
 ///
 /// `params` is a JSON object:

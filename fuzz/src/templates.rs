@@ -6,13 +6,13 @@
 /// The functions and their arguments.
 #[rustfmt::skip]
 pub const FUNCTIONS: &[(&str, &str)] = &[
-    ("accumulateStepUsage", r##"{"acc":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20},"step":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20}}"##),
+    ("accumulateStepUsage", r##"{"acc":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"cachedInputTokens":20},"step":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"cachedInputTokens":20}}"##),
     ("assistantParts", r##"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"toolName":@,"output":#}],"toolErrors":[{"toolCallId":@,"toolName":@,"errorText":@}],"usage":#}],"fallbackText":@}"##),
     ("buildChatJson", r##"{"title":@,"chatId":@,"rows":[{"id":@,"role":@,"content":@,"metadata":#,"status":@,"createdAt":@}],"exportedAt":@}"##),
     ("buildChatMarkdown", r##"{"title":@,"chatId":@,"rows":[{"id":@,"role":@,"content":@,"metadata":#,"status":@,"createdAt":@}],"lang":@,"labels":{"untitled":@,"aiAgent":@,"you":@,"ranTool":@,"stillGenerating":@,"tools":{"x":@}},"exportedAt":@}"##),
     ("buildSystemPrompt", r##"{"workspaceName":@,"adminPrompt":@,"roleInstructions":@,"openedPage":{"id":@,"title":@},"mcpInstructions":[{"serverName":@,"toolPrefix":@,"instructions":@}],"productName":@,"extraRules":[@],"extraSystem":@}"##),
     ("capToolName", r##"{"value":@}"##),
-    ("chatStreamMetadata", r##"{"part":{"type":@,"totalUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"outputTokenDetails":{"reasoningTokens":20}}},"chatId":@,"cumulativeUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20}}"##),
+    ("chatStreamMetadata", r##"{"part":{"type":@,"totalUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"outputTokenDetails":{"reasoningTokens":20}}},"chatId":@,"cumulativeUsage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"cachedInputTokens":20}}"##),
     ("chatTitlePrompt", r##"{"text":@}"##),
     ("cleanChatTitle", r##"{"text":@}"##),
     ("cleanGeneratedTitle", r##"{"text":@}"##),

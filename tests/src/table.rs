@@ -113,6 +113,8 @@ fn differs(expected: &Value, answer: &Value, place: &str) -> Option<String> {
         (Value::Object(members), Value::Object(found)) if members.keys().eq(found.keys()) => {
             members.iter().find_map(|(name, member)| differs(member, &found[name], &format!("{place}.{name}")))
         }
+        // As in the other languages: 0 is 0.0.
+        (Value::Number(expected), Value::Number(number)) if expected.as_f64() == number.as_f64() => None,
         _ if expected == answer => None,
         _ => Some(format!("{place} is {answer}, and not {expected}")),
     }

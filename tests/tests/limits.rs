@@ -92,7 +92,8 @@ async fn many_at_once_begin_no_more_than_there_may_be() {
 async fn a_workspace_uses_so_many_tokens() {
     let world = World::new(json!({"workspaceTokens": {"max": 25, "windowMs": 3_600_000}})).await;
     let (one, other) = (world.engine().await, world.engine().await);
-    let counted = || sql(world.folder.path(), "SELECT COALESCE(SUM(amount), 0) FROM turnkeep_limit_uses");
+    let counted =
+        || sql(world.folder.path(), "SELECT COALESCE(SUM(input_tokens + output_tokens), 0) FROM turnkeep_usage");
     turn(&one, json!({})).await.unwrap();
     while counted() != "15" {
         tokio::task::yield_now().await;

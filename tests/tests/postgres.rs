@@ -367,11 +367,17 @@ async fn a_server_that_is_not_there_is_told_without_its_password() {
     assert!(texts.iter().all(|text| !text.contains("s3cret-word")), "{texts:?}");
 }
 
+/// How many there are by now.
+const MIGRATIONS: i64 = 6;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_migration_would_add_is_told_before_it_is_done() {
     let store = Cluster::shared().database();
     let pending = pending_migrations(&store).await.unwrap();
-    assert_eq!(pending.iter().map(|migration| migration.version).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(
+        pending.iter().map(|migration| migration.version).collect::<Vec<_>>(),
+        (1..=MIGRATIONS).collect::<Vec<_>>()
+    );
     assert!(pending[0].additions.contains(&"table ai_chat_runs".to_owned()));
     assert_eq!(query(&store, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     // Many at once make them once.
@@ -381,7 +387,7 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
         engine.close(Some(Duration::ZERO)).await.unwrap();
     }
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
-    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), "5");
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM turnkeep_migrations"), MIGRATIONS.to_string());
 
     // A database of an earlier version.
     query(
@@ -390,7 +396,7 @@ async fn what_a_migration_would_add_is_told_before_it_is_done() {
          ALTER TABLE ai_chat_runs DROP COLUMN failure; DELETE FROM turnkeep_migrations WHERE version >= 2",
     );
     let pending = pending_migrations(&store).await.unwrap();
-    assert_eq!(pending.len(), 4);
+    assert_eq!(pending.len(), usize::try_from(MIGRATIONS).unwrap() - 1);
     assert_eq!(pending[0].additions, ["column ai_chat_runs.plan", "column ai_chat_run_queue.plan"]);
     assert!(pending[1].additions.contains(&"column ai_chat_runs.failure".to_owned()));
     engine(&store, &provider, json!({})).await.close(None).await.unwrap();

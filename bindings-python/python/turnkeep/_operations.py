@@ -879,6 +879,7 @@ class EngineOperations(_Asking):
         chats: types.ChatOptions | None = None,
         limits: types.UsageLimits | None = None,
         prices: types.Prices | None = None,
+        usage: types.UsageOptions | None = None,
         error_text: types.ErrorText | Callable[[types.RunFailure], str | None] | None = None,
         tools: Sequence[Tool] = (),
     ) -> Self:
@@ -900,14 +901,15 @@ class EngineOperations(_Asking):
             whoever drove it, by a second request to the workspace's model. Default ``false``.
         :param chats: How chats are treated.
         :param limits: What users and workspaces may use, counted in the store for all processes together.
-        :param prices: What models cost, by their ids: for budgets of money.
+        :param prices: What models cost, by their ids: for budgets of money, and for reports.
+        :param usage: How the ledger of calls to providers is kept.
         :param error_text: In whose words pages are told why a run failed: ``safe``, or ``provider``. The
             outcome, the rows and the log have what the provider said in any case. Default ``"safe"``.
         :param tools: Tools for every turn; a turn's own tool of the same name takes the place of one of
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "limits": limits, "prices": prices, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -1049,4 +1051,35 @@ class EngineOperations(_Asking):
     def health(self) -> types.Health:
         """How the engine is; asks the store. A store that does not answer is not an error: ``ok`` is false then."""
         answer: types.Health = self._ask("health", {})
+        return answer
+
+
+class UsageOperations(_Asking):
+    """Methods of ``usage``."""
+
+    def report(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        user_id: str | None = None,
+        chat_id: str | None = None,
+        from: str | None = None,
+        until: str | None = None,
+        by: Sequence[types.UsageBy] | None = None,
+    ) -> types.UsageReport:
+        """What calls to providers have used in a workspace, and what that costs by the option ``prices``: those of
+        runs, one for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is
+        no administrator sees their own.
+
+        :param workspace_id: The workspace.
+        :param actor: Who asks.
+        :param user_id: The calls of one user: an administrator may name any, others themselves.
+        :param chat_id: The calls for one chat.
+        :param from: Calls from this moment on, such as ``2026-01-01T00:00:00Z``.
+        :param until: Calls before this moment.
+        :param by: What is told apart; nothing unless given, and then there is one line at most.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.UsageReport = self._ask("usage.report", {"workspaceId": workspace_id, "actor": actor, "userId": user_id, "chatId": chat_id, "from": from, "until": until, "by": by})
         return answer

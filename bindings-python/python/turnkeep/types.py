@@ -120,6 +120,18 @@ Busy: TypeAlias = Union[Literal["reject"], Literal["enqueue"], BusySupersede]
 that is named and take its place.
 """
 
+CallKind: TypeAlias = Literal["step", "title", "embeddings", "transcription"]
+"""What a provider was called for.
+
+``step``: A step of a run.
+
+``title``: The title of a chat or of a page.
+
+``embeddings``: Vectors.
+
+``transcription``: A transcript.
+"""
+
 
 class CallOptions(TypedDict, total=False):
     """How a model is to answer. What is not set is left to the provider; what a provider does not know is left
@@ -328,7 +340,9 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     limits: UsageLimits
     """What users and workspaces may use, counted in the store for all processes together."""
     prices: Prices
-    """What models cost, by their ids: for budgets of money."""
+    """What models cost, by their ids: for budgets of money, and for reports."""
+    usage: UsageOptions
+    """How the ledger of calls to providers is kept."""
     errorText: ErrorText
     """In whose words pages are told why a run failed: ``safe``, or ``provider``. The outcome, the rows and the
     log have what the provider said in any case. Default ``"safe"``.
@@ -767,13 +781,20 @@ class ModelOverride(TypedDict, total=False):
     roleName: str
 
 
-class ModelPrice(TypedDict):
-    """What a model costs, in whatever unit of money the host counts."""
-
+class _ModelPriceRequired(TypedDict):
     input: float
     """A million tokens of prompts."""
     output: float
     """A million tokens of answers, reasoning included."""
+
+
+class ModelPrice(_ModelPriceRequired, total=False):
+    """What a model costs, in whatever unit of money the host counts."""
+
+    cachedInput: float
+    """A million tokens of prompts that the provider had kept; as others unless given. Budgets count all of them
+    as others.
+    """
 
 NoTools: TypeAlias = Literal["none"]
 """No tools."""
@@ -1846,6 +1867,22 @@ class Usage(TypedDict, total=False):
     """Both together."""
     reasoningTokens: int
     """Of the answer's tokens, those spent on reasoning."""
+    cachedInputTokens: int
+    """Of the prompt's tokens, those that the provider had kept from an earlier call."""
+
+UsageBy: TypeAlias = Literal["day", "user", "chat", "kind", "model"]
+"""What a report is grouped by.
+
+``day``: Days of UTC.
+
+``user``: Users.
+
+``chat``: Chats.
+
+``kind``: What providers were called for.
+
+``model``: Models.
+"""
 
 
 class UsageLimits(TypedDict, total=False):
@@ -1856,9 +1893,69 @@ class UsageLimits(TypedDict, total=False):
     workspaceRequests: Window
     """Turns that may be begun in a workspace: ``RATE_LIMITED`` beyond that."""
     workspaceTokens: Window
-    """Tokens that the runs of a workspace may use: ``BUDGET_EXHAUSTED`` beyond that. They are counted when a run
-    ends, so that runs which are in progress by then may go beyond it.
+    """Tokens that the calls of a workspace may use: ``BUDGET_EXHAUSTED`` beyond that for whoever begins a turn,
+    and a run that is in progress by then ends between two steps, aborted with the reason ``budget``. Before a
+    call, its prompt and 1,000 tokens of answer, or ``maxOutputTokens``, are set aside; what it has really
+    used counts in their place when it is done.
     """
+
+
+class _UsageLineRequired(TypedDict):
+    calls: int
+    """How many calls there were."""
+    estimatedCalls: int
+    """Of these, those whose tokens are estimated, all or some: they were stopped, or the provider does not
+    count.
+    """
+    inputTokens: int
+    """Tokens of prompts."""
+    cachedInputTokens: int
+    """Of these, those that providers had kept from earlier calls."""
+    outputTokens: int
+    """Tokens of answers."""
+    reasoningTokens: int
+    """Of these, those spent on reasoning."""
+    totalTokens: int
+    """Prompts and answers together."""
+    cost: float
+    """What all of it costs, by the option ``prices`` as it is now."""
+    unpricedCalls: int
+    """Calls whose model has no price, and which are not in the cost."""
+
+
+class UsageLine(_UsageLineRequired, total=False):
+    """What calls that have something in common have used."""
+
+    day: str
+    """The day of UTC, as ``2026-01-31``, where days are told apart."""
+    userId: str
+    """The user, where users are told apart; ``None`` for calls of which that is not known."""
+    chatId: str
+    """The chat, where chats are told apart; ``None`` for calls for none."""
+    kind: CallKind
+    """What providers were called for, where that is told apart."""
+    model: str
+    """The model, where models are told apart; ``None`` for calls of which that is not known."""
+
+
+class UsageOptions(TypedDict, total=False):
+    """How the ledger of calls to providers is kept."""
+
+    retentionMs: int
+    """For how many milliseconds calls are kept in it, and at least as long as tokens are limited; for ever
+    unless given.
+    """
+
+
+class UsageReport(TypedDict):
+    """What was used."""
+
+    lines: list[UsageLine]
+    """The lines: the newest day first, then by user, chat, kind and model."""
+    total: UsageLine
+    """All of them together, also those that were left out."""
+    truncated: bool
+    """Whether lines were left out, because there are more than 10,000."""
 
 
 class _UserMessageRequired(TypedDict):
@@ -2175,6 +2272,7 @@ __all__ = [
     "AudioFormat",
     "BegunRun",
     "Busy",
+    "CallKind",
     "CallOptions",
     "Capability",
     "Chat",
@@ -2313,7 +2411,11 @@ __all__ = [
     "UnknownMembers",
     "UnknownRole",
     "Usage",
+    "UsageBy",
     "UsageLimits",
+    "UsageLine",
+    "UsageOptions",
+    "UsageReport",
     "UserMessage",
     "UserMessagePart",
     "Window",

@@ -25,7 +25,8 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{
-    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits, Window,
+    ChatIds, ChatOptions, EngineOptions, ModelPrice, Prices, RunLimits, SecretOptions, UnknownRole, UsageLimits,
+    UsageOptions, Window,
 };
 pub use request::{Actor, Busy, GivenMessage, GivenPart, RunBudget, ToolOffer, TurnRequest, Who};
 pub use run::hosted::{HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal};
@@ -42,6 +43,7 @@ pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::search::{ChunkHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
+pub use service::usage::{ReportOf, UsageLine, UsageReport};
 
 use run::follow::Tails;
 use run::hosted::Hosted;

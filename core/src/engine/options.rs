@@ -61,9 +61,12 @@ pub struct EngineOptions {
     /// What users and workspaces may use, counted in the store for all processes together.
     #[serde(default)]
     pub limits: UsageLimits,
-    /// What models cost, by their ids: for budgets of money.
+    /// What models cost, by their ids: for budgets of money, and for reports.
     #[serde(default)]
     pub prices: Prices,
+    /// How the ledger of calls to providers is kept.
+    #[serde(default)]
+    pub usage: UsageOptions,
     /// In whose words pages are told why a run failed: `safe`, or `provider`. The outcome, the rows and the log have what the
     /// provider said in any case.
     #[serde(default)]
@@ -78,9 +81,18 @@ pub struct UsageLimits {
     pub user_requests: Option<Window>,
     /// Turns that may be begun in a workspace: `RATE_LIMITED` beyond that.
     pub workspace_requests: Option<Window>,
-    /// Tokens that the runs of a workspace may use: `BUDGET_EXHAUSTED` beyond that. They are counted when a run ends, so
-    /// that runs which are in progress by then may go beyond it.
+    /// Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for whoever begins a turn, and a run that
+    /// is in progress by then ends between two steps, aborted with the reason `budget`. Before a call, its prompt and 1,000
+    /// tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in their place when it is done.
     pub workspace_tokens: Option<Window>,
+}
+
+/// How the ledger of calls to providers is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct UsageOptions {
+    /// For how many milliseconds calls are kept in it, and at least as long as tokens are limited; for ever unless given.
+    pub retention_ms: Option<u64>,
 }
 
 /// So much in so long.
@@ -104,6 +116,9 @@ pub struct ModelPrice {
     pub input: f64,
     /// A million tokens of answers, reasoning included.
     pub output: f64,
+    /// A million tokens of prompts that the provider had kept; as others unless given. Budgets count all of them as others.
+    #[serde(default)]
+    pub cached_input: Option<f64>,
 }
 
 /// Which ids chats may be called by.

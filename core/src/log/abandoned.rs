@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
 use crate::project::{FlushExtra, flush_run};
-use crate::store::{ClaimedRun, Fence, LogPage, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers};
+use crate::store::{CallNote, ClaimedRun, Fence, LogPage, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers};
 
 use super::UiChunk;
 use super::replay::StepView;
@@ -72,7 +72,14 @@ impl AbandonedLog {
     /// The write that closes the step that was in progress, for whoever goes on with the run.
     pub(crate) fn closing(&self, fence: &Fence, lease: Duration) -> Option<RecordStep> {
         let (numbers, step) = self.unfinished.zip(self.steps.last().cloned())?;
-        Some(RecordStep { fence: fence.clone(), step, numbers, lease: Some(lease), refresh: None })
+        Some(RecordStep {
+            fence: fence.clone(),
+            numbers,
+            lease: Some(lease),
+            refresh: None,
+            call: call_of(&self.steps),
+            step,
+        })
     }
 
     /// The end of an abandoned run.
@@ -87,6 +94,7 @@ impl AbandonedLog {
             error: None,
             failure: None,
             step: steps.last().cloned().zip(unfinished),
+            call: call_of(&steps),
             assistant: flush_run(&steps, MessageStatus::Aborted, &extra_of(&steps, reason)),
         }
     }
@@ -103,9 +111,16 @@ impl AbandonedLog {
             error: Some(error),
             failure,
             step: steps.last().cloned().zip(unfinished),
+            call: call_of(&steps),
             assistant: flush_run(&steps, MessageStatus::Error, &extra),
         }
     }
+}
+
+/// What the call of the last step is taken for: its prompt had at least what the one before it had, and its answer.
+fn call_of(steps: &[StepRecord]) -> CallNote {
+    let before = steps.len().checked_sub(2).and_then(|index| steps.get(index)?.usage?.context_tokens());
+    CallNote { model: None, prompt_tokens: before }
 }
 
 fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {

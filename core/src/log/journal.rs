@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{FinishReason, MessageStatus, RunFailure, RunReason, RunStatus, StepRecord, Usage};
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
-use crate::store::{ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
+use crate::store::{CallNote, ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
 
 use super::UiChunk;
 use super::replay::StepView;
@@ -73,6 +73,8 @@ pub(crate) struct Journal {
     settling_step: bool,
     /// The model was not told of earlier messages of the chat.
     left_out: bool,
+    /// The call to the provider that is on its way, or was the last one.
+    call: CallNote,
 }
 
 /// Whether the message row is brought up to date.
@@ -143,6 +145,7 @@ impl Journal {
             settling: false,
             settling_step: false,
             left_out: false,
+            call: CallNote::default(),
         }
     }
 
@@ -171,6 +174,11 @@ impl Journal {
     /// Notes how much of the chat the model was told, for the message's row.
     pub(crate) fn note_history(&mut self, conversation: &Conversation) {
         self.left_out |= conversation.has_left_out();
+    }
+
+    /// Notes what the next step's call is, for the ledger.
+    pub(crate) fn note_call(&mut self, call: CallNote) {
+        self.call = call;
     }
 
     pub(crate) fn fence(&self) -> &Fence {
@@ -245,7 +253,7 @@ impl Journal {
             let extra = FlushExtra { context_tokens, ..self.extra() };
             flush_run(&self.steps, MessageStatus::Streaming, &extra)
         });
-        RecordStep { fence: self.fence.clone(), step, numbers, lease: due.lease, refresh }
+        RecordStep { fence: self.fence.clone(), step, numbers, lease: due.lease, refresh, call: self.call.clone() }
     }
 
     /// The step is on disk.
@@ -308,6 +316,7 @@ impl Journal {
             error: settlement.error.clone(),
             failure: settlement.failure.clone(),
             step,
+            call: self.call.clone(),
             assistant: flush_run(&self.steps, message_status(settlement.status), &extra),
         }
     }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{StepRecord, Usage};
+use crate::model::{CallTokens, StepRecord, Usage};
 
 /// From this part of a budget on the next answer is the last one, and the model is told so.
 const NEAR: f64 = 0.8;
-/// What an answer is taken for whose provider does not count, as everywhere: a guess on the safe side.
-const BYTES_PER_TOKEN: u64 = 3;
 
 /// What a run may spend. It ends between two steps once one of these is spent, so the last step may go beyond it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,11 +41,9 @@ pub(crate) struct Spent {
 impl Spent {
     /// Counts a step, of whose answer there are so many bytes.
     pub(crate) fn add(&mut self, usage: Option<Usage>, bytes: u64) {
-        let Usage { input_tokens, output_tokens, total_tokens, .. } = usage.unwrap_or_default();
-        let input = input_tokens.unwrap_or(0);
-        let told = output_tokens.or_else(|| total_tokens.map(|total| total.saturating_sub(input)));
-        self.input = self.input.saturating_add(input);
-        self.output = self.output.saturating_add(told.unwrap_or(bytes / BYTES_PER_TOKEN));
+        let tokens = CallTokens::of(usage, usize::try_from(bytes).unwrap_or(usize::MAX), None);
+        self.input = self.input.saturating_add(tokens.input);
+        self.output = self.output.saturating_add(tokens.output);
     }
 
     /// Counts a step that another owner has recorded.

@@ -24,5 +24,6 @@ pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, Trigger};
 pub use step::{FinishReason, StepRecord};
 pub use stored::{MessageFields, MessageSpan, MessageVisitor, StoredMessage};
-pub use usage::Usage;
+pub(crate) use usage::estimated_tokens;
+pub use usage::{CallKind, CallTokens, Usage};
 pub use word::Word;

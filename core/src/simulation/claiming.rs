@@ -140,6 +140,9 @@ impl World<'_> {
             let left = ready(sweep::abandoned_log(&*self.store, drive.ids.run));
             self.store.go_on(false);
             let Ok(left) = left else { return Ok(()) };
+            if left.unfinished.is_none() && ready(self.store.settle_reserved(drive.ids.run)).is_err() {
+                return Ok(());
+            }
             let closing = left.closing(drive.shell.journal().fence(), LEASE);
             drive.write = closing.map(|record| Arc::new(Write::Step(record)));
             drive.left = Some(left);

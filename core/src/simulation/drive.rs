@@ -263,6 +263,11 @@ impl World<'_> {
         let mut messages = drive.history.clone();
         append_steps(&mut messages, &drive.shell.journal().steps_for_the_model());
         can_be_sent(&messages)?;
+        if ready(self.store.reserve(drive.shell.journal().fence())).is_err() {
+            drive.control.push_back(Event::LeaseLost);
+            return Ok(());
+        }
+        self.ledger.called(drive.ids.run);
         let parts_left = self.random.below(self.plan.parts + 1);
         drive.answer = Some(Answer { parts_left, called: false, finished: false });
         Ok(())

@@ -48,6 +48,8 @@ pub(super) struct Facts {
     pub(super) renumbered: bool,
     /// Its end was refused for good: it has failed without its last step.
     pub(super) cut_short: bool,
+    /// How many calls were made, by all of its owners.
+    calls: usize,
     pub(super) settled: Option<Box<Settled>>,
 }
 
@@ -95,6 +97,7 @@ impl Facts {
             trimmed: false,
             renumbered: false,
             cut_short: false,
+            calls: 0,
             settled: None,
         }
     }
@@ -172,19 +175,24 @@ impl Facts {
             };
         }
         if !rows.run.status.is_active() {
-            self.check_end(run_id, &rows)?;
+            self.check_end(store, run_id, &rows)?;
             self.settled = Some(Box::new(rows));
         }
         Ok(())
     }
 
     /// The rows of a run that has just settled.
-    fn check_end(&self, run_id: RunId, rows: &Settled) -> Result<(), Broken> {
+    fn check_end(&self, store: &SimulatedStore, run_id: RunId, rows: &Settled) -> Result<(), Broken> {
         let run = &rows.run;
         let wrong = |detail: String| broken("run and message agree", format!("{run_id}: {detail}"));
         let message = rows.message.as_ref().ok_or_else(|| wrong("there is no message".to_owned()))?;
         if message.status != Some(message_status(run.status)) {
             return Err(wrong(format!("the run {:?}, the message {:?}", run.status, message.status)));
+        }
+        let (entered, reserved) = store.calls(run_id);
+        if (entered, reserved) != (self.calls, 0) {
+            let detail = format!("{run_id}: {} were made, {entered} entered, {reserved} are set aside", self.calls);
+            return Err(broken("each call is in the ledger once", detail));
         }
         if self.cut_short {
             return Ok(());
@@ -315,6 +323,13 @@ impl Ledger {
             self.check_history(store, chat)?;
         }
         Ok(())
+    }
+
+    /// A provider is called for the run.
+    pub(super) fn called(&mut self, run_id: RunId) {
+        if let Some(facts) = self.runs.get_mut(&run_id) {
+            facts.calls += 1;
+        }
     }
 
     pub(super) fn is_settled(&self, run_id: RunId) -> bool {

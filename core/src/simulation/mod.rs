@@ -120,6 +120,8 @@ mutations! {
     ClaimKeepsEpoch = "claim-keeps-epoch",
     /// Who goes on with a run does not look at packs.
     GoingOnForgetsPacks = "going-on-forgets-packs",
+    /// Who goes on with a run does not settle what was set aside for a call of which nothing came.
+    GoingOnForgetsCall = "going-on-forgets-call",
     /// The last pack of a run that is given up is not written.
     ReleaseLosesPack = "release-loses-pack",
     /// A step does not wait for the pack before it when that has to be attempted again.

@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{Message, Run, RunReason, StepRecord};
+use crate::model::{CallKind, CallTokens, Message, Run, RunReason, StepRecord};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, Fence, LeaseStore, LogFrom, LogPage, LogRange, LogStore,
-    LoggedStep, MemoryStore, Offer, OfferedRuns, QueueStore, RecordStep, Renewal, RunStore, SettleRun, StopStore,
-    Sweep, Waiting,
+    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, Fence, LeaseStore, LedgerCall, LogFrom, LogPage, LogRange,
+    LogStore, LoggedStep, MemoryStore, Offer, OfferedRuns, QueueStore, RecordStep, Renewal, RunStore, SettleRun,
+    StopStore, Sweep, TokenLimit, UsageStore, Waiting,
 };
 
 use super::Mutation;
@@ -117,6 +117,33 @@ impl SimulatedStore {
 
     pub(super) async fn stop_requests(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunReason)>> {
         self.inner.stop_requests(runs).await
+    }
+
+    pub(super) async fn reserve(&self, fence: &Fence) -> Result<()> {
+        let call = LedgerCall {
+            id: RunId::generate().to_string(),
+            workspace_id: "w".into(),
+            user_id: None,
+            chat_id: None,
+            run_id: Some(fence.run_id),
+            kind: CallKind::Step,
+            model: None,
+            tokens: CallTokens::estimated(1, 1),
+        };
+        let limit = TokenLimit { workspace_id: "w", window: Duration::MAX, max: u64::MAX };
+        self.inner.reserve_tokens(&limit, &call, Some(&self.fence(fence))).await.map(|_| ())
+    }
+
+    pub(super) async fn settle_reserved(&self, run_id: RunId) -> Result<()> {
+        if self.breaks(Mutation::GoingOnForgetsCall) {
+            return Ok(());
+        }
+        self.inner.settle_reserved(run_id).await
+    }
+
+    /// How many calls of the run have been entered, and how many are set aside.
+    pub(super) fn calls(&self, run_id: RunId) -> (usize, usize) {
+        self.inner.calls_of(run_id)
     }
 
     pub(super) async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {

@@ -1,4 +1,4 @@
-//! What is taken of limits that all processes share: how often something was done in the last while, and how much.
+//! What is taken of limits that all processes share: how often something was done in the last while.
 
 use std::time::Duration;
 
@@ -33,18 +33,6 @@ pub trait LimitStore: Send + Sync {
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn give_back(&self, id: Uuid) -> Result<()>;
-
-    /// Notes how much was used, also beyond the limit. Whoever repeats the id notes nothing more.
-    ///
-    /// # Errors
-    /// `STORE_UNAVAILABLE`.
-    async fn note_used(&self, key: &str, id: Uuid, amount: u64) -> Result<()>;
-
-    /// Whether all of it is used, and then how long it takes until something is free again.
-    ///
-    /// # Errors
-    /// `STORE_UNAVAILABLE`.
-    async fn is_used_up(&self, limit: &LimitOf<'_>) -> Result<Option<Duration>>;
 
     /// Forgets what was used so long ago.
     ///

@@ -31,6 +31,15 @@ pub struct StepNumbers {
     pub next: u64,
 }
 
+/// What a step's call to a provider was, for the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallNote {
+    /// The model that was asked.
+    pub model: Option<Arc<str>>,
+    /// What its prompt is taken for, in tokens, should the provider not say.
+    pub prompt_tokens: Option<u64>,
+}
+
 /// A step for the log.
 #[derive(Clone, Debug)]
 pub struct RecordStep {
@@ -44,6 +53,8 @@ pub struct RecordStep {
     pub lease: Option<Duration>,
     /// The assistant's row, when it is due.
     pub refresh: Option<AssistantFlush>,
+    /// The step's call.
+    pub call: CallNote,
 }
 
 /// A row of the log, as read back.
@@ -132,7 +143,8 @@ pub trait LogStore: Send + Sync {
     /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()>;
 
-    /// Appends a finished step, counts it, renews the lease and refreshes the row when asked to. Recording the same
+    /// Appends a finished step, counts it, enters its call into the ledger, renews the lease and refreshes the row when asked
+    /// to. Recording the same
     /// step again changes nothing.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod search;
 mod settings;
 mod sqlite;
 mod stop;
+mod usage;
 mod wakeups;
 
 use std::sync::Arc;
@@ -33,7 +34,9 @@ pub use crate::model::{MessageFields, MessageSpan, MessageVisitor, Paging, Pagin
 pub use chat::{ChatStore, SearchFor};
 pub use lease::{ClaimedRun, LeaseStore, MOST_OWNERS, Offer, OfferedRuns, Renewal, Sweep, UNTOUCHED_WITHOUT_LEASE};
 pub use limit::{LimitOf, LimitStore};
-pub use log::{ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers};
+pub use log::{
+    CallNote, ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers,
+};
 pub use memory::MemoryStore;
 pub use plan::RunPlan;
 pub use postgres::{PendingMigration, PostgresStore};
@@ -53,6 +56,8 @@ pub use sqlite::SqliteStore;
 #[cfg(test)]
 pub(crate) use sqlite::file_of_the_first_version;
 pub use stop::{STOP_NOTES_KEPT, StopStore};
+pub(crate) use usage::step_call_id;
+pub use usage::{LedgerCall, TokenLimit, UsageBy, UsageGroup, UsageOf, UsageStore};
 pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 
 /// A database of chats and runs: all of its rooms, and what concerns the whole of it.
@@ -68,6 +73,7 @@ pub trait Store:
     + SettingsStore
     + LimitStore
     + SearchStore
+    + UsageStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::model::{Json, Run, RunFailure, RunReason, RunStatus, StepRecord, Trigger};
 use crate::project::AssistantFlush;
-use crate::store::{RunPlan, StepNumbers};
+use crate::store::{CallNote, RunPlan, StepNumbers};
 
 /// The right to write a run: who, and the how-manieth owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub struct SettleRun {
     pub failure: Option<RunFailure>,
     /// A last step that is not in the log yet, and its chunks in the log.
     pub step: Option<(StepRecord, StepNumbers)>,
+    /// The call of that step.
+    pub call: CallNote,
     /// The assistant's row as it stays.
     pub assistant: AssistantFlush,
 }
@@ -116,7 +118,8 @@ pub trait RunStore: Send + Sync {
     /// that waits no more, `STORE_UNAVAILABLE`.
     async fn begin_run(&self, begin: BeginRun) -> Result<Began>;
 
-    /// Sets run and message to their final state together. Settling again under the same fence changes nothing.
+    /// Sets run and message to their final state together, enters the call of the last step into the ledger, and settles
+    /// what was reserved for calls. Settling again under the same fence changes nothing.
     ///
     /// # Errors
     /// `LEASE_LOST`, `STORE_UNAVAILABLE`.

@@ -11,6 +11,7 @@ mod roles;
 mod runs;
 mod search;
 mod settings;
+mod usage;
 
 use std::future::Future;
 
@@ -100,6 +101,7 @@ operations![
     settings::Update,
     settings::Test,
     settings::Rotate,
+    usage::Report,
     requests::Embed,
     requests::Transcribe,
     requests::GenerateTitle,

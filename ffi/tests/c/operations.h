@@ -52,6 +52,7 @@ static const struct {
     {"settings.update", turnkeep_settings_update},
     {"settings.test", turnkeep_settings_test},
     {"secrets.rotate", turnkeep_secrets_rotate},
+    {"usage.report", turnkeep_usage_report},
     {"embed", turnkeep_embed},
     {"transcribe", turnkeep_transcribe},
     {"generateTitle", turnkeep_generate_title},

@@ -9,22 +9,27 @@ use futures_util::stream::{BoxStream, FuturesUnordered, SelectAll};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use crate::engine::Inner;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
 use crate::machine::writes::Write;
-use crate::machine::{Ending, Event, ToolCall, TurnIds};
-use crate::model::{FailureKind, Json, RunOutcome};
+use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
+use crate::model::{CallKind, CallTokens, FailureKind, Json, RunOutcome, RunReason};
 use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
+use crate::store::{CallNote, LedgerCall};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
 use super::history;
-use super::turn::{Means, Prepared};
+use super::turn::{Means, Payer, Prepared};
+
+/// How many tokens are set aside for an answer of unknown length.
+const RESERVED_ANSWER: u64 = 1_000;
 
 /// How a turn ended for those who wait.
 #[derive(Clone, Debug)]
@@ -50,6 +55,11 @@ pub(super) struct Driver {
     log: Arc<ChunkLog>,
     control: mpsc::UnboundedReceiver<Event>,
     finished: watch::Sender<Option<Finished>>,
+    payer: Payer,
+    /// The step whose call has its tokens set aside.
+    reserved: Option<u32>,
+    /// That is being done; the call is made after it.
+    reserving: Option<BoxFuture<'static, Result<bool>>>,
     stream: Option<BoxStream<'static, Result<StreamPart, ProviderFailure>>>,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     /// What the calls show before they are done.
@@ -78,7 +88,7 @@ impl Readers for RunReaders {
 
 impl Driver {
     pub(super) fn new(inner: Arc<Inner>, shell: Shell, prepared: Prepared, conversation: Conversation) -> Self {
-        let Prepared { means: Means { ids, system, provider, tools, .. }, log, events, finished } = prepared;
+        let Prepared { means: Means { ids, payer, system, provider, tools, .. }, log, events, finished } = prepared;
         Self {
             inner,
             shell,
@@ -93,6 +103,9 @@ impl Driver {
             log,
             control: events,
             finished,
+            payer,
+            reserved: None,
+            reserving: None,
             stream: None,
             calls: FuturesUnordered::new(),
             shown: SelectAll::new(),
@@ -133,7 +146,19 @@ impl Driver {
                 Some(event) = self.shown.next(), if !self.shown.is_empty() => return Input::Event(event),
                 Some(event) = self.calls.next(), if !self.calls.is_empty() => return Input::Event(event),
                 () = until(timeout) => return Input::Timeout,
-                item = next_part(self.stream.as_mut()) => return Input::Event(match item {
+                reserved = ready_or_never(self.reserving.as_mut()) => {
+                    self.reserving = None;
+                    match reserved {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            self.stream = None;
+                            return Input::Event(Event::StopRequested(StopCause::noted(RunReason::Budget)));
+                        }
+                        Err(error) if error.code() == ErrorCode::LeaseLost => return Input::Event(Event::LeaseLost),
+                        Err(_) => return Input::Event(Event::PersistFailed),
+                    }
+                }
+                item = next_part(self.stream.as_mut()), if self.reserving.is_none() => return Input::Event(match item {
                     Some(Ok(StreamPart::Error(failure)) | Err(failure)) if self.goes_on_with_less(&failure) => continue,
                     Some(Ok(part)) => Event::Part(part),
                     Some(Err(failure)) => Event::StreamFailed(failure),
@@ -155,7 +180,7 @@ impl Driver {
                 self.call_handles.clear();
                 self.call_provider(step, text_only);
             }
-            Output::CancelProvider => self.stream = None,
+            Output::CancelProvider => (self.stream, self.reserving) = (None, None),
             Output::RunTool(call) => self.run_tool(call),
             Output::CancelTool { call_id } => {
                 if let Some(handle) = self.call_handles.remove(&call_id) {
@@ -189,12 +214,17 @@ impl Driver {
             self.conversation.trim(budget);
         }
         self.shell.journal_mut().note_history(&self.conversation);
+        let options = self.provider.options();
+        let prompt = self.conversation.tokens().saturating_add(history::frame_tokens(&system, &tools));
+        let model = self.payer.model.clone();
+        self.shell.journal_mut().note_call(CallNote { model, prompt_tokens: Some(prompt) });
+        self.reserve(step, prompt, options.max_output_tokens.unwrap_or(RESERVED_ANSWER));
         let request = ChatRequest {
             system,
             messages: std::mem::take(self.conversation.messages_mut()),
             tools,
             tool_choice: if text_only { ToolChoice::None } else { ToolChoice::Auto },
-            options: self.provider.options(),
+            options,
         };
         let tools = Arc::clone(&self.tools);
         let checked = self.provider.stream(&request).then(move |item| {
@@ -208,6 +238,26 @@ impl Driver {
         });
         self.stream = Some(checked.boxed());
         *self.conversation.messages_mut() = request.messages;
+    }
+
+    /// Sets aside what the step's call is taken for, before it is made.
+    fn reserve(&mut self, step: u32, prompt: u64, answer: u64) {
+        if self.inner.options.limits.workspace_tokens.is_none() || self.reserved == Some(step) {
+            return;
+        }
+        self.reserved = Some(step);
+        let (inner, fence) = (Arc::clone(&self.inner), self.shell.journal().fence().clone());
+        let call = LedgerCall {
+            id: Uuid::now_v7().to_string(),
+            workspace_id: self.payer.workspace_id.clone(),
+            user_id: self.payer.user_id.clone(),
+            chat_id: Some(self.ids.chat),
+            run_id: Some(self.ids.run),
+            kind: CallKind::Step,
+            model: self.payer.model.as_deref().map(str::to_owned),
+            tokens: CallTokens::estimated(prompt, answer),
+        };
+        self.reserving = Some(Box::pin(async move { inner.reserve_tokens(&call, &fence).await }));
     }
 
     /// Whether the provider finds the conversation too long and is asked again with half of it: once, and before anything
@@ -288,9 +338,6 @@ impl Driver {
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));
-        if matches!(ending, Ending::Settled) {
-            self.inner.count_tokens(self.ids.run);
-        }
         self.inner.registry.remove(self.ids.run);
         self.inner.chat_freed();
     }

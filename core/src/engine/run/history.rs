@@ -68,7 +68,12 @@ fn row<P: Serialize>(role: MessageRole, parts: &[P]) -> Message {
 pub(crate) fn budget(provider: &dyn Provider, system: &str, tools: &[ToolDefinition]) -> Option<u64> {
     let window = provider.context_window().filter(|window| *window > 0)?;
     let answer = provider.options().max_output_tokens.unwrap_or(MOST_RESERVED).min(window / 4);
-    let size = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.get().len();
-    let frame = text_tokens(system.len() + tools.iter().map(size).sum::<usize>());
+    let frame = frame_tokens(system, tools);
     Some(window.saturating_sub(answer).saturating_sub(frame).max(LEAST))
+}
+
+/// What prompt and tools are taken for.
+pub(crate) fn frame_tokens(system: &str, tools: &[ToolDefinition]) -> u64 {
+    let size = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.get().len();
+    text_tokens(system.len() + tools.iter().map(size).sum::<usize>())
 }

@@ -1,18 +1,15 @@
 //! What users and workspaces may use, whichever process they ask.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::time::sleep_until;
 use uuid::Uuid;
 
 use crate::engine::Inner;
 use crate::engine::options::Window;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::RunId;
-use crate::store::LimitOf;
-
-/// What an answer is taken for whose provider did not count.
-const BYTES_PER_TOKEN: usize = 3;
+use crate::machine::writes::Attempts;
+use crate::store::{Fence, LedgerCall, LimitOf, TokenLimit};
 
 /// The requests that a beginning has taken, to be given back when nothing is begun.
 #[derive(Default)]
@@ -33,13 +30,8 @@ impl Inner {
     /// `RATE_LIMITED` and `BUDGET_EXHAUSTED`, with the limit, its window, and when it is free again. `STORE_UNAVAILABLE`:
     /// what cannot be counted is not begun.
     pub(crate) async fn take_requests(&self, workspace_id: &str, user_id: &str) -> Result<TakenRequests> {
+        self.has_tokens(workspace_id).await?;
         let limits = &self.options.limits;
-        if let Some(window) = limits.workspace_tokens
-            && let Some(wait) = self.store.is_used_up(&window.of(&tokens_key(workspace_id))).await?
-        {
-            let message = "the workspace has used the tokens that it may use for now";
-            return Err(refused(ErrorCode::BudgetExhausted, message, "limits.workspaceTokens", window, wait));
-        }
         let mut taken = TakenRequests::default();
         for Named { name, window, key, says } in [
             Named {
@@ -81,44 +73,60 @@ impl Inner {
         }
     }
 
-    /// Counts the tokens of a run that has ended, in the background, where they are limited.
-    pub(crate) fn count_tokens(self: &Arc<Self>, run_id: RunId) {
-        if self.options.limits.workspace_tokens.is_none() {
-            return;
-        }
-        let inner = Arc::clone(self);
-        self.runtime.spawn(async move {
-            if let Err(error) = inner.counted_tokens(run_id).await {
-                tracing::warn!(%error, %run_id, "the tokens of a run could not be counted");
+    /// Sets aside the tokens of a call that is about to be made, where tokens are limited. `false` when nothing is left.
+    ///
+    /// # Errors
+    /// `LEASE_LOST`; `STORE_UNAVAILABLE`: what cannot be counted is not called.
+    pub(crate) async fn reserve_tokens(&self, call: &LedgerCall, fence: &Fence) -> Result<bool> {
+        let Some(window) = self.options.limits.workspace_tokens else { return Ok(true) };
+        let mut attempts = Attempts::new(self.options.runs.store_patience(), Instant::now());
+        loop {
+            match self.store.reserve_tokens(&window.of_tokens(&call.workspace_id), call, Some(fence)).await {
+                Ok(wait) => return Ok(wait.is_none()),
+                Err(error) => match attempts.again_at(&error, Instant::now()) {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => return Err(error),
+                },
             }
-        });
+        }
     }
 
-    async fn counted_tokens(&self, run_id: RunId) -> Result<()> {
-        let (Some(run), Ok(id)) = (self.store.run(run_id).await?, Uuid::parse_str(&run_id.to_string())) else {
-            return Ok(());
-        };
-        let tokens = self.store.steps(run_id).await?.iter().fold(0_u64, |sum, logged| {
-            let usage = logged.step.usage.unwrap_or_default();
-            let told = usage.total_tokens.or_else(|| {
-                let both = usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0));
-                Some(both).filter(|tokens| *tokens > 0)
-            });
-            let estimated = || u64::try_from(logged.step.text().len() / BYTES_PER_TOKEN).unwrap_or(u64::MAX);
-            sum.saturating_add(told.unwrap_or_else(estimated))
-        });
-        // By the run's own id: whoever counts it again counts nothing.
-        self.store.note_used(&tokens_key(&run.workspace_id), id, tokens).await
+    /// Enters a call that is no run's into the ledger.
+    pub(crate) async fn enter_call(&self, call: LedgerCall) {
+        if let Err(error) = self.store.enter_call(&call).await {
+            tracing::warn!(%error, "a call to a provider could not be entered into the ledger");
+        }
+    }
+
+    /// Whether the workspace has tokens left.
+    ///
+    /// # Errors
+    /// `BUDGET_EXHAUSTED` with the limit, its window, and when something is free again. `STORE_UNAVAILABLE`.
+    pub(crate) async fn has_tokens(&self, workspace_id: &str) -> Result<()> {
+        let Some(window) = self.options.limits.workspace_tokens else { return Ok(()) };
+        match self.store.are_tokens_used_up(&window.of_tokens(workspace_id)).await? {
+            None => Ok(()),
+            Some(wait) => {
+                let message = "the workspace has used the tokens that it may use for now";
+                Err(refused(ErrorCode::BudgetExhausted, message, "limits.workspaceTokens", window, wait))
+            }
+        }
     }
 
     /// Forgets what is of no window any more.
     pub(crate) async fn forget_used(&self) -> Result<()> {
         let limits = &self.options.limits;
-        let windows = [limits.user_requests, limits.workspace_requests, limits.workspace_tokens];
         // Other engines on this store may count over longer windows, but nobody over more than this.
-        let longest = windows.iter().flatten().map(Window::length).max();
-        match longest {
-            Some(longest) => self.store.forget_used(longest.max(KEPT)).await,
+        if let Some(longest) =
+            [limits.user_requests, limits.workspace_requests].iter().flatten().map(Window::length).max()
+        {
+            self.store.forget_used(longest.max(KEPT)).await?;
+        }
+        match self.options.usage.retention_ms.map(Duration::from_millis) {
+            Some(kept) => {
+                let counted = limits.workspace_tokens.as_ref().map(Window::length).unwrap_or_default();
+                self.store.forget_usage(kept.max(counted)).await
+            }
             None => Ok(()),
         }
     }
@@ -132,13 +140,13 @@ impl Window {
         LimitOf { key, window: self.length(), max: self.max }
     }
 
+    fn of_tokens<'a>(&self, workspace_id: &'a str) -> TokenLimit<'a> {
+        TokenLimit { workspace_id, window: self.length(), max: self.max }
+    }
+
     fn length(&self) -> Duration {
         Duration::from_millis(self.window_ms)
     }
-}
-
-fn tokens_key(workspace_id: &str) -> String {
-    serde_json::json!(["workspace tokens", workspace_id]).to_string()
 }
 
 fn refused(code: ErrorCode, message: &str, name: &'static str, window: Window, wait: Duration) -> Error {

@@ -89,7 +89,6 @@ async fn sweep_runs(
         match settle(&*inner.store, run).await {
             Ok(()) => {
                 settled += 1;
-                inner.count_tokens(run_id);
                 inner.changed(run_id);
             }
             // Somebody else was faster, which is as good.

@@ -233,7 +233,13 @@ pub(crate) async fn start(
     let (control, events) = mpsc::unbounded_channel();
     let (sender, finished) = watch::channel(None);
     let given = request.history.as_deref().map(|history| history::given(history, parts.as_deref().unwrap_or_default()));
-    let prepared = Prepared::new(Means { ids, system, provider, tools, max_steps, budget, given }, events, sender);
+    let payer = Payer {
+        workspace_id: request.workspace_id.clone(),
+        user_id: Some(request.user_id.clone()),
+        model: model_name.as_deref().map(Arc::from),
+    };
+    let means = Means { ids, payer, system, provider, tools, max_steps, budget, given };
+    let prepared = Prepared::new(means, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
@@ -297,9 +303,20 @@ async fn has_succeeded(mut finished: watch::Receiver<Option<Finished>>) -> bool 
     }
 }
 
+/// Whose calls a turn's are, and to which model.
+#[derive(Clone, Debug)]
+pub(crate) struct Payer {
+    pub(super) workspace_id: String,
+    /// Where that is known.
+    pub(super) user_id: Option<String>,
+    /// Where that is known.
+    pub(super) model: Option<Arc<str>>,
+}
+
 /// What a turn is driven with.
 pub(crate) struct Means {
     pub(super) ids: TurnIds,
+    pub(super) payer: Payer,
     pub(super) system: String,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) tools: Arc<ToolSet>,
@@ -350,7 +367,9 @@ impl Means {
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
         // What nobody here can count is not spent.
         let budget = own.budget(&inner.options.prices, model_name.as_deref())?;
-        Ok(Self { ids, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
+        let payer =
+            Payer { workspace_id: workspace_id.to_owned(), user_id: None, model: model_name.as_deref().map(Arc::from) };
+        Ok(Self { ids, payer, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
     }
 }
 

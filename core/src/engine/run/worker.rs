@@ -281,15 +281,22 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
 /// The finished steps of the run. One that was in progress is closed: what is known of it stays.
 async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
     let left = patiently(inner, fence.run_id, || sweep::abandoned_log(&*inner.store, fence.run_id)).await?;
-    if let Some(record) = left.closing(fence, inner.options.runs.lease()) {
-        let mut attempts = Attempts::new(inner.options.runs.store_patience(), std::time::Instant::now());
-        while let Err(error) = inner.store.record_step(record.clone()).await {
-            match attempts.again_at(&error, std::time::Instant::now()) {
-                Some(at) => sleep_until(at.into()).await,
-                None if error.code() == ErrorCode::LeaseLost => return Err(error),
-                None => return Err(Error::internal("the run could not be written to the store")),
-            }
+    let record = left.closing(fence, inner.options.runs.lease());
+    let mut attempts = Attempts::new(inner.options.runs.store_patience(), std::time::Instant::now());
+    loop {
+        let closed = match &record {
+            Some(record) => inner.store.record_step(record.clone()).await,
+            // Of the call that was on its way, if there was one, nothing came.
+            None => inner.store.settle_reserved(fence.run_id).await,
+        };
+        let Err(error) = closed else { break };
+        match attempts.again_at(&error, std::time::Instant::now()) {
+            Some(at) => sleep_until(at.into()).await,
+            None if error.code() == ErrorCode::LeaseLost => return Err(error),
+            None => return Err(Error::internal("the run could not be written to the store")),
         }
+    }
+    if record.is_some() {
         inner.changed(fence.run_id);
     }
     Ok(Done { left: Some(left), ..Done::default() })

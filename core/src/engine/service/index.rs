@@ -1,7 +1,6 @@
 //! The index that pages are found by: chunks of what hosts give, with vectors by the workspace's model.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,7 +12,6 @@ use crate::js::OwnedText;
 use crate::model::Json;
 use crate::project::{PageContent, chunk_rows, page_chunks};
 use crate::provider::EmbeddingConfig;
-use crate::provider::embed::embed;
 use crate::provider::is_fatal_status;
 use crate::store::{IndexPage, IndexedModel, IndexedPage};
 
@@ -157,7 +155,7 @@ impl Engine {
             self.inner.keep(workspace_id, there, page).await?;
             return Ok(now(IndexOutcome::Unchanged, there));
         }
-        let (vectors, dimensions) = self.inner.vectors(&config, &given.chunks).await?;
+        let (vectors, dimensions) = self.inner.vectors(workspace_id, &config, &given.chunks).await?;
         let index = given.into_index(workspace_id, &config, vectors, dimensions);
         let indexed = now(IndexOutcome::Indexed, &index.page);
         self.inner.store.index_page(index).await?;
@@ -348,12 +346,16 @@ impl Inner {
     }
 
     /// Vectors for these texts, all of the same dimensions, and how many these are.
-    pub(super) async fn vectors(&self, config: &EmbeddingConfig, texts: &[String]) -> Result<(Vec<Vec<f32>>, u32)> {
-        let timeout = Duration::from_millis(self.options.requests.embedding_timeout_ms);
+    pub(super) async fn vectors(
+        &self,
+        workspace_id: &str,
+        config: &EmbeddingConfig,
+        texts: &[String],
+    ) -> Result<(Vec<Vec<f32>>, u32)> {
         let wrong = |problem| Error::new(ErrorCode::ProviderError, problem);
         let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(texts.len());
         for batch in texts.chunks(EMBEDDED_AT_ONCE) {
-            let answered = embed(&self.http()?, config, batch, timeout).await?;
+            let answered = self.embed(workspace_id, config, batch).await?;
             vectors.extend(answered.into_iter().map(|vector| vector.into_iter().map(|value| value as f32).collect()));
         }
         let dimensions = vectors.first().map_or(0, Vec::len);
@@ -379,7 +381,7 @@ impl Inner {
         }
         self.ensure_open()?;
         let texts: Vec<String> = group.iter().flat_map(|given| given.chunks.iter().cloned()).collect();
-        match self.vectors(config, &texts).await {
+        match self.vectors(workspace_id, config, &texts).await {
             Ok((vectors, dimensions)) => {
                 let mut vectors = vectors.into_iter();
                 for given in group {
@@ -391,7 +393,7 @@ impl Inner {
             Err(error) if group.len() > 1 && may_be_of_one(&error) => {
                 for given in group {
                     self.ensure_open()?;
-                    match self.vectors(config, &given.chunks).await {
+                    match self.vectors(workspace_id, config, &given.chunks).await {
                         Ok((vectors, dimensions)) => {
                             let index = given.into_index(workspace_id, config, vectors, dimensions);
                             self.write_indexed(index, done).await?;

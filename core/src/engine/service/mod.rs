@@ -10,3 +10,4 @@ pub(crate) mod requests;
 pub(crate) mod roles;
 pub(crate) mod search;
 pub(crate) mod settings;
+pub(crate) mod usage;

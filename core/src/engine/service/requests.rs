@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use uuid::Uuid;
 
 use crate::engine::{Engine, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ChatId;
-use crate::model::Chat;
+use crate::model::{CallKind, CallTokens, Chat, Usage, estimated_tokens};
 use crate::project::{
     ModelMessage, TitlePrompt, UserPart, chat_title_prompt, clean_chat_title, clean_generated_title, page_title_prompt,
 };
 use crate::provider::embed::embed;
 use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
-    AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderFailure, StreamPart, ToolChoice,
+    AudioFormat, BlockKind, CallOptions, ChatRequest, EmbeddingConfig, Provider, ProviderFailure, StreamPart,
+    ToolChoice,
 };
+use crate::store::LedgerCall;
 use crate::text::js_trim;
 
 impl Engine {
@@ -31,8 +34,7 @@ impl Engine {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let timeout = Duration::from_millis(self.inner.options.requests.embedding_timeout_ms);
-        embed(&self.inner.http()?, &config, texts, timeout).await
+        self.inner.embed(workspace_id, &config, texts).await
     }
 
     /// What is said in a recording of the media type `mime`, by the workspace's speech-to-text model; an empty text when
@@ -56,7 +58,7 @@ impl Engine {
         if content.is_empty() {
             return Err(Error::invalid("content", "is empty"));
         }
-        let title = clean_generated_title(&self.inner.ask(workspace_id, &page_title_prompt(content)).await?);
+        let title = clean_generated_title(&self.inner.ask(workspace_id, None, &page_title_prompt(content)).await?);
         if title.is_empty() {
             return Err(Error::new(ErrorCode::ProviderError, "the model answered without a title"));
         }
@@ -65,19 +67,78 @@ impl Engine {
 }
 
 impl Inner {
+    /// Vectors for texts, by a call that is in the ledger.
+    pub(super) async fn embed(
+        &self,
+        workspace_id: &str,
+        config: &EmbeddingConfig,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f64>>> {
+        let timeout = Duration::from_millis(self.options.requests.embedding_timeout_ms);
+        let vectors = embed(&self.http()?, config, texts, timeout).await?;
+        let tokens = CallTokens::estimated(estimated_tokens(texts.iter().map(String::len).sum()), 0);
+        let call = CallFor { workspace_id, chat: None, kind: CallKind::Embeddings, model: &config.model };
+        self.enter(call, tokens).await;
+        Ok(vectors)
+    }
+
     pub(crate) async fn transcribe(&self, workspace_id: &str, audio: Bytes, format: &AudioFormat) -> Result<String> {
         let config = self.stt_config(workspace_id).await?;
         let timeout = Duration::from_millis(self.options.requests.transcription_timeout_ms);
-        transcribe(&self.http()?, &config, audio, format, timeout).await
+        let text = transcribe(&self.http()?, &config, audio, format, timeout).await?;
+        let call = CallFor { workspace_id, chat: None, kind: CallKind::Transcription, model: &config.model };
+        self.enter(call, CallTokens::of(None, text.len(), None)).await;
+        Ok(text)
     }
 
     /// What the workspace's model answers to a question of ours.
-    async fn ask(&self, workspace_id: &str, asked: &TitlePrompt) -> Result<String> {
+    async fn ask(&self, workspace_id: &str, chat: Option<&Chat>, asked: &TitlePrompt) -> Result<String> {
+        self.has_tokens(workspace_id).await?;
         let model = self.chat_model(workspace_id, None, None).await?;
+        let name = model.config.model.clone();
         let provider = model.config.build(self.http()?)?;
         let timeout = Duration::from_millis(self.options.requests.title_timeout_ms);
-        generate(&provider, &asked.system, &asked.prompt, provider.options(), timeout).await
+        let mut used = Answered::default();
+        let answer = generate(&provider, &asked.system, &asked.prompt, provider.options(), timeout, &mut used).await;
+        // A call that was refused has used nothing.
+        if used.begun {
+            let prompt = estimated_tokens(asked.system.len() + asked.prompt.len());
+            let tokens = CallTokens::of(used.usage, used.text.len(), Some(prompt));
+            self.enter(CallFor { workspace_id, chat, kind: CallKind::Title, model: &name }, tokens).await;
+        }
+        answer.map(|()| used.text)
     }
+
+    async fn enter(&self, call: CallFor<'_>, tokens: CallTokens) {
+        self.enter_call(LedgerCall {
+            id: Uuid::now_v7().to_string(),
+            workspace_id: call.workspace_id.to_owned(),
+            user_id: call.chat.map(|chat| chat.creator_id.clone()),
+            chat_id: call.chat.map(|chat| chat.id),
+            run_id: None,
+            kind: call.kind,
+            model: Some(call.model.to_owned()),
+            tokens,
+        })
+        .await;
+    }
+}
+
+/// Whose a call to a provider is that is no run's.
+struct CallFor<'a> {
+    workspace_id: &'a str,
+    chat: Option<&'a Chat>,
+    kind: CallKind,
+    model: &'a str,
+}
+
+/// What came of a call.
+#[derive(Default)]
+pub(crate) struct Answered {
+    text: String,
+    usage: Option<Usage>,
+    /// Something came.
+    begun: bool,
 }
 
 /// Names a chat after its first turn has succeeded, whoever drove it, where the engine does that and the chat has no name.
@@ -85,22 +146,21 @@ pub(crate) async fn name_after_first_turn(inner: &Arc<Inner>, workspace_id: &str
     if !inner.options.generate_chat_titles {
         return;
     }
-    let untitled = |chat: Chat| chat.title.unwrap_or_default().is_empty();
-    if !inner.store.chat(chat_id).await.ok().flatten().is_some_and(untitled) {
-        return;
-    }
+    let untitled = |chat: &Chat| chat.title.as_deref().unwrap_or_default().is_empty();
+    let Some(chat) = inner.store.chat(chat_id).await.ok().flatten().filter(untitled) else { return };
     if let Ok([message, _]) = inner.store.messages(chat_id, 3).await.as_deref()
         && !js_trim(&message.content).is_empty()
     {
-        name_chat(Arc::clone(inner), workspace_id.to_owned(), chat_id, message.content.clone()).await;
+        name_chat(Arc::clone(inner), workspace_id.to_owned(), chat, message.content.clone()).await;
     }
 }
 
 /// Names a chat after the message that it began with, unless it has a name by then. What goes wrong is logged: a chat
 /// can do without a name.
-async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, message: String) {
+async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat: Chat, message: String) {
+    let chat_id = chat.id;
     let named = async {
-        let answer = inner.ask(&workspace_id, &chat_title_prompt(&message)).await?;
+        let answer = inner.ask(&workspace_id, Some(&chat), &chat_title_prompt(&message)).await?;
         // First without what models put around a title, then as titles of chats have always been cleaned.
         match clean_chat_title(&clean_generated_title(&answer)) {
             Some(title) => inner.store.name_chat(chat_id, title).await.map(|_| ()),
@@ -116,7 +176,7 @@ async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat_id: ChatId, mes
     }
 }
 
-/// One answer as text, without tools.
+/// One answer as text, without tools, of which `answered` has what has come.
 ///
 /// # Errors
 /// `PROVIDER_ERROR`, also when it takes longer than `timeout` or ends before it is complete.
@@ -126,7 +186,8 @@ pub(crate) async fn generate(
     prompt: &str,
     options: CallOptions,
     timeout: Duration,
-) -> Result<String> {
+    answered: &mut Answered,
+) -> Result<()> {
     let mut parts = provider.stream(&ChatRequest {
         system: system.to_owned(),
         messages: vec![ModelMessage::User(vec![UserPart::text(prompt)])],
@@ -135,13 +196,17 @@ pub(crate) async fn generate(
         options,
     });
     let answer = async {
-        let mut text = String::new();
         let mut failure = None;
         while let Some(part) = parts.next().await {
-            match part.map_err(ProviderFailure::into_error)? {
-                StreamPart::BlockDelta { kind: BlockKind::Text, delta, .. } => text.push_str(&delta),
+            let part = part.map_err(ProviderFailure::into_error)?;
+            answered.begun = true;
+            match part {
+                StreamPart::BlockDelta { kind: BlockKind::Text, delta, .. } => answered.text.push_str(&delta),
                 StreamPart::Error(error) => failure = failure.or(Some(error)),
-                StreamPart::Finish { .. } if failure.is_none() => return Ok(text),
+                StreamPart::Finish { usage, .. } if failure.is_none() => {
+                    answered.usage = usage;
+                    return Ok(());
+                }
                 _ => {}
             }
         }

@@ -114,7 +114,7 @@ impl Engine {
             Some(SearchMode::Text) => None,
             _ => match self.inner.embedding_config(&who.workspace_id).await {
                 Ok(config) => {
-                    let (vectors, _) = self.inner.vectors(&config, &[query.to_owned()]).await?;
+                    let (vectors, _) = self.inner.vectors(&who.workspace_id, &config, &[query.to_owned()]).await?;
                     vectors.into_iter().next().map(|vector| (config.model, vector))
                 }
                 Err(error) if mode.is_none() && error.code() == ErrorCode::EmbeddingNotConfigured => None,

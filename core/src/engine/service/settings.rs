@@ -20,7 +20,7 @@ use crate::settings::resolve::{
 use crate::settings::{SettingsPatch, WorkspaceSettings, addresses};
 use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
 
-use super::requests::generate;
+use super::requests::{Answered, generate};
 
 /// How often a change of settings is attempted when others change them at the same time.
 const WRITE_ATTEMPTS: u32 = 10;
@@ -122,7 +122,7 @@ impl Engine {
         let config = self.inner.chat_config(workspace_id, stored, None, None)?;
         let options = CallOptions { max_output_tokens: Some(PROBE_TOKENS), ..CallOptions::default() };
         let timeout = Duration::from_millis(self.inner.options.requests.test_timeout_ms);
-        generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout).await.map(|_| ())
+        generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout, &mut Answered::default()).await
     }
 
     /// Seals stored keys anew that are sealed with a previous application secret or in another form than `secrets.write`

@@ -606,6 +606,7 @@ impl WireUsage {
             output_tokens: output,
             total_tokens: Some(input.unwrap_or(0).saturating_add(output.unwrap_or(0))),
             reasoning_tokens: self.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens),
+            cached_input_tokens: self.cache_read_input_tokens.filter(|tokens| *tokens > 0),
         })
     }
 }

@@ -161,6 +161,14 @@ pub(super) struct WireUsage {
     reasoning_tokens: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     completion_tokens_details: Option<CompletionDetails>,
+    #[serde(default, deserialize_with = "lenient")]
+    prompt_tokens_details: Option<PromptDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    #[serde(default, deserialize_with = "whole")]
+    cached_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -182,6 +190,10 @@ impl From<WireUsage> for Usage {
             output_tokens: counted.then(|| wire.completion_tokens.unwrap_or(0).saturating_add(beside)),
             total_tokens: counted.then(|| sum.saturating_add(beside)),
             reasoning_tokens: Some(reasoning),
+            cached_input_tokens: wire
+                .prompt_tokens_details
+                .and_then(|details| details.cached_tokens)
+                .filter(|n| *n > 0),
         }
     }
 }

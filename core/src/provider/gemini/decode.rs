@@ -164,6 +164,8 @@ struct UsageMetadata {
     candidates_token_count: Option<u64>,
     #[serde(default, deserialize_with = "whole")]
     thoughts_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
+    cached_content_token_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -524,6 +526,7 @@ impl From<UsageMetadata> for Usage {
             output_tokens: counted.then_some(output),
             total_tokens: counted.then(|| input.saturating_add(output)),
             reasoning_tokens: counted.then_some(thoughts),
+            cached_input_tokens: wire.cached_content_token_count.filter(|tokens| *tokens > 0),
         }
     }
 }

@@ -207,5 +207,6 @@ fn usage(input: Option<u64>, output: Option<u64>) -> Option<Usage> {
         output_tokens: output,
         total_tokens: Some(input.unwrap_or(0).saturating_add(output.unwrap_or(0))),
         reasoning_tokens: None,
+        cached_input_tokens: None,
     })
 }

@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(3600);
 on_every_store![
     so_many_and_no_more,
     what_is_given_back_is_free,
-    amounts_are_summed_up,
+    old_uses_are_forgotten,
     many_at_once_take_what_there_is,
 ];
 
@@ -51,29 +51,6 @@ async fn what_is_given_back_is_free(store: TestStore, _: Arc<TestClock>) {
     assert_eq!(store.take_one(&limit("a", 1), Uuid::now_v7()).await.unwrap(), None);
 }
 
-async fn amounts_are_summed_up(store: TestStore, clock: Arc<TestClock>) {
-    let used_up = async |max: u64| store.is_used_up(&limit("a", max)).await.unwrap();
-    assert_eq!(used_up(100).await, None);
-    let id = Uuid::now_v7();
-    for _ in 0..2 {
-        store.note_used("a", id, 60).await.unwrap();
-    }
-    clock.advance(WINDOW / 2);
-    assert_eq!(used_up(61).await, None);
-    store.note_used("a", Uuid::now_v7(), 40).await.unwrap();
-    assert_eq!(used_up(101).await, None);
-    assert!(used_up(100).await.unwrap() <= WINDOW / 2);
-    // The newest alone fill this one.
-    assert!(used_up(40).await.unwrap() > WINDOW / 2);
-    clock.advance(WINDOW / 2);
-    assert_eq!(used_up(100).await, None);
-    assert!(used_up(40).await.is_some());
-    store.note_used("a", Uuid::now_v7(), u64::MAX).await.unwrap();
-    assert!(used_up(u64::MAX / 4).await.is_some());
-    store.forget_used(Duration::ZERO).await.unwrap();
-    assert_eq!(used_up(1).await, None);
-}
-
 async fn many_at_once_take_what_there_is(store: TestStore, _: Arc<TestClock>) {
     let taking = (0..24).map(|_| {
         let store = Arc::clone(&store);
@@ -84,4 +61,13 @@ async fn many_at_once_take_what_there_is(store: TestStore, _: Arc<TestClock>) {
         taken += usize::from(one.await.unwrap());
     }
     assert_eq!(taken, 5);
+}
+
+async fn old_uses_are_forgotten(store: TestStore, clock: Arc<TestClock>) {
+    assert_eq!(store.take_one(&limit("a", 2), Uuid::now_v7()).await.unwrap(), None);
+    clock.advance(WINDOW / 2);
+    assert_eq!(store.take_one(&limit("a", 2), Uuid::now_v7()).await.unwrap(), None);
+    store.forget_used(WINDOW / 4).await.unwrap();
+    assert_eq!(store.take_one(&limit("a", 2), Uuid::now_v7()).await.unwrap(), None);
+    assert!(store.take_one(&limit("a", 2), Uuid::now_v7()).await.unwrap().is_some());
 }

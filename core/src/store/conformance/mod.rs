@@ -29,6 +29,7 @@ mod run;
 mod search;
 mod settings;
 mod stop;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,8 +42,8 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{FinishReason, Json, MessageStatus, Part, RunStatus, StepRecord, TextPart, Trigger, Usage};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
-    Began, BeginRun, Fence, MemoryStore, NewUserMessage, Offer, PostgresStore, RecordStep, RunPlan, SettleRun,
-    SqliteStore, StepNumbers, Store,
+    Began, BeginRun, CallNote, Fence, MemoryStore, NewUserMessage, Offer, PostgresStore, RecordStep, RunPlan,
+    SettleRun, SqliteStore, StepNumbers, Store,
 };
 
 use turnkeep_test_postgres::{Cluster, Pooler, query};
@@ -144,7 +145,14 @@ pub(super) fn numbers(number: u32) -> StepNumbers {
 
 pub(super) fn record(fence: &Fence, step: StepRecord) -> RecordStep {
     let refresh = Some(flush_run(std::slice::from_ref(&step), MessageStatus::Streaming, &FlushExtra::default()));
-    RecordStep { fence: fence.clone(), numbers: numbers(step.number), step, lease: Some(LEASE), refresh }
+    RecordStep {
+        fence: fence.clone(),
+        numbers: numbers(step.number),
+        step,
+        lease: Some(LEASE),
+        refresh,
+        call: CallNote::default(),
+    }
 }
 
 pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> SettleRun {
@@ -155,6 +163,7 @@ pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecor
         error: None,
         failure: None,
         step: last.map(|step| (step.clone(), numbers(step.number))),
+        call: CallNote::default(),
         assistant: flush_run(steps, MessageStatus::Completed, &FlushExtra::default()),
     }
 }

@@ -38,17 +38,6 @@ impl LimitStore for MemoryStore {
         Ok(())
     }
 
-    async fn note_used(&self, key: &str, id: Uuid, amount: u64) -> Result<()> {
-        let at = self.clock.now();
-        self.tables()?.used.entry(id).or_insert(Used { key: key.to_owned(), at, amount });
-        Ok(())
-    }
-
-    async fn is_used_up(&self, limit: &LimitOf<'_>) -> Result<Option<Duration>> {
-        let now = self.clock.now();
-        Ok(self.tables()?.used_up(limit, now))
-    }
-
     async fn forget_used(&self, before: Duration) -> Result<()> {
         let since = self.clock.now().before(before);
         self.tables()?.used.retain(|_, used| used.at > since);

@@ -40,6 +40,7 @@ impl LogStore for MemoryStore {
             row.lease_expires_at = Some(now.after(lease));
         }
         tables.write_step(record.fence.run_id, &record.step, Some(record.numbers));
+        tables.enter_step(record.fence.run_id, &record.step, &record.call, now);
         if let Some(flush) = &record.refresh {
             tables.update_message(record.fence.run_id, flush, now);
         }

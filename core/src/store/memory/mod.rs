@@ -10,6 +10,7 @@ mod run;
 mod search;
 mod settings;
 mod stop;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,7 @@ struct Tables {
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
     index: search::IndexTable,
+    ledger: BTreeMap<String, usage::Entry>,
 }
 
 struct Owned {

@@ -58,7 +58,9 @@ impl RunStore for MemoryStore {
         if let Some((step, numbers)) = &settle.step {
             row.run.step_count = row.run.step_count.max(step.number + 1);
             tables.write_step(settle.fence.run_id, step, Some(*numbers));
+            tables.enter_step(settle.fence.run_id, step, &settle.call, now);
         }
+        tables.settle_reserved(settle.fence.run_id);
         tables.update_message(settle.fence.run_id, &settle.assistant, now);
         Ok(())
     }
@@ -80,6 +82,7 @@ impl RunStore for MemoryStore {
         row.run.updated_at = now;
         row.lease_expires_at = None;
         let message = row.run.assistant_message_id;
+        tables.settle_reserved(fence.run_id);
         if let Some(message) = message.and_then(|id| tables.messages.get_mut(&id)) {
             message.status = Some(MessageStatus::Error);
             message.updated_at = now;

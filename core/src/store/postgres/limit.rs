@@ -47,20 +47,6 @@ impl LimitStore for PostgresStore {
         self.database.query(GIVE_BACK, &values![id.to_string()]).await.map(|_| ())
     }
 
-    async fn note_used(&self, key: &str, id: Uuid, amount: u64) -> Result<()> {
-        const USE: &str = "INSERT INTO turnkeep_limit_uses (id, key, at, amount) \
-             VALUES ($1::uuid, $2::text, turnkeep_now(), $3::bigint) ON CONFLICT (id) DO NOTHING";
-        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        self.database.query(USE, &values![id.to_string(), key, amount]).await.map(|_| ())
-    }
-
-    async fn is_used_up(&self, limit: &LimitOf<'_>) -> Result<Option<Duration>> {
-        let statement = format!("WITH {FILLING} SELECT {WAIT} AS wait");
-        let (window, max) = (seconds(limit.window), limit.max.to_string());
-        let found = self.database.query(&statement, &values![limit.key, &window, &max]).await?;
-        wait_of(found.first())
-    }
-
     async fn forget_used(&self, before: Duration) -> Result<()> {
         const FORGET: &str =
             "DELETE FROM turnkeep_limit_uses WHERE at <= turnkeep_now() - make_interval(secs => $1::float8)";
@@ -68,7 +54,7 @@ impl LimitStore for PostgresStore {
     }
 }
 
-fn wait_of(row: Option<&tokio_postgres::Row>) -> Result<Option<Duration>> {
+pub(super) fn wait_of(row: Option<&tokio_postgres::Row>) -> Result<Option<Duration>> {
     let Some(row) = row else { return Ok(None) };
     let wait: Option<f64> = rows::get(row, "wait")?;
     Ok(wait.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))

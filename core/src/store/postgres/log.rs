@@ -16,6 +16,7 @@ use crate::text::storable;
 
 use super::failure::Failure;
 use super::rows::{self, RUN_COLUMNS, STEP_COLUMNS, WAITING_COLUMNS};
+use super::usage::{CALL_VALUES, call_entry, call_values};
 use super::value::{Value, values};
 use super::{PostgresStore, seconds};
 
@@ -25,6 +26,9 @@ pub(super) const OWNED: &str =
 
 /// The moment of a statement, as `now`.
 pub(super) const AT: &str = "at AS MATERIALIZED (SELECT turnkeep_now() AS now)";
+
+/// What statements need of the run that they have.
+pub(super) const OF_RUN: &str = "id, assistant_message_id, chat_id, workspace_id, created_by";
 
 /// How many settled runs are looked at for chunks at once.
 const TRIMMED_AT_ONCE: i64 = 100;
@@ -74,13 +78,14 @@ fn record_statement(refresh: &str) -> String {
         "WITH {AT}, \
          renewed AS (UPDATE ai_chat_runs SET step_count = GREATEST(step_count, $4::integer + 1), \
          lease_expires_at = turnkeep_now() + make_interval(secs => $11::float8), updated_at = now FROM at \
-         WHERE {OWNED} AND $11::float8 IS NOT NULL RETURNING id, assistant_message_id), \
-         held AS (SELECT id, assistant_message_id FROM ai_chat_runs WHERE {OWNED} AND $11::float8 IS NULL \
+         WHERE {OWNED} AND $11::float8 IS NOT NULL RETURNING {OF_RUN}), \
+         held AS (SELECT {OF_RUN} FROM ai_chat_runs WHERE {OWNED} AND $11::float8 IS NULL \
          FOR SHARE), \
          owned AS (SELECT * FROM renewed UNION ALL SELECT * FROM held), \
-         step AS ({}){refresh} \
+         step AS ({}), {}{refresh} \
          SELECT COUNT(*) AS owned FROM owned",
-        step_insert(4, "")
+        step_insert(4, ""),
+        call_entry(12, "true")
     )
 }
 
@@ -157,10 +162,11 @@ impl LogStore for PostgresStore {
         let mut values = fence_values(&record.fence).to_vec();
         values.extend(step_values(&record.step, Some(record.numbers))?);
         values.extend(values![record.lease.map(seconds)]);
+        values.extend(call_values(Some(&record.step), &record.call));
         let Some(flush) = &record.refresh else {
             return self.write_owned(&record_statement(""), &values).await;
         };
-        let refresh = format!(", refreshed AS ({})", message_update(12));
+        let refresh = format!(", refreshed AS ({})", message_update(12 + CALL_VALUES));
         let row = self.write_with_message(&record_statement(&refresh), values, flush).await?;
         if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
     }

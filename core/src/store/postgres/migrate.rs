@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "outside_data", include_str!("../../../migrations/postgres/V3__outside_data.sql")),
     (4, "stop_notes", include_str!("../../../migrations/postgres/V4__stop_notes.sql")),
     (5, "chats", include_str!("../../../migrations/postgres/V5__chats.sql")),
+    (6, "usage", include_str!("../../../migrations/postgres/V6__usage.sql")),
     (7, "search_index", include_str!("../../../migrations/postgres/V7__search_index.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.

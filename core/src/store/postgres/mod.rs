@@ -22,6 +22,7 @@ mod search;
 mod session;
 mod settings;
 mod stop;
+mod usage;
 mod value;
 
 use std::sync::Arc;

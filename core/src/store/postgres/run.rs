@@ -11,9 +11,10 @@ use crate::text::storable;
 use super::gate::{
     ATTEMPTS, CHAT, FOUND, Found, GATE, LOOK, ONE_PLACE, found, is_of, is_unique, lock_of, place, refused,
 };
-use super::log::{AT, OWNED, fence_values, message_update, step_insert, step_values};
+use super::log::{AT, OF_RUN, OWNED, fence_values, message_update, step_insert, step_values};
 use super::migrate::check_id;
 use super::rows::{self, RUN_COLUMNS, WAITING_COLUMNS};
+use super::usage::{CALL_VALUES, call_entry, call_values};
 use super::value::{Value, values};
 use super::{PostgresStore, limited, seconds};
 
@@ -25,7 +26,8 @@ const FAIL: &str = "\
      owned AS (UPDATE ai_chat_runs SET status = 'failed', reason = 'internal', error = $4::text, \
          lease_expires_at = NULL, finished_at = now, updated_at = now FROM at \
          WHERE id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running') \
-         RETURNING assistant_message_id), \
+         RETURNING id, assistant_message_id), \
+     reserved AS (UPDATE turnkeep_usage SET reserved = false FROM owned WHERE run_id = owned.id::text AND reserved), \
      message AS (UPDATE ai_chat_messages SET status = 'error', updated_at = now FROM at, owned \
          WHERE ai_chat_messages.id = owned.assistant_message_id) \
      SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
@@ -82,12 +84,13 @@ fn settle_statement() -> String {
          failure = $7::text, step_count = GREATEST(step_count, $8::integer + 1, (SELECT MAX(step_number) + 1 \
          FROM ai_chat_run_steps WHERE run_id = $1::uuid AND state = 'finished')), \
          lease_expires_at = NULL, finished_at = now, updated_at = now FROM at WHERE {OWNED} \
-         RETURNING id, assistant_message_id), \
-         step AS ({}), message AS ({}) \
+         RETURNING {OF_RUN}), \
+         step AS ({}), {}, message AS ({}) \
          SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
          AND epoch = $3::bigint AND status = $4::text) AS settled_before FROM owned",
         step_insert(8, "WHERE $8::integer IS NOT NULL"),
-        message_update(15),
+        call_entry(15, "$8::integer IS NOT NULL"),
+        message_update(15 + CALL_VALUES),
     )
 }
 
@@ -160,6 +163,7 @@ impl RunStore for PostgresStore {
             Some((step, numbers)) => values.extend(step_values(step, Some(*numbers))?),
             None => values.extend(std::array::from_fn::<_, 7, _>(|_| Value::default())),
         }
+        values.extend(call_values(settle.step.as_ref().map(|(step, _)| step), &settle.call));
         let row = self.write_with_message(&settle_statement(), values, &settle.assistant).await?;
         // The answer to an earlier attempt may have been lost on its way.
         if rows::get::<i64>(&row, "owned")? == 1 || rows::get::<bool>(&row, "settled_before")? {

@@ -38,17 +38,6 @@ impl LimitStore for SqliteStore {
         self.write(move |tables| tables.execute(GIVE_BACK, [id.to_string()]).map(|_| ())).await
     }
 
-    async fn note_used(&self, key: &str, id: Uuid, amount: u64) -> Result<()> {
-        let (key, amount) = (key.to_owned(), i64::try_from(amount).unwrap_or(i64::MAX));
-        self.write(move |tables| tables.execute(USE, params![id.to_string(), key, tables.now, amount]).map(|_| ()))
-            .await
-    }
-
-    async fn is_used_up(&self, limit: &LimitOf<'_>) -> Result<Option<Duration>> {
-        let (key, window, max) = (limit.key.to_owned(), limit.window, limit.max);
-        self.read(move |tables| tables.used_up(&LimitOf { key: &key, window, max })).await
-    }
-
     async fn forget_used(&self, before: Duration) -> Result<()> {
         const FORGET: &str = "DELETE FROM turnkeep_limit_uses WHERE at <= ?1";
         self.write(move |tables| tables.execute(FORGET, [tables.now.before(before)]).map(|_| ())).await

@@ -69,6 +69,7 @@ impl LogStore for SqliteStore {
                 None => tables.ensure_owned(&record.fence)?,
             }
             tables.write_step(&record.fence, &record.step, Some(record.numbers))?;
+            tables.enter_step(record.fence.run_id, &record.step, &record.call)?;
             match &record.refresh {
                 Some(flush) => tables.update_message(record.fence.run_id, flush),
                 None => Ok(()),

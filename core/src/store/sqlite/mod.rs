@@ -19,6 +19,7 @@ mod search;
 mod settings;
 mod stop;
 mod tables;
+mod usage;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -80,7 +80,9 @@ impl RunStore for SqliteStore {
             }
             if let Some((step, numbers)) = &settle.step {
                 tables.write_step(&settle.fence, step, Some(*numbers))?;
+                tables.enter_step(settle.fence.run_id, step, &settle.call)?;
             }
+            tables.settle_reserved(settle.fence.run_id)?;
             tables.update_message(settle.fence.run_id, &settle.assistant)
         })
         .await
@@ -96,7 +98,10 @@ impl RunStore for SqliteStore {
                 &[(":error", &error)],
             );
             match failed {
-                Ok(()) => tables.fail_message(&fence.run_id.to_string()),
+                Ok(()) => {
+                    tables.settle_reserved(fence.run_id)?;
+                    tables.fail_message(&fence.run_id.to_string())
+                }
                 Err(_) if tables.is_settled(&fence, RunStatus::Failed)? => Ok(()),
                 Err(error) => Err(error),
             }

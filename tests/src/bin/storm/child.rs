@@ -25,7 +25,11 @@ pub(crate) async fn run(store: &str, chat_id: &str, seed: u64, lease_ms: u64) ->
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         flag.store(true, Ordering::SeqCst);
     });
-    let limits = json!({"runs": {"leaseMs": lease_ms, "stopPollMs": 100}});
+    let limits = json!({
+        "runs": {"leaseMs": lease_ms, "stopPollMs": 100},
+        // So much that nobody is refused, and something is set aside for each call.
+        "limits": {"workspaceTokens": {"max": 1_000_000_000_000_u64, "windowMs": 60_000}},
+    });
     let options = options(store, "http://127.0.0.1:9/v1", limits);
     // A server that is just being restarted is tried again, as whoever starts hosts would do.
     let begun = Instant::now();

@@ -157,6 +157,12 @@ impl Ledger {
             }
         }
         let steps = database.steps(&run.id)?;
+        let (entered, reserved) = database.calls(&run.id)?;
+        let finished = steps.values().filter(|step| step.is_finished).count();
+        if (entered, reserved) != (finished, 0) {
+            let detail = format!("run {}: {finished} steps, {entered} calls, {reserved} set aside", run.id);
+            tally.broken(Rule::LedgerAddsUp, detail);
+        }
         let rows = steps.values().flat_map(|step| step.parts.as_array().into_iter().flatten());
         let shown = run.metadata["parts"].as_array().into_iter().flatten();
         for part in rows.chain(shown) {
@@ -324,6 +330,16 @@ impl Database {
                 (number, StoredStep { is_finished, parts: json(column(row, "parts")) })
             })
             .collect())
+    }
+
+    /// How many of the run's steps are in the ledger of calls, and for how many calls something is still set aside.
+    fn calls(&mut self, run: &str) -> Outcome<(usize, usize)> {
+        let mut count = |condition: &str| -> Outcome<usize> {
+            let counted =
+                self.one(&format!("SELECT COUNT(*) FROM turnkeep_usage WHERE run_id = ?1 AND {condition}"), run)?;
+            Ok(counted.and_then(|count| count.parse().ok()).unwrap_or(usize::MAX))
+        };
+        Ok((count("NOT reserved AND id LIKE run_id || '/%'")?, count("reserved")?))
     }
 
     /// The newest time in each table of a run's log.

@@ -22,6 +22,8 @@ pub(crate) enum Rule {
     NoStaleWrite,
     /// Every call has its outcome.
     PairedHistory,
+    /// Each step is in the ledger of calls once, and nothing stays set aside for a run that has ended.
+    LedgerAddsUp,
     /// No caller is told of an error that is not its own.
     NoError,
 }
@@ -144,12 +146,14 @@ impl Tally {
         let mut all = times(None);
         let summary = vec![
             format!(
-                "acknowledgements={} frozen_in_a_write={} leases_lost_awake={} unpaired_histories={} errors={} \
+                "acknowledgements={} frozen_in_a_write={} leases_lost_awake={} unpaired_histories={} \
+                 wrong_ledgers={} errors={} \
                  restarts={} told_unavailable={}",
                 counts.acknowledged,
                 counts.frozen_in_a_write,
                 counts.leases_lost_awake,
                 of(Rule::PairedHistory),
+                of(Rule::LedgerAddsUp),
                 of(Rule::NoError),
                 counts.restarts,
                 counts.unavailable,

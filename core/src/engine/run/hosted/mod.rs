@@ -185,7 +185,6 @@ impl Engine {
         let (inner, succeeded) = (Arc::clone(&self.inner), end.status == RunStatus::Succeeded);
         let settled = self.inner.runtime.spawn(async move { inner.settle_hosted(run_id, &state, end).await });
         settled.await.unwrap_or_else(|_| Err(Error::internal("ending the run was interrupted")))?;
-        self.inner.count_tokens(run_id);
         if succeeded && let Some(run) = self.inner.store.run(run_id).await? {
             let inner = Arc::clone(&self.inner);
             let name = async move { name_after_first_turn(&inner, &run.workspace_id, run.chat_id).await };
