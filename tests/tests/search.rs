@@ -150,6 +150,8 @@ async fn a_page_is_found_by_meaning_and_by_words() {
     world.server.asked();
     assert_eq!(world.query("feline", json!({"mode": "text"})).await["mode"], "text");
     assert_eq!(world.server.asked(), [[""; 0]; 0], "words alone cost no request");
+    let calls = sql(world.folder.path(), "SELECT COUNT(*) FROM turnkeep_usage WHERE model = 'subjects-1'");
+    assert_eq!(calls, "8", "three pages and five questions are in the ledger");
     world.engine.close(None).await.unwrap();
 }
 
