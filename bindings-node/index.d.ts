@@ -16,6 +16,7 @@ import type {
   RunRequestFields,
   RunStep,
   RunsOperations,
+  SearchOperations,
   SecretsOperations,
   SettingsOperations,
   SettingsPatch,
@@ -302,6 +303,8 @@ export declare class Engine {
   readonly roles: RolesOperations;
   /** Claims that an access is by the agent of a chat. */
   readonly provenance: ProvenanceOperations;
+  /** The index that pages are found by. */
+  readonly search: SearchOperations;
   /** What a workspace has configured. */
   readonly settings: SettingsOperations & {
     /** The same by names. */

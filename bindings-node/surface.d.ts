@@ -428,6 +428,32 @@ export interface ChatRowFields {
 /** `ChatRowFields`, of an object that may hold more. */
 export type ChatRow = ChatRowFields | (ChatRowFields & Record<string, unknown>);
 
+/** A chunk that was found. */
+export interface ChunkHit {
+  /** Its page. */
+  pageId: string;
+  /** The space of its page. */
+  spaceId: string | null;
+  /** The title of its page. */
+  title: string | null;
+  /** Its number in the page. */
+  chunkIndex: number;
+  /** Where it begins in the page's chunks put together, in UTF-16 units. */
+  start: number;
+  /** How long it is, in UTF-16 units. */
+  length: number;
+  /** The chunk, with the headings that lead to it. */
+  content: string;
+  /** Its beginning. */
+  snippet: string;
+  /** `1 / (60 + rank)` for each ranking that it has a place in, added up. */
+  score: number;
+  /** The model of its vector. */
+  model: string;
+  /** The dimensions of its vector. */
+  dimensions: number;
+}
+
 /** Who a client says that wrote a message. */
 export type ClientRole = 'system' | 'user' | 'assistant';
 
@@ -752,6 +778,37 @@ export type InProgress =
   /** It is there with its finished steps, and the cursor is behind these. */
   | 'include';
 
+/** What has become of a page. */
+export type IndexOutcome =
+  /** Its chunks are in the place of those that were there. */
+  | 'indexed'
+  /** What is there was made of the same by the same model. */
+  | 'unchanged'
+  /** It has no text, or lies in the trash: nothing of it is there any more. */
+  | 'removed';
+
+/** What there is of a workspace in the index. */
+export interface IndexStatus {
+  /** How many pages. */
+  pages: number;
+  /** How many chunks. */
+  chunks: number;
+  /** By which models their vectors are. */
+  models: ModelIndex[];
+}
+
+/** A page that was given. */
+export interface IndexedNow {
+  /** What was done. */
+  outcome: IndexOutcome;
+  /** How many chunks of it there are now. */
+  chunks: number;
+  /** The model of their vectors; `null` where there are none. */
+  model: string | null;
+  /** Their dimensions; `null` where there are none. */
+  dimensions: number | null;
+}
+
 /** A language of exports. */
 export type Lang = 'en' | 'ru';
 
@@ -908,6 +965,18 @@ export interface MessageVersion {
   message: Message;
 }
 
+/** The vectors of one model. */
+export interface ModelIndex {
+  /** The model. */
+  model: string;
+  /** The dimensions of its vectors. */
+  dimensions: number;
+  /** How many pages have them. */
+  pages: number;
+  /** How many chunks have them. */
+  chunks: number;
+}
+
 /** A message as models are told it, in any library's form. */
 export interface ModelMessage {
   role: string;
@@ -936,6 +1005,16 @@ export interface ModelPrice {
 
 /** No tools. */
 export type NoTools = 'none';
+
+/** Why a page of several could not be indexed. What was there of it is still there. */
+export interface NotIndexed {
+  /** The page. */
+  pageId: string;
+  /** The code of its error. */
+  code: string;
+  /** What went wrong, in a line. */
+  message: string;
+}
 
 /** What is known of the hints of a store. */
 export interface NotificationHealth {
@@ -982,6 +1061,25 @@ export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
 export interface PageRef {
   id?: string | null;
   title?: string | null;
+}
+
+/** A page as the host has it. */
+export interface PageToIndex {
+  /** Its id: at most 255 bytes. */
+  id: string;
+  /** The space that it is in: at most 255 bytes. */
+  spaceId?: string;
+  /** Its title, which stands above each of its chunks that are made of `content`. */
+  title?: string;
+  /** Its text, for pages without `content`, or whose `content` has nodes that are not known. */
+  text?: string;
+  /** Its document, as ProseMirror and Tiptap write it: `{"type": "doc", "content": […]}`. */
+  content?: unknown;
+  /**
+   * It lies in the trash: nothing of it is to be found.
+   * @default false
+   */
+  trashed?: boolean;
 }
 
 /** A chunk that is a part of its message as well. */
@@ -1094,6 +1192,26 @@ export interface Purged {
 
 export interface RefusedAudio {
   ok: false;
+}
+
+/** What has become of several pages. */
+export interface Reindexed {
+  /** How many were indexed. */
+  indexed: number;
+  /** How many were unchanged. */
+  unchanged: number;
+  /** How many have no text or lie in the trash. */
+  removed: number;
+  /** How many chunks were written. */
+  chunks: number;
+  /** Those that could not be indexed. */
+  failed: NotIndexed[];
+}
+
+/** What was removed from the index. */
+export interface RemovedChunks {
+  /** How many chunks. */
+  chunks: number;
 }
 
 /** How long requests outside of runs may take, in milliseconds. */
@@ -1518,6 +1636,21 @@ export interface RunStepResult {
 export type SaidPart =
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string };
+
+/** What was found. */
+export interface SearchAnswer {
+  /** By what. */
+  mode: SearchMode;
+  /** The chunks, best first. */
+  hits: ChunkHit[];
+}
+
+/** By what pages are found. */
+export type SearchMode =
+  /** By meaning and by words. */
+  | 'hybrid'
+  /** By words alone. */
+  | 'text';
 
 /** In which form secrets are sealed. */
 export type SecretForm =
@@ -2621,6 +2754,87 @@ export interface ProvenanceOperations {
     /** Whom the claim must have been signed for; `turnkeep` unless given. */
     audience?: string;
   }): Promise<Provenance>;
+}
+
+/** Methods of `engine.search`. */
+export interface SearchOperations {
+  /**
+   * Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with
+   * vectors by the workspace's embedding model. A page without text, or in the trash, is removed. What is there stays,
+   * and nothing is asked of the provider, where it was made of the same by the same model.
+   * @throws {TurnkeepError} INVALID_INPUT, PAYLOAD_TOO_LARGE, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR
+   */
+  index(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The page. */
+    page: PageToIndex;
+    /**
+     * Index it even if it is unchanged.
+     * @default false
+     */
+    force?: boolean;
+  }): Promise<IndexedNow>;
+  /**
+   * Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others
+   * nothing, and is listed. A host that goes through all of its pages makes one call after another: their answers are
+   * its progress, and it may stop between any two.
+   * @throws {TurnkeepError} INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR
+   */
+  reindex(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The pages: at most 100, each once. */
+    pages: readonly PageToIndex[];
+    /**
+     * Index them even if they are unchanged.
+     * @default false
+     */
+    force?: boolean;
+  }): Promise<Reindexed>;
+  /**
+   * Removes a page from the index, or everything of the workspace.
+   * @throws {TurnkeepError} INVALID_INPUT
+   */
+  remove(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** The page. */
+    pageId?: string;
+    /**
+     * All pages, in the place of `pageId`.
+     * @default false
+     */
+    everything?: boolean;
+  }): Promise<RemovedChunks>;
+  /**
+   * What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has now
+   * are not compared: such pages are found by their words until they are indexed anew.
+   */
+  status(params: {
+    /** The workspace. */
+    workspaceId: string;
+  }): Promise<IndexStatus>;
+  /**
+   * The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host says
+   * which: by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing is
+   * found. Without an embedding model the words count alone, and the answer says so.
+   * @throws {TurnkeepError} INVALID_INPUT, PROVIDER_ERROR, EMBEDDING_NOT_CONFIGURED
+   */
+  query(params: Who & {
+    /** What is looked for: at most 8,000 characters. */
+    query: string;
+    /** Only in these pages: at most 100,000. */
+    pageIds?: readonly string[];
+    /** Only in pages of these spaces: at most 100,000. */
+    spaceIds?: readonly string[];
+    /** `text`: by words alone, without a request to the provider. `hybrid`: by both or not at all. */
+    mode?: SearchMode;
+    /** At most so many hits: 1 to 100; 10 unless given. */
+    limit?: number;
+    /** So many chunks of each of the two rankings count: 1 to 1,000; 50 unless given. */
+    candidates?: number;
+  }): Promise<SearchAnswer>;
 }
 
 /** Methods of `engine.settings`. */

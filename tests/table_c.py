@@ -17,7 +17,8 @@ OK = 0
 
 class Program:
     def __init__(self, path: str, options: dict[str, Any]) -> None:
-        given = json.dumps({"store": "sqlite::memory:", **options})
+        http = {"allowPrivate": ["127.0.0.1"]}
+        given = json.dumps({"store": "sqlite::memory:", "http": http, **options})
         self.process = subprocess.Popen([path, given], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def call(self, operation: str, params: dict[str, Any]) -> Any:
@@ -46,7 +47,10 @@ def main(path: str, tables: list[str]) -> int:
     passed = failed = 0
     for name in tables:
         program = Program(path, table.options(name))
-        played = table.play(name, "c", program.call)
+        with table.model(name) as settings:
+            if settings:
+                program.call("settings.update", {"workspaceId": "w", "settings": settings})
+            played = table.play(name, "c", program.call)
         for problem in played.wrong:
             print(f"FAIL {name}: {problem}")
         status = program.end()

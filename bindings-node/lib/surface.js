@@ -48,6 +48,13 @@ function operations(call) {
       sign: (params) => call('provenance.sign', params),
       verify: (params) => call('provenance.verify', params),
     },
+    search: {
+      index: (params) => call('search.index', params),
+      reindex: (params) => call('search.reindex', params),
+      remove: (params) => call('search.remove', params),
+      status: (params) => call('search.status', params),
+      query: (params) => call('search.query', params),
+    },
     settings: {
       get: (workspaceId, actor) => call('settings.get', { workspaceId, actor }),
       update: (workspaceId, settings, actor) => call('settings.update', { workspaceId, settings, actor }),

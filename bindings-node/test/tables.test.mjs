@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { test } from 'node:test';
 
 import { Engine, TurnkeepError } from '../index.mjs';
@@ -26,12 +28,41 @@ function marked(answer, expected) {
   return Object.fromEntries(Object.entries(answer).map(([name, member]) => [name, marked(member, expected?.[name])]));
 }
 
-for (const name of ['roles.json', 'chats.json', 'usage.json', 'provenance.json', 'settings.json']) {
-  const { cases, options } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
+/** Gives the workspace `w` a model whose vectors count the words of each subject. Answers with how to end its provider. */
+async function provide(engine, subjects) {
+  const vector = (text) =>
+    subjects.map((words) => words.reduce((sum, word) => sum + text.toLowerCase().split(word).length - 1, 0));
+  const server = createServer(async (request, response) => {
+    const { input } = await json(request);
+    const status = input.map((text) => /\[(\d{3})\]/.exec(text)?.[1]).find(Boolean);
+    response.writeHead(Number(status ?? 200), { 'content-type': 'application/json' });
+    response.end(JSON.stringify(status ? { error: 'refused on purpose' } : { embeddings: input.map(vector) }));
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  const embeddingBaseUrl = `http://127.0.0.1:${server.address().port}`;
+  await engine.settings.update('w', { driver: 'ollama', embeddingModel: 'subjects', embeddingBaseUrl });
+  return () => {
+    server.closeAllConnections();
+    server.close();
+  };
+}
+
+for (const name of [
+  'roles.json',
+  'chats.json',
+  'usage.json',
+  'provenance.json',
+  'settings.json',
+  'search.json',
+  'search-hits.json',
+]) {
+  const { cases, options, subjects } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
 
   test(`the table ${name}`, async (t) => {
-    const engine = await Engine.open({ store: 'sqlite::memory:', ...options });
+    const http = { allowPrivate: ['127.0.0.1'] };
+    const engine = await Engine.open({ store: 'sqlite::memory:', http, ...options });
     t.after(() => engine.close({ graceMs: 0 }));
+    if (subjects) t.after(await provide(engine, subjects));
     const kept = new Map();
     let played = 0;
     for (const { name, operation, params, answer: said, error, keep, notIn = [] } of cases) {

@@ -20,10 +20,18 @@ def snake(name: str) -> str:
     return re.sub("([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
 
 
-@pytest.mark.parametrize("name", ["roles.json", "chats.json", "usage.json", "provenance.json", "settings.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["roles.json", "chats.json", "usage.json", "provenance.json", "settings.json", "search.json", "search-hits.json"],
+)
 def test_table(name: str) -> None:
     options = {snake(option): value for option, value in table.options(name).items()}
-    with Engine.open(store="sqlite::memory:", **options) as engine:
+    with (
+        table.model(name) as settings,
+        Engine.open(store="sqlite::memory:", http={"allowPrivate": ["127.0.0.1"]}, **options) as engine,
+    ):
+        if settings:
+            engine.settings.update("w", settings)
 
         def call(operation: str, params: dict[str, Any]) -> Any:
             namespace, method = operation.split(".")

@@ -69,13 +69,14 @@ pub mod stream {
 }
 
 pub use engine::{
-    Actor, ActorRule, Busy, Capability, ChatIds, ChatOptions, ChatPage, Cursor, Engine, EngineOptions, Export,
-    ExportFormat, FeatureGates, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest,
-    HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress, MessagePage, MessageVersion, ModelPrice, NewChat,
-    OpenChat, PageAt, Prices, Provenance, PublicTurn, Purged, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
-    SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless, StoreHealth, TailEnd,
-    TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage, UiMessagePage, UnknownRole,
-    UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
+    Actor, ActorRule, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine, EngineOptions,
+    Export, ExportFormat, FeatureGates, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish,
+    HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus,
+    IndexedNow, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageSearch,
+    PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
+    SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless,
+    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
+    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

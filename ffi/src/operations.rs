@@ -1113,6 +1113,162 @@ pub unsafe extern "C" fn turnkeep_provenance_verify(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with
+/// vectors by the workspace's embedding model. A page without text, or in the trash, is removed. What is there stays,
+/// and nothing is asked of the provider, where it was made of the same by the same model.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "page": PageToIndex. The page.
+/// - "force"?: boolean. Index it even if it is unchanged. Default false.
+///
+/// `result` receives IndexedNow, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE,
+/// ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_search_index(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "search.index", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others
+/// nothing, and is listed. A host that goes through all of its pages makes one call after another: their answers are
+/// its progress, and it may stop between any two.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "pages": array of PageToIndex. The pages: at most 100, each once.
+/// - "force"?: boolean. Index them even if they are unchanged. Default false.
+///
+/// `result` receives Reindexed, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_search_reindex(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "search.reindex", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Removes a page from the index, or everything of the workspace.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "pageId"?: string. The page.
+/// - "everything"?: boolean. All pages, in the place of `pageId`. Default false.
+///
+/// `result` receives RemovedChunks, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_search_remove(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "search.remove", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has
+/// now are not compared: such pages are found by their words until they are indexed anew.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+///
+/// `result` receives IndexStatus, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_search_status(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "search.status", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host
+/// says which: by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing
+/// is found. Without an embedding model the words count alone, and the answer says so.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "query": string. What is looked for: at most 8,000 characters.
+/// - "pageIds"?: array of string. Only in these pages: at most 100,000.
+/// - "spaceIds"?: array of string. Only in pages of these spaces: at most 100,000.
+/// - "mode"?: SearchMode. `text`: by words alone, without a request to the provider. `hybrid`: by both or not at all.
+/// - "limit"?: integer. At most so many hits: 1 to 100; 10 unless given.
+/// - "candidates"?: integer. So many chunks of each of the two rankings count: 1 to 1,000; 50 unless given.
+///
+/// `result` receives SearchAnswer, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, PROVIDER_ERROR, EMBEDDING_NOT_CONFIGURED, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_search_query(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "search.query", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A workspace's settings, for its administrators; of keys only whether they are set.
 ///
 /// `params` is a JSON object:

@@ -196,7 +196,7 @@ fn step_of(request: &Value) -> usize {
 }
 
 /// The body of one request; `None` when the client leaves before it is complete.
-async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {

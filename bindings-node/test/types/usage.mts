@@ -309,3 +309,10 @@ const ofPage: string | undefined = turnkeep.resolveCurrentPageResult({ id: 'p' }
 void ofPage;
 // @ts-expect-error A check says which page, or that there is none.
 engine.checkPages(() => 'p');
+const page: turnkeep.PageToIndex = { id: 'p', spaceId: 's', title: 'T', content: { type: 'doc', content: [] } };
+const indexed = await engine.search.index({ workspaceId: 'w', page });
+const { failed } = await engine.search.reindex({ workspaceId: 'w', pages: [page], force: true });
+const { mode, hits } = await engine.search.query({ workspaceId: 'w', userId: 'u', query: 'x', spaceIds: ['s'] });
+void [indexed.model?.trim(), failed[0]?.code, mode === 'text', hits[0]?.score.toFixed(2)];
+// @ts-expect-error Somebody asks.
+await engine.search.query({ workspaceId: 'w', query: 'x', pageIds: [] });

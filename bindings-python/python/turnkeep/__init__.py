@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native, errors, types
-from turnkeep._engine import Chats, Engine, Provenance, Roles, Settings, Usage
+from turnkeep._engine import Chats, Engine, Provenance, Roles, Search, Settings, Usage
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import compact_tool_output, describe_provider_error, is_fatal_provider_error
 from turnkeep._plain_functions import (
@@ -72,6 +72,7 @@ __all__ = [  # noqa: RUF022
     "Provenance",
     "Roles",
     "Runs",
+    "Search",
     "Settings",
     "Stream",
     "Tail",

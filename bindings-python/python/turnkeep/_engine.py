@@ -16,6 +16,7 @@ from turnkeep._operations import (
     EngineOperations,
     ProvenanceOperations,
     RolesOperations,
+    SearchOperations,
     SettingsOperations,
     UsageOperations,
 )
@@ -134,6 +135,11 @@ class Engine(EngineOperations):
     def provenance(self) -> Provenance:
         """Claims that an access is by the agent of a chat."""
         return Provenance(self)
+
+    @property
+    def search(self) -> Search:
+        """The index that pages are found by."""
+        return Search(self)
 
     @property
     def settings(self) -> Settings:
@@ -268,6 +274,17 @@ class Provenance(ProvenanceOperations):
 
     def __init__(self, engine: Engine) -> None:
         """Found at :attr:`Engine.provenance`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
+
+
+class Search(SearchOperations):
+    """The index that pages are found by. What is in it, and which pages a user may read, is said by the host."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.search`."""
         self._engine = engine
 
     def _ask(self, operation: str, params: dict[str, Any]) -> Any:

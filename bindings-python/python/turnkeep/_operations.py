@@ -779,6 +779,110 @@ class ProvenanceOperations(_Asking):
         return answer
 
 
+class SearchOperations(_Asking):
+    """Methods of ``search``."""
+
+    def index(
+        self,
+        *,
+        workspace_id: str,
+        page: types.PageToIndex,
+        force: bool | None = None,
+    ) -> types.IndexedNow:
+        """Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them,
+        with vectors by the workspace's embedding model. A page without text, or in the trash, is removed. What
+        is there stays, and nothing is asked of the provider, where it was made of the same by the same model.
+
+        :param workspace_id: The workspace.
+        :param page: The page.
+        :param force: Index it even if it is unchanged. Default ``false``.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``PAYLOAD_TOO_LARGE``, ``EMBEDDING_NOT_CONFIGURED``,
+        ``PROVIDER_ERROR``
+        """
+        answer: types.IndexedNow = self._ask("search.index", {"workspaceId": workspace_id, "page": page, "force": force})
+        return answer
+
+    def reindex(
+        self,
+        *,
+        workspace_id: str,
+        pages: Sequence[types.PageToIndex],
+        force: bool | None = None,
+    ) -> types.Reindexed:
+        """Indexes pages as ``search.index`` does, several to one request of the provider's. A page that fails
+        costs the others nothing, and is listed. A host that goes through all of its pages makes one call after
+        another: their answers are its progress, and it may stop between any two.
+
+        :param workspace_id: The workspace.
+        :param pages: The pages: at most 100, each once.
+        :param force: Index them even if they are unchanged. Default ``false``.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``EMBEDDING_NOT_CONFIGURED``, ``PROVIDER_ERROR``
+        """
+        answer: types.Reindexed = self._ask("search.reindex", {"workspaceId": workspace_id, "pages": pages, "force": force})
+        return answer
+
+    def remove(
+        self,
+        *,
+        workspace_id: str,
+        page_id: str | None = None,
+        everything: bool | None = None,
+    ) -> types.RemovedChunks:
+        """Removes a page from the index, or everything of the workspace.
+
+        :param workspace_id: The workspace.
+        :param page_id: The page.
+        :param everything: All pages, in the place of ``pageId``. Default ``false``.
+        :raises TurnkeepError: ``INVALID_INPUT``
+        """
+        answer: types.RemovedChunks = self._ask("search.remove", {"workspaceId": workspace_id, "pageId": page_id, "everything": everything})
+        return answer
+
+    def status(
+        self,
+        *,
+        workspace_id: str,
+    ) -> types.IndexStatus:
+        """What there is of a workspace in the index, and by which models. Vectors of another model than the
+        workspace has now are not compared: such pages are found by their words until they are indexed anew.
+
+        :param workspace_id: The workspace.
+        """
+        answer: types.IndexStatus = self._ask("search.status", {"workspaceId": workspace_id})
+        return answer
+
+    def query(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        query: str,
+        page_ids: Sequence[str] | None = None,
+        space_ids: Sequence[str] | None = None,
+        mode: types.SearchMode | None = None,
+        limit: int | None = None,
+        candidates: int | None = None,
+    ) -> types.SearchAnswer:
+        """The chunks that answer a question best, by meaning and by words, of the pages that the user may read.
+        The host says which: by ``pageIds``, by ``spaceIds``, or by both, and then a page must be in both. From
+        an empty list nothing is found. Without an embedding model the words count alone, and the answer says
+        so.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param query: What is looked for: at most 8,000 characters.
+        :param page_ids: Only in these pages: at most 100,000.
+        :param space_ids: Only in pages of these spaces: at most 100,000.
+        :param mode: ``text``: by words alone, without a request to the provider. ``hybrid``: by both or not
+            at all.
+        :param limit: At most so many hits: 1 to 100; 10 unless given.
+        :param candidates: So many chunks of each of the two rankings count: 1 to 1,000; 50 unless given.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``PROVIDER_ERROR``, ``EMBEDDING_NOT_CONFIGURED``
+        """
+        answer: types.SearchAnswer = self._ask("search.query", {"workspaceId": workspace_id, "userId": user_id, "query": query, "pageIds": page_ids, "spaceIds": space_ids, "mode": mode, "limit": limit, "candidates": candidates})
+        return answer
+
+
 class SettingsOperations(_Asking):
     """Methods of ``settings``."""
 

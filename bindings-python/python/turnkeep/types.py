@@ -257,6 +257,33 @@ ChatRow: TypeAlias = Mapping[str, Any]
 ``status?``, ``createdAt?``.
 """
 
+
+class ChunkHit(TypedDict):
+    """A chunk that was found."""
+
+    pageId: str
+    """Its page."""
+    spaceId: str | None
+    """The space of its page."""
+    title: str | None
+    """The title of its page."""
+    chunkIndex: int
+    """Its number in the page."""
+    start: int
+    """Where it begins in the page's chunks put together, in UTF-16 units."""
+    length: int
+    """How long it is, in UTF-16 units."""
+    content: str
+    """The chunk, with the headings that lead to it."""
+    snippet: str
+    """Its beginning."""
+    score: float
+    """``1 / (60 + rank)`` for each ranking that it has a place in, added up."""
+    model: str
+    """The model of its vector."""
+    dimensions: int
+    """The dimensions of its vector."""
+
 ClientRole: TypeAlias = Literal["system", "user", "assistant"]
 """Who a client says that wrote a message."""
 
@@ -593,6 +620,40 @@ InProgress: TypeAlias = Literal["omit", "include"]
 ``include``: It is there with its finished steps, and the cursor is behind these.
 """
 
+IndexOutcome: TypeAlias = Literal["indexed", "unchanged", "removed"]
+"""What has become of a page.
+
+``indexed``: Its chunks are in the place of those that were there.
+
+``unchanged``: What is there was made of the same by the same model.
+
+``removed``: It has no text, or lies in the trash: nothing of it is there any more.
+"""
+
+
+class IndexStatus(TypedDict):
+    """What there is of a workspace in the index."""
+
+    pages: int
+    """How many pages."""
+    chunks: int
+    """How many chunks."""
+    models: list[ModelIndex]
+    """By which models their vectors are."""
+
+
+class IndexedNow(TypedDict):
+    """A page that was given."""
+
+    outcome: IndexOutcome
+    """What was done."""
+    chunks: int
+    """How many chunks of it there are now."""
+    model: str | None
+    """The model of their vectors; ````None```` where there are none."""
+    dimensions: int | None
+    """Their dimensions; ````None```` where there are none."""
+
 Lang: TypeAlias = Literal["en", "ru"]
 """A language of exports."""
 
@@ -742,6 +803,19 @@ class MessageVersion(TypedDict):
     message: Message
     """The message."""
 
+
+class ModelIndex(TypedDict):
+    """The vectors of one model."""
+
+    model: str
+    """The model."""
+    dimensions: int
+    """The dimensions of its vectors."""
+    pages: int
+    """How many pages have them."""
+    chunks: int
+    """How many chunks have them."""
+
 ModelMessage: TypeAlias = dict[str, Any]
 """A message as models are told it, in any library's form. What is always the same: ``role``."""
 
@@ -771,6 +845,17 @@ class ModelPrice(_ModelPriceRequired, total=False):
 
 NoTools: TypeAlias = Literal["none"]
 """No tools."""
+
+
+class NotIndexed(TypedDict):
+    """Why a page of several could not be indexed. What was there of it is still there."""
+
+    pageId: str
+    """The page."""
+    code: str
+    """The code of its error."""
+    message: str
+    """What went wrong, in a line."""
 
 
 class NotificationHealth(TypedDict):
@@ -815,6 +900,26 @@ class PageRef(TypedDict, total=False):
 
     id: str | None
     title: str | None
+
+
+class _PageToIndexRequired(TypedDict):
+    id: str
+    """Its id: at most 255 bytes."""
+
+
+class PageToIndex(_PageToIndexRequired, total=False):
+    """A page as the host has it."""
+
+    spaceId: str
+    """The space that it is in: at most 255 bytes."""
+    title: str
+    """Its title, which stands above each of its chunks that are made of ``content``."""
+    text: str
+    """Its text, for pages without ``content``, or whose ``content`` has nodes that are not known."""
+    content: Any
+    """Its document, as ProseMirror and Tiptap write it: ``{"type": "doc", "content": […]}``."""
+    trashed: bool
+    """It lies in the trash: nothing of it is to be found. Default ``false``."""
 
 
 class _PartChunkSourceUrlRequired(TypedDict):
@@ -956,6 +1061,28 @@ class Purged(TypedDict):
 
 class RefusedAudio(TypedDict):
     ok: Literal[False]
+
+
+class Reindexed(TypedDict):
+    """What has become of several pages."""
+
+    indexed: int
+    """How many were indexed."""
+    unchanged: int
+    """How many were unchanged."""
+    removed: int
+    """How many have no text or lie in the trash."""
+    chunks: int
+    """How many chunks were written."""
+    failed: list[NotIndexed]
+    """Those that could not be indexed."""
+
+
+class RemovedChunks(TypedDict):
+    """What was removed from the index."""
+
+    chunks: int
+    """How many chunks."""
 
 
 class RequestLimits(TypedDict, total=False):
@@ -1351,6 +1478,23 @@ class SaidPartReasoning(TypedDict):
 
 SaidPart: TypeAlias = Union[SaidPartText, SaidPartReasoning]
 """What a model wrote or thought."""
+
+
+class SearchAnswer(TypedDict):
+    """What was found."""
+
+    mode: SearchMode
+    """By what."""
+    hits: list[ChunkHit]
+    """The chunks, best first."""
+
+SearchMode: TypeAlias = Literal["hybrid", "text"]
+"""By what pages are found.
+
+``hybrid``: By meaning and by words.
+
+``text``: By words alone.
+"""
 
 SecretForm: TypeAlias = Literal["legacy", "current"]
 """In which form secrets are sealed.
@@ -2322,6 +2466,7 @@ __all__ = [
     "ChatOptions",
     "ChatPage",
     "ChatRow",
+    "ChunkHit",
     "ClientRole",
     "CurrentPage",
     "CurrentPageRef",
@@ -2348,6 +2493,9 @@ __all__ = [
     "ImportOutcome",
     "ImportedRole",
     "InProgress",
+    "IndexOutcome",
+    "IndexStatus",
+    "IndexedNow",
     "Lang",
     "ListedChat",
     "McpGuidance",
@@ -2361,16 +2509,19 @@ __all__ = [
     "MessageRole",
     "MessageStatus",
     "MessageVersion",
+    "ModelIndex",
     "ModelMessage",
     "ModelOverride",
     "ModelPrice",
     "NoTools",
+    "NotIndexed",
     "NotificationHealth",
     "NotificationState",
     "OpenChat",
     "OutputTokenDetails",
     "PageHit",
     "PageRef",
+    "PageToIndex",
     "PartChunk",
     "PartState",
     "PendingMigration",
@@ -2383,6 +2534,8 @@ __all__ = [
     "PublicTurn",
     "Purged",
     "RefusedAudio",
+    "Reindexed",
+    "RemovedChunks",
     "RequestLimits",
     "ResolvedAddress",
     "ResponseFormat",
@@ -2404,6 +2557,8 @@ __all__ = [
     "RunStepError",
     "RunStepResult",
     "SaidPart",
+    "SearchAnswer",
+    "SearchMode",
     "SecretForm",
     "SecretOptions",
     "SecretRotation",

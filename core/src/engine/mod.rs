@@ -41,9 +41,11 @@ pub use service::chats::{
 };
 pub use service::export::{Export, ExportFormat};
 pub use service::health::{Health, StoreHealth};
+pub use service::index::{IndexOutcome, IndexStatus, IndexedNow, ModelIndex, NotIndexed, PageToIndex, Reindexed};
 pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::provenance::{Provenance, SignedProvenance};
 pub use service::roles::{ImportOutcome, ImportedRole};
+pub use service::search::{ChunkHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
 pub use service::usage::{ReportOf, UsageLine, UsageReport};
 

@@ -1,6 +1,7 @@
 //! Everything that is computed from the log: rows, exports, prompts, the history for a provider. Pure functions.
 
 pub mod by_reference;
+mod chunks;
 mod compact;
 mod conversation;
 mod degenerate;
@@ -12,6 +13,7 @@ mod hits;
 mod labels;
 mod prompt;
 pub mod public;
+mod ranking;
 mod rows;
 mod search;
 mod shown;
@@ -24,6 +26,7 @@ mod tool_content;
 mod trim;
 mod usage;
 
+pub use chunks::{ChunkRow, PageContent, Unknown, breadcrumb_chunks, chunk_rows, page_chunks};
 pub use compact::{
     CompactionLimits, compact_text, compact_tool_output, compacted, compacted_abridged, is_small, is_storable,
 };
@@ -39,6 +42,7 @@ pub use prompt::{
     CurrentPageResult, McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_public_prompt,
     build_system_prompt, chat_title_prompt, current_page, page_title_prompt, prepare_agent_step,
 };
+pub use ranking::{ChunkKey, Matching, Nearest, chunk_words, fused, query_words};
 pub use rows::{FinalizePlan, StoredRow, plan_finalize_assistant, row_to_ui_message};
 pub use search::{SearchWord, has_words, indexed_words, message_snippet, search_words};
 pub use shown::{shown_output, shown_state};

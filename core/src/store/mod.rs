@@ -16,6 +16,7 @@ mod queue;
 mod record;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod sqlite;
 mod stop;
@@ -46,6 +47,9 @@ pub(crate) use role::name_taken;
 pub use role::{CreateRoles, ExistingRoles, RolePrompt, RoleStore};
 pub use run::{Began, BeginRun, Fence, NewUserMessage, ONE_PLACE, RunStore, SettleRun};
 pub(crate) use run::{UNREADABLE_RUN, already_active, forbidden, lease_lost};
+pub use search::{
+    ChunkRankings, ChunkScope, ChunkSearch, FoundChunk, IndexPage, IndexedModel, IndexedPage, SearchStore,
+};
 pub use settings::{
     KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteKey,
     WriteSettings,
@@ -70,6 +74,7 @@ pub trait Store:
     + RoleStore
     + SettingsStore
     + LimitStore
+    + SearchStore
     + UsageStore
     + RecordStore
 {

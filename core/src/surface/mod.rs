@@ -10,6 +10,7 @@ mod provenance;
 mod requests;
 mod roles;
 mod runs;
+mod search;
 mod settings;
 mod usage;
 
@@ -95,6 +96,11 @@ operations![
     roles::ImportBundle,
     provenance::Sign,
     provenance::Verify,
+    search::Index,
+    search::Reindex,
+    search::Remove,
+    search::Status,
+    search::Query,
     settings::Get,
     settings::Update,
     settings::Test,

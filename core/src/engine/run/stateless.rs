@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::engine::message::UserMessage;
 use crate::engine::request::Stateless;
-use crate::engine::{Busy, Engine, EngineOptions, GivenMessage, GivenPart, Inner, PublicTurn, TurnRequest, Who};
+use crate::engine::{
+    Busy, Engine, EngineOptions, FeatureGates, GivenMessage, GivenPart, Inner, PublicTurn, TurnRequest, Who,
+};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::machine::TurnIds;

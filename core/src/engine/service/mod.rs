@@ -3,10 +3,12 @@
 pub(crate) mod chats;
 pub(crate) mod export;
 pub(crate) mod health;
+pub(crate) mod index;
 pub(crate) mod open;
 pub(crate) mod provenance;
 mod queries;
 pub(crate) mod requests;
 pub(crate) mod roles;
+pub(crate) mod search;
 pub(crate) mod settings;
 pub(crate) mod usage;

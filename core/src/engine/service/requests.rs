@@ -17,7 +17,8 @@ use crate::project::{
 use crate::provider::embed::embed;
 use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
-    AudioFormat, BlockKind, CallOptions, ChatRequest, Provider, ProviderChoice, ProviderFailure, StreamPart, ToolChoice,
+    AudioFormat, BlockKind, CallOptions, ChatRequest, EmbeddingConfig, Provider, ProviderChoice, ProviderFailure,
+    StreamPart, ToolChoice,
 };
 use crate::store::LedgerCall;
 use crate::text::js_trim;
@@ -39,12 +40,7 @@ impl Engine {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let timeout = Duration::from_millis(self.inner.options.requests.embedding_timeout_ms);
-        let vectors = embed(&self.inner.http()?, &config, texts, timeout).await?;
-        let tokens = CallTokens::estimated(estimated_tokens(texts.iter().map(String::len).sum()), 0);
-        let call = CallFor { workspace_id, chat: None, kind: CallKind::Embeddings, model: &config.model };
-        self.inner.enter(call, tokens).await;
-        Ok(vectors)
+        self.inner.embed(workspace_id, &config, texts).await
     }
 
     /// What is said in a recording of the media type `mime`, by the workspace's speech-to-text model, or by `provider`
@@ -91,6 +87,21 @@ impl Engine {
 }
 
 impl Inner {
+    /// Vectors for texts, by a call that is in the ledger.
+    pub(super) async fn embed(
+        &self,
+        workspace_id: &str,
+        config: &EmbeddingConfig,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f64>>> {
+        let timeout = Duration::from_millis(self.options.requests.embedding_timeout_ms);
+        let vectors = embed(&self.http()?, config, texts, timeout).await?;
+        let tokens = CallTokens::estimated(estimated_tokens(texts.iter().map(String::len).sum()), 0);
+        let call = CallFor { workspace_id, chat: None, kind: CallKind::Embeddings, model: &config.model };
+        self.enter(call, tokens).await;
+        Ok(vectors)
+    }
+
     pub(crate) async fn transcribe(
         &self,
         workspace_id: &str,

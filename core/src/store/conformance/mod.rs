@@ -27,6 +27,7 @@ mod queue;
 mod record;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod stop;
 mod usage;

@@ -8,6 +8,7 @@ mod queue;
 mod record;
 mod role;
 mod run;
+mod search;
 mod settings;
 mod stop;
 mod usage;
@@ -49,6 +50,7 @@ struct Tables {
     roles: BTreeMap<AgentRoleId, role::StoredRole>,
     settings: settings::SettingsTables,
     used: BTreeMap<uuid::Uuid, limit::Used>,
+    index: search::IndexTable,
     ledger: BTreeMap<String, usage::Entry>,
     records: BTreeMap<RunId, record::Record>,
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "stop_notes", include_str!("../../../migrations/postgres/V4__stop_notes.sql")),
     (5, "chats", include_str!("../../../migrations/postgres/V5__chats.sql")),
     (6, "usage", include_str!("../../../migrations/postgres/V6__usage.sql")),
+    (7, "search_index", include_str!("../../../migrations/postgres/V7__search_index.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;
@@ -150,7 +151,8 @@ const HOST_TYPES: &str = "SELECT relname::text || '.' || attname::text, format_t
 
 /// The host's pages, as far as chats are listed with their titles; and whether messages are searched in a column of ours.
 const EXTRAS: &str = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('ai_chat_messages') \
-         AND attname = 'tsv' AND attgenerated = 's') AS own_search, COALESCE(has_table_privilege(to_regclass('pages'), 'SELECT'), false) AND \
+         AND attname = 'tsv' AND attgenerated = 's') AS own_search, EXISTS (SELECT FROM pg_cast WHERE castsource = 'real[]'::regtype \
+         AND casttarget = to_regtype('vector')) AS vectors, COALESCE(has_table_privilege(to_regclass('pages'), 'SELECT'), false) AND \
      (SELECT COUNT(*) = 3 FROM pg_attribute AS page WHERE page.attrelid = to_regclass('pages') AND NOT page.attisdropped \
          AND (page.attname = 'title' OR EXISTS (SELECT FROM pg_attribute AS chat \
              WHERE chat.attrelid = to_regclass('ai_chats') AND chat.atttypid = page.atttypid \
@@ -163,12 +165,15 @@ pub(super) struct Extras {
     pub(super) pages: bool,
     /// The column that messages are found by is ours, and knows Russian words in their forms.
     pub(super) own_search: bool,
+    /// The extension `vector` is there.
+    pub(super) vectors: bool,
 }
 
 /// What there is in this database besides.
 pub(super) async fn extras(database: &Database) -> Result<Extras> {
     let row = database.query_one(EXTRAS, &[]).await?;
-    Ok(Extras { pages: super::rows::get(&row, "pages")?, own_search: super::rows::get(&row, "own_search")? })
+    let is_there = |column| super::rows::get(&row, column);
+    Ok(Extras { pages: is_there("pages")?, own_search: is_there("own_search")?, vectors: is_there("vectors")? })
 }
 
 impl HostTypes {

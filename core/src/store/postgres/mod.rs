@@ -19,6 +19,7 @@ mod record;
 mod role;
 mod rows;
 mod run;
+mod search;
 mod session;
 mod settings;
 mod stop;

@@ -16,6 +16,7 @@ mod record;
 mod role;
 mod rows;
 mod run;
+mod search;
 mod settings;
 mod stop;
 mod tables;
