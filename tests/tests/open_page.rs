@@ -96,6 +96,8 @@ async fn the_model_may_ask_which_page_is_open() {
     let offered = world.provider.requests()[0]["tools"].clone();
     assert_eq!(offered.as_array().map(Vec::len), Some(1));
     assert_eq!(offered[0]["function"]["name"], "getCurrentPage");
+    let nothing = json!({"type": "object", "properties": {}, "additionalProperties": false});
+    assert_eq!(offered[0]["function"]["parameters"], nothing);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ const TOOL: &str = "getCurrentPage";
 const DESCRIPTION: &str = "Tells which page the user has open, as {page: {id, title}}; page is null when there is none. \
     Use it when the user speaks of \"this page\" or \"the current page\".";
 
+const TAKES_NOTHING: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
+
 /// The host's check of open pages, if it has one.
 #[derive(Default)]
 pub(crate) struct PageCheck(Mutex<Check>);
@@ -146,7 +148,11 @@ impl ToolHandler for TellsPage {
 
 /// The tool `getCurrentPage`.
 pub(super) fn page_tool(page: &CurrentPage) -> Tool {
-    let definition =
-        ToolDefinition { description: DESCRIPTION.to_owned(), read_only: true, ..ToolDefinition::new(TOOL) };
+    let mut definition = ToolDefinition::new(TOOL);
+    definition.description = DESCRIPTION.to_owned();
+    definition.read_only = true;
+    if let Ok(schema) = Json::parse(TAKES_NOTHING) {
+        definition.input_schema = schema;
+    }
     Tool { definition, handler: Arc::new(TellsPage(Arc::clone(page))) }
 }
