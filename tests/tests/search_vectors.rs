@@ -158,7 +158,7 @@ impl Player {
                 "embeddingApiKey": "k-embedding-0123456789"});
             if with_model {
                 let patch = SettingsPatch::from_json(&patch.to_string()).expect("settings");
-                engine.update_settings("w", &patch).await.expect("settings");
+                engine.update_settings("w", None, &patch).await.expect("settings");
             }
             (server, engine)
         });

@@ -14,6 +14,9 @@ CREATE INDEX IF NOT EXISTS turnkeep_message_versions_of ON turnkeep_message_vers
 {unless_searched} ALTER TABLE ai_chat_messages ADD COLUMN IF NOT EXISTS tsv tsvector GENERATED ALWAYS AS (CASE WHEN status = 'streaming' THEN NULL ELSE to_tsvector('russian', translate(left(content, 100000), 'ёЁ', 'еЕ')) END) STORED;
 {unless_searched} CREATE INDEX IF NOT EXISTS ai_chat_messages_tsv_idx ON ai_chat_messages USING gin (tsv);
 
+-- What was written last in a workspace, for searches.
+CREATE INDEX IF NOT EXISTS ai_chat_messages_newest ON ai_chat_messages (workspace_id, created_at, id) WHERE deleted_at IS NULL;
+
 -- What is taken of limits that all processes share.
 CREATE TABLE IF NOT EXISTS turnkeep_limit_uses (
     id uuid NOT NULL PRIMARY KEY,

@@ -140,7 +140,7 @@ impl World<'_> {
             let left = ready(sweep::abandoned_log(&*self.store, drive.ids.run));
             self.store.go_on(false);
             let Ok(left) = left else { return Ok(()) };
-            if left.unfinished.is_none() && ready(self.store.settle_reserved(drive.ids.run)).is_err() {
+            if left.unfinished.is_none() && ready(self.store.settle_reserved(drive.shell.journal().fence())).is_err() {
                 return Ok(());
             }
             let closing = left.closing(drive.shell.journal().fence(), LEASE);

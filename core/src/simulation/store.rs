@@ -134,11 +134,11 @@ impl SimulatedStore {
         self.inner.reserve_tokens(&limit, &call, Some(&self.fence(fence))).await.map(|_| ())
     }
 
-    pub(super) async fn settle_reserved(&self, run_id: RunId) -> Result<()> {
+    pub(super) async fn settle_reserved(&self, fence: &Fence) -> Result<()> {
         if self.breaks(Mutation::GoingOnForgetsCall) {
             return Ok(());
         }
-        self.inner.settle_reserved(run_id).await
+        self.inner.settle_reserved(&self.fence(fence)).await
     }
 
     /// How many calls of the run have been entered, and how many are set aside.

@@ -136,8 +136,8 @@ pub trait UsageStore: Send + Sync {
     /// Settles what is still set aside for calls of this run: they were made, and nobody knows what they have used.
     ///
     /// # Errors
-    /// `STORE_UNAVAILABLE`.
-    async fn settle_reserved(&self, run_id: RunId) -> Result<()>;
+    /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
+    async fn settle_reserved(&self, fence: &Fence) -> Result<()>;
 
     /// Whether a workspace has used all of its tokens, and then how long it takes until some are free again.
     ///

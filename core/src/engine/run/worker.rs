@@ -292,7 +292,7 @@ async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
         let closed = match &record {
             Some(record) => inner.store.record_step(record.clone()).await,
             // Of the call that was on its way, if there was one, nothing came.
-            None => inner.store.settle_reserved(fence.run_id).await,
+            None => inner.store.settle_reserved(fence).await,
         };
         let Err(error) = closed else { break };
         match attempts.again_at(&error, std::time::Instant::now()) {

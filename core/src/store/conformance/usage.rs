@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::error::ErrorCode;
 use crate::id::{ChatId, RunId};
 use crate::model::{CallKind, CallTokens, RunStatus, StepRecord, Usage};
-use crate::store::{CallNote, LedgerCall, RecordStep, SettleRun, TokenLimit, UsageBy, UsageGroup, UsageOf};
+use crate::store::{CallNote, Fence, LedgerCall, RecordStep, SettleRun, TokenLimit, UsageBy, UsageGroup, UsageOf};
 
 use super::{TestClock, TestStore, begin, code, record, settle, started, step};
 
@@ -180,7 +180,10 @@ async fn what_a_dead_owner_has_set_aside_is_settled(store: TestStore, _: Arc<Tes
     // Somebody goes on with it: the lost call stays, and the next one is another.
     let fence = started(&store, begin(ChatId::generate(), "a")).await;
     store.reserve_tokens(&limit(1_000), &call(Some(fence.run_id), 10, 0), Some(&fence)).await.unwrap();
-    store.settle_reserved(fence.run_id).await.unwrap();
+    store.settle_reserved(&fence).await.unwrap();
+    // An owner of before settles nothing.
+    let before = Fence { epoch: fence.epoch - 1, ..fence.clone() };
+    assert_eq!(code(store.settle_reserved(&before).await), ErrorCode::LeaseLost);
     store.reserve_tokens(&limit(1_000), &call(Some(fence.run_id), 10, 0), Some(&fence)).await.unwrap();
     store.record_step(RecordStep { call: asked("m", 9), ..record(&fence, used(0, "", counted(1, 1))) }).await.unwrap();
     assert_eq!(all(&store).await, (5, 4, 101, 103));

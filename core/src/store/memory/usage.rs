@@ -53,8 +53,10 @@ impl UsageStore for MemoryStore {
         Ok(())
     }
 
-    async fn settle_reserved(&self, run_id: RunId) -> Result<()> {
-        self.tables()?.settle_reserved(run_id);
+    async fn settle_reserved(&self, fence: &Fence) -> Result<()> {
+        let mut tables = self.tables()?;
+        tables.owned(fence)?;
+        tables.settle_reserved(fence.run_id);
         Ok(())
     }
 

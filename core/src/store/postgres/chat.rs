@@ -74,6 +74,23 @@ fn visit_statement(fields: MessageFields) -> String {
 const VERSIONS: &str = "SELECT other.message_id FROM turnkeep_message_versions AS other WHERE other.first_id = \
      (SELECT one.first_id FROM turnkeep_message_versions AS one WHERE one.message_id = $2::uuid)";
 
+/// How many of the workspace's newest messages are looked through for a word before all that have it are.
+const RECENT: usize = 2_000;
+
+/// The newest messages of the workspace `$2`, or those before `$5`.
+fn recent(before: Option<MessageId>) -> String {
+    let place = match before {
+        Some(_) => {
+            "AND (created_at, id) < (SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $5::uuid)"
+        }
+        None => "",
+    };
+    format!(
+        "(SELECT id, chat_id, tsv, status, created_at, deleted_at FROM ai_chat_messages \
+         WHERE workspace_id = $2 AND deleted_at IS NULL {place} ORDER BY created_at DESC, id DESC LIMIT {RECENT})"
+    )
+}
+
 #[async_trait]
 impl ChatStore for PostgresStore {
     async fn chat(&self, chat_id: ChatId) -> Result<Option<Chat>> {
@@ -230,20 +247,22 @@ impl ChatStore for PostgresStore {
         // The host's column keeps Russian words as they are written.
         let language = if self.extras.own_search { "russian" } else { "english" };
         // What is found is looked up last: of a common word there is much, and its texts and metadata are large.
-        let statement = format!(
-            "SELECT {}, hit.title FROM (SELECT message.id AS hit_id, chat.title::text AS title \
-             FROM ai_chat_messages AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
-             WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
-             AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
-             AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
-             AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
-             AND ($5::uuid IS NULL OR (message.created_at, message.id) < (SELECT one.created_at, one.id \
-                 FROM ai_chat_messages AS one WHERE one.id = $5::uuid)) \
-             ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) AS hit \
-             JOIN ai_chat_messages AS message ON message.id = hit.hit_id \
-             ORDER BY message.created_at DESC, message.id DESC",
-            columns.join(", ")
-        );
+        let statement = |from: &str| {
+            format!(
+                "SELECT {}, hit.title FROM (SELECT message.id AS hit_id, chat.title::text AS title \
+                 FROM {from} AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
+                 WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
+                 AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
+                 AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
+                 AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
+                 AND ($5::uuid IS NULL OR (message.created_at, message.id) < ({before})) \
+                 ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) AS hit \
+                 JOIN ai_chat_messages AS message ON message.id = hit.hit_id \
+                 ORDER BY message.created_at DESC, message.id DESC",
+                columns.join(", "),
+                before = "SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $5::uuid",
+            )
+        };
         let values = values![
             expression(search, self.extras.own_search),
             &search.workspace_id,
@@ -252,7 +271,14 @@ impl ChatStore for PostgresStore {
             search.before,
             limited(search.limit),
         ];
-        let found = self.database.query(&statement, &values).await?;
+        let mut found = Vec::new();
+        if search.chat_id.is_none() {
+            // A common word is in the newest messages, and the newest that have it are wanted; all that have it are many.
+            found = self.database.query(&statement(&recent(search.before)), &values).await?;
+        }
+        if found.len() < search.limit {
+            found = self.database.query(&statement("ai_chat_messages"), &values).await?;
+        }
         found.iter().map(|row| Ok((rows::message(row)?, rows::get(row, "title")?))).collect()
     }
 

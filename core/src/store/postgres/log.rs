@@ -262,7 +262,7 @@ pub(super) fn fence_values(fence: &Fence) -> [Value<'_>; 3] {
 
 impl PostgresStore {
     /// Carries out a write that depends on the fence.
-    async fn write_owned(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+    pub(super) async fn write_owned(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
         let row = self.database.query_one(sql, values).await?;
         if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
     }

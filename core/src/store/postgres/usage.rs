@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::id::RunId;
 use crate::model::{CallKind, CallTokens, StepRecord};
 use crate::store::{CallNote, Fence, LedgerCall, TokenLimit, UsageBy, UsageGroup, UsageOf, UsageStore, lease_lost};
 use crate::text::storable;
 
 use super::failure::Failure;
 use super::limit::wait_of;
+use super::log::{OWNED, fence_values};
 use super::value::{Value, values};
 use super::{PostgresStore, rows, seconds};
 
@@ -149,9 +149,13 @@ impl UsageStore for PostgresStore {
         self.database.query(&statement, &values_of(call)).await.map(|_| ())
     }
 
-    async fn settle_reserved(&self, run_id: RunId) -> Result<()> {
-        const SETTLE: &str = "UPDATE turnkeep_usage SET reserved = false WHERE run_id = $1::text AND reserved";
-        self.database.query(SETTLE, &values![run_id]).await.map(|_| ())
+    async fn settle_reserved(&self, fence: &Fence) -> Result<()> {
+        let settle = format!(
+            "WITH owned AS (SELECT id FROM ai_chat_runs WHERE {OWNED} FOR SHARE), \
+             settled AS (UPDATE turnkeep_usage SET reserved = false FROM owned WHERE run_id = owned.id::text AND reserved) \
+             SELECT COUNT(*) AS owned FROM owned"
+        );
+        self.write_owned(&settle, &fence_values(fence)).await
     }
 
     async fn are_tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {

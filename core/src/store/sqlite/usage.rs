@@ -49,8 +49,13 @@ impl UsageStore for SqliteStore {
         self.write(move |tables| tables.enter_call(&call)).await
     }
 
-    async fn settle_reserved(&self, run_id: RunId) -> Result<()> {
-        self.write(move |tables| tables.settle_reserved(run_id)).await
+    async fn settle_reserved(&self, fence: &Fence) -> Result<()> {
+        let fence = fence.clone();
+        self.write(move |tables| {
+            tables.ensure_owned(&fence)?;
+            tables.settle_reserved(fence.run_id)
+        })
+        .await
     }
 
     async fn are_tokens_used_up(&self, limit: &TokenLimit<'_>) -> Result<Option<Duration>> {
