@@ -726,6 +726,29 @@ turnkeep_status turnkeep_run_list(const struct turnkeep_engine *engine,
                                   struct turnkeep_error **error);
 
 /**
+ * What is kept of a turn that is not stored: whose it was, and how it ended.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives StatelessRun, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_get_stateless(const struct turnkeep_engine *engine,
+                                           const char *params,
+                                           size_t params_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
+
+/**
  * Stops a run, of whichever process: named by its id, by its chat (the active one), or by the idempotency key of its
  * turn. By its key a run may also be stopped that has not begun: it ends as stopped when it begins (within an hour),
  * before a provider is asked for anything. False when there is nothing left to stop.
@@ -1501,6 +1524,132 @@ turnkeep_status turnkeep_provenance_verify(const struct turnkeep_engine *engine,
                                            struct turnkeep_error **error);
 
 /**
+ * Indexes a page, in the place of what was there of it: its chunks, under the headings that lead to them, with
+ * vectors by the workspace's embedding model. A page without text, or in the trash, is removed. What is there stays,
+ * and nothing is asked of the provider, where it was made of the same by the same model.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "page": PageToIndex. The page.
+ * - "force"?: boolean. Index it even if it is unchanged. Default false.
+ *
+ * `result` receives IndexedNow, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, PAYLOAD_TOO_LARGE, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE,
+ * ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_index(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * Indexes pages as `search.index` does, several to one request of the provider's. A page that fails costs the others
+ * nothing, and is listed. A host that goes through all of its pages makes one call after another: their answers are
+ * its progress, and it may stop between any two.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "pages": array of PageToIndex. The pages: at most 100, each once.
+ * - "force"?: boolean. Index them even if they are unchanged. Default false.
+ *
+ * `result` receives Reindexed, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, EMBEDDING_NOT_CONFIGURED, PROVIDER_ERROR, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_reindex(const struct turnkeep_engine *engine,
+                                        const char *params,
+                                        size_t params_len,
+                                        struct turnkeep_bytes *result,
+                                        struct turnkeep_error **error);
+
+/**
+ * Removes a page from the index, or everything of the workspace.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "pageId"?: string. The page.
+ * - "everything"?: boolean. All pages, in the place of `pageId`. Default false.
+ *
+ * `result` receives RemovedChunks, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_remove(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * What there is of a workspace in the index, and by which models. Vectors of another model than the workspace has
+ * now are not compared: such pages are found by their words until they are indexed anew.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ *
+ * `result` receives IndexStatus, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_status(const struct turnkeep_engine *engine,
+                                       const char *params,
+                                       size_t params_len,
+                                       struct turnkeep_bytes *result,
+                                       struct turnkeep_error **error);
+
+/**
+ * The chunks that answer a question best, by meaning and by words, of the pages that the user may read. The host
+ * says which: by `pageIds`, by `spaceIds`, or by both, and then a page must be in both. From an empty list nothing
+ * is found. Without an embedding model the words count alone, and the answer says so.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "query": string. What is looked for: at most 8,000 characters.
+ * - "pageIds"?: array of string. Only in these pages: at most 100,000.
+ * - "spaceIds"?: array of string. Only in pages of these spaces: at most 100,000.
+ * - "mode"?: SearchMode. `text`: by words alone, without a request to the provider. `hybrid`: by both or not at all.
+ * - "limit"?: integer. At most so many hits: 1 to 100; 10 unless given.
+ * - "candidates"?: integer. So many chunks of each of the two rankings count: 1 to 1,000; 50 unless given.
+ *
+ * `result` receives SearchAnswer, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, PROVIDER_ERROR, EMBEDDING_NOT_CONFIGURED, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_search_query(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
  * A workspace's settings, for its administrators; of keys only whether they are set.
  *
  * `params` is a JSON object:
@@ -1595,6 +1744,35 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
                                         size_t params_len,
                                         struct turnkeep_bytes *result,
                                         struct turnkeep_error **error);
+
+/**
+ * What calls to providers have used in a workspace, and what that costs by the option `prices`: those of runs, one
+ * for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is no administrator
+ * sees their own.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who asks.
+ * - "userId"?: string. The calls of one user: an administrator may name any, others themselves.
+ * - "chatId"?: string. The calls for one chat.
+ * - "from"?: string. Calls from this moment on, such as `2026-01-01T00:00:00Z`.
+ * - "until"?: string. Calls before this moment.
+ * - "by"?: array of UsageBy. What is told apart; nothing unless given, and then there is one line at most.
+ *
+ * `result` receives UsageReport, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_usage_report(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
 
 /**
  * Vectors for texts, in their order, by the workspace's embedding model.
@@ -2655,6 +2833,13 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - "enqueue"
  *   - {"supersede": string}
  *
+ * CallKind: What a provider was called for.
+ *   "step": A step of a run.
+ *   "publicStep": A step of a run for a visitor of public pages.
+ *   "title": The title of a chat or of a page.
+ *   "embeddings": Vectors.
+ *   "transcription": A transcript.
+ *
  * CallOptions: How a model is to answer. What is not set is left to the provider; what a provider does not know is
  * left out. Numbers are sent as they were written.
  *   "maxOutputTokens"?: integer. How many tokens the answer may have.
@@ -2722,6 +2907,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "createdAt"?: string (ISO time) or null
  *   Other members are passed over.
  *
+ * ChunkHit: A chunk that was found.
+ *   "pageId": string. Its page.
+ *   "spaceId": string or null. The space of its page.
+ *   "title": string or null. The title of its page.
+ *   "chunkIndex": integer. Its number in the page.
+ *   "start": integer. Where it begins in the page's chunks put together, in UTF-16 units.
+ *   "length": integer. How long it is, in UTF-16 units.
+ *   "content": string. The chunk, with the headings that lead to it.
+ *   "snippet": string. Its beginning.
+ *   "score": number. "1 / (60 + rank)" for each ranking that it has a place in, added up.
+ *   "model": string. The model of its vector.
+ *   "dimensions": integer. The dimensions of its vector.
+ *
  * ClientRole: Who a client says that wrote a message.
  *   "system"
  *   "user"
@@ -2784,7 +2982,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "features"?: FeatureGates. What becomes of what a workspace has switched off: "enforce", "strict" or
  *       "report". Default "enforce".
  *   "limits"?: UsageLimits. What users and workspaces may use, counted in the store for all processes together.
- *   "prices"?: Prices. What models cost, by their ids: for budgets of money.
+ *   "prices"?: Prices. What models cost, by their ids: for budgets of money, and for reports.
+ *   "usage"?: UsageOptions. How the ledger of calls to providers is kept.
  *   "errorText"?: ErrorText. In whose words pages are told why a run failed: "safe", or "provider". The outcome,
  *       the rows and the log have what the provider said in any case. Default "safe".
  *
@@ -2903,6 +3102,22 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "omit": It is left out, and whoever follows the run is told all of it.
  *   "include": It is there with its finished steps, and the cursor is behind these.
  *
+ * IndexOutcome: What has become of a page.
+ *   "indexed": Its chunks are in the place of those that were there.
+ *   "unchanged": What is there was made of the same by the same model.
+ *   "removed": It has no text, or lies in the trash: nothing of it is there any more.
+ *
+ * IndexStatus: What there is of a workspace in the index.
+ *   "pages": integer. How many pages.
+ *   "chunks": integer. How many chunks.
+ *   "models": array of ModelIndex. By which models their vectors are.
+ *
+ * IndexedNow: A page that was given.
+ *   "outcome": IndexOutcome. What was done.
+ *   "chunks": integer. How many chunks of it there are now.
+ *   "model": string or null. The model of their vectors; "null" where there are none.
+ *   "dimensions": integer or null. Their dimensions; "null" where there are none.
+ *
  * Lang: A language of exports.
  *   "en"
  *   "ru"
@@ -3004,6 +3219,12 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "current": boolean. Whether it is the one that the chat has now.
  *   "message": Message. The message.
  *
+ * ModelIndex: The vectors of one model.
+ *   "model": string. The model.
+ *   "dimensions": integer. The dimensions of its vectors.
+ *   "pages": integer. How many pages have them.
+ *   "chunks": integer. How many chunks have them.
+ *
  * ModelMessage: A message as models are told it, in any library's form.
  *   "role": string
  *   Other members are passed over.
@@ -3016,9 +3237,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * ModelPrice: What a model costs, in whatever unit of money the host counts.
  *   "input": number. A million tokens of prompts.
  *   "output": number. A million tokens of answers, reasoning included.
+ *   "cachedInput"?: number. A million tokens of prompts that the provider had kept; as others unless given.
+ *       Budgets count all of them as others.
  *
  * NoTools: No tools.
  *   "none"
+ *
+ * NotIndexed: Why a page of several could not be indexed. What was there of it is still there.
+ *   "pageId": string. The page.
+ *   "code": string. The code of its error.
+ *   "message": string. What went wrong, in a line.
  *
  * NotificationHealth: What is known of the hints of a store.
  *   "state": NotificationState. Whether they arrive.
@@ -3046,6 +3274,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * PageRef: A page that a person has open.
  *   "id"?: string or null
  *   "title"?: string or null
+ *
+ * PageToIndex: A page as the host has it.
+ *   "id": string. Its id: at most 255 bytes.
+ *   "spaceId"?: string. The space that it is in: at most 255 bytes.
+ *   "title"?: string. Its title, which stands above each of its chunks that are made of "content".
+ *   "text"?: string. Its text, for pages without "content", or whose "content" has nodes that are not known.
+ *   "content"?: any JSON. Its document, as ProseMirror and Tiptap write it: "{"type": "doc", "content": […]}".
+ *   "trashed"?: boolean. It lies in the trash: nothing of it is to be found. Default false.
  *
  * PartChunk: A chunk that is a part of its message as well.
  *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
@@ -3096,6 +3332,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * Providers: The providers that a host configured, by name.
  *   object of ProviderConfig
  *
+ * PublicTurn: A turn for a visitor of public pages. What the host says of the page decides first, in the order of
+ * these members, and always with the same "NOT_FOUND"; then whether somebody can answer ("AI_NOT_CONFIGURED"),
+ * whether there are tokens and requests left ("BUDGET_EXHAUSTED", "RATE_LIMITED"), and last what the visitor has
+ * written.
+ *   "enabled": boolean. Whether the workspace has an assistant on its public pages.
+ *   "shareId": string. The share that the visitor has named.
+ *   "pageId": string. The page that the visitor has named.
+ *   "page"?: PageRef. The page as the host has found it, if visitors may read it in that share.
+ *   "sharingAllowed": boolean. Whether workspace and space allow sharing.
+ *   "shareTitle"?: string. What the shared pages are called.
+ *   "messages": array of MessagePart. The conversation as the visitor's client has sent it: at most 30 messages
+ *       of texts, each of at most 8,000 characters. The last one that counts must be the visitor's.
+ *
  * Purged: What became of a chat that was removed for good.
  *   "scrubbed": boolean. Whether what it had left in the SQLite file has been overwritten, too. It is not while
  *       somebody reads an older state of the file, or where there is no room to write it anew; a later purge, of any
@@ -3103,6 +3352,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * RefusedAudio
  *   "ok": false
+ *
+ * Reindexed: What has become of several pages.
+ *   "indexed": integer. How many were indexed.
+ *   "unchanged": integer. How many were unchanged.
+ *   "removed": integer. How many have no text or lie in the trash.
+ *   "chunks": integer. How many chunks were written.
+ *   "failed": array of NotIndexed. Those that could not be indexed.
+ *
+ * RemovedChunks: What was removed from the index.
+ *   "chunks": integer. How many chunks.
  *
  * RequestLimits: How long requests outside of runs may take, in milliseconds.
  *   "embeddingTimeoutMs"?: integer. All requests of one call for embeddings together. Default 120000.
@@ -3306,6 +3565,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "text", "text": string}
  *   - {"type": "reasoning", "text": string}
  *
+ * SearchAnswer: What was found.
+ *   "mode": SearchMode. By what.
+ *   "hits": array of ChunkHit. The chunks, best first.
+ *
+ * SearchMode: By what pages are found.
+ *   "hybrid": By meaning and by words.
+ *   "text": By words alone.
+ *
  * SecretForm: In which form secrets are sealed.
  *   "legacy": That of the system before, which it can read, and which is bound to no record.
  *   "current": Ours: bound to its record, and to the application secret by name.
@@ -3386,6 +3653,23 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * SplitOptions: How a text is split.
  *   "chunkSize"?: integer. No chunk is longer. 1000 unless given.
  *   "chunkOverlap"?: integer. How much of a chunk's end the next one may repeat. 200 unless given.
+ *
+ * Stateless: How a turn is that is not stored.
+ *   "persona"?: string. The persona, whatever "roleId" says: that then gives the model only. At most 20,000
+ *       characters.
+ *   "public"?: PublicTurn. The turn is for a visitor of public pages.
+ *
+ * StatelessRun: What is kept of a turn that is not stored: whose it was, and how it ended.
+ *   "id": string. Its id.
+ *   "workspaceId": string. The workspace that it belongs to.
+ *   "createdBy": string. Who began it.
+ *   "status": RunStatus. Where it is.
+ *   "reason": RunReason or null. Why it did not succeed.
+ *   "error": string or null. The error in one line, when it failed.
+ *   "stepCount": integer. How many steps it had.
+ *   "stopRequestedAt": string or null. When a stop was asked for.
+ *   "createdAt": string. When it was begun.
+ *   "finishedAt": string or null. When it ended.
  *
  * Step: One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read.
  *   "text"?: string or null
@@ -3583,6 +3867,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
  *   "history"?: array of GivenMessage. What was said before, oldest first, where the host keeps that itself: the
  *       model is told this instead of the chat's stored messages.
+ *   "stateless"?: Stateless. Nothing of the turn is stored but its record ("runs.getStateless") and what it
+ *       uses: no chat, no message, no log. It is told "history", and streams, stops and is limited as any other; its
+ *       ids are those of no chat.
  *
  * UIMessageChunk: One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.
  *   - {"type": "start", "messageId": string, "messageMetadata": StreamMetadata}
@@ -3630,13 +3917,53 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "outputTokens"?: integer. Tokens of the answer, reasoning included.
  *   "totalTokens"?: integer. Both together.
  *   "reasoningTokens"?: integer. Of the answer's tokens, those spent on reasoning.
+ *   "cachedInputTokens"?: integer. Of the prompt's tokens, those that the provider had kept from an earlier
+ *       call.
+ *
+ * UsageBy: What a report is grouped by.
+ *   "day": Days of UTC.
+ *   "user": Users.
+ *   "chat": Chats.
+ *   "kind": What providers were called for.
+ *   "model": Models.
  *
  * UsageLimits: What users and workspaces may use, over windows that slide with time. What is not set is not limited.
  *   "userRequests"?: Window. Turns that a user of a workspace may begin: "RATE_LIMITED" beyond that. What is
  *       refused is not counted.
  *   "workspaceRequests"?: Window. Turns that may be begun in a workspace: "RATE_LIMITED" beyond that.
- *   "workspaceTokens"?: Window. Tokens that the runs of a workspace may use: "BUDGET_EXHAUSTED" beyond that.
- *       They are counted when a run ends, so that runs which are in progress by then may go beyond it.
+ *   "workspaceTokens"?: Window. Tokens that the calls of a workspace may use: "BUDGET_EXHAUSTED" beyond that for
+ *       whoever begins a turn, and a run that is in progress by then ends between two steps, aborted with the reason
+ *       "budget". Before a call, its prompt and 1,000 tokens of answer, or "maxOutputTokens", are set aside; what it
+ *       has really used counts in their place when it is done.
+ *   "publicRequests"?: Window. Turns that visitors of a workspace's public pages may begin: 100 in an hour
+ *       unless given.
+ *   "publicTokens"?: Window. Tokens that the calls of these turns may use: a million in a day unless given.
+ *
+ * UsageLine: What calls that have something in common have used.
+ *   "day"?: string. The day of UTC, as "2026-01-31", where days are told apart.
+ *   "userId"?: string. The user, where users are told apart; null for calls of which that is not known.
+ *   "chatId"?: string. The chat, where chats are told apart; null for calls for none.
+ *   "kind"?: CallKind. What providers were called for, where that is told apart.
+ *   "model"?: string. The model, where models are told apart; null for calls of which that is not known.
+ *   "calls": integer. How many calls there were.
+ *   "estimatedCalls": integer. Of these, those whose tokens are estimated, all or some: they were stopped, or
+ *       the provider does not count.
+ *   "inputTokens": integer. Tokens of prompts.
+ *   "cachedInputTokens": integer. Of these, those that providers had kept from earlier calls.
+ *   "outputTokens": integer. Tokens of answers.
+ *   "reasoningTokens": integer. Of these, those spent on reasoning.
+ *   "totalTokens": integer. Prompts and answers together.
+ *   "cost": number. What all of it costs, by the option "prices" as it is now.
+ *   "unpricedCalls": integer. Calls whose model has no price, and which are not in the cost.
+ *
+ * UsageOptions: How the ledger of calls to providers is kept.
+ *   "retentionMs"?: integer. For how many milliseconds calls are kept in it, and at least as long as tokens are
+ *       limited; for ever unless given.
+ *
+ * UsageReport: What was used.
+ *   "lines": array of UsageLine. The lines: the newest day first, then by user, chat, kind and model.
+ *   "total": UsageLine. All of them together, also those that were left out.
+ *   "truncated": boolean. Whether lines were left out, because there are more than 10,000.
  *
  * UserMessage: A user's message as clients of the AI SDK have it.
  *   "id"?: string. The client's own id for it: kept where it is a UUID, else the message gets one that is made

@@ -36,12 +36,12 @@ impl World {
         let patch = json!({"driver": "openai", "embeddingModel": model, "embeddingBaseUrl": self.server.base_url(),
             "embeddingApiKey": "k-embedding-0123456789"});
         let patch = SettingsPatch::from_json(&patch.to_string()).unwrap();
-        self.engine.update_settings(workspace, &patch).await.unwrap();
+        self.engine.update_settings(workspace, None, &patch).await.unwrap();
     }
 
     async fn without_model(&self) {
         let patch = SettingsPatch::from_json(r#"{"embeddingModel": ""}"#).unwrap();
-        self.engine.update_settings("w1", &patch).await.unwrap();
+        self.engine.update_settings("w1", None, &patch).await.unwrap();
     }
 
     async fn ask(&self, operation: &str, more: Value) -> Result<Value, Error> {
@@ -109,7 +109,7 @@ async fn the_table_of_hits_is_as_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path(), &server.base_url(), json!({})).await;
     let patch = json!({"driver": "ollama", "embeddingModel": "subjects", "embeddingBaseUrl": server.base_url()});
-    engine.update_settings("w", &SettingsPatch::from_json(&patch.to_string()).unwrap()).await.unwrap();
+    engine.update_settings("w", None, &SettingsPatch::from_json(&patch.to_string()).unwrap()).await.unwrap();
     let (played, wrong) = table::play(&engine, HITS).await;
     assert!(played > 20 && wrong.is_empty(), "{} of {played}:\n{}", wrong.len(), wrong.join("\n"));
     engine.close(None).await.unwrap();
