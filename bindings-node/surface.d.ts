@@ -2887,7 +2887,7 @@ export interface UsageOperations {
     /** The calls for one chat. */
     chatId?: string;
     /** Calls from this moment on, such as `2026-01-01T00:00:00Z`. */
-    from?: string;
+    since?: string;
     /** Calls before this moment. */
     until?: string;
     /** What is told apart; nothing unless given, and then there is one line at most. */

@@ -1756,7 +1756,7 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
  * - "actor": Actor. Who asks.
  * - "userId"?: string. The calls of one user: an administrator may name any, others themselves.
  * - "chatId"?: string. The calls for one chat.
- * - "from"?: string. Calls from this moment on, such as `2026-01-01T00:00:00Z`.
+ * - "since"?: string. Calls from this moment on, such as `2026-01-01T00:00:00Z`.
  * - "until"?: string. Calls before this moment.
  * - "by"?: array of UsageBy. What is told apart; nothing unless given, and then there is one line at most.
  *

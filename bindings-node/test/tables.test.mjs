@@ -56,7 +56,9 @@ for (const name of [
   'search.json',
   'search-hits.json',
 ]) {
-  const { cases, options, subjects } = JSON.parse(readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'));
+  const { cases, options, subjects } = JSON.parse(
+    readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'),
+  );
 
   test(`the table ${name}`, async (t) => {
     const http = { allowPrivate: ['127.0.0.1'] };

@@ -1161,7 +1161,7 @@ class UsageOperations(_Asking):
         actor: types.Actor,
         user_id: str | None = None,
         chat_id: str | None = None,
-        from: str | None = None,
+        since: str | None = None,
         until: str | None = None,
         by: Sequence[types.UsageBy] | None = None,
     ) -> types.UsageReport:
@@ -1173,10 +1173,10 @@ class UsageOperations(_Asking):
         :param actor: Who asks.
         :param user_id: The calls of one user: an administrator may name any, others themselves.
         :param chat_id: The calls for one chat.
-        :param from: Calls from this moment on, such as ``2026-01-01T00:00:00Z``.
+        :param since: Calls from this moment on, such as ``2026-01-01T00:00:00Z``.
         :param until: Calls before this moment.
         :param by: What is told apart; nothing unless given, and then there is one line at most.
         :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.UsageReport = self._ask("usage.report", {"workspaceId": workspace_id, "actor": actor, "userId": user_id, "chatId": chat_id, "from": from, "until": until, "by": by})
+        answer: types.UsageReport = self._ask("usage.report", {"workspaceId": workspace_id, "actor": actor, "userId": user_id, "chatId": chat_id, "since": since, "until": until, "by": by})
         return answer

@@ -104,6 +104,7 @@ words! {
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "the enum is written by the macro")]
 impl Default for CallKind {
     fn default() -> Self {
         CallKind::Step

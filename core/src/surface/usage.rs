@@ -28,7 +28,7 @@ pub(super) struct Report {
     chat_id: Option<ChatId>,
     /// Calls from this moment on, such as `2026-01-01T00:00:00Z`.
     #[serde(default)]
-    from: Option<String>,
+    since: Option<String>,
     /// Calls before this moment.
     #[serde(default)]
     until: Option<String>,
@@ -42,7 +42,7 @@ impl Operation for Report {
     type Answer = UsageReport;
 
     async fn answer(self, engine: &Engine) -> Result<UsageReport> {
-        let Self { workspace_id, actor, user_id, chat_id, from, until, by } = self;
-        engine.usage(&workspace_id, &actor, ReportOf { user_id, chat_id, from, until, by }).await
+        let Self { workspace_id, actor, user_id, chat_id, since, until, by } = self;
+        engine.usage(&workspace_id, &actor, ReportOf { user_id, chat_id, since, until, by }).await
     }
 }

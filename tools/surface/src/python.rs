@@ -6,6 +6,13 @@ use crate::GENERATED;
 use crate::surface::{Field, Operation, Shape, Surface, Ty, Type, error_class, linked, snake, wrap};
 
 /// What Python calls methods that are its own words.
+/// Words that no parameter may be called by.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
+    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
+
 const NAMES: &[(&str, &str)] = &[("chats.import", "import_chat"), ("secrets.rotate", "rotate_secrets")];
 /// Methods with a life of their own.
 const BY_HAND: &[&str] = &["runs.abandon", "runs.begin", "runs.tail"];
@@ -397,6 +404,12 @@ fn parameters(fields: &[&Field], out: &mut String) {
 fn parameter(field: &Field) -> String {
     let own = OPTIONS.iter().find(|(name, _)| *name == field.name).map(|(_, ty)| (*ty).to_owned());
     let ty = own.unwrap_or_else(|| qualified(&field.ty, true));
+    // A parameter of such a name could not be written.
+    assert!(
+        !KEYWORDS.contains(&field.snake.as_str()),
+        "{} is a keyword of Python: name the member otherwise",
+        field.snake
+    );
     let name = &field.snake;
     match (field.optional, ty.ends_with("| None")) {
         (true, true) => format!("{name}: {ty} = None"),

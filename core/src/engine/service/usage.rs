@@ -74,7 +74,7 @@ pub struct ReportOf {
     /// Those for one chat.
     pub chat_id: Option<ChatId>,
     /// Those from this moment on.
-    pub from: Option<String>,
+    pub since: Option<String>,
     /// Those before this moment.
     pub until: Option<String>,
     /// What is told apart.
@@ -101,7 +101,7 @@ impl Engine {
             workspace_id: workspace_id.to_owned(),
             user_id,
             chat_id: of.chat_id,
-            from: of.from.as_deref().map(|at| moment("from", at)).transpose()?,
+            from: of.since.as_deref().map(|at| moment("since", at)).transpose()?,
             until: of.until.as_deref().map(|at| moment("until", at)).transpose()?,
             by: of.by,
         };

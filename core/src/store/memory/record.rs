@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::{Clock, Timestamp};
-use crate::error::Result;
-use crate::id::RunId;
+use crate::error::{ErrorCode, Result};
+use crate::id::{ChatId, RunId};
 use crate::model::{CallTokens, RunReason, RunStatus, StatelessRun, StepRecord};
 use crate::store::{
     BeginRecord, CallNote, ChatStore, FinishRecord, LedgerCall, RecordStore, SettleRun, Store, lease_lost, step_call_id,
@@ -51,7 +51,9 @@ impl MemoryStore {
 
     /// Writes the end of a turn to the other store, and forgets all else of it.
     pub(super) async fn finish_elsewhere(&self, settle: &SettleRun) -> Result<()> {
-        let Some(records) = &self.records else { return Ok(()) };
+        if self.records.is_none() {
+            return Ok(());
+        }
         let run_id = settle.fence.run_id;
         if let Some((step, _)) = &settle.step {
             self.enter_elsewhere(run_id, step, &settle.call).await?;
@@ -65,8 +67,17 @@ impl MemoryStore {
             error: settle.error.clone(),
             step_count,
         };
-        records.finish_record(&finish).await?;
-        self.purge_chats(&[chat_id]).await
+        self.note_end_elsewhere(&finish, chat_id).await
+    }
+
+    /// Whatever the other store says of the end, unless it cannot be reached: nothing else of the turn is wanted any more.
+    pub(super) async fn note_end_elsewhere(&self, finish: &FinishRecord, chat_id: ChatId) -> Result<()> {
+        let Some(records) = &self.records else { return Ok(()) };
+        let noted = records.finish_record(finish).await;
+        if !matches!(&noted, Err(error) if error.code() == ErrorCode::StoreUnavailable) {
+            self.purge_chats(&[chat_id]).await?;
+        }
+        noted
     }
 }
 

@@ -52,17 +52,16 @@ impl RunStore for MemoryStore {
 
     async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
         self.fail_here(fence, error)?;
-        if let Some(records) = &self.records {
-            let finish = FinishRecord {
-                run_id: fence.run_id,
-                status: RunStatus::Failed,
-                reason: Some(RunReason::Internal),
-                error: Some(error.to_owned()),
-                step_count: self.tables()?.runs.get(&fence.run_id).map_or(0, |row| row.run.step_count),
-            };
-            records.finish_record(&finish).await?;
-        }
-        Ok(())
+        let found = self.tables()?.runs.get(&fence.run_id).map(|row| (row.run.chat_id, row.run.step_count));
+        let Some((chat_id, step_count)) = found else { return Ok(()) };
+        let finish = FinishRecord {
+            run_id: fence.run_id,
+            status: RunStatus::Failed,
+            reason: Some(RunReason::Internal),
+            error: Some(error.to_owned()),
+            step_count,
+        };
+        self.note_end_elsewhere(&finish, chat_id).await
     }
 
     async fn run(&self, run_id: RunId) -> Result<Option<Run>> {
