@@ -17,7 +17,6 @@ CREATE TABLE IF NOT EXISTS turnkeep_usage (
     at timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS turnkeep_usage_of ON turnkeep_usage (workspace_id, at) INCLUDE (input_tokens, output_tokens);
-CREATE INDEX IF NOT EXISTS turnkeep_usage_age ON turnkeep_usage (at);
 CREATE INDEX IF NOT EXISTS turnkeep_usage_reserved ON turnkeep_usage (run_id) WHERE reserved;
 
 -- Turns that are not stored: whose they are, whether somebody drives them, and how they ended.

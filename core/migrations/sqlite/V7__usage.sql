@@ -1,6 +1,8 @@
--- The ledger: one row for each call to a provider, and for each that is on its way where tokens are limited.
+-- The ledger: one row for each call to a provider, and for each that is on its way where tokens are limited. It stands in the
+-- order in which it is summed up, so that a step costs one page of it and no index: a step's own row says whether its call is
+-- in it.
 CREATE TABLE turnkeep_usage (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL,
     workspace_id TEXT NOT NULL,
     user_id TEXT,
     chat_id TEXT,
@@ -14,10 +16,12 @@ CREATE TABLE turnkeep_usage (
     cached_input_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
-    at TEXT NOT NULL
+    at TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, at, id)
 ) WITHOUT ROWID;
-CREATE INDEX turnkeep_usage_of ON turnkeep_usage (workspace_id, at, input_tokens, output_tokens);
-CREATE INDEX turnkeep_usage_age ON turnkeep_usage (at);
+-- Whatever is no finished step of a chat's run is entered once.
+CREATE UNIQUE INDEX turnkeep_usage_once ON turnkeep_usage (id)
+    WHERE kind <> 'step' OR chat_id IS NULL OR reserved = 1;
 CREATE INDEX turnkeep_usage_reserved ON turnkeep_usage (run_id) WHERE reserved = 1;
 
 -- Turns that are not stored: whose they are, whether somebody drives them, and how they ended.

@@ -23,6 +23,7 @@ on_every_store![
     a_kind_of_calls_has_a_limit_of_its_own,
     a_report_is_grouped,
     old_calls_are_forgotten,
+    a_call_is_entered_once,
 ];
 
 fn limit(max: u64) -> TokenLimit<'static> {
@@ -269,4 +270,14 @@ async fn old_calls_are_forgotten(store: TestStore, clock: Arc<TestClock>) {
     store.enter_call(&call(None, 2, 2)).await.unwrap();
     store.forget_usage(WINDOW / 2).await.unwrap();
     assert_eq!(all(&store).await, (1, 1, 2, 2));
+}
+
+async fn a_call_is_entered_once(store: TestStore, _: Arc<TestClock>) {
+    let step = LedgerCall { run_id: Some(RunId::generate()), ..call(None, 3, 4) };
+    for call in [step, LedgerCall { kind: CallKind::Embeddings, ..call(None, 5, 0) }] {
+        for _ in 0..3 {
+            store.enter_call(&call).await.unwrap();
+        }
+    }
+    assert_eq!(all(&store).await, (2, 2, 8, 4));
 }

@@ -53,7 +53,7 @@ impl LogStore for SqliteStore {
         let (fence, step) = (fence.clone(), step.clone());
         self.write(move |tables| {
             tables.update_owned(&fence, "updated_at = :now", &[])?;
-            tables.write_step(&fence, &step, None)
+            tables.write_step(&fence, &step, None).map(|_| ())
         })
         .await
     }
@@ -68,8 +68,9 @@ impl LogStore for SqliteStore {
                 )?,
                 None => tables.ensure_owned(&record.fence)?,
             }
-            tables.write_step(&record.fence, &record.step, Some(record.numbers))?;
-            tables.enter_step(record.fence.run_id, &record.step, &record.call)?;
+            if tables.write_step(&record.fence, &record.step, Some(record.numbers))? {
+                tables.enter_step(record.fence.run_id, &record.step, &record.call)?;
+            }
             match &record.refresh {
                 Some(flush) => tables.update_message(record.fence.run_id, flush),
                 None => Ok(()),
@@ -127,8 +128,8 @@ fn column(sequence: u64) -> i64 {
 }
 
 impl Tables<'_> {
-    /// `numbers` are those of a finished step; without them the step is an intent.
-    pub(super) fn write_step(&self, fence: &Fence, step: &StepRecord, numbers: Option<StepNumbers>) -> Result<()> {
+    /// `numbers` are those of a finished step; without them the step is an intent. Whether anything was written.
+    pub(super) fn write_step(&self, fence: &Fence, step: &StepRecord, numbers: Option<StepNumbers>) -> Result<bool> {
         let finished = numbers.is_some();
         // A finished row never changes again.
         self.execute(
@@ -153,7 +154,7 @@ impl Tables<'_> {
                 ":next": numbers.map(|numbers| column(numbers.next)),
             },
         )
-        .map(|_| ())
+        .map(|written| written > 0)
     }
 
     fn log(&self, run_id: RunId, range: LogRange) -> Result<Option<LogPage>> {

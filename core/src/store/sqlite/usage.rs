@@ -15,7 +15,9 @@ use crate::store::{CallNote, Fence, LedgerCall, TokenLimit, UsageBy, UsageGroup,
 use super::SqliteStore;
 use super::tables::Tables;
 
-const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM turnkeep_usage WHERE id = ?1)";
+/// In the words of the index that has what is no finished step of a chat's run.
+const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM turnkeep_usage WHERE id = ?1 \
+     AND (kind <> 'step' OR chat_id IS NULL OR reserved = 1))";
 
 #[async_trait]
 impl UsageStore for SqliteStore {
@@ -46,7 +48,11 @@ impl UsageStore for SqliteStore {
 
     async fn enter_call(&self, call: &LedgerCall) -> Result<()> {
         let call = call.clone();
-        self.write(move |tables| tables.enter_call(&call)).await
+        self.write(move |tables| match tables.one(KNOWN, [&call.id])? {
+            true => Ok(()),
+            false => tables.enter_call(&call),
+        })
+        .await
     }
 
     async fn settle_reserved(&self, fence: &Fence) -> Result<()> {
@@ -77,7 +83,8 @@ impl UsageStore for SqliteStore {
 }
 
 impl Tables<'_> {
-    /// Enters the call that a finished step is.
+    /// Enters the call that a step is which has just been written as finished, for the first time: a late attempt of an
+    /// earlier write takes nothing of the call that is on its way by now.
     pub(super) fn enter_step(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
         const RUN: &str = "SELECT workspace_id, created_by, chat_id FROM ai_chat_runs WHERE id = ?1";
         let owner = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?));
@@ -97,10 +104,6 @@ impl Tables<'_> {
     fn enter_call(&self, call: &LedgerCall) -> Result<()> {
         const RESERVED: &str =
             "DELETE FROM turnkeep_usage WHERE run_id = ?1 AND reserved = 1 RETURNING input_tokens, model";
-        // A late attempt of an earlier write takes nothing of the call that is on its way by now.
-        if self.one(KNOWN, [&call.id])? {
-            return Ok(());
-        }
         let reserved = match call.run_id {
             Some(run_id) => self.all(RESERVED, [run_id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?.pop(),
             None => None,
