@@ -1,9 +1,10 @@
 -- The ledger: one row for each call to a provider, and for each that is on its way where tokens are limited. It stands in the
 -- order in which it is summed up, so that a step costs one page of it and no index: a step's own row says whether its call is
--- in it.
+-- in it. The key's columns come first, in its order: some versions of SQLite check others wrongly.
 CREATE TABLE turnkeep_usage (
-    id TEXT NOT NULL,
     workspace_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    id TEXT NOT NULL,
     user_id TEXT,
     chat_id TEXT,
     run_id TEXT,
@@ -16,7 +17,6 @@ CREATE TABLE turnkeep_usage (
     cached_input_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
-    at TEXT NOT NULL,
     PRIMARY KEY (workspace_id, at, id)
 ) WITHOUT ROWID;
 -- Whatever is no finished step of a chat's run is entered once.
