@@ -307,6 +307,8 @@ export type CallKind =
   | 'publicStep'
   /** The title of a chat or of a page. */
   | 'title'
+  /** A try of what a workspace has configured for chats. */
+  | 'test'
   /** Vectors. */
   | 'embeddings'
   /** A transcript. */
@@ -2184,10 +2186,10 @@ export interface UsageLimits {
   /** Turns that may be begun in a workspace: `RATE_LIMITED` beyond that. */
   workspaceRequests?: Window;
   /**
-   * Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for whoever begins a turn, and a run
-   * that is in progress by then ends between two steps, aborted with the reason `budget`. Before a call, its prompt and
-   * 1,000 tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in their place when it
-   * is done.
+   * Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for turns, vectors, transcripts and
+   * titles, and a run that is in progress by then ends between two steps, aborted with the reason `budget`. Before a
+   * call, its prompt and 1,000 tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in
+   * their place when it is done.
    */
   workspaceTokens?: Window;
   /** Turns that visitors of a workspace's public pages may begin: 100 in an hour unless given. */

@@ -2837,6 +2837,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "step": A step of a run.
  *   "publicStep": A step of a run for a visitor of public pages.
  *   "title": The title of a chat or of a page.
+ *   "test": A try of what a workspace has configured for chats.
  *   "embeddings": Vectors.
  *   "transcription": A transcript.
  *
@@ -3932,9 +3933,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       refused is not counted.
  *   "workspaceRequests"?: Window. Turns that may be begun in a workspace: "RATE_LIMITED" beyond that.
  *   "workspaceTokens"?: Window. Tokens that the calls of a workspace may use: "BUDGET_EXHAUSTED" beyond that for
- *       whoever begins a turn, and a run that is in progress by then ends between two steps, aborted with the reason
- *       "budget". Before a call, its prompt and 1,000 tokens of answer, or "maxOutputTokens", are set aside; what it
- *       has really used counts in their place when it is done.
+ *       turns, vectors, transcripts and titles, and a run that is in progress by then ends between two steps,
+ *       aborted with the reason "budget". Before a call, its prompt and 1,000 tokens of answer, or
+ *       "maxOutputTokens", are set aside; what it has really used counts in their place when it is done.
  *   "publicRequests"?: Window. Turns that visitors of a workspace's public pages may begin: 100 in an hour
  *       unless given.
  *   "publicTokens"?: Window. Tokens that the calls of these turns may use: a million in a day unless given.

@@ -6,6 +6,7 @@ pub mod fault;
 pub mod leaks;
 pub mod processes;
 pub mod provider;
+pub mod recorded;
 pub mod scenario;
 pub mod stage;
 pub mod table;

@@ -179,3 +179,42 @@ async fn a_turn_ends_when_the_visitors_tokens_are_used() {
     assert_eq!(provider.requests().len(), 1);
     engine.close(None).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_choose_the_persona_and_the_model_of_public_pages() {
+    let (_folder, provider, engine) = world(3, json!({"appSecret": "an application secret of these tests"})).await;
+    let ask = async |operation: &str, params: Value| {
+        let answer = engine.call(operation, &params.to_string()).await.unwrap();
+        serde_json::from_str::<Value>(&answer).unwrap()
+    };
+    let boss = json!({"userId": "boss", "isAdmin": true});
+    let role = json!({"workspaceId": "w1", "actor": boss, "name": "Guide", "instructions": "You are a guide."});
+    let role = ask("roles.create", role).await;
+    let mut settings = json!({
+        "driver": "openai-compatible",
+        "chatModel": "inner-model",
+        "baseUrl": provider.base_url(),
+        "apiKey": "k-0123456789",
+        "publicShareChatModel": "public-model",
+        "publicShareAssistantRoleId": role["id"],
+    });
+    ask("settings.update", json!({"workspaceId": "w1", "settings": settings})).await;
+    let asked = async |model: &str, guide: bool| {
+        assert_eq!(visit(&engine, json!({})).await.unwrap().done().await.unwrap().status, RunStatus::Succeeded);
+        let asked = provider.requests().pop().unwrap();
+        let persona = asked["messages"][0]["content"].as_str().unwrap().contains("You are a guide.");
+        assert_eq!((&asked["model"], persona), (&json!(model), guide));
+    };
+    asked("public-model", true).await;
+    // A model of the role's own comes first.
+    let change =
+        json!({"workspaceId": "w1", "actor": boss, "roleId": role["id"], "modelConfig": {"chatModel": "guide-model"}});
+    ask("roles.update", change).await;
+    asked("guide-model", true).await;
+    // A role that is gone is none.
+    ask("roles.delete", json!({"workspaceId": "w1", "actor": boss, "roleId": role["id"]})).await;
+    settings = json!({"publicShareChatModel": null});
+    ask("settings.update", json!({"workspaceId": "w1", "settings": settings})).await;
+    asked("inner-model", false).await;
+    engine.close(None).await.unwrap();
+}

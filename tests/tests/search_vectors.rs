@@ -3,7 +3,6 @@
 //! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
 //! here counts as skipped.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -17,14 +16,8 @@ use turnkeep::settings::SettingsPatch;
 use turnkeep::store::{ChunkScope, ChunkSearch, IndexPage, IndexedPage, MemoryStore, SearchStore};
 use turnkeep::{Engine, EngineOptions, ErrorCode};
 use turnkeep_tests::embeddings::EmbeddingServer;
-
-/// How a case came out: as recorded, or not ours to play.
-enum Played {
-    Same,
-    NotOurs,
-}
-
-use Played::{NotOurs, Same};
+use turnkeep_tests::recorded::Played::{self, NotOurs, Same};
+use turnkeep_tests::recorded::{self, Intended, plain, same};
 
 type Check = fn(&Value) -> Result<Played, String>;
 
@@ -38,7 +31,7 @@ const FILES: &[(&str, Check)] = &[
 ];
 
 /// What differs on purpose, and why.
-const INTENDED: &[(&str, &str, &str)] = &[
+const INTENDED: Intended = &[
     (
         "hybridSearch",
         "zero vector",
@@ -48,61 +41,23 @@ const INTENDED: &[(&str, &str, &str)] = &[
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let folder = std::env::var_os("TURNKEEP_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
-        .join("vectors");
     let trial = |(name, check): &(&'static str, Check)| {
-        let (path, name, check) = (folder.join(format!("{name}.json")), *name, *check);
-        let missing = !path.is_file();
-        if missing {
-            eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
-        }
-        Trial::test(format!("search_vectors::{name}"), move || run(&path, name, check)).with_ignored_flag(missing)
+        let ((path, is_here), name, check) = (recorded::file(name), *name, *check);
+        let play =
+            move || recorded::play(&path, name, INTENDED, |case| check(&whole(plain(case)))).map_err(Failed::from);
+        Trial::test(format!("search_vectors::{name}"), play).with_ignored_flag(!is_here)
     };
-    libtest_mimic::run(&arguments, FILES.iter().map(trial).collect()).exit();
+    libtest_mimic::run(&Arguments::from_args(), FILES.iter().map(trial).collect()).exit();
 }
 
-fn run(path: &Path, file: &str, check: Check) -> Result<(), Failed> {
-    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let (mut passed, mut intended, mut not_ours, mut wrong) = (0, 0, 0, Vec::new());
-    for case in &cases {
-        let name = case["name"].as_str().unwrap_or_default();
-        match (check(&plain(case)), INTENDED.iter().any(|(of, case, _)| *of == file && *case == name)) {
-            (Ok(Same), false) => passed += 1,
-            (Ok(NotOurs), false) => not_ours += 1,
-            (Err(_), true) => intended += 1,
-            (Ok(_), true) => wrong.push(format!("{name}: is listed as a difference and is none")),
-            (Err(problem), false) => wrong.push(format!("{name}: {problem}")),
-        }
-    }
-    println!("{file}: {passed} as recorded, {intended} different on purpose, {not_ours} not ours");
-    if wrong.is_empty() && passed > 0 { Ok(()) } else { Err(wrong.join("\n").into()) }
-}
-
-/// Without the members that JavaScript has as `undefined`, and with what other tags stand for.
-fn plain(value: &Value) -> Value {
+/// Without halves of pairs, which no text of ours has; the blank before one is then at the end.
+fn whole(value: Value) -> Value {
     match value {
-        Value::Object(members) => match (members.get("$date"), members.get("$utf16")) {
-            (Some(date), _) => date.clone(),
-            (_, Some(units)) => {
-                let units = units.as_array().into_iter().flatten();
-                let units: Vec<u16> = units.filter_map(|unit| unit.as_u64()?.try_into().ok()).collect();
-                // Half a pair is dropped, and the blank before it is at the end then.
-                Value::String(String::from_utf16_lossy(&units).replace('\u{fffd}', "").trim_end().to_owned())
-            }
-            _ => {
-                let kept = members.iter().filter(|(_, value)| value.get("$undef").is_none());
-                Value::Object(kept.map(|(name, value)| (name.clone(), plain(value))).collect())
-            }
-        },
-        Value::Array(items) => items.iter().map(plain).collect(),
-        other => other.clone(),
+        Value::String(text) if text.contains('\u{fffd}') => text.replace('\u{fffd}', "").trim_end().into(),
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, member)| (name, whole(member))).collect(),
+        other => other,
     }
-}
-
-fn same(ours: &Value, theirs: &Value) -> Result<Played, String> {
-    if ours == theirs { Ok(Same) } else { Err(format!("ours is {ours}, recorded is {theirs}")) }
 }
 
 fn breadcrumbs(case: &Value) -> Result<Played, String> {

@@ -3,7 +3,6 @@
 //! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
 //! here counts as skipped.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,15 +19,9 @@ use turnkeep::settings::SettingsPatch;
 use turnkeep::store::{LedgerCall, LimitOf, LimitStore, MemoryStore, TokenLimit, UsageStore};
 use turnkeep::text::{counted_len, utf16_len};
 use turnkeep::{Engine, EngineOptions, Error, ErrorCode, TurnRequest};
+use turnkeep_tests::recorded::Played::{self, NotOurs, Same};
+use turnkeep_tests::recorded::{self, Intended, plain, same};
 use uuid::Uuid;
-
-/// How a case came out: as recorded, or not ours to play.
-enum Played {
-    Same,
-    NotOurs,
-}
-
-use Played::{NotOurs, Same};
 
 type Check = fn(&Player, &Value) -> Result<Played, String>;
 
@@ -49,7 +42,7 @@ const FILES: &[(&str, Check)] = &[
 ];
 
 /// What differs on purpose, and why.
-const INTENDED: &[(&str, &str, &str)] = &[
+const INTENDED: Intended = &[
     ("resolveShareAssistantRequest", "null part throws", "it is refused by its place; the original broke"),
     ("resolveShareAssistantRequest", "messages missing", "there is nothing to answer"),
     ("resolveShareAssistantRequest", "system role is not rejected here", "nothing that counts was said"),
@@ -136,64 +129,15 @@ fn with(base: &Value, more: &Value) -> Value {
 }
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let folder = std::env::var_os("TURNKEEP_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
-        .join("vectors");
-    let trials = FILES
-        .iter()
-        .map(|(name, check)| {
-            let path = folder.join(format!("{name}.json"));
-            let missing = !path.is_file();
-            if missing {
-                eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
-            }
-            Trial::test(format!("service_vectors::{name}"), move || run(&path, name, *check)).with_ignored_flag(missing)
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn run(path: &Path, file: &str, check: Check) -> Result<(), Failed> {
-    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let player = Player::new();
-    let (mut passed, mut intended, mut not_ours, mut wrong) = (0, 0, 0, Vec::new());
-    for case in &cases {
-        let name = case["name"].as_str().unwrap_or_default();
-        match (check(&player, &plain(case)), INTENDED.iter().any(|(of, case, _)| *of == file && *case == name)) {
-            (Ok(Same), false) => passed += 1,
-            (Ok(NotOurs), false) => not_ours += 1,
-            (Err(_), true) => intended += 1,
-            (Ok(_), true) => wrong.push(format!("{name}: is listed as a difference and is none")),
-            (Err(problem), false) => wrong.push(format!("{name}: {problem}")),
-        }
-    }
-    println!("{file}: {passed} as recorded, {intended} different on purpose, {not_ours} not ours");
-    if wrong.is_empty() && passed > 0 { Ok(()) } else { Err(wrong.join("\n").into()) }
-}
-
-/// Without the tags that stand for JavaScript's `undefined`, and with what others stand for.
-fn plain(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => match (members.get("$date"), members.get("$utf16")) {
-            (Some(date), _) => date.clone(),
-            (_, Some(units)) => {
-                let units = units.as_array().into_iter().flatten();
-                let units: Vec<u16> = units.filter_map(|unit| unit.as_u64()?.try_into().ok()).collect();
-                Value::String(String::from_utf16_lossy(&units))
-            }
-            _ => {
-                let kept = members.iter().filter(|(_, value)| value.get("$undef").is_none());
-                Value::Object(kept.map(|(name, value)| (name.clone(), plain(value))).collect())
-            }
-        },
-        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        other => other.clone(),
-    }
-}
-
-fn same(ours: &Value, theirs: &Value) -> Result<Played, String> {
-    if ours == theirs { Ok(Same) } else { Err(format!("ours is {ours}, recorded is {theirs}")) }
+    let trial = |(name, check): &(&'static str, Check)| {
+        let ((path, is_here), name, check) = (recorded::file(name), *name, *check);
+        let play = move || {
+            let player = Player::new();
+            recorded::play(&path, name, INTENDED, |case| check(&player, &plain(case))).map_err(Failed::from)
+        };
+        Trial::test(format!("service_vectors::{name}"), play).with_ignored_flag(!is_here)
+    };
+    libtest_mimic::run(&Arguments::from_args(), FILES.iter().map(trial).collect()).exit();
 }
 
 fn code(expected: ErrorCode, outcome: Result<Value, Error>) -> Result<Played, String> {

@@ -3,8 +3,6 @@
 //! Reads `../shared/vectors` in place (or below the folder named by `TURNKEEP_SHARED`). Where it is missing, every test
 //! here counts as skipped.
 
-use std::path::{Path, PathBuf};
-
 use libtest_mimic::{Arguments, Failed, Trial};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
@@ -13,6 +11,7 @@ use turnkeep::settings::resolve::{ModelOverride, chat_provider, embedding_provid
 use turnkeep::settings::{SettingsPatch, WorkspaceSettings};
 use turnkeep::store::KeySlot;
 use turnkeep::{Error, ErrorCode};
+use turnkeep_tests::recorded::{self, Intended, Played};
 
 type Check = fn(&Value) -> Result<(), String>;
 
@@ -28,7 +27,7 @@ const FILES: &[(&str, Check)] = &[
 ];
 
 /// What differs on purpose, and why.
-const INTENDED: &[(&str, &str, &str)] = &[
+const INTENDED: Intended = &[
     (
         "getEmbeddingModel",
         r#"{"driver":"openai","embeddingModel":"e","embeddingApiKey":"k","embeddingBaseUrl":""}"#,
@@ -38,40 +37,15 @@ const INTENDED: &[(&str, &str, &str)] = &[
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let folder = std::env::var_os("TURNKEEP_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
-        .join("vectors");
-    let trials = FILES
-        .iter()
-        .map(|(name, check)| {
-            let path = folder.join(format!("{name}.json"));
-            let missing = !path.is_file();
-            if missing {
-                eprintln!("skipped: {} is not here (set TURNKEEP_SHARED)", path.display());
-            }
-            Trial::test(format!("settings_vectors::{name}"), move || run(&path, name, *check))
-                .with_ignored_flag(missing)
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn run(path: &Path, file: &str, check: Check) -> Result<(), Failed> {
-    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let (mut passed, mut intended, mut wrong) = (0, 0, Vec::new());
-    for case in &cases {
-        let name = case["name"].as_str().unwrap_or_default();
-        let outcome = check(&plain(case));
-        match (outcome, INTENDED.iter().any(|(of, case, _)| *of == file && *case == name)) {
-            (Ok(()), false) => passed += 1,
-            (Err(_), true) => intended += 1,
-            (Ok(()), true) => wrong.push(format!("{name}: is listed as a difference and is none")),
-            (Err(problem), false) => wrong.push(format!("{name}: {problem}")),
-        }
-    }
-    println!("{file}: {passed} as recorded, {intended} different on purpose");
-    if wrong.is_empty() && passed > 0 { Ok(()) } else { Err(wrong.join("\n").into()) }
+    let trial = |(name, check): &(&'static str, Check)| {
+        let ((path, is_here), name, check) = (recorded::file(name), *name, *check);
+        let play = move || {
+            let played = |case: &Value| check(&plain(case)).map(|()| Played::Same);
+            recorded::play(&path, name, INTENDED, played).map_err(Failed::from)
+        };
+        Trial::test(format!("settings_vectors::{name}"), play).with_ignored_flag(!is_here)
+    };
+    libtest_mimic::run(&Arguments::from_args(), FILES.iter().map(trial).collect()).exit();
 }
 
 /// Without the tags that stand for JavaScript's `undefined` and numbers that JSON has no form for.

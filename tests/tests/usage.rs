@@ -148,5 +148,26 @@ async fn a_run_ends_between_two_steps_when_the_workspace_has_used_its_tokens() {
     assert_eq!((outcome.status, outcome.reason), (RunStatus::Aborted, Some(RunReason::Budget)));
     assert_eq!((outcome.step_count, provider.requests().len()), (1, 1), "nobody was asked again");
     assert_eq!(report(&engine, json!({})).await["total"]["calls"], 1);
+    // Nor is anybody for anything else.
+    let given = json!({"driver": "openai-compatible", "model": "m", "baseUrl": provider.base_url(), "apiKey": "k"});
+    for (operation, more) in [("embed", json!({"texts": ["t"]})), ("generateTitle", json!({"content": "c"}))] {
+        let mut params = json!({"workspaceId": "w1", "provider": given});
+        more.as_object().unwrap().iter().for_each(|(name, value)| params[name] = value.clone());
+        let refused = engine.call(operation, &params.to_string()).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::BudgetExhausted, "{operation}");
+    }
+    assert_eq!(provider.requests().len(), 1);
+    engine.close(None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_of_the_settings_is_a_call() {
+    let provider = ScriptedProvider::start(Script { responses: vec![saying("pong", 3, 1)], ..Script::default() }).await;
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path(), &provider.base_url(), json!({})).await;
+    let tried = engine.call("settings.test", r#"{"workspaceId":"w1"}"#).await.unwrap();
+    assert_eq!(tried, r#"{"ok":true}"#);
+    let line = report(&engine, json!({"by": ["kind"]})).await["lines"][0].clone();
+    assert_eq!((&line["kind"], &line["calls"], &line["totalTokens"]), (&json!("test"), &json!(1), &json!(4)));
     engine.close(None).await.unwrap();
 }

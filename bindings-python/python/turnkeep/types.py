@@ -128,7 +128,7 @@ Busy: TypeAlias = Union[Literal["reject"], Literal["enqueue"], BusySupersede]
 that is named and take its place.
 """
 
-CallKind: TypeAlias = Literal["step", "publicStep", "title", "embeddings", "transcription"]
+CallKind: TypeAlias = Literal["step", "publicStep", "title", "test", "embeddings", "transcription"]
 """What a provider was called for.
 
 ``step``: A step of a run.
@@ -136,6 +136,8 @@ CallKind: TypeAlias = Literal["step", "publicStep", "title", "embeddings", "tran
 ``publicStep``: A step of a run for a visitor of public pages.
 
 ``title``: The title of a chat or of a page.
+
+``test``: A try of what a workspace has configured for chats.
 
 ``embeddings``: Vectors.
 
@@ -2051,10 +2053,10 @@ class UsageLimits(TypedDict, total=False):
     workspaceRequests: Window
     """Turns that may be begun in a workspace: ``RATE_LIMITED`` beyond that."""
     workspaceTokens: Window
-    """Tokens that the calls of a workspace may use: ``BUDGET_EXHAUSTED`` beyond that for whoever begins a turn,
-    and a run that is in progress by then ends between two steps, aborted with the reason ``budget``. Before a
-    call, its prompt and 1,000 tokens of answer, or ``maxOutputTokens``, are set aside; what it has really
-    used counts in their place when it is done.
+    """Tokens that the calls of a workspace may use: ``BUDGET_EXHAUSTED`` beyond that for turns, vectors,
+    transcripts and titles, and a run that is in progress by then ends between two steps, aborted with the
+    reason ``budget``. Before a call, its prompt and 1,000 tokens of answer, or ``maxOutputTokens``, are set
+    aside; what it has really used counts in their place when it is done.
     """
     publicRequests: Window
     """Turns that visitors of a workspace's public pages may begin: 100 in an hour unless given."""

@@ -89,7 +89,7 @@ pub struct UsageLimits {
     /// Turns that may be begun in a workspace: `RATE_LIMITED` beyond that.
     #[serde(default)]
     pub workspace_requests: Option<Window>,
-    /// Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for whoever begins a turn, and a run that
+    /// Tokens that the calls of a workspace may use: `BUDGET_EXHAUSTED` beyond that for turns, vectors, transcripts and titles, and a run that
     /// is in progress by then ends between two steps, aborted with the reason `budget`. Before a call, its prompt and 1,000
     /// tokens of answer, or `maxOutputTokens`, are set aside; what it has really used counts in their place when it is done.
     #[serde(default)]

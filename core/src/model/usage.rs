@@ -97,6 +97,8 @@ words! {
         PublicStep = "publicStep",
         /// The title of a chat or of a page.
         Title = "title",
+        /// A try of what a workspace has configured for chats.
+        Test = "test",
         /// Vectors.
         Embeddings = "embeddings",
         /// A transcript.

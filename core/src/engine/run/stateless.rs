@@ -33,29 +33,6 @@ pub(crate) async fn start(
     let Stateless { persona, public } = request.stateless.take().unwrap_or_default();
     if let Some(public) = &public {
         check_public(&request, public)?;
-        let settings = inner.stored_settings(&request.workspace_id).await?;
-        let settings = WorkspaceSettings::from_stored(settings.settings.as_deref());
-        // As the workspace's administrators have chosen, unless the host says otherwise.
-        let chosen = settings.filled("publicShareAssistantRoleId").and_then(|id| id.parse().ok());
-        if request.role_id.is_none()
-            && let Some(role_id) = chosen
-            && inner.store.role(&request.workspace_id, role_id).await?.is_some()
-        {
-            request.role_id = Some(role_id);
-        }
-        let model = settings.filled("publicShareChatModel").map(str::to_owned);
-        let has_own = match request.role_id {
-            Some(role_id) => inner.store.role(&request.workspace_id, role_id).await?.is_some_and(|role| {
-                role.model_config.as_ref().and_then(|config| role_model_override(None, config)).is_some()
-            }),
-            None => false,
-        };
-        if provider.is_none() {
-            request.model = request.model.or(model.filter(|_| !has_own && request.provider.is_none()));
-            let options = request.options.get_or_insert_default();
-            options.max_output_tokens = options.max_output_tokens.or(Some(PUBLIC_OUTPUT_TOKENS));
-        }
-        request.max_steps = request.max_steps.or(Some(PUBLIC_STEPS));
     }
     for (field, is_given) in [
         ("chatId", request.chat_id.is_some()),
@@ -76,6 +53,9 @@ pub(crate) async fn start(
         request.open_page = inner.checked_page(workspace_id, user_id, ids, request.open_page.as_ref()).await;
     }
     let mut role = inner.role_of_new_chat(&request.workspace_id, request.role_id.take()).await?.map(|(_, role)| role);
+    if public.is_some() {
+        prepare_public(&inner, &mut request, &mut role, provider.is_some()).await?;
+    }
     let own = request.own_pieces();
     let mut resolved = Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() };
     let provider: Arc<dyn Provider> = match provider {
@@ -127,6 +107,34 @@ fn check_public(request: &TurnRequest, public: &PublicTurn) -> Result<()> {
         Some(_) => Err(Error::new(ErrorCode::NotFound, "there is no such page")),
         None => Ok(()),
     }
+}
+
+/// What a visitor's turn has of the workspace's settings, and otherwise, unless the host says so. `is_given`: the provider is
+/// the host's own.
+async fn prepare_public(
+    inner: &Inner,
+    request: &mut TurnRequest,
+    role: &mut Option<RolePrompt>,
+    is_given: bool,
+) -> Result<()> {
+    let settings = inner.stored_settings(&request.workspace_id).await?;
+    let settings = WorkspaceSettings::from_stored(settings.settings.as_deref());
+    if role.is_none()
+        && let Some(chosen) = settings.filled("publicShareAssistantRoleId").and_then(|id| id.parse().ok())
+    {
+        *role = inner.store.role(&request.workspace_id, chosen).await?;
+    }
+    request.max_steps = request.max_steps.or(Some(PUBLIC_STEPS));
+    if is_given {
+        return Ok(());
+    }
+    let options = request.options.get_or_insert_default();
+    options.max_output_tokens = options.max_output_tokens.or(Some(PUBLIC_OUTPUT_TOKENS));
+    let of_role = role.as_ref().and_then(|role| role_model_override(None, role.model_config.as_ref()?));
+    if request.model.is_none() && request.provider.is_none() && of_role.is_none() {
+        request.model = settings.filled("publicShareChatModel").map(str::to_owned);
+    }
+    Ok(())
 }
 
 /// The visitor's conversation as history and message.

@@ -17,8 +17,8 @@ use crate::project::{
 use crate::provider::embed::embed;
 use crate::provider::transcribe::{check_audio, transcribe};
 use crate::provider::{
-    AudioFormat, BlockKind, CallOptions, ChatRequest, EmbeddingConfig, Provider, ProviderChoice, ProviderFailure,
-    StreamPart, ToolChoice,
+    AudioFormat, BlockKind, CallOptions, ChatRequest, EmbeddingConfig, Provider, ProviderChoice, ProviderConfig,
+    ProviderFailure, StreamPart, ToolChoice,
 };
 use crate::store::LedgerCall;
 use crate::text::js_trim;
@@ -29,7 +29,7 @@ impl Engine {
     ///
     /// # Errors
     /// `EMBEDDING_NOT_CONFIGURED` naming the driver, `PROVIDER_ERROR` (also when all of it takes longer than
-    /// `requests.embeddingTimeoutMs`), `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
+    /// `requests.embeddingTimeoutMs`), `BUDGET_EXHAUSTED`, `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
     pub async fn embed(
         &self,
         workspace_id: &str,
@@ -47,8 +47,9 @@ impl Engine {
     /// alone, which is stored nowhere; an empty text when nothing is said.
     ///
     /// # Errors
-    /// `FORBIDDEN` where the workspace has switched dictation off; `INVALID_INPUT` for an empty recording, `PAYLOAD_TOO_LARGE` over 25 MiB, `UNSUPPORTED_MEDIA`,
-    /// `STT_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
+    /// `FORBIDDEN` where the workspace has switched dictation off; `INVALID_INPUT` for an empty recording,
+    /// `PAYLOAD_TOO_LARGE` over 25 MiB, `UNSUPPORTED_MEDIA`, `STT_NOT_CONFIGURED`, `BUDGET_EXHAUSTED`, `PROVIDER_ERROR`,
+    /// `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
     pub async fn transcribe(
         &self,
         workspace_id: &str,
@@ -64,8 +65,8 @@ impl Engine {
     /// A title for a page with this content, by the workspace's chat model, or by `provider` alone. Nothing is stored.
     ///
     /// # Errors
-    /// `FORBIDDEN` where the workspace has switched chat off; `INVALID_INPUT` for content without text, `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`,
-    /// `STORE_UNAVAILABLE`.
+    /// `FORBIDDEN` where the workspace has switched chat off; `INVALID_INPUT` for content without text, `BUDGET_EXHAUSTED`,
+    /// `AI_NOT_CONFIGURED`, `PROVIDER_ERROR`, `SECRET_UNREADABLE`, `STORE_UNAVAILABLE`.
     pub async fn generate_title(
         &self,
         workspace_id: &str,
@@ -94,6 +95,7 @@ impl Inner {
         config: &EmbeddingConfig,
         texts: &[String],
     ) -> Result<Vec<Vec<f64>>> {
+        self.has_tokens(workspace_id).await?;
         let timeout = Duration::from_millis(self.options.requests.embedding_timeout_ms);
         let vectors = embed(&self.http()?, config, texts, timeout).await?;
         let tokens = CallTokens::estimated(estimated_tokens(texts.iter().map(String::len).sum()), 0);
@@ -109,6 +111,7 @@ impl Inner {
         format: &AudioFormat,
         provider: Option<&ProviderChoice>,
     ) -> Result<String> {
+        self.has_tokens(workspace_id).await?;
         let config = self.stt_config(workspace_id, provider).await?;
         let timeout = Duration::from_millis(self.options.requests.transcription_timeout_ms);
         let text = transcribe(&self.http()?, &config, audio, format, timeout).await?;
@@ -125,18 +128,30 @@ impl Inner {
         asked: &TitlePrompt,
         provider: Option<&ProviderChoice>,
     ) -> Result<String> {
-        self.has_tokens(workspace_id).await?;
         let model = self.chat_model(workspace_id, provider, None).await?;
-        let name = model.config.model.clone();
-        let provider = model.config.build(self.http()?)?;
         let timeout = Duration::from_millis(self.options.requests.title_timeout_ms);
+        let call = CallFor { workspace_id, chat, kind: CallKind::Title, model: &model.config.model };
+        self.ask_of(&model.config, call, (&asked.system, &asked.prompt), None, timeout).await
+    }
+
+    /// What a model answers to a question of ours, a system prompt and a message, by a call that is in the ledger.
+    pub(super) async fn ask_of(
+        &self,
+        config: &ProviderConfig,
+        call: CallFor<'_>,
+        (system, prompt): (&str, &str),
+        options: Option<CallOptions>,
+        timeout: Duration,
+    ) -> Result<String> {
+        self.has_tokens(call.workspace_id).await?;
+        let provider = config.build(self.http()?)?;
+        let options = options.unwrap_or_else(|| provider.options());
         let mut used = Answered::default();
-        let answer = generate(&provider, &asked.system, &asked.prompt, provider.options(), timeout, &mut used).await;
+        let answer = generate(&provider, system, prompt, options, timeout, &mut used).await;
         // A call that was refused has used nothing.
         if used.begun {
-            let prompt = estimated_tokens(asked.system.len() + asked.prompt.len());
-            let tokens = CallTokens::of(used.usage, used.text.len(), Some(prompt));
-            self.enter(CallFor { workspace_id, chat, kind: CallKind::Title, model: &name }, tokens).await;
+            let prompt = estimated_tokens(system.len() + prompt.len());
+            self.enter(call, CallTokens::of(used.usage, used.text.len(), Some(prompt))).await;
         }
         answer.map(|()| used.text)
     }
@@ -157,16 +172,16 @@ impl Inner {
 }
 
 /// Whose a call to a provider is that is no run's.
-struct CallFor<'a> {
-    workspace_id: &'a str,
-    chat: Option<&'a Chat>,
-    kind: CallKind,
-    model: &'a str,
+pub(super) struct CallFor<'a> {
+    pub(super) workspace_id: &'a str,
+    pub(super) chat: Option<&'a Chat>,
+    pub(super) kind: CallKind,
+    pub(super) model: &'a str,
 }
 
 /// What came of a call.
 #[derive(Default)]
-pub(crate) struct Answered {
+struct Answered {
     text: String,
     usage: Option<Usage>,
     /// Something came.
@@ -212,7 +227,7 @@ async fn name_chat(inner: Arc<Inner>, workspace_id: String, chat: Chat, message:
 ///
 /// # Errors
 /// `PROVIDER_ERROR`, also when it takes longer than `timeout` or ends before it is complete.
-pub(crate) async fn generate(
+async fn generate(
     provider: &dyn Provider,
     system: &str,
     prompt: &str,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::{Actor, ActorRule, Engine, FeatureGates, Inner};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Feature, Features, Trigger};
+use crate::model::{CallKind, Feature, Features, Trigger};
 use crate::provider::transcribe::silence;
 use crate::provider::{Access, CallOptions, ProviderChoice, ProviderConfig, Providers, resolve_audio_format};
 use crate::role::{RoleDriver, RoleModelOverride, role_model_override};
@@ -22,7 +22,7 @@ use crate::settings::resolve::{
 use crate::settings::{SettingsPatch, WorkspaceSettings, addresses};
 use crate::store::{KeySlot, RolePrompt, SecretPlace, StoredKey, StoredSettings, WriteKey, WriteSettings};
 
-use super::requests::{Answered, generate};
+use super::requests::CallFor;
 
 /// How often a change of settings is attempted when others change them at the same time.
 const WRITE_ATTEMPTS: u32 = 10;
@@ -151,7 +151,8 @@ impl Engine {
         let config = self.inner.chat_config(workspace_id, stored, provider, None)?;
         let options = CallOptions { max_output_tokens: Some(PROBE_TOKENS), ..CallOptions::default() };
         let timeout = Duration::from_millis(self.inner.options.requests.test_timeout_ms);
-        generate(&config.build(self.inner.http()?)?, "", PROBE, options, timeout, &mut Answered::default()).await
+        let call = CallFor { workspace_id, chat: None, kind: CallKind::Test, model: &config.model };
+        self.inner.ask_of(&config, call, ("", PROBE), Some(options), timeout).await.map(|_| ())
     }
 
     /// Seals stored keys anew that are sealed with a previous application secret or in another form than `secrets.write`

@@ -78,10 +78,10 @@ impl RunStore for SqliteStore {
                 Err(_) if tables.is_settled(&settle.fence, settle.status)? => return Ok(()),
                 Err(error) => return Err(error),
             }
-            if let Some((step, numbers)) = &settle.step {
-                if tables.write_step(&settle.fence, step, Some(*numbers))? {
-                    tables.enter_step(settle.fence.run_id, step, &settle.call)?;
-                }
+            if let Some((step, numbers)) = &settle.step
+                && tables.write_step(&settle.fence, step, Some(*numbers))?
+            {
+                tables.enter_step(settle.fence.run_id, step, &settle.call)?;
             }
             tables.settle_reserved(settle.fence.run_id)?;
             tables.update_message(settle.fence.run_id, &settle.assistant)
