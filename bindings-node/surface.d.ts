@@ -2474,6 +2474,26 @@ export interface ChatsOperations {
     chatId: string;
   }): Promise<Purged>;
   /**
+   * A chat that has what another one has up to a message, or a step of one, and then goes its own way; with its title,
+   * its role and its page. Both share what they have: a fork costs next to nothing, however long the other chat is. In
+   * tables that a host had before, whose own statements know of no forks, it has copies. Whatever becomes of either
+   * chat, edits and purges too, the other one stays as it is. Of a message that is being written the fork has the
+   * finished steps.
+   * @throws {TurnkeepError} INVALID_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  fork(params: Who & {
+    /** The chat that is forked. */
+    chatId: string;
+    /** The last message that the fork has, or one of its versions; the newest message unless given. */
+    messageId?: string;
+    /** The last step of that message that the fork has, from 0; all of them unless given. */
+    step?: number;
+    /** The fork's id; one is made up unless given. */
+    forkId?: string;
+    /** The fork's title: 1 to 255 characters; that of the other chat unless given. */
+    title?: string;
+  }): Promise<Chat>;
+  /**
    * One chat: its title, its role, the page that was open when it was created.
    * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
    */

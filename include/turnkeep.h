@@ -1059,6 +1059,38 @@ turnkeep_status turnkeep_chat_purge(const struct turnkeep_engine *engine,
                                     struct turnkeep_error **error);
 
 /**
+ * A chat that has what another one has up to a message, or a step of one, and then goes its own way; with its title,
+ * its role and its page. Both share what they have: a fork costs next to nothing, however long the other chat is. In
+ * tables that a host had before, whose own statements know of no forks, it has copies. Whatever becomes of either
+ * chat, edits and purges too, the other one stays as it is. Of a message that is being written the fork has the
+ * finished steps.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "chatId": string. The chat that is forked.
+ * - "messageId"?: string. The last message that the fork has, or one of its versions; the newest message unless
+ *   given.
+ * - "step"?: integer. The last step of that message that the fork has, from 0; all of them unless given.
+ * - "forkId"?: string. The fork's id; one is made up unless given.
+ * - "title"?: string. The fork's title: 1 to 255 characters; that of the other chat unless given.
+ *
+ * `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_chat_fork(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
  * One chat: its title, its role, the page that was open when it was created.
  *
  * `params` is a JSON object:

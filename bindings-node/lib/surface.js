@@ -25,6 +25,7 @@ function operations(call) {
       rename: (params) => call('chats.rename', params),
       delete: (params) => call('chats.delete', params),
       purge: (params) => call('chats.purge', params),
+      fork: (params) => call('chats.fork', params),
       get: (params) => call('chats.get', params),
       messages: (params) => call('chats.messages', params),
       messagePage: (params) => call('chats.messagePage', params),

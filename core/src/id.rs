@@ -71,6 +71,11 @@ ids! {
 }
 
 impl MessageId {
+    /// The id that comes after this one in order.
+    pub(crate) fn following(self) -> Self {
+        Self(Uuid::from_u128(self.0.as_u128().saturating_add(1)))
+    }
+
     /// The id of a message that a client calls by this name, in this chat: its own if that is a UUID.
     pub(crate) fn of_client(chat: ChatId, name: &str) -> Self {
         Self(made_of("message", &[&chat.to_string(), name]))

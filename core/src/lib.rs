@@ -70,7 +70,7 @@ pub mod stream {
 
 pub use engine::{
     Actor, ActorRule, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine, EngineOptions,
-    Export, ExportFormat, FeatureGates, Follow, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish,
+    Export, ExportFormat, FeatureGates, Follow, ForkAt, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish,
     HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus,
     IndexedNow, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageSearch,
     PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,

@@ -540,6 +540,44 @@ pub unsafe extern "C" fn turnkeep_chat_purge(
     unsafe { boundary::guard(error, body) }
 }
 
+/// A chat that has what another one has up to a message, or a step of one, and then goes its own way; with its title,
+/// its role and its page. Both share what they have: a fork costs next to nothing, however long the other chat is. In
+/// tables that a host had before, whose own statements know of no forks, it has copies. Whatever becomes of either
+/// chat, edits and purges too, the other one stays as it is. Of a message that is being written the fork has the
+/// finished steps.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. The user who asks.
+/// - "chatId": string. The chat that is forked.
+/// - "messageId"?: string. The last message that the fork has, or one of its versions; the newest message unless
+///   given.
+/// - "step"?: integer. The last step of that message that the fork has, from 0; all of them unless given.
+/// - "forkId"?: string. The fork's id; one is made up unless given.
+/// - "title"?: string. The fork's title: 1 to 255 characters; that of the other chat unless given.
+///
+/// `result` receives Chat, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_chat_fork(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "chats.fork", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// One chat: its title, its role, the page that was open when it was created.
 ///
 /// `params` is a JSON object:

@@ -373,6 +373,36 @@ class ChatsOperations(_Asking):
         answer: types.Purged = self._ask("chats.purge", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id})
         return answer
 
+    def fork(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        chat_id: str,
+        message_id: str | None = None,
+        step: int | None = None,
+        fork_id: str | None = None,
+        title: str | None = None,
+    ) -> types.Chat:
+        """A chat that has what another one has up to a message, or a step of one, and then goes its own way; with
+        its title, its role and its page. Both share what they have: a fork costs next to nothing, however long
+        the other chat is. In tables that a host had before, whose own statements know of no forks, it has
+        copies. Whatever becomes of either chat, edits and purges too, the other one stays as it is. Of a
+        message that is being written the fork has the finished steps.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param chat_id: The chat that is forked.
+        :param message_id: The last message that the fork has, or one of its versions; the newest message
+            unless given.
+        :param step: The last step of that message that the fork has, from 0; all of them unless given.
+        :param fork_id: The fork's id; one is made up unless given.
+        :param title: The fork's title: 1 to 255 characters; that of the other chat unless given.
+        :raises TurnkeepError: ``INVALID_INPUT``, ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Chat = self._ask("chats.fork", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "messageId": message_id, "step": step, "forkId": fork_id, "title": title})
+        return answer
+
     def get(
         self,
         *,

@@ -40,6 +40,7 @@ pub use service::chats::{
     ChatPage, FoundMessage, MessagePage, MessageVersion, NewChat, PageAt, Purged, UiMessage, UiMessagePage,
 };
 pub use service::export::{Export, ExportFormat};
+pub use service::fork::ForkAt;
 pub use service::health::{Health, StoreHealth};
 pub use service::index::{IndexOutcome, IndexStatus, IndexedNow, ModelIndex, NotIndexed, PageToIndex, Reindexed};
 pub use service::open::{Follow, InProgress, OpenChat};

@@ -26,6 +26,45 @@ pub struct SearchFor {
     pub limit: usize,
 }
 
+/// A chat that shows what another one has up to a message, and then goes its own way.
+#[derive(Clone, Debug)]
+pub struct ForkChat {
+    /// The new chat. Its owner is that of the other one.
+    pub chat: Chat,
+    /// The other chat.
+    pub origin_id: ChatId,
+    /// Up to where.
+    pub last: LastShown,
+    /// A message of its own, which comes after these.
+    pub own: Option<Message>,
+}
+
+/// Up to where a fork shows what another chat has: a message that this has, or has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastShown {
+    /// Up to this message and with it.
+    With(MessageId),
+    /// Up to the one before it.
+    Before(MessageId),
+}
+
+impl LastShown {
+    /// The message.
+    pub fn message_id(self) -> MessageId {
+        match self {
+            Self::With(id) | Self::Before(id) => id,
+        }
+    }
+
+    /// The id that the ids of what is shown are less than, of messages that were written at the same moment.
+    pub(crate) fn bound(self) -> MessageId {
+        match self {
+            Self::With(id) => id.following(),
+            Self::Before(id) => id,
+        }
+    }
+}
+
 /// Chats and their messages.
 #[async_trait]
 pub trait ChatStore: Send + Sync {
@@ -65,7 +104,8 @@ pub trait ChatStore: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn chat_even_deleted(&self, chat_id: ChatId) -> Result<Option<Chat>>;
 
-    /// Removes chats and all that belongs to them: messages, runs, their log, what is found by searching.
+    /// Removes chats and all that belongs to them: messages, runs, their log, what is found by searching. What forks of
+    /// them show belongs to the forks, and goes with the last of these.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -131,7 +171,13 @@ pub trait ChatStore: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>>;
 
-    /// The chat that has a message of this id.
+    /// Whether the chat has this message, or has had it before another one came in its place.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool>;
+
+    /// The chat that a message of this id was written in.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.
@@ -167,6 +213,14 @@ pub trait ChatStore: Send + Sync {
     /// # Errors
     /// `STORE_UNAVAILABLE`.
     async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()>;
+
+    /// Makes a chat that goes on where another one was, at a small cost however long that is: both show the same messages.
+    /// Whatever becomes of the other one later, the fork shows what it showed. `false`, and nothing made, when the other
+    /// one does not have that message, or had it at a time of which it is not known any more what it showed.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    async fn fork_chat(&self, fork: ForkChat) -> Result<bool>;
 
     /// Names a chat that has no name. `false` when it has one, or is not there.
     ///

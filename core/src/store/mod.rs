@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::id::RunId;
 
 pub use crate::model::{MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place, StoredMessage};
-pub use chat::{ChatStore, SearchFor};
+pub use chat::{ChatStore, ForkChat, LastShown, SearchFor};
 pub use lease::{ClaimedRun, LeaseStore, MOST_OWNERS, Offer, OfferedRuns, Renewal, Sweep, UNTOUCHED_WITHOUT_LEASE};
 pub use limit::{LimitOf, LimitStore};
 pub use log::{

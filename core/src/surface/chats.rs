@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::engine::{
-    ChatPage, Engine, Export, ExportFormat, FoundMessage, InProgress, MessagePage, MessageVersion, NewChat, OpenChat,
-    PageAt, Purged, UiMessagePage, Who,
+    ChatPage, Engine, Export, ExportFormat, ForkAt, FoundMessage, InProgress, MessagePage, MessageVersion, NewChat,
+    OpenChat, PageAt, Purged, UiMessagePage, Who,
 };
 use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatRef, MessageId};
@@ -171,6 +171,50 @@ impl Operation for Purge {
     async fn answer(self, engine: &Engine) -> Result<Purged> {
         let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
         engine.purge_chat(&who, chat_id).await
+    }
+}
+
+/// A chat that has what another one has up to a message, or a step of one, and then goes its own way; with its title, its
+/// role and its page. Both share what they have: a fork costs next to nothing, however long the other chat is. In tables
+/// that a host had before, whose own statements know of no forks, it has copies. Whatever becomes of either chat, edits and
+/// purges too, the other one stays as it is. Of a message that is being written the fork has the finished steps.
+///
+/// # Errors
+/// `INVALID_INPUT`, `NOT_FOUND`, `FORBIDDEN`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Fork {
+    workspace_id: String,
+    user_id: String,
+    /// The chat that is forked.
+    chat_id: ChatRef,
+    /// The last message that the fork has, or one of its versions; the newest message unless given.
+    #[serde(default)]
+    message_id: Option<MessageId>,
+    /// The last step of that message that the fork has, from 0; all of them unless given.
+    #[serde(default)]
+    step: Option<u32>,
+    /// The fork's id; one is made up unless given.
+    #[serde(default)]
+    fork_id: Option<ChatRef>,
+    /// The fork's title: 1 to 255 characters; that of the other chat unless given.
+    #[serde(default)]
+    title: Option<String>,
+}
+
+impl Operation for Fork {
+    const NAME: &'static str = "chats.fork";
+    const BEGINS: bool = true;
+    type Answer = Chat;
+
+    async fn answer(self, engine: &Engine) -> Result<Chat> {
+        let id = match &self.fork_id {
+            None => None,
+            Some(given) => Some(engine.of_chat(self.workspace_id.clone(), self.user_id.clone(), given)?.1),
+        };
+        let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
+        let at = ForkAt { message_id: self.message_id, step: self.step, id, title: self.title };
+        engine.fork_chat(&who, chat_id, at).await
     }
 }
 

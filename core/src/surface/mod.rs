@@ -78,6 +78,7 @@ operations![
     chats::Rename,
     chats::Delete,
     chats::Purge,
+    chats::Fork,
     chats::Get,
     chats::Messages,
     chats::PageOfMessages,

@@ -28,6 +28,7 @@ static const struct {
     {"chats.rename", turnkeep_chat_rename},
     {"chats.delete", turnkeep_chat_delete},
     {"chats.purge", turnkeep_chat_purge},
+    {"chats.fork", turnkeep_chat_fork},
     {"chats.get", turnkeep_chat_get},
     {"chats.messages", turnkeep_chat_messages},
     {"chats.messagePage", turnkeep_chat_message_page},

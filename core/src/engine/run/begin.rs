@@ -147,10 +147,11 @@ impl Beginning<'_> {
             return Ok(None);
         }
         if let Ok(id) = name.parse::<MessageId>() {
-            match inner.store.chat_of_message(id).await? {
-                None => return Ok(Some(id)),
-                Some(chat_id) if Some(chat_id) == self.chat_id => return Err(message_exists()),
-                Some(_) => {}
+            if self.has_message(inner, id).await? {
+                return Err(message_exists());
+            }
+            if inner.store.chat_of_message(id).await?.is_none() {
+                return Ok(Some(id));
             }
         }
         let Some(chat_id) = self.chat_id else { return Ok(None) };
@@ -158,6 +159,14 @@ impl Beginning<'_> {
         match inner.store.chat_of_message(id).await? {
             None => Ok(Some(id)),
             Some(_) => Err(message_exists()),
+        }
+    }
+
+    /// Whether the chat has, or has had, this message, be it one that it was forked with.
+    async fn has_message(&self, inner: &Inner, id: MessageId) -> Result<bool> {
+        match self.chat_id {
+            Some(chat_id) => inner.store.has_message(chat_id, id).await,
+            None => Ok(false),
         }
     }
 

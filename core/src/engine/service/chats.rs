@@ -353,7 +353,10 @@ impl Engine {
         if let Some(message_id) = before {
             let none = || Error::invalid("before", "is no message of this user's chats");
             let chat_id = self.inner.store.chat_of_message(message_id).await?.ok_or_else(none)?;
-            self.chat(who, chat_id).await.map_err(|_| none())?;
+            // It may have been deleted, and be shown by a fork.
+            let chat = self.inner.store.chat_even_deleted(chat_id).await?;
+            chat.filter(|chat| chat.workspace_id == who.workspace_id && chat.creator_id == who.user_id)
+                .ok_or_else(none)?;
         }
         let search = SearchFor {
             workspace_id: who.workspace_id.clone(),
@@ -394,7 +397,7 @@ fn ui_message(message: &Message) -> Result<UiMessage> {
     Ok(UiMessage(Json::parse(&row_to_ui_message(&row)).map_err(wrong)?))
 }
 
-fn checked_title(title: &str) -> Result<String> {
+pub(super) fn checked_title(title: &str) -> Result<String> {
     let title = js_trim(title);
     match counted_len(title) {
         0 => Err(Error::invalid("title", "must not be empty")),

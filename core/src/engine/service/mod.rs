@@ -2,6 +2,7 @@
 
 pub(crate) mod chats;
 pub(crate) mod export;
+pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod open;

@@ -196,7 +196,7 @@ impl Engine {
         let Some(before) = before else {
             return if is_there { self.merged_messages(chat_id, limit).await } else { Ok(Vec::new()) };
         };
-        if !is_there || self.inner.store.chat_of_message(before).await? != Some(chat_id) {
+        if !is_there || !self.inner.store.has_message(chat_id, before).await? {
             return Err(Error::invalid("before", "is no message of this chat"));
         }
         self.brought_up_to_date(self.inner.store.messages_before(chat_id, before, limit).await?).await

@@ -12,7 +12,7 @@ use crate::model::{
     Place, StoredMessage,
 };
 use crate::project::{AssistantFlush, has_words};
-use crate::store::{ChatStore, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE};
+use crate::store::{ChatStore, ForkChat, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 
 use super::{MemoryStore, Tables};
 
@@ -67,16 +67,7 @@ impl ChatStore for MemoryStore {
     }
 
     async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
-        let mut tables = self.tables()?;
-        let Tables { chats, deleted_chats, messages, runs, steps, packs, queue, .. } = &mut *tables;
-        let goes = |chat_id: &ChatId| chat_ids.contains(chat_id);
-        chats.retain(|id, _| !goes(id));
-        deleted_chats.retain(|id, _| !goes(id));
-        messages.retain(|_, message| !goes(&message.chat_id));
-        runs.retain(|_, row| !goes(&row.run.chat_id));
-        steps.retain(|(run_id, _), _| runs.contains_key(run_id));
-        packs.retain(|(run_id, _), _| runs.contains_key(run_id));
-        queue.retain(|_, waits| !goes(&waits.begin.chat_id));
+        self.tables()?.purge(chat_ids);
         Ok(())
     }
 
@@ -111,26 +102,26 @@ impl ChatStore for MemoryStore {
 
     async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
         let versions = self.message_versions(chat_id, message_id).await?;
-        let tables = self.tables()?;
-        Ok(versions.into_iter().rfind(|message| !tables.replaced_messages.contains(&message.id)))
+        let shown = self.tables()?.shown(chat_id);
+        Ok(versions.into_iter().rfind(|version| shown.iter().any(|message| message.id == version.id)))
     }
 
     async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
-        let from = self.tables()?.messages.get(&message_id).map(|message| (message.created_at, message.id));
-        let messages = self.messages(chat_id, usize::MAX).await?.into_iter();
-        let mut after = messages.filter(|message| from.is_some_and(|from| (message.created_at, message.id) > from));
-        Ok(after.next())
+        let tables = self.tables()?;
+        let from = tables.ever_shown(chat_id).into_iter().find(|message| message.id == message_id);
+        let place = |message: &Message| (message.created_at, message.id);
+        let after = |message: &Message| from.as_ref().is_some_and(|from| place(message) > place(from));
+        Ok(tables.shown(chat_id).into_iter().find(after))
     }
 
     async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
         let tables = self.tables()?;
         let first = tables.versions.get(&message_id);
-        let is_one = |message: &&Message| {
-            message.chat_id == chat_id
-                && (message.id == message_id || (first.is_some() && tables.versions.get(&message.id) == first))
+        let is_one = |message: &Message| {
+            message.id == message_id || (first.is_some() && tables.versions.get(&message.id) == first)
         };
-        let mut versions: Vec<Message> = tables.messages.values().filter(is_one).cloned().collect();
-        versions.sort_by_key(|message| (message.created_at, message.id));
+        let mut versions = tables.ever_shown(chat_id);
+        versions.retain(is_one);
         Ok(versions)
     }
 
@@ -144,15 +135,27 @@ impl ChatStore for MemoryStore {
             .messages
             .values()
             .filter(|message| message.status != Some(MessageStatus::Streaming))
-            .filter(|message| !tables.replaced_messages.contains(&message.id))
-            .filter(|message| search.chat_id.is_none_or(|chat_id| chat_id == message.chat_id))
             .filter(|message| before.is_none_or(|before| Some(place(message)) < before))
             .filter(|message| has_words(&message.content, &search.words))
-            .filter_map(|message| Some((message.clone(), title(message.chat_id)?)))
+            .filter_map(|message| {
+                // What its own chat does not show any more is found in the newest of its forks that does.
+                let forks = chats.iter().map(|chat| chat.id).filter(|id| *id != message.chat_id).rev();
+                let mut in_order = [message.chat_id].into_iter().chain(forks);
+                let shown_in = in_order.find(|chat_id| {
+                    search.chat_id.is_none_or(|wanted| wanted == *chat_id)
+                        && title(*chat_id).is_some()
+                        && tables.shows(*chat_id, message)
+                })?;
+                Some((Message { chat_id: shown_in, ..message.clone() }, title(shown_in)?))
+            })
             .collect();
         found.sort_by_key(|(message, _)| std::cmp::Reverse(place(message)));
         found.truncate(search.limit);
         Ok(found)
+    }
+
+    async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool> {
+        Ok(self.tables()?.ever_shown(chat_id).iter().any(|message| message.id == message_id))
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
@@ -160,17 +163,17 @@ impl ChatStore for MemoryStore {
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        let tables = self.tables()?;
-        let is_shown = |row: &&Message| row.chat_id == chat_id && !tables.replaced_messages.contains(&row.id);
-        let mut messages: Vec<Message> = tables.messages.values().filter(is_shown).cloned().collect();
-        messages.sort_by_key(|message| (message.created_at, message.id));
+        let mut messages = self.tables()?.shown(chat_id);
         let older = messages.len().saturating_sub(limit);
         Ok(messages.split_off(older))
     }
 
     async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        let mut all = self.messages(chat_id, usize::MAX).await?;
-        all.truncate(all.iter().position(|message| message.id == before).unwrap_or(0));
+        let tables = self.tables()?;
+        let place = |message: &Message| (message.created_at, message.id);
+        let bound = tables.ever_shown(chat_id).into_iter().find(|message| message.id == before);
+        let mut all = tables.shown(chat_id);
+        all.retain(|message| bound.as_ref().is_some_and(|bound| place(message) < place(bound)));
         let older = all.len().saturating_sub(limit);
         Ok(all.split_off(older))
     }
@@ -223,6 +226,14 @@ impl ChatStore for MemoryStore {
         tables.chats.insert(chat.id, chat);
         tables.messages.extend(messages.into_iter().map(|message| (message.id, message)));
         Ok(())
+    }
+
+    async fn fork_chat(&self, fork: ForkChat) -> Result<bool> {
+        let mut tables = self.tables()?;
+        if tables.chats.contains_key(&fork.chat.id) {
+            return Err(Error::internal("the chat is there already"));
+        }
+        Ok(tables.fork(fork))
     }
 
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
@@ -290,6 +301,7 @@ impl Tables {
     /// The place after the chat's last message: its time, unless the clock has gone back since.
     pub(super) fn next_place(&self, chat_id: ChatId, now: Timestamp) -> Timestamp {
         let last = self.messages.values().filter(|row| row.chat_id == chat_id).map(|row| row.created_at).max();
+        let last = last.max(self.inherited_until(chat_id));
         last.map_or(now, |last| now.max(last.after(ONE_PLACE)))
     }
 }

@@ -1,6 +1,7 @@
 //! A store in the process's memory, for tests and simulations: the same answers as the others, nothing durable.
 
 mod chat;
+mod fork;
 mod lease;
 mod limit;
 mod log;
@@ -13,7 +14,7 @@ mod settings;
 mod stop;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -38,7 +39,10 @@ struct Tables {
     chats: BTreeMap<ChatId, Chat>,
     deleted_chats: BTreeMap<ChatId, Timestamp>,
     messages: BTreeMap<MessageId, Message>,
-    replaced_messages: BTreeSet<MessageId>,
+    /// When others came in their place.
+    replaced_messages: BTreeMap<MessageId, Timestamp>,
+    /// What forks show of other chats, the oldest of them first.
+    forks: BTreeMap<ChatId, Vec<fork::Segment>>,
     /// The first message that stood where each of these does.
     versions: BTreeMap<MessageId, MessageId>,
     runs: BTreeMap<RunId, Owned>,

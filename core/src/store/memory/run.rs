@@ -207,11 +207,7 @@ impl Tables {
     ) {
         let place = self.next_place(begin.chat_id, now);
         if let Some(replaced) = begin.replaces {
-            let from = self.messages.get(&replaced).map(|message| (message.created_at, message.id));
-            let goes = |message: &&Message| {
-                message.chat_id == begin.chat_id && from.is_some_and(|from| (message.created_at, message.id) >= from)
-            };
-            self.replaced_messages.extend(self.messages.values().filter(goes).map(|message| message.id));
+            self.replace_from(begin.chat_id, replaced, now);
             let first = *self.versions.entry(replaced).or_insert(replaced);
             let new = begin.user_message.as_ref().map_or(begin.assistant_message_id, |message| message.id);
             self.versions.entry(new).or_insert(first);

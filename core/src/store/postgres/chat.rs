@@ -13,9 +13,10 @@ use crate::model::{
     Chat, Json, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place,
     StoredMessage,
 };
-use crate::store::{ChatStore, SearchFor, UNTOUCHED_WITHOUT_LEASE};
+use crate::store::{ChatStore, ForkChat, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 use crate::text::storable;
 
+use super::fork::{ever_shown, fork_shows, messages_of_chat, place_of};
 use super::migrate::check_id;
 use super::rows::{self, CHAT_COLUMNS, MESSAGE_COLUMNS};
 use super::value::values;
@@ -62,12 +63,27 @@ fn visit_statement(fields: MessageFields) -> String {
     };
     format!(
         "SELECT id::text AS id, user_id::text AS user_id, role::text AS role, {large}, status::text AS status, \
-         created_at, updated_at, {EXACT} AS exact FROM ai_chat_messages \
-         WHERE chat_id = $1::uuid AND deleted_at IS NULL \
-         AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid)) \
-         AND (created_at, id) <= ($4::timestamptz, $5::uuid) \
-         ORDER BY ai_chat_messages.created_at, ai_chat_messages.id LIMIT $6::bigint"
+         created_at, updated_at, {EXACT} AS exact FROM {} AS message \
+         ORDER BY message.created_at, message.id LIMIT $6::bigint",
+        messages_of_chat(
+            "*",
+            "AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid)) \
+             AND (created_at, id) <= ($4::timestamptz, $5::uuid) \
+             ORDER BY message.created_at, message.id LIMIT $6::bigint"
+        )
     )
+}
+
+/// The newest messages of the chat `$1`, up to the limit `$2`, newest first.
+fn newest_statement(filter: &str) -> String {
+    const NEWEST: &str = "ORDER BY message.created_at DESC, message.id DESC LIMIT $2::bigint";
+    let of_each = messages_of_chat("*", &format!("{filter} {NEWEST}"));
+    format!("SELECT {MESSAGE_COLUMNS} FROM {of_each} AS message {NEWEST}")
+}
+
+/// A message as the chat shows it, whosever it is.
+fn message_of(chat_id: ChatId, row: &tokio_postgres::Row) -> Result<Message> {
+    Ok(Message { chat_id, ..rows::message(row)? })
 }
 
 /// The messages that have stood where `$2` does.
@@ -77,13 +93,16 @@ const VERSIONS: &str = "SELECT other.message_id FROM turnkeep_message_versions A
 /// How many of the workspace's newest messages are looked through for a word before all that have it are.
 const RECENT: usize = 2_000;
 
+/// The place of the message `$5`.
+const BEFORE: &str = "SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $5::uuid";
+
 /// The newest messages of the workspace `$2`, or those before `$5`.
 fn recent(before: Option<MessageId>) -> String {
     let place = match before {
         Some(_) => {
-            "AND (created_at, id) < (SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $5::uuid)"
+            format!("AND (created_at, id) < ({BEFORE})")
         }
-        None => "",
+        None => String::new(),
     };
     format!(
         "(SELECT id, chat_id, tsv, status, created_at, deleted_at FROM ai_chat_messages \
@@ -170,12 +189,7 @@ impl ChatStore for PostgresStore {
     }
 
     async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
-        // Everything else goes with it.
-        const PURGE: &str = "DELETE FROM ai_chats WHERE id IN \
-             (SELECT id::uuid FROM json_array_elements_text($1::json) AS given (id))";
-        let ids: Vec<String> = chat_ids.iter().map(ToString::to_string).collect();
-        let ids = serde_json::to_string(&ids).map_err(|_| Error::internal("ids could not be encoded"))?;
-        self.database.query(PURGE, &values![ids]).await.map(|_| ())
+        self.purge(chat_ids).await
     }
 
     async fn outdated_chats(
@@ -189,53 +203,60 @@ impl ChatStore for PostgresStore {
              ((chat.deleted_at IS NULL AND chat.updated_at <= now - make_interval(secs => $1::float8)) \
                  OR chat.deleted_at <= now - make_interval(secs => $2::float8)) \
              AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.chat_id = chat.id \
-                 AND run.status IN ('pending', 'running')) LIMIT $3::bigint";
+                 AND run.status IN ('pending', 'running')) \
+             AND NOT EXISTS (SELECT FROM turnkeep_fork_trunks AS trunk WHERE trunk.chat_id = chat.id) LIMIT $3::bigint";
         let values = values![unchanged.map(seconds), deleted.map(seconds), limited(limit)];
         self.database.query(OUTDATED, &values).await?.iter().map(|row| rows::id(row, "id")).collect()
     }
 
     async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>> {
         let statement = format!(
-            "SELECT {MESSAGE_COLUMNS}, {EXACT} AS exact FROM (SELECT * FROM ai_chat_messages \
-             WHERE chat_id = $1::uuid AND deleted_at IS NULL AND {}) AS message ORDER BY {}",
-            part(paging, 2),
+            "SELECT {MESSAGE_COLUMNS}, {EXACT} AS exact FROM {} AS message ORDER BY {} LIMIT $2::bigint",
+            messages_of_chat("*", &format!("AND {}", part(paging, 2))),
             order(paging, "message."),
         );
         let (time, id) = from(paging)?;
         let found = self.database.query(&statement, &values![chat_id, limited(paging.limit), time, id]).await?;
-        let messages = found.iter().map(|row| Ok((rows::message(row)?, place(row)?)));
+        let messages = found.iter().map(|row| Ok((message_of(chat_id, row)?, place(row)?)));
         Ok(paging.in_order(messages.collect::<Result<Vec<_>>>()?))
     }
 
     async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let one = format!("AND (message.id = $2::uuid OR message.id IN ({VERSIONS}))");
         let statement = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
-             AND message.deleted_at IS NULL AND (message.id = $2::uuid OR message.id IN ({VERSIONS})) \
-             ORDER BY message.created_at DESC, message.id DESC LIMIT 1"
+            "SELECT {MESSAGE_COLUMNS} FROM {} AS message ORDER BY message.created_at DESC, message.id DESC LIMIT 1",
+            messages_of_chat("*", &one)
         );
         let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
-        found.first().map(rows::message).transpose()
+        found.first().map(|row| message_of(chat_id, row)).transpose()
     }
 
     async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        let after = format!(
+            "AND (message.created_at, message.id) > {} ORDER BY message.created_at, message.id LIMIT 1",
+            place_of("$2")
+        );
         let statement = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
-             AND message.deleted_at IS NULL AND (message.created_at, message.id) > \
-             (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
-             WHERE one.id = $2::uuid AND one.chat_id = $1::uuid) \
-             ORDER BY message.created_at, message.id LIMIT 1"
+            "SELECT {MESSAGE_COLUMNS} FROM {} AS message ORDER BY message.created_at, message.id LIMIT 1",
+            messages_of_chat("*", &after)
         );
         let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
-        found.first().map(rows::message).transpose()
+        found.first().map(|row| message_of(chat_id, row)).transpose()
     }
 
     async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
         let statement = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message WHERE message.chat_id = $1::uuid \
-             AND (message.id = $2::uuid OR message.id IN ({VERSIONS})) ORDER BY message.created_at, message.id"
+            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message \
+             WHERE (message.id = $2::uuid OR message.id IN ({VERSIONS})) AND {} ORDER BY message.created_at, message.id",
+            ever_shown()
         );
         let found = self.database.query(&statement, &values![chat_id, message_id]).await?;
-        found.iter().map(rows::message).collect()
+        found.iter().map(|row| message_of(chat_id, row)).collect()
+    }
+
+    async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool> {
+        let place = format!("SELECT EXISTS {} AS has", place_of("$2"));
+        rows::get(&self.database.query_one(&place, &values![chat_id, message_id]).await?, "has")
     }
 
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
@@ -246,21 +267,34 @@ impl ChatStore for PostgresStore {
             MESSAGE_COLUMNS.split(", ").map(|column| format!("message.{}", column.trim())).collect();
         // The host's column keeps Russian words as they are written.
         let language = if self.extras.own_search { "russian" } else { "english" };
+        // What its own chat does not show any more is found in the newest of its forks that does.
+        let of_forks = format!(
+            "SELECT DISTINCT ON (message.id) message.id AS hit_id, fork.chat_id AS shown_in, one.title::text AS title \
+             FROM turnkeep_chat_forks AS fork JOIN ai_chats AS one ON one.id = fork.chat_id \
+             JOIN ai_chat_messages AS message ON {shows} JOIN ai_chats AS chat ON chat.id = message.chat_id \
+             WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
+             AND one.workspace_id = $2 AND one.creator_id = $3 AND one.deleted_at IS NULL \
+             AND message.status IS DISTINCT FROM 'streaming' \
+             AND ($4::uuid IS NULL OR fork.chat_id = $4::uuid) \
+             AND (chat.deleted_at IS NOT NULL OR message.deleted_at IS NOT NULL OR chat.id <> $4::uuid) \
+             AND ($5::uuid IS NULL OR (message.created_at, message.id) < ({BEFORE})) \
+             ORDER BY message.id, fork.chat_id DESC",
+            shows = fork_shows(),
+        );
         // What is found is looked up last: of a common word there is much, and its texts and metadata are large.
         let statement = |from: &str| {
             format!(
-                "SELECT {}, hit.title FROM (SELECT message.id AS hit_id, chat.title::text AS title \
-                 FROM {from} AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
+                "SELECT {}, hit.shown_in::text AS shown_in, hit.title FROM ((SELECT message.id AS hit_id, \
+                 chat.id AS shown_in, chat.title::text AS title FROM {from} AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
                  WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
                  AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
                  AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
                  AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
-                 AND ($5::uuid IS NULL OR (message.created_at, message.id) < ({before})) \
-                 ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) AS hit \
+                 AND ($5::uuid IS NULL OR (message.created_at, message.id) < ({BEFORE})) \
+                 ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) UNION ALL ({of_forks})) AS hit \
                  JOIN ai_chat_messages AS message ON message.id = hit.hit_id \
-                 ORDER BY message.created_at DESC, message.id DESC",
+                 ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint",
                 columns.join(", "),
-                before = "SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $5::uuid",
             )
         };
         let values = values![
@@ -279,7 +313,8 @@ impl ChatStore for PostgresStore {
         if found.len() < search.limit {
             found = self.database.query(&statement("ai_chat_messages"), &values).await?;
         }
-        found.iter().map(|row| Ok((rows::message(row)?, rows::get(row, "title")?))).collect()
+        let hit = |row| Ok((message_of(rows::id(row, "shown_in")?, row)?, rows::get(row, "title")?));
+        found.iter().map(hit).collect()
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
@@ -290,38 +325,25 @@ impl ChatStore for PostgresStore {
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        let statement = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message \
-             WHERE message.chat_id = $1::uuid AND deleted_at IS NULL \
-             ORDER BY message.created_at DESC, message.id DESC LIMIT $2::bigint"
-        );
-        let found = self.database.query(&statement, &values![chat_id, limited(limit)]).await?;
-        found.iter().rev().map(rows::message).collect()
+        let found = self.database.query(&newest_statement(""), &values![chat_id, limited(limit)]).await?;
+        found.iter().rev().map(|row| message_of(chat_id, row)).collect()
     }
 
     async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        let values = values![chat_id, limited(limit), before];
-        let statement = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages AS message \
-             WHERE message.chat_id = $1::uuid AND deleted_at IS NULL AND (message.created_at, message.id) < \
-             (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
-             WHERE one.id = $3::uuid AND one.chat_id = $1::uuid) \
-             ORDER BY message.created_at DESC, message.id DESC LIMIT $2::bigint"
-        );
-        let found = self.database.query(&statement, &values).await?;
-        found.iter().rev().map(rows::message).collect()
+        let statement = newest_statement(&format!("AND (message.created_at, message.id) < {}", place_of("$3")));
+        let found = self.database.query(&statement, &values![chat_id, limited(limit), before]).await?;
+        found.iter().rev().map(|row| message_of(chat_id, row)).collect()
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
         let statement = format!(
             "WITH message AS (SELECT id::text AS id, {EXACT} AS exact, ROW_NUMBER() OVER \
-             (ORDER BY created_at DESC, id DESC) AS place FROM ai_chat_messages \
-             WHERE chat_id = $1::uuid AND deleted_at IS NULL) \
+             (ORDER BY created_at DESC, id DESC) AS place FROM {} AS message) \
              SELECT id, exact, place, (SELECT COUNT(*) FROM message) AS count FROM message \
-             WHERE place = 1 OR place = $2::bigint + 1 ORDER BY place"
+             WHERE place = 1 OR place = $2::bigint + 1 ORDER BY place",
+            messages_of_chat("message.id, message.created_at", "")
         );
         let found = self.database.query(&statement, &values![chat_id, limited(limit)]).await?;
-        let place = |row| Ok::<_, Error>(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
         let mut span = MessageSpan { chat_id, count: 0, older_left_out: false, after: None, last: None };
         for row in &found {
             let count = usize::try_from(rows::get::<i64>(row, "count")?).unwrap_or(0);
@@ -409,6 +431,12 @@ impl ChatStore for PostgresStore {
         Ok(())
     }
 
+    async fn fork_chat(&self, fork: ForkChat) -> Result<bool> {
+        check_id("workspaceId", &fork.chat.workspace_id, self.ids.workspace)?;
+        check_id("userId", &fork.chat.creator_id, self.ids.user)?;
+        self.fork(fork).await
+    }
+
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
         const NAME: &str = "UPDATE ai_chats SET title = $2::text, updated_at = turnkeep_now() \
              WHERE id = $1::uuid AND deleted_at IS NULL AND coalesce(title, '') = '' RETURNING true AS named";
@@ -430,7 +458,7 @@ impl PostgresStore {
 }
 
 /// Messages as one document, which the server takes apart by the types of its own columns.
-fn rows_of(messages: &[Message]) -> Result<String> {
+pub(super) fn rows_of(messages: &[Message]) -> Result<String> {
     let rows: Vec<ImportedMessage<'_>> = messages.iter().map(ImportedMessage::of).collect();
     serde_json::to_string(&rows).map_err(|_| Error::internal("a row could not be encoded"))
 }

@@ -5,6 +5,7 @@ use crate::id::RunId;
 use crate::store::{BeginRun, already_active, forbidden, lease_lost};
 
 use super::failure::Failure;
+use super::fork::behind_inherited;
 use super::migrate::check_id;
 use super::{PostgresStore, rows};
 
@@ -56,6 +57,11 @@ pub(super) const ONE_PLACE: &str = "interval '1 millisecond'";
 /// The place after the chat's last row in this table, for a statement that knows the time as `now`.
 pub(super) fn place(table: &str, chat: &str) -> String {
     format!("GREATEST(now, (SELECT MAX(created_at) + {ONE_PLACE} FROM {table} WHERE chat_id = {chat}))")
+}
+
+/// The same for its messages, which come behind those that it was forked from.
+pub(super) fn message_place(chat: &str) -> String {
+    format!("GREATEST({}, {})", place("ai_chat_messages", chat), behind_inherited(chat))
 }
 
 /// What a statement found, with what its caller is to be told.

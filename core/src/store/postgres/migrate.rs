@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "chats", include_str!("../../../migrations/postgres/V5__chats.sql")),
     (6, "usage", include_str!("../../../migrations/postgres/V6__usage.sql")),
     (7, "search_index", include_str!("../../../migrations/postgres/V7__search_index.sql")),
+    (8, "forks", include_str!("../../../migrations/postgres/V8__forks.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;
@@ -56,6 +57,12 @@ impl HostTypes {
             .replace("{page}", &self.page)
             .replace("{json}", &self.json)
             .replace("{unless_searched} ", if self.searched { "-- " } else { "" })
+    }
+
+    /// Whether the tables are a host's, whose own statements read and write them, too.
+    fn are_adopted(&self) -> bool {
+        let ours = Self::ours();
+        [&self.workspace, &self.user, &self.page, &self.json] != [&ours.workspace, &ours.user, &ours.page, &ours.json]
     }
 
     pub(super) fn ids(&self) -> HostIds {
@@ -167,13 +174,21 @@ pub(super) struct Extras {
     pub(super) own_search: bool,
     /// The extension `vector` is there.
     pub(super) vectors: bool,
+    /// The tables are a host's, which reads them by statements of its own.
+    pub(super) adopted: bool,
 }
 
 /// What there is in this database besides.
-pub(super) async fn extras(database: &Database) -> Result<Extras> {
+pub(super) async fn extras(database: &Database, types: &HostTypes) -> Result<Extras> {
     let row = database.query_one(EXTRAS, &[]).await?;
     let is_there = |column| super::rows::get(&row, column);
-    Ok(Extras { pages: is_there("pages")?, own_search: is_there("own_search")?, vectors: is_there("vectors")? })
+    let own_search = is_there("own_search")?;
+    Ok(Extras {
+        pages: is_there("pages")?,
+        own_search,
+        vectors: is_there("vectors")?,
+        adopted: types.are_adopted() || !own_search,
+    })
 }
 
 impl HostTypes {

@@ -7,6 +7,7 @@
 mod chat;
 mod connect;
 mod failure;
+mod fork;
 mod gate;
 mod lease;
 mod limit;
@@ -125,7 +126,7 @@ impl PostgresStore {
         ensure_holds_all_text(&database).await?;
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
-        let extras = migrate::extras(&database).await?;
+        let extras = migrate::extras(&database, &types).await?;
         Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), extras, settings })
     }
 }

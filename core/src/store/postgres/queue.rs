@@ -11,7 +11,9 @@ use crate::project::AssistantFlush;
 use crate::store::{Began, BeginRun, Fence, QueueStore, RunPlan, UNTOUCHED_WITHOUT_LEASE, Waiting};
 use crate::text::storable;
 
-use super::gate::{ATTEMPTS, CHAT, FOUND, Found, LOOK, ONE_PLACE, found, is_unique, lock_of, place, refused};
+use super::gate::{
+    ATTEMPTS, CHAT, FOUND, Found, LOOK, ONE_PLACE, found, is_unique, lock_of, message_place, place, refused,
+};
 use super::run::FIRST_EPOCH;
 use super::value::{ids, values};
 use super::{PostgresStore, rows, seconds};
@@ -74,7 +76,7 @@ fn settle_statement(which: &str) -> String {
         aborted = RunStatus::Aborted.as_str(),
         lost = RunReason::WorkerLost.as_str(),
         stopped = RunReason::Stopped.as_str(),
-        message_place = place("ai_chat_messages", "due.chat_id"),
+        message_place = message_place("due.chat_id"),
         run_place = place("ai_chat_runs", "due.chat_id"),
     )
 }

@@ -8,8 +8,10 @@ use crate::model::{Run, RunReason};
 use crate::store::{Began, BeginRun, Fence, RunPlan, RunStore, SettleRun, already_active, lease_lost};
 use crate::text::storable;
 
+use super::fork::{place_of_replaced, replaced_at};
 use super::gate::{
-    ATTEMPTS, CHAT, FOUND, Found, GATE, LOOK, ONE_PLACE, found, is_of, is_unique, lock_of, place, refused,
+    ATTEMPTS, CHAT, FOUND, Found, GATE, LOOK, ONE_PLACE, found, is_of, is_unique, lock_of, message_place, place,
+    refused,
 };
 use super::log::{AT, OF_RUN, OWNED, fence_values, message_update, step_insert, step_values};
 use super::migrate::check_id;
@@ -46,10 +48,12 @@ fn begin_statement() -> String {
          go AS MATERIALIZED (SELECT now, (SELECT stop_requested_at FROM waited) AS stop_requested_at FROM free, chat \
              WHERE NOT $6::boolean OR EXISTS (SELECT FROM waited)), \
          place AS MATERIALIZED (SELECT {message_place} AS message, {run_place} AS run FROM at), \
-         replaced AS (UPDATE ai_chat_messages AS message SET deleted_at = now FROM go \
-             WHERE message.chat_id = $2::uuid AND message.deleted_at IS NULL AND (message.created_at, message.id) >= \
-             (SELECT one.created_at, one.id FROM ai_chat_messages AS one \
-             WHERE one.id = $21::uuid AND one.chat_id = $2::uuid)), \
+         replaced AS (UPDATE ai_chat_messages AS message SET deleted_at = {replaced_at} FROM go \
+             WHERE message.chat_id = $2::uuid AND message.deleted_at IS NULL \
+             AND (message.created_at, message.id) >= ({from})), \
+         cut AS (UPDATE turnkeep_chat_forks AS part SET (cut_at, cut_id) = ({from}) FROM go \
+             WHERE part.chat_id = $2::uuid AND (part.before_at, part.before_id) > ({from}) \
+             AND (part.cut_at IS NULL OR (part.cut_at, part.cut_id) > ({from}))), \
          versions AS (INSERT INTO turnkeep_message_versions (message_id, first_id) \
              SELECT $21::uuid, $21::uuid FROM go WHERE $21::uuid IS NOT NULL \
              UNION ALL SELECT COALESCE($9::uuid, $12::uuid), COALESCE((SELECT first_id FROM turnkeep_message_versions \
@@ -72,7 +76,9 @@ fn begin_statement() -> String {
              CASE WHEN NOT $20::boolean THEN now END, now, stop_requested_at, \
              CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text FROM go, place RETURNING id) \
          {FOUND}",
-        message_place = place("ai_chat_messages", "$2::uuid"),
+        message_place = message_place("$2::uuid"),
+        replaced_at = replaced_at("$2::uuid"),
+        from = place_of_replaced(),
         run_place = place("ai_chat_runs", "$2::uuid"),
     )
 }

@@ -10,12 +10,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, ListedChat, Message, MessageFields, MessageRole, MessageSpan, MessageVisitor, Paging, Place};
 use crate::project::{AssistantFlush, indexed_words};
-use crate::store::{BeginRun, ChatStore, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
+use crate::store::{BeginRun, ChatStore, ForkChat, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
 use crate::text::storable;
 
+use super::fork::{EVER_SHOWN, FORK_SHOWS, Look, message_of};
 use super::rows::{self, ACTIVE, CHAT_COLUMNS, MESSAGE_COLUMNS};
 use super::tables::Tables;
-use super::{SqliteStore, limited, store_error};
+use super::{SqliteStore, limited};
 
 /// Messages that say that they are being written, although nobody has touched them for long.
 const STRAY: &str = "status = 'streaming' AND role = 'assistant' AND updated_at <= ?1";
@@ -84,14 +85,7 @@ impl ChatStore for SqliteStore {
 
     async fn purge_chats(&self, chat_ids: &[ChatId]) -> Result<()> {
         let chat_ids = chat_ids.to_vec();
-        self.write(move |tables| {
-            for chat_id in chat_ids {
-                // Everything else goes with it.
-                tables.execute("DELETE FROM ai_chats WHERE id = ?1", [chat_id])?;
-            }
-            Ok(())
-        })
-        .await
+        self.write(move |tables| chat_ids.into_iter().try_for_each(|chat_id| tables.purge(chat_id))).await
     }
 
     async fn scrub(&self) -> Result<bool> {
@@ -106,7 +100,8 @@ impl ChatStore for SqliteStore {
     ) -> Result<Vec<ChatId>> {
         let outdated = format!(
             "SELECT id FROM ai_chats WHERE ((deleted_at IS NULL AND updated_at <= ?1) OR deleted_at <= ?2) \
-             AND NOT EXISTS (SELECT 1 FROM ai_chat_runs AS run WHERE run.chat_id = ai_chats.id AND run.{ACTIVE}) LIMIT ?3"
+             AND NOT EXISTS (SELECT 1 FROM ai_chat_runs AS run WHERE run.chat_id = ai_chats.id AND run.{ACTIVE}) \
+             AND id NOT IN (SELECT chat_id FROM turnkeep_fork_trunks) LIMIT ?3"
         );
         self.read(move |tables| {
             let before = |age: Option<Duration>| age.map(|age| tables.now.before(age));
@@ -118,57 +113,76 @@ impl ChatStore for SqliteStore {
     }
 
     async fn paged_messages(&self, chat_id: ChatId, paging: &Paging) -> Result<Vec<(Message, Place)>> {
-        let messages = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND {}",
-            part(paging, 2)
-        );
         let paging = paging.clone();
         self.read(move |tables| {
-            let (time, id) = from(&paging);
-            let values = params![chat_id, limited(paging.limit), time, id];
-            let found = tables.readable(&messages, values, |row| Ok((rows::message(row)?, place(row)?)))?;
+            let look = Look {
+                columns: MESSAGE_COLUMNS,
+                descends: paging.descends(),
+                from: paging.place(),
+                limit: paging.limit,
+            };
+            let found = tables.look(chat_id, &look, |row| Ok((message_of(chat_id, row)?, place(row)?)))?;
             Ok(paging.in_order(found))
         })
         .await
     }
 
     async fn message_now(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
+        // Those of a fork are behind all that it comes from, and of its parts the last one that has any shows it.
         let now = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND (id = ?2 OR id IN \
-             ({VERSIONS})) ORDER BY created_at DESC, id DESC LIMIT 1"
+            "SELECT {} FROM ai_chat_messages AS message \
+             LEFT JOIN turnkeep_chat_forks AS fork ON fork.chat_id = ?1 AND fork.origin_id = message.chat_id \
+             WHERE (message.id = ?2 OR message.id IN ({VERSIONS})) \
+             AND ((message.chat_id = ?1 AND message.deleted_at IS NULL) OR ({FORK_SHOWS})) \
+             ORDER BY message.created_at DESC, message.id DESC LIMIT 1",
+            columns_of_message()
         );
-        self.read(move |tables| tables.first(&now, params![chat_id, message_id], rows::message)).await
+        self.read(move |tables| tables.first(&now, params![chat_id, message_id], |row| message_of(chat_id, row))).await
     }
 
     async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
-        let after = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) > \
-             (SELECT created_at, id FROM ai_chat_messages WHERE id = ?2 AND chat_id = ?1) ORDER BY created_at, id LIMIT 1"
-        );
-        self.read(move |tables| tables.first(&after, params![chat_id, message_id], rows::message)).await
+        self.read(move |tables| {
+            let Some(place) = tables.place_of(chat_id, message_id)? else { return Ok(None) };
+            let look = Look { columns: MESSAGE_COLUMNS, descends: false, from: Some(&place), limit: 1 };
+            Ok(tables.look(chat_id, &look, |row| message_of(chat_id, row))?.pop())
+        })
+        .await
     }
 
     async fn message_versions(&self, chat_id: ChatId, message_id: MessageId) -> Result<Vec<Message>> {
         let versions = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND (id = ?2 OR id IN ({VERSIONS})) \
-             ORDER BY created_at, id"
+            "SELECT {} FROM ai_chat_messages AS message WHERE (message.id = ?2 OR message.id IN ({VERSIONS})) \
+             AND {EVER_SHOWN} ORDER BY message.created_at, message.id",
+            columns_of_message()
         );
-        self.read(move |tables| tables.readable(&versions, params![chat_id, message_id], rows::message)).await
+        self.read(move |tables| {
+            tables.readable(&versions, params![chat_id, message_id], |row| message_of(chat_id, row))
+        })
+        .await
+    }
+
+    async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool> {
+        self.read(move |tables| Ok(tables.place_of(chat_id, message_id)?.is_some())).await
     }
 
     async fn search_messages(&self, search: &SearchFor) -> Result<Vec<(Message, Option<String>)>> {
-        let columns: Vec<String> = MESSAGE_COLUMNS.split(',').map(|name| format!("message.{}", name.trim())).collect();
+        // What its own chat does not show any more is found in the newest of its forks that does.
         let found = format!(
-            "SELECT {}, chat.title AS title FROM turnkeep_search \
+            "SELECT found.*, shown.title AS title FROM (SELECT {}, entry.number AS number, \
+             CASE WHEN chat.deleted_at IS NULL AND message.deleted_at IS NULL AND (?4 IS NULL OR message.chat_id = ?4) \
+             THEN message.chat_id ELSE (SELECT fork.chat_id FROM turnkeep_chat_forks AS fork \
+                 JOIN ai_chats AS one ON one.id = fork.chat_id AND one.deleted_at IS NULL \
+                 WHERE {FORK_SHOWS} AND (?4 IS NULL OR fork.chat_id = ?4) ORDER BY fork.chat_id DESC LIMIT 1) END AS shown_in \
+             FROM turnkeep_search \
              JOIN turnkeep_search_entries AS entry ON entry.number = turnkeep_search.rowid \
              JOIN ai_chat_messages AS message ON message.id = entry.message_id \
              JOIN ai_chats AS chat ON chat.id = message.chat_id \
              WHERE turnkeep_search MATCH ?1 AND chat.workspace_id = ?2 AND chat.creator_id = ?3 \
-             AND chat.deleted_at IS NULL AND message.deleted_at IS NULL AND (?4 IS NULL OR message.chat_id = ?4) \
              AND (?5 IS NULL OR turnkeep_search.rowid < \
                  (SELECT number FROM turnkeep_search_entries WHERE message_id = ?5)) \
-             ORDER BY turnkeep_search.rowid DESC LIMIT ?6",
-            columns.join(", ")
+             AND shown_in IS NOT NULL ORDER BY turnkeep_search.rowid DESC LIMIT ?6) AS found \
+             JOIN ai_chats AS shown ON shown.id = found.shown_in ORDER BY found.number DESC",
+            columns_of_message()
         );
         while self.enter_waiting().await? {}
         let search = search.clone();
@@ -181,7 +195,12 @@ impl ChatStore for SqliteStore {
                 search.before,
                 limited(search.limit)
             ];
-            tables.readable(&found, values, |row| Ok((rows::message(row)?, row.get("title")?)))
+            tables.readable(&found, values, |row| {
+                let mut message = rows::message(row)?;
+                let shown_in: String = row.get("shown_in")?;
+                message.chat_id = shown_in.parse().unwrap_or(message.chat_id);
+                Ok((message, row.get("title")?))
+            })
         })
         .await
     }
@@ -202,30 +221,23 @@ impl ChatStore for SqliteStore {
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {
-        self.read(move |tables| tables.newest_messages("", params![chat_id, limited(limit)])).await
+        self.read(move |tables| tables.newest_messages(chat_id, None, limit)).await
     }
 
     async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        let older = "AND (created_at, id) < \
-             (SELECT created_at, id FROM ai_chat_messages WHERE id = ?3 AND chat_id = ?1)";
-        self.read(move |tables| tables.newest_messages(older, params![chat_id, limited(limit), before])).await
+        self.read(move |tables| match tables.place_of(chat_id, before)? {
+            Some(place) => tables.newest_messages(chat_id, Some(&place), limit),
+            None => Ok(Vec::new()),
+        })
+        .await
     }
 
     async fn message_span(&self, chat_id: ChatId, limit: usize) -> Result<MessageSpan> {
         self.read(move |tables| {
-            let nth_newest = |offset: usize| {
-                tables.first(
-                    "SELECT created_at, id FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL \
-                     ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2",
-                    params![chat_id, limited(offset)],
-                    |row| Ok(Place { created_at: row.get(0)?, id: row.get(1)? }),
-                )
-            };
-            let count: i64 = tables
-                .one("SELECT COUNT(*) FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL", [chat_id])?;
-            let count = usize::try_from(count).unwrap_or(0);
-            let after = if count > limit { nth_newest(limit)? } else { None };
-            let last = nth_newest(0)?;
+            let segments = tables.counted_segments(chat_id)?;
+            let count: usize = segments.iter().map(|(_, count)| count).sum();
+            let after = if count > limit { tables.nth_newest(&segments, limit)? } else { None };
+            let last = tables.nth_newest(&segments, 0)?;
             Ok(MessageSpan { chat_id, count: count.min(limit), older_left_out: count > limit, after, last })
         })
         .await
@@ -244,66 +256,28 @@ impl ChatStore for SqliteStore {
             MessageFields::Shown => "content, NULL, metadata",
             MessageFields::All => "content, tool_calls, metadata",
         };
-        let messages = format!(
-            "SELECT id, user_id, role, {large}, status, created_at, updated_at FROM ai_chat_messages \
-             WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) > (?2, ?3) AND (created_at, id) <= (?4, ?5) \
-             ORDER BY created_at, id"
-        );
+        let columns = format!("id, user_id, role, {large}, status, created_at, updated_at");
         self.visit(move |tables| {
             let Some(last) = &span.last else { return Ok(()) };
-            let (after_time, after_id) =
-                span.after.as_ref().map_or(("", ""), |after| (after.created_at.as_str(), after.id.as_str()));
-            let mut statement = tables.connection.prepare_cached(&messages).map_err(store_error)?;
-            let values = params![span.chat_id, after_time, after_id, last.created_at, last.id];
-            let mut rows = statement.query(values).map_err(store_error)?;
-            while let Some(row) = rows.next().map_err(store_error)? {
-                if visitor(&rows::stored_message(row).map_err(store_error)?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            let first = Place { created_at: String::new(), id: String::new() };
+            let places = [span.after.as_ref().unwrap_or(&first), last];
+            tables.go_through(span.chat_id, &columns, places, |row| {
+                Ok(visitor(&rows::stored_message(row)?).is_continue())
+            })
         })
         .await
     }
 
     async fn import_chat(&self, chat: Chat, messages: Vec<Message>) -> Result<()> {
         self.write(move |tables| {
-            tables.execute(
-                "INSERT INTO ai_chats (id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    chat.id,
-                    chat.workspace_id,
-                    chat.creator_id,
-                    chat.title,
-                    chat.role_id,
-                    chat.page_id,
-                    chat.created_at,
-                    chat.updated_at
-                ],
-            )?;
-            for message in messages {
-                tables.execute(
-                    "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, tool_calls, \
-                     metadata, status, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                    params![
-                        message.id,
-                        message.chat_id,
-                        message.workspace_id,
-                        message.user_id,
-                        message.role.as_str(),
-                        storable(message.content),
-                        message.tool_calls,
-                        message.metadata,
-                        message.status.map(|status| status.as_str()),
-                        message.created_at,
-                        message.updated_at,
-                    ],
-                )?;
-            }
-            Ok(())
+            tables.insert_chat(&chat)?;
+            messages.iter().try_for_each(|message| tables.insert_imported(message))
         })
         .await
+    }
+
+    async fn fork_chat(&self, fork: ForkChat) -> Result<bool> {
+        self.write(move |tables| tables.fork(&fork)).await
     }
 
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool> {
@@ -372,6 +346,12 @@ fn expression(search: &SearchFor) -> String {
     format!("owner : \"{owner}\" AND words : ({})", words.join(" AND "))
 }
 
+/// The columns of a message, of a row that is called `message`.
+fn columns_of_message() -> String {
+    let columns: Vec<String> = MESSAGE_COLUMNS.split(',').map(|name| format!("message.{}", name.trim())).collect();
+    columns.join(", ")
+}
+
 impl Tables<'_> {
     /// Enters the words of some messages that wait for it. Whether there may be more of them.
     fn enter_waiting(&self) -> Result<bool> {
@@ -395,15 +375,43 @@ impl Tables<'_> {
         Ok(waiting.len() == ENTERED_AT_ONCE)
     }
 
-    /// The newest messages of the chat `?1`, up to the limit `?2`, oldest first.
-    fn newest_messages(&self, filter: &str, values: impl rusqlite::Params) -> Result<Vec<Message>> {
-        let sql = format!(
-            "SELECT {MESSAGE_COLUMNS} FROM ai_chat_messages WHERE chat_id = ?1 AND deleted_at IS NULL {filter} \
-             ORDER BY created_at DESC, id DESC LIMIT ?2"
-        );
-        let mut messages = self.readable(&sql, values, rows::message)?;
-        messages.reverse();
-        Ok(messages)
+    pub(super) fn insert_chat(&self, chat: &Chat) -> Result<()> {
+        self.execute(
+            "INSERT INTO ai_chats (id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                chat.id,
+                chat.workspace_id,
+                chat.creator_id,
+                chat.title,
+                chat.role_id,
+                chat.page_id,
+                chat.created_at,
+                chat.updated_at
+            ],
+        )
+        .map(|_| ())
+    }
+
+    pub(super) fn insert_imported(&self, message: &Message) -> Result<()> {
+        self.execute(
+            "INSERT INTO ai_chat_messages (id, chat_id, workspace_id, user_id, role, content, tool_calls, \
+             metadata, status, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                message.id,
+                message.chat_id,
+                message.workspace_id,
+                message.user_id,
+                message.role.as_str(),
+                storable(message.content.clone()),
+                message.tool_calls,
+                message.metadata,
+                message.status.map(|status| status.as_str()),
+                message.created_at,
+                message.updated_at,
+            ],
+        )
+        .map(|_| ())
     }
 
     /// Makes the chat of a run that begins, or says that it is in use.
@@ -434,13 +442,9 @@ impl Tables<'_> {
 
     /// Writes both messages of a run that begins.
     pub(super) fn insert_messages(&self, begin: &BeginRun) -> Result<()> {
-        let mut place = self.next_place("ai_chat_messages", begin.chat_id).map_err(store_error)?;
+        let mut place = self.next_message_place(begin.chat_id)?;
         if let Some(replaced) = begin.replaces {
-            self.execute(
-                "UPDATE ai_chat_messages SET deleted_at = ?3 WHERE chat_id = ?1 AND deleted_at IS NULL AND (created_at, id) \
-                 >= (SELECT created_at, id FROM ai_chat_messages WHERE id = ?2 AND chat_id = ?1)",
-                params![begin.chat_id, replaced, self.now],
-            )?;
+            self.replace_from(begin.chat_id, replaced)?;
         }
         if begin.user_message.is_some() {
             self.insert_message(place, begin, MessageRole::User)?;

@@ -4,6 +4,7 @@
 //! which process writes; [`instance`] lets a process see at once that another one is dead.
 
 mod chat;
+mod fork;
 mod identity;
 mod instance;
 mod judge;

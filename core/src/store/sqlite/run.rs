@@ -267,6 +267,15 @@ impl Tables<'_> {
         Ok(last.map_or(self.now, |last| self.now.max(last.after(ONE_PLACE))))
     }
 
+    /// The place after the chat's last message, behind what it was forked from, too.
+    pub(super) fn next_message_place(&self, chat_id: ChatId) -> Result<Timestamp> {
+        const INHERITED: &str = "SELECT MAX(before_at) FROM turnkeep_chat_forks WHERE chat_id = ?1";
+        let place = self.next_place("ai_chat_messages", chat_id).map_err(store_error)?;
+        let last: Option<String> = self.one(INHERITED, [chat_id])?;
+        let last = last.as_deref().and_then(Timestamp::parse);
+        Ok(last.map_or(place, |last| place.max(last.after(ONE_PLACE))))
+    }
+
     /// Changes a run that is still this fence's, at `:now`; everything else that the operation writes depends on it.
     pub(super) fn update_owned(&self, fence: &Fence, changes: &str, values: &[(&str, &dyn ToSql)]) -> Result<()> {
         let mut all: Vec<(&str, &dyn ToSql)> =
