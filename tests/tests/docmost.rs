@@ -1,5 +1,7 @@
 //! A database that Docmost's migrations have made, with rows of its own server's, opened by turnkeep.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use turnkeep::model::{MessageStatus, RunStatus};
 use turnkeep::secret::Rotation;
@@ -188,6 +190,117 @@ async fn old_chats_are_exported_replayed_and_continued() {
     assert_eq!(pending_migrations(&store).await.unwrap(), []);
 }
 
+/// What the host's tables are: columns with their defaults, keys and rules, indexes and triggers, a line each.
+const SCHEMA: &str = "SELECT relname || '.' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull || ' ' || \
+         COALESCE(pg_get_expr(adbin, adrelid), '') AS line FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
+         LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum \
+         WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND attnum > 0 \
+     UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+         WHERE connamespace = current_schema()::regnamespace AND conrelid <> 0 \
+     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() \
+     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal";
+
+/// The engine comes, works beside the host's code, and goes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_is_taken_out_again() {
+    let store = Cluster::shared().database();
+    query(&store, DOCMOST);
+    query(&store, &legacy_rows());
+    let lines = |of: &str| query(&store, of).lines().map(str::to_owned).collect::<BTreeSet<String>>();
+    const TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
+    let (schema, tables) = (lines(SCHEMA), lines(TABLES));
+    let answers = ["one", "two", "three", "four"]
+        .map(|said| Response::stream([vec![text(said)], finish("stop", 10, 5)].concat()));
+    let provider = ScriptedProvider::start(Script { responses: answers.to_vec(), ..Script::default() }).await;
+    let secret = json!({"appSecret": "the host's own secret"});
+    let engine = Engine::open(options(&store, &provider.base_url(), secret.clone())).await.unwrap();
+    let ask = async |method: &str, more: Value| -> Value {
+        serde_json::from_str(&engine.call(method, &theirs(more).to_string()).await.unwrap()).unwrap()
+    };
+    let turn = async |more: Value, message: &str| {
+        let turn = engine.start_turn(request(message, theirs(more)), Vec::new()).await.unwrap();
+        assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    };
+    // Everything that writes in tables of the host's: turns, edits, forks, roles, settings, features, keys, deletions.
+    turn(json!({"chatId": CHAT}), "go on").await;
+    let asked = ask("chats.messages", json!({"chatId": CHAT})).await[2]["id"].clone();
+    turn(json!({"chatId": CHAT, "messageId": asked}), "go on differently").await;
+    let fork = ask("chats.fork", json!({"chatId": CHAT, "title": "Fork"})).await["id"].clone();
+    turn(json!({"chatId": fork}), "elsewhere").await;
+    let gone = ask("chats.create", json!({"title": "Gone"})).await["id"].clone();
+    ask("chats.delete", json!({"chatId": gone})).await;
+    let admin = json!({"userId": USER, "isAdmin": true});
+    let role = json!({"workspaceId": WORKSPACE, "actor": admin, "name": "Ours", "instructions": "I"});
+    engine.call("roles.create", &role.to_string()).await.unwrap();
+    let patch = json!({"driver": "openai", "baseUrl": provider.base_url(), "chatModel": "ours", "apiKey": "k",
+        "features": {"dictation": true}});
+    let patch = SettingsPatch::from_json(&patch.to_string()).unwrap();
+    engine.update_settings(WORKSPACE, None, &patch).await.unwrap();
+    engine.close(None).await.unwrap();
+
+    // Nothing of the host's tables has changed but by additions that its statements need not know of.
+    let now = lines(SCHEMA);
+    assert_eq!(schema.difference(&now).collect::<Vec<_>>(), Vec::<&String>::new());
+    let columns = "SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
+         WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND attnum > 0 AND attnotnull AND NOT atthasdef";
+    for column in lines(columns).iter().filter(|column| tables.contains(column.split('.').next().unwrap())) {
+        assert!(
+            schema.iter().any(|line| line.starts_with(&format!("{column} "))),
+            "{column} would be needed by every insert"
+        );
+    }
+
+    // Its code reads what was written here, by its own statements.
+    let history = |chat: &str| {
+        query(
+            &store,
+            &format!(
+                "SELECT role, content, metadata->'parts' IS NOT NULL FROM ai_chat_messages \
+             WHERE chat_id = '{chat}' AND deleted_at IS NULL ORDER BY created_at, id"
+            ),
+        )
+    };
+    let before = "user|How is the weather?|t\nassistant|Looking.It is sunny in Malmö.|t\nuser|go on differently|t\nassistant|two|t";
+    assert_eq!(history(CHAT), before);
+    let of_fork = format!("{before}\nuser|elsewhere|t\nassistant|three|t");
+    assert_eq!(history(fork.as_str().unwrap()), of_fork);
+    let listed = "SELECT title FROM ai_chats WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC";
+    assert_eq!(query(&store, listed), "Fork\nWeather");
+    assert_eq!(query(&store, "SELECT name FROM ai_agent_roles WHERE deleted_at IS NULL ORDER BY name"), "Ours\nPoet");
+    let settings = "SELECT settings #>> '{ai,provider,chatModel}', settings #>> '{ai,dictation}' FROM workspaces";
+    assert_eq!(query(&store, settings), "ours|true");
+    let key = "SELECT api_key_enc <> 'AAAA' AND api_key_enc NOT LIKE 'tk1.%' FROM ai_provider_credentials WHERE driver = 'openai'";
+    assert_eq!(query(&store, key), "t", "in the host's form");
+
+    // Even the engine's own tables may go; the host works on with what is its own.
+    let ours: Vec<String> = lines(TABLES).difference(&tables).cloned().collect();
+    assert!(ours.len() > 5);
+    query(&store, &format!("DROP TABLE {}", ours.join(", ")));
+    query(
+        &store,
+        &format!(
+            "INSERT INTO ai_chat_messages (chat_id, workspace_id, user_id, role, content)
+             VALUES ('{CHAT}', '{WORKSPACE}', '{USER}', 'user', 'And tomorrow?');
+         INSERT INTO ai_agent_roles (workspace_id, name, instructions) VALUES ('{WORKSPACE}', 'Theirs', 'I');
+         INSERT INTO ai_provider_credentials (workspace_id, driver) VALUES ('{WORKSPACE}', 'gemini');
+         INSERT INTO ai_chats (workspace_id, creator_id, title) VALUES ('{WORKSPACE}', '{USER}', 'Later');
+         DELETE FROM ai_chats WHERE title = 'Gone'"
+        ),
+    );
+    assert!(history(CHAT).ends_with("user|And tomorrow?|f"), "{}", history(CHAT));
+    assert_eq!(
+        query(&store, "SELECT COUNT(*) FROM ai_chat_messages WHERE tsv @@ to_tsquery('english', 'tomorrow')"),
+        "1"
+    );
+
+    // And it may come back.
+    let engine = Engine::open(options(&store, &provider.base_url(), secret)).await.unwrap();
+    let turn = engine.start_turn(request("back", theirs(json!({"chatId": CHAT}))), Vec::new()).await.unwrap();
+    assert_eq!(turn.done().await.unwrap().status, RunStatus::Succeeded);
+    assert!(history(CHAT).ends_with("user|back|t\nassistant|four|t"));
+    engine.close(None).await.unwrap();
+}
+
 /// The host's own code and the engine work on the same chats at the same time, each with its own statements.
 #[tokio::test(flavor = "multi_thread")]
 async fn chats_of_either_are_right_for_the_other() {
@@ -338,11 +451,27 @@ async fn settings_and_keys_of_the_server_before_are_used() {
     assert_eq!(current.rotate_secrets(false).await.unwrap(), Rotation { resealed: 1, unreadable: 0 });
     assert!(stored().starts_with("tk1."));
     current.close(None).await.unwrap();
-    // What is changed is ours from then on; theirs stays as it was.
+    // What is changed is changed where their own code reads it, and nothing else there; what that changes counts at once.
+    query(&store, "UPDATE workspaces SET settings = settings || '{\"theme\": \"dark\"}'");
     let patch = SettingsPatch::from_json(r#"{"chatModel":"ours"}"#).unwrap();
     assert_eq!(engine.update_settings(WORKSPACE, None, &patch).await.unwrap()["chatModel"], "ours");
     assert_eq!(engine.settings(WORKSPACE, None).await.unwrap()["baseUrl"], json!(provider.base_url()));
-    assert_eq!(query(&store, "SELECT settings->'ai'->'provider'->>'chatModel' FROM workspaces"), "theirs");
+    let hosts = |path: &str| query(&store, &format!("SELECT settings #>> '{path}' FROM workspaces"));
+    assert_eq!((hosts("{ai,provider,chatModel}"), hosts("{theme}")), ("ours".to_owned(), "dark".to_owned()));
+    assert_eq!(hosts("{ai,provider,baseUrl}"), provider.base_url());
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_provider_settings"), "0");
+    query(
+        &store,
+        "UPDATE workspaces SET settings = jsonb_set(settings, '{ai,provider,chatModel}', '\"theirs again\"')",
+    );
+    assert_eq!(engine.settings(WORKSPACE, None).await.unwrap()["chatModel"], "theirs again");
+    // What an earlier version kept in a table of ours counts where they have nothing, until it is changed.
+    query(&store, "UPDATE workspaces SET settings = '{}'");
+    query(&store, &format!("INSERT INTO ai_provider_settings VALUES ('{WORKSPACE}', '{{\"driver\": \"openai\"}}')"));
+    let patch = SettingsPatch::from_json("{\"systemPrompt\":\"a\\u0000b\",\"features\":{\"dictation\":true}}").unwrap();
+    assert_eq!(engine.update_settings(WORKSPACE, None, &patch).await.unwrap()["driver"], "openai");
+    assert_eq!((hosts("{ai,provider,driver}"), hosts("{ai,dictation}")), ("openai".to_owned(), "true".to_owned()));
+    assert_eq!(query(&store, "SELECT COUNT(*) FROM ai_provider_settings"), "0");
     let key = SettingsPatch::from_json(r#"{"driver":"openai","apiKey":"k"}"#).unwrap();
     let unknown = engine.update_settings(MISSING, None, &key).await.unwrap_err();
     assert_eq!((unknown.code(), &unknown.details()["field"]), (ErrorCode::InvalidInput, &json!("workspaceId")));

@@ -95,7 +95,10 @@ impl Engine {
             let logins = addresses::changed_logins(&stored, &before, patch, &settings);
             let mut keys = self.inner.sealed_keys(workspace_id, driver.as_deref(), &patch.keys)?;
             keys.extend(self.inner.sealed_keys(workspace_id, Some(addresses::LOGIN), &logins)?);
-            places.extend(addresses::of_keys(&keys, &settings));
+            let of_new = addresses::of_keys(&keys, &settings);
+            // A new key is where the settings say, whatever was known of the old one.
+            places.retain(|known| !of_new.iter().any(|new| (&new.driver, new.slot) == (&known.driver, known.slot)));
+            places.extend(of_new);
             if !places.is_empty() {
                 self.inner.store.write_key_places(workspace_id, places).await?;
             }

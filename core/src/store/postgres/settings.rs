@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::model::FeatureFlags;
+use crate::model::{FeatureFlags, Json};
 use crate::store::{
     KeyPlace, KeySlot, Reseal, SealedSecret, SecretPlace, SettingsStore, StoredKey, StoredSettings, WriteSettings,
 };
@@ -20,21 +20,26 @@ const KEYS: &str = "SELECT driver::text AS driver, api_key_enc::text AS api_key_
      embedding_api_key_enc::text AS embedding_api_key_enc, stt_api_key_enc::text AS stt_api_key_enc \
      FROM ai_provider_credentials WHERE workspace_id = $1 ORDER BY driver";
 const OWN_SETTINGS: &str = "(SELECT settings FROM ai_provider_settings WHERE workspace_id = $1)";
-/// Where the system before keeps them; what is changed is kept in our own table from then on.
-const HOST_SETTINGS: &str = "(SELECT CASE WHEN jsonb_typeof(settings->'ai'->'provider') = 'object' \
-     THEN (settings->'ai'->'provider')::text END FROM workspaces WHERE id = $1)";
+/// Those of a workspace's row, where the system before keeps them.
+const OF_HOST: &str = "CASE WHEN jsonb_typeof(workspaces.settings->'ai'->'provider') = 'object' \
+     THEN (workspaces.settings->'ai'->'provider')::text END";
 /// What it switches on and off.
 const HOST_FLAGS: &str = "(SELECT json_build_object('chat', settings->'ai'->'chat', \
      'autonomousRuns', settings->'ai'->'autonomousRuns', 'dictation', settings->'ai'->'dictation')::text \
      FROM workspaces WHERE id = $1)";
-/// Switches it where that system does, and leaves everything else there.
-const WRITE_HOST_FLAGS: &str = ", flagged AS (UPDATE workspaces SET settings = \
-     CASE WHEN jsonb_typeof(settings) = 'object' THEN settings ELSE '{}'::jsonb END || jsonb_build_object('ai', \
-     CASE WHEN jsonb_typeof(settings->'ai') = 'object' THEN settings->'ai' ELSE '{}'::jsonb END || $5::text::jsonb) \
-     FROM same WHERE ok AND workspaces.id = $1 RETURNING 1)";
+/// Changes what that system keeps, and leaves everything else there: the members of `settings.ai` that `changed` is.
+fn write_host(changed: &str, unless: &str) -> String {
+    format!(
+        ", hosts AS (UPDATE workspaces SET settings = \
+         CASE WHEN jsonb_typeof(settings) = 'object' THEN settings ELSE '{{}}'::jsonb END || jsonb_build_object('ai', \
+         CASE WHEN jsonb_typeof(settings->'ai') = 'object' THEN settings->'ai' ELSE '{{}}'::jsonb END || {changed}) \
+         FROM same WHERE ok AND workspaces.id = $1 {unless} RETURNING 1)"
+    )
+}
 const HAS_HOST_SETTINGS: &str = "SELECT EXISTS (SELECT FROM information_schema.columns \
      WHERE table_schema = ANY (current_schemas(false)) AND table_name = 'workspaces' AND column_name = 'settings' \
-     AND data_type = 'jsonb') AS found";
+     AND data_type = 'jsonb') AS found, \
+     COALESCE(has_column_privilege(to_regclass('workspaces'), 'settings', 'UPDATE'), false) AS writable";
 /// Rows in byte order, which is the order of places.
 const OUTDATED_KEYS: &str = "SELECT workspace_id::text AS workspace_id, driver::text AS driver, \
      api_key_enc::text AS api_key_enc, embedding_api_key_enc::text AS embedding_api_key_enc, \
@@ -56,7 +61,9 @@ pub(super) struct Statements {
     adopted: bool,
     settings: String,
     write: String,
-    write_with_flags: String,
+    /// The same for the system before's own settings, and what of it writes there.
+    write_host: String,
+    host_keeps_settings: bool,
     reseal: [String; 3],
     reseal_headers: &'static str,
 }
@@ -65,9 +72,13 @@ impl Statements {
     pub(super) async fn new(database: &Database) -> Result<Self> {
         let row = database.query_one(HAS_HOST_SETTINGS, &[]).await?;
         let adopted = rows::get(&row, "found")?;
-        let stored = match adopted {
-            true => format!("COALESCE({OWN_SETTINGS}, {HOST_SETTINGS})"),
-            false => OWN_SETTINGS.to_owned(),
+        // Where they may not be written they are kept here once they are changed, and then those count.
+        let host_keeps_settings = adopted && rows::get(&row, "writable")?;
+        let hosts = format!("(SELECT {OF_HOST} FROM workspaces WHERE id = $1)");
+        let stored = match (adopted, host_keeps_settings) {
+            (true, true) => format!("COALESCE({hosts}, {OWN_SETTINGS})"),
+            (true, false) => format!("COALESCE({OWN_SETTINGS}, {hosts})"),
+            _ => OWN_SETTINGS.to_owned(),
         };
         let of_slot = |slot: KeySlot| {
             let column = slot.column();
@@ -92,19 +103,23 @@ impl Statements {
                  AND stored.{column} = given.old RETURNING 1) SELECT count(*) AS changed FROM changed"
             )
         };
-        let write = |more: &str, told: &str| {
+        let own = "INSERT INTO ai_provider_settings (workspace_id, settings) \
+             SELECT $1, $3::text FROM same WHERE ok AND $3::text IS NOT NULL \
+             ON CONFLICT (workspace_id) DO UPDATE SET settings = excluded.settings, updated_at = now()";
+        // What was kept here before counts no more.
+        let no_longer_own = "DELETE FROM ai_provider_settings USING same \
+             WHERE ok AND $3::text IS NOT NULL AND workspace_id = $1";
+        let write = |settled: &str, more: &str, told: &str| {
             format!(
                 "WITH same AS MATERIALIZED (SELECT {stored} IS NOT DISTINCT FROM $2::text AS ok), \
-                 settled AS (INSERT INTO ai_provider_settings (workspace_id, settings) \
-                     SELECT $1, $3::text FROM same WHERE ok AND $3::text IS NOT NULL \
-                     ON CONFLICT (workspace_id) DO UPDATE SET settings = excluded.settings, updated_at = now()), \
+                 settled AS ({settled}), \
                  keys AS MATERIALIZED (SELECT driver, max(id) AS id, {}, {}, {} FROM json_to_recordset($4::json) \
                      AS given (id text, driver text, slot text, blob text) GROUP BY driver), \
                  sealed AS (INSERT INTO ai_provider_credentials AS stored \
                      (id, workspace_id, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc) \
                      SELECT id::uuid, $1, driver, api_key_enc, embedding_api_key_enc, stt_api_key_enc FROM keys, same \
                      WHERE ok ON CONFLICT (workspace_id, driver) DO UPDATE SET {}, {}, {}, updated_at = now()){more} \
-                 SELECT ok, {told} AS has_workspace FROM same",
+                 SELECT {told} FROM same",
                 of_slot(KeySlot::Chat),
                 of_slot(KeySlot::Embedding),
                 of_slot(KeySlot::Stt),
@@ -117,8 +132,24 @@ impl Statements {
         Ok(Self {
             adopted,
             settings: format!("SELECT {stored} AS settings, {flags} AS flags"),
-            write: write("", "true"),
-            write_with_flags: write(WRITE_HOST_FLAGS, "EXISTS (SELECT FROM flagged)"),
+            write: write(own, "", "ok, true AS has_workspace"),
+            write_host: match host_keeps_settings {
+                true => write(
+                    no_longer_own,
+                    &write_host(
+                        "(CASE WHEN $3::text IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('provider', $3::text::jsonb) END) \
+                         || $5::text::jsonb",
+                        // Its own code may write there at the same moment.
+                        &format!("AND ({OF_HOST} IS NULL OR {OF_HOST} IS NOT DISTINCT FROM $2::text)"),
+                    ),
+                    "ok AND (EXISTS (SELECT FROM hosts) OR NOT EXISTS (SELECT FROM workspaces WHERE id = $1)) AS ok, \
+                     EXISTS (SELECT FROM workspaces WHERE id = $1) AS has_workspace",
+                ),
+                false => {
+                    write(own, &write_host("$5::text::jsonb", ""), "ok, EXISTS (SELECT FROM hosts) AS has_workspace")
+                }
+            },
+            host_keeps_settings,
             reseal: KeySlot::ALL.map(reseal),
             reseal_headers: "WITH given AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) \
                  AS given (workspace_id text, name text, old text, new text)), \
@@ -213,18 +244,24 @@ impl SettingsStore for PostgresStore {
             })
             .collect();
         let (workspace, keys) = (&write.workspace_id, json(&keys));
-        let (expected, settings) = (write.expected.as_deref(), write.settings.as_deref());
+        let expected = write.expected.as_deref();
+        // No text of the server can hold U+0000.
+        let settings = write
+            .settings
+            .as_deref()
+            .map(|text| Json::parse(text).map_or(text.to_owned(), |json| json.get().to_owned()));
+        let is_hosts = self.settings.host_keeps_settings && settings.is_some();
         // Two who write a workspace's first settings have no row to wait for.
         let lock = format!("settings of {}", write.workspace_id);
-        // Whoever switches nothing needs no right to write there.
-        let written = if write.host_features.is_empty() {
+        // Whoever changes nothing of the host's needs no right to write there.
+        let written = if write.host_features.is_empty() && !is_hosts {
             let values = values![workspace, expected, settings, keys];
             self.database.try_query(Some(&lock), &self.settings.write, &values).await
         } else {
             let mut flags = FeatureFlags::default();
             flags.change(&write.host_features);
             let values = values![workspace, expected, settings, keys, flags.to_value().to_string()];
-            self.database.try_query(Some(&lock), &self.settings.write_with_flags, &values).await
+            self.database.try_query(Some(&lock), &self.settings.write_host, &values).await
         };
         let rows = written.map_err(Failure::into_error)?;
         let Some(row) = rows.first() else { return Ok(false) };
