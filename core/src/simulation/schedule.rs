@@ -57,6 +57,7 @@ pub(super) struct Weights {
     pub(super) sleep: u32,
     pub(super) step: u32,
     pub(super) outage: u32,
+    pub(super) answer: u32,
 }
 
 pub(super) struct Plan {
@@ -125,6 +126,7 @@ impl Plan {
             sleep: rate([0, 0, 0, 5, 10, 30]),
             step: rate([0, 0, 0, 5, 10, 30]),
             outage: rate([0, 0, 0, 5, 10, 30]),
+            answer: rate([20, 60, 100, 200, 300, 900]),
         };
         let seconds = Duration::from_secs;
         Self {

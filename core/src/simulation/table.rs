@@ -8,7 +8,7 @@ use crate::machine::{Event, Phase, StopCause, Timer};
 use crate::model::{FailureKind, Json};
 use crate::provider::{ProviderFailure, StreamPart};
 
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase::Created,
     Phase::Streaming,
     Phase::PersistingIntent,
@@ -16,6 +16,7 @@ const PHASES: [Phase; 7] = [
     Phase::PersistingStep,
     Phase::Settling,
     Phase::Releasing,
+    Phase::Suspending,
 ];
 
 /// What may come and does not, and why.
@@ -49,6 +50,7 @@ fn events() -> Vec<Event> {
         Event::LeaseLost,
         Event::HandOver,
         Event::Released,
+        Event::Suspended,
         Event::TimerFired(Timer::ProviderSilence),
         Event::TimerFired(Timer::Tool { call_id: call_id() }),
         Event::TimerFired(Timer::Step),

@@ -171,7 +171,7 @@ pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecor
 }
 
 pub(super) fn planned(chat_id: ChatId, owner: &str, unowned: bool) -> BeginRun {
-    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None, own: None };
+    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None, own: None, frees_chat: false };
     BeginRun { plan: Some(plan), unowned, ..begin(chat_id, owner) }
 }
 
