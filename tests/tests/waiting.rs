@@ -152,8 +152,14 @@ async fn a_call_waits_until_it_is_allowed_and_is_made_once() {
 
     // A tail ends as the stream did, and its last place is the one that the log goes on behind.
     let first = world.read(turn.run_id(), TailFrom::Start).await;
-    assert_eq!(chunks(&first).last(), streamed.last().map(|_| json!({"type": "finish", "finishReason": "tool-calls",
-        "messageMetadata": {"waiting": true}})).as_ref());
+    assert_eq!(
+        chunks(&first).last(),
+        streamed
+            .last()
+            .map(|_| json!({"type": "finish", "finishReason": "tool-calls",
+        "messageMetadata": {"waiting": true}}))
+            .as_ref()
+    );
     let token = waiting[0].token.clone().unwrap();
     let answered = world.answer(turn.run_id(), json!({"approved": true, "token": token})).await.unwrap();
     assert_eq!(answered["waiting"], 0);

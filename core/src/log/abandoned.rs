@@ -36,6 +36,8 @@ pub(crate) struct OpenStep {
     pub(crate) step: StepRecord,
     /// What is on disk of it and was told nobody.
     pub(crate) untold: Vec<UiChunk>,
+    /// The calls of which the outcome was told, though it is not on disk of the step.
+    pub(crate) told: Vec<String>,
 }
 
 impl AbandonedLog {
@@ -90,7 +92,11 @@ impl AbandonedLog {
             StepNumbers { packed_until: next_sequence, next: next_sequence + rest }
         });
         let next_sequence = numbers.map_or(next_sequence, |numbers| numbers.next);
-        let open = open.map(|step| OpenStep { untold: begun.untold(&step), step });
+        let open = open.map(|step| {
+            let ids = step.tools().map(|tool| tool.call_id.clone());
+            let told = ids.filter(|call_id| begun.outcome_of(call_id).is_some()).collect();
+            OpenStep { untold: begun.untold(&step), told, step }
+        });
         Self { steps, unfinished: numbers, next_sequence, begun, open }
     }
 

@@ -311,10 +311,9 @@ impl UiChunk {
             "tool-output-error" => {
                 UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text?, more }
             }
-            "tool-approval-request" => UiChunk::ToolApprovalRequest {
-                approval_id: fields.approval_id?,
-                tool_call_id: fields.tool_call_id?,
-            },
+            "tool-approval-request" => {
+                UiChunk::ToolApprovalRequest { approval_id: fields.approval_id?, tool_call_id: fields.tool_call_id? }
+            }
             "tool-output-denied" => UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id? },
             "source-url" | "source-document" | "file" => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,

@@ -265,11 +265,7 @@ impl Journal {
     /// to disk with it.
     pub(crate) fn suspend(&mut self, step: StepRecord, waits: Waits) -> SuspendRun {
         let usage = Usage::accumulate(self.usage, step.usage);
-        let extra = FlushExtra {
-            usage,
-            context_tokens: step.usage.and_then(Usage::context_tokens),
-            ..self.extra()
-        };
+        let extra = FlushExtra { usage, context_tokens: step.usage.and_then(Usage::context_tokens), ..self.extra() };
         let shown: Vec<StepRecord> = self.steps.iter().chain([&step]).cloned().collect();
         SuspendRun {
             fence: self.fence.clone(),
@@ -366,11 +362,9 @@ pub(crate) fn message_status(status: RunStatus) -> MessageStatus {
     match status {
         RunStatus::Succeeded => MessageStatus::Completed,
         RunStatus::Failed => MessageStatus::Error,
-        RunStatus::Pending
-        | RunStatus::Running
-        | RunStatus::Waiting
-        | RunStatus::Aborted
-        | RunStatus::Other(_) => MessageStatus::Aborted,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Waiting | RunStatus::Aborted | RunStatus::Other(_) => {
+            MessageStatus::Aborted
+        }
     }
 }
 

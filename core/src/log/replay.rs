@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::BlockKind;
+use crate::model::{Approval, DENIED_CALL, INCOMPLETE_CALL, Json};
 use crate::model::{
     FinishReason, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
     Usage,
 };
-use crate::model::{Approval, DENIED_CALL, INCOMPLETE_CALL, Json};
 use crate::project::{ErrorText, shown_state, told_failure, truncated_outputs};
 
 use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};

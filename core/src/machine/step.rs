@@ -2,8 +2,8 @@
 
 use crate::log::CallDetails;
 use crate::model::{
-    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart, ToolPart,
-    ToolState, Usage, Wait, WaitKind,
+    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart,
+    ToolPart, ToolState, Usage, Wait, WaitKind,
 };
 use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
@@ -172,7 +172,8 @@ impl StepBuilder {
 
     /// A step as it is on disk, some calls of which wait or have waited.
     pub(super) fn restored(step: StepRecord) -> Self {
-        let mut restored = Self { started: true, finish_reason: step.finish_reason, usage: step.usage, ..Self::default() };
+        let mut restored =
+            Self { started: true, finish_reason: step.finish_reason, usage: step.usage, ..Self::default() };
         for part in step.parts {
             match part {
                 Part::StepStart => {}

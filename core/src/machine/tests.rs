@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
-use crate::model::{Wait, FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::tool::ToolCatalog;
 

@@ -9,8 +9,8 @@ use crate::log::journal::Settlement;
 use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
-    Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
-    StepRecord, Usage,
+    Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
+    RunStatus, StepRecord, Usage,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -128,6 +128,7 @@ pub struct RunMachine {
     /// The step that the run goes on with: its calls have waited.
     resumes: bool,
     untold: Vec<UiChunk>,
+    told: Vec<String>,
 }
 
 impl RunMachine {
@@ -153,6 +154,7 @@ impl RunMachine {
             handing_over: false,
             resumes: false,
             untold: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -180,14 +182,15 @@ impl RunMachine {
     }
 
     /// The same, which goes on within this step: `answers` are what came to calls of it that have waited. A call without
-    /// an answer waits on. Readers are told first what is `untold` of the step.
+    /// an answer waits on. Readers are told first what is `untold` of the step, and not again how the calls came out of which
+    /// they were `told`.
     pub fn resuming(
         mut self,
         step: StepRecord,
-        untold: Vec<UiChunk>,
+        (untold, told): (Vec<UiChunk>, Vec<String>),
         answers: impl Fn(&str) -> Option<Answer>,
     ) -> Self {
-        self.untold = untold;
+        (self.untold, self.told) = (untold, told);
         self.call_ids.extend(step.tools().map(|tool| tool.call_id.clone()));
         self.step = StepBuilder::restored(step);
         for call in self.step.calls_mut() {
@@ -275,7 +278,9 @@ impl RunMachine {
                 }
                 _ => continue,
             };
-            effects.push(Effect::EmitChunk(chunk));
+            if !self.told.contains(&call.call_id) {
+                effects.push(Effect::EmitChunk(chunk));
+            }
         }
         if self.step.has_open_calls() {
             self.phase = Phase::PersistingIntent;

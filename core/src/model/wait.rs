@@ -192,8 +192,7 @@ impl Waits {
         let mut waits = self.clone();
         let mut any = false;
         for wait in waits.calls.iter_mut().filter(|wait| wait.is_open() && wait.is_over(now)) {
-            wait.answer =
-                Some(Answer { kind: AnswerKind::Expired, reason: None, input: None, output: None, by: None });
+            wait.answer = Some(Answer { kind: AnswerKind::Expired, reason: None, input: None, output: None, by: None });
             any = true;
         }
         waits.answered_at = waits.are_answered().then_some(now);
@@ -232,7 +231,13 @@ mod tests {
     }
 
     fn yes() -> Answer {
-        Answer { kind: AnswerKind::Approved, reason: None, input: None, output: Some(Json::null()), by: Some("u".into()) }
+        Answer {
+            kind: AnswerKind::Approved,
+            reason: None,
+            input: None,
+            output: Some(Json::null()),
+            by: Some("u".into()),
+        }
     }
 
     #[test]

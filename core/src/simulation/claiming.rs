@@ -119,8 +119,7 @@ impl World<'_> {
         let (run, fence) = (claimed.run, claimed.fence);
         let Some(message) = run.assistant_message_id else { return Ok(()) };
         // Whoever drove it here, and has not heard yet that it waits, is gone before it is driven again.
-        while let Some(place) =
-            self.drives.iter().position(|drive| drive.process == process && drive.ids.run == run.id)
+        while let Some(place) = self.drives.iter().position(|drive| drive.process == process && drive.ids.run == run.id)
         {
             let mut before = self.drives.swap_remove(place);
             self.leave_write(&mut before);

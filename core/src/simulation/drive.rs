@@ -57,8 +57,9 @@ impl World<'_> {
             if let Some(open) = left.open {
                 let waits = ready(self.store.waits(ids.run)).ok().flatten().map(|found| found.waits);
                 let number = open.step.number;
-                machine =
-                    machine.resuming(open.step, open.untold, |call| waits.as_ref()?.answer_to(number, call).cloned());
+                machine = machine.resuming(open.step, (open.untold, open.told), |call| {
+                    waits.as_ref()?.answer_to(number, call).cloned()
+                });
                 told = self.ledger.told_of(ids.run, number);
                 self.coverage.resumed += 1;
             }
@@ -354,13 +355,19 @@ impl World<'_> {
         Event::StreamEnded
     }
 
+    /// Some schedules know calls that wait, and some call nothing else.
+    fn tool_name(&mut self) -> &'static str {
+        let asks = self.random.chance(self.plan.asks);
+        self.random.pick(if asks { &TOOLS[4..] } else { &TOOLS[..4] })
+    }
+
     fn part(&mut self, bad_call: u32) -> StreamPart {
         let kind = if self.random.chance(700) { BlockKind::Text } else { BlockKind::Reasoning };
         let id = self.random.pick(&["0", "0", "1"]).to_owned();
         let call = self.random.pick(&["call_0", "call_1"]).to_owned();
         if self.random.chance(self.plan.calls) {
             let bad = self.random.chance(bad_call);
-            let name = if bad && self.random.chance(500) { "unknown" } else { self.random.pick(&TOOLS) }.to_owned();
+            let name = if bad && self.random.chance(500) { "unknown" } else { self.tool_name() }.to_owned();
             return match self.random.below(6) {
                 0 => StreamPart::ToolInputStart { id: call, name, run_by: RunBy::Host },
                 1 => StreamPart::ToolInputDelta { id: call, delta: "{".to_owned() },
@@ -482,9 +489,11 @@ impl World<'_> {
     pub(super) fn perform(&mut self, fence: &Fence, write: &Write) -> Result<Result<(), ErrorCode>, Broken> {
         let run_id = fence.run_id;
         let is_again = matches!(write, Write::Suspend(_));
-        let old = self.ledger.runs.get(&run_id).is_some_and(|facts| {
-            facts.fence.as_ref() != Some(fence) || (facts.suspended && !is_again)
-        });
+        let old = self
+            .ledger
+            .runs
+            .get(&run_id)
+            .is_some_and(|facts| facts.fence.as_ref() != Some(fence) || (facts.suspended && !is_again));
         let before = if old { self.ledger.rows(&self.store, run_id) } else { None };
         let answer = ready(write.attempt(&*self.store, fence)).map_err(|error| error.code());
         self.say(|| format!("    {} of {run_id} under epoch {}: {answer:?}", write.name(), fence.epoch));

@@ -9,13 +9,11 @@ use crate::log::UiChunk;
 use crate::log::journal::message_status;
 use crate::log::reader::{LogReader, Reached};
 use crate::machine::ToolCall;
-use crate::model::{
-    Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState,
-};
+use crate::model::{Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
-    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore,
-    SuspendRun, UNTOUCHED_WITHOUT_LEASE,
+    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore, SuspendRun,
+    UNTOUCHED_WITHOUT_LEASE,
 };
 
 use super::reduce::{Told, ToldStep};

@@ -75,6 +75,8 @@ pub(super) struct Plan {
     /// Parts of an answer at most.
     pub(super) parts: usize,
     pub(super) calls: u32,
+    /// Calls that wait for somebody, among all calls.
+    pub(super) asks: u32,
     pub(super) rates: Rates,
     pub(super) weights: Weights,
 }
@@ -141,6 +143,7 @@ impl Plan {
             readers: random.pick(&[0, 1, 2, 3, 4]),
             parts: random.pick(&[1, 3, 5, 8]),
             calls: random.pick(&[0, 200, 400, 600, 800]),
+            asks: random.pick(&[0, 0, 0, 300, 1000]),
             rates,
             weights,
         }

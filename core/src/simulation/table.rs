@@ -24,9 +24,9 @@ const UNREACHED: [(&str, Phase, &str); 3] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
     (
-        "LeaseLost",
-        Phase::Releasing,
-        "a lease would have to run out, and another process to take the run, while its release is under way.",
+        "ToolFinished",
+        Phase::Suspending,
+        "a cancelled call would have to come back just while it is written that the run waits.",
     ),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";

@@ -231,7 +231,10 @@ fn checked_asks(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> 
         return Err(Error::invalid(field("clientSide"), "must not be given beside answerSchema"));
     }
     if asks && (definition.answer_schema.is_some() || definition.client_side) {
-        return Err(Error::invalid(field("approval"), "is not for questions and tools of the client, which run nothing"));
+        return Err(Error::invalid(
+            field("approval"),
+            "is not for questions and tools of the client, which run nothing",
+        ));
     }
     if definition.editable_input && !asks {
         return Err(Error::invalid(field("editableInput"), "needs an approval"));

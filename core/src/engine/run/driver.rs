@@ -25,8 +25,8 @@ use crate::store::{CallNote, LedgerCall};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
-use super::{history, stops};
 use super::turn::{Means, Payer, Prepared};
+use super::{history, stops};
 
 /// How many tokens are set aside for an answer of unknown length.
 const RESERVED_ANSWER: u64 = 1_000;

@@ -134,10 +134,7 @@ pub(crate) async fn log_to_go_on(store: &(impl LogStore + ?Sized), run_id: RunId
     Ok(AbandonedLog::to_go_on(logged, trailing))
 }
 
-async fn what_is_left(
-    store: &(impl LogStore + ?Sized),
-    run_id: RunId,
-) -> Result<(Vec<LoggedStep>, Option<LogPage>)> {
+async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<(Vec<LoggedStep>, Option<LogPage>)> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;

@@ -487,8 +487,8 @@ impl Prepared {
         }
         if let Some(open) = done.left.as_mut().and_then(|left| left.open.take()) {
             let (number, waits) = (open.step.number, done.waits);
-            machine =
-                machine.resuming(open.step, open.untold, |call| waits.as_ref()?.answer_to(number, call).cloned());
+            machine = machine
+                .resuming(open.step, (open.untold, open.told), |call| waits.as_ref()?.answer_to(number, call).cloned());
         }
         let mut journal = Journal::new(fence, self.means.provider.context_window());
         if let Some(left) = done.left {

@@ -11,7 +11,9 @@ use crate::engine::{Engine, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::TailFrom;
-use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, RunStatus, StepRecord, Usage};
+use crate::model::{
+    Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, RunStatus, StepRecord, Usage,
+};
 use crate::project::{AssistantFlush, ErrorText, FlushExtra, flush_run, told_failure};
 use crate::store::forbidden;
 

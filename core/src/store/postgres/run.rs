@@ -216,9 +216,14 @@ impl RunStore for PostgresStore {
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.one_run(&begun("WHERE run.chat_id = $1::uuid AND (run.status IN ('pending', 'running') \
-             OR (run.status = 'waiting' AND NOT run.frees_chat))"), chat_id.into())
-            .await
+        self.one_run(
+            &begun(
+                "WHERE run.chat_id = $1::uuid AND (run.status IN ('pending', 'running') \
+             OR (run.status = 'waiting' AND NOT run.frees_chat))",
+            ),
+            chat_id.into(),
+        )
+        .await
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
