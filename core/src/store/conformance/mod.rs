@@ -32,6 +32,7 @@ mod search;
 mod settings;
 mod stop;
 mod usage;
+mod wait;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
