@@ -71,8 +71,9 @@ class Tool:
     ``runs.shownOutputBytes`` unless given. Beyond that it is shown in a shorter form of the same shape, and
     ``truncatedOutputs`` of the message's metadata says so. The model is told of it in any case."""
     approval: str | Mapping[str, Any] | None = None
-    """Which of its calls somebody has to allow first: ``"always"``, or ``{"when": SCHEMA}`` for those whose input fits that
-    JSON Schema. The run waits meanwhile (``runs.answer``, ``runs.waiting``), so this is for tools that are offered."""
+    """Which of its calls somebody has to allow first: ``"always"``, or ``{"when": SCHEMA}`` for those whose input fits
+    that JSON Schema. The run waits meanwhile (``runs.answer``, ``runs.waiting``), so this is for tools that are
+    offered."""
     editable_input: bool | None = None
     """Whoever allows a call may change its input, within the input's schema."""
     answer_schema: Mapping[str, Any] | None = None

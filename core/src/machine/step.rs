@@ -33,6 +33,7 @@ pub(super) struct StepBuilder {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a step has few of them, and only while it is in progress")]
 enum Item {
     Block(Block),
     Call(Call),

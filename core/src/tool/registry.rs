@@ -81,7 +81,7 @@ impl ToolSet {
             }
             let input = InputCheck::new(checked);
             let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
-            let asks_when = checked_asks(&tool.definition, &field)?;
+            let asks_when = checked_asks(&tool.definition, field)?;
             let entry = Entry { tool, input, asks_when };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
