@@ -5,7 +5,8 @@ use crate::id::RunId;
 use crate::model::{Answer, AnswerKind, Json, Wait, WaitKind, Waits};
 use crate::store::{WaitStore, WaitingRun};
 
-use super::world::World;
+use super::ledger::Facts;
+use super::world::{FAR_TOO_MANY, World};
 use super::{Broken, ready};
 
 impl World<'_> {
@@ -91,8 +92,9 @@ impl World<'_> {
 
     /// Everybody answers.
     pub(super) fn answer_all(&mut self) -> Result<(), Broken> {
-        loop {
-            let waiting = self.ledger.runs.iter().find(|(_, facts)| facts.waits() && facts.stop.is_none());
+        for _ in 0..FAR_TOO_MANY {
+            let waits = |facts: &Facts| facts.settled.is_none() && facts.waits() && facts.stop.is_none();
+            let waiting = self.ledger.runs.iter().find(|(_, facts)| waits(facts));
             let Some((run_id, _)) = waiting else { return Ok(()) };
             let run_id = *run_id;
             let Ok(Some(found)) = ready(self.store.waits(run_id)) else {
@@ -104,5 +106,6 @@ impl World<'_> {
                 self.answer(run_id, &found.waits)?;
             }
         }
+        Err(Broken::new("what waits can be answered", "some of it waits for ever".to_owned()))
     }
 }
