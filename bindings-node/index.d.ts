@@ -79,11 +79,26 @@ export interface ToolSpec<Input = any> {
    */
   shownOutputBytes?: number;
   /**
+   * Which of its calls somebody has to allow first: `always`, or those whose input fits a JSON Schema. The run waits
+   * meanwhile (`runs.answer`, `runs.waiting`), so this is for tools that are offered (`offerTools`).
+   */
+  approval?: 'never' | 'always' | { when: object };
+  /** Whoever allows a call may change its input, within the input's schema. */
+  editableInput?: boolean;
+  /** The tool is a question to a person, and this is the JSON Schema of the answer. Nothing is run: it has no `execute`. */
+  answerSchema?: object;
+  /** The tool is the client's, which answers with the output. Nothing is run here: it has no `execute`. */
+  clientSide?: boolean;
+  /** Users who may allow or answer its calls, instead of the chat's owner. */
+  answerers?: readonly string[];
+  /** After how many milliseconds a call that waits has expired; never unless given. */
+  expiresAfterMs?: number;
+  /**
    * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value; what comes
    * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);
    * `undefined` is null; what it throws, the model is told.
    */
-  execute(input: Input, context: ToolContext): unknown;
+  execute?(input: Input, context: ToolContext): unknown;
 }
 
 export interface Tool<Input = any> extends ToolSpec<Input> {

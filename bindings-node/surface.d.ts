@@ -38,6 +38,12 @@ export type ErrorCode =
   | 'MESSAGE_EXISTS'
   /** Another role of the workspace has this name; the message says which. */
   | 'ROLE_NAME_TAKEN'
+  /** The run, or the call that is answered, does not wait, or not any more. */
+  | 'NOT_WAITING'
+  /** The answer is for another call, or for other arguments, than those that wait. */
+  | 'ANSWER_MISMATCH'
+  /** The time in which the call could be answered is over. */
+  | 'ANSWER_EXPIRED'
   /** The store cannot be reached or written. */
   | 'STORE_UNAVAILABLE'
   /** The engine is shutting down or closed. */
@@ -145,6 +151,18 @@ export declare const MessageExistsError: ErrorClass<MessageExistsError>;
 export type RoleNameTakenError = ErrorOf<'ROLE_NAME_TAKEN'>;
 export declare const RoleNameTakenError: ErrorClass<RoleNameTakenError>;
 
+/** The run, or the call that is answered, does not wait, or not any more. `NOT_WAITING`, 409. */
+export type NotWaitingError = ErrorOf<'NOT_WAITING'>;
+export declare const NotWaitingError: ErrorClass<NotWaitingError>;
+
+/** The answer is for another call, or for other arguments, than those that wait. `ANSWER_MISMATCH`, 409. */
+export type AnswerMismatchError = ErrorOf<'ANSWER_MISMATCH'>;
+export declare const AnswerMismatchError: ErrorClass<AnswerMismatchError>;
+
+/** The time in which the call could be answered is over. `ANSWER_EXPIRED`, 410. */
+export type AnswerExpiredError = ErrorOf<'ANSWER_EXPIRED'>;
+export declare const AnswerExpiredError: ErrorClass<AnswerExpiredError>;
+
 /** The store cannot be reached or written. `STORE_UNAVAILABLE`, 503. */
 export type StoreUnavailableError = ErrorOf<'STORE_UNAVAILABLE'>;
 export declare const StoreUnavailableError: ErrorClass<StoreUnavailableError>;
@@ -249,6 +267,22 @@ export interface AgentRoleSummary {
   /** What a client sends to begin with. */
   launchMessage: string | null;
 }
+
+/** What has come of an answer. */
+export interface Answered {
+  /** The run. */
+  runId: string;
+  /** The call. */
+  callId: string;
+  /** How many calls of the run wait still; with none it goes on. */
+  waiting: number;
+}
+
+/** Which calls of a tool somebody has to allow. */
+export type ApprovalPolicy =
+  | 'never'
+  | 'always'
+  | { when: unknown };
 
 /** What the row of an assistant's message is to hold. */
 export interface AssistantFlush {
@@ -1306,6 +1340,8 @@ export interface Run {
   error: string | null;
   /** What kind of failure it was, when that is known. */
   failure: RunFailure | null;
+  /** What a run waits for whose status is `waiting`. */
+  waitingFor?: WaitingCall[];
   /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
   stepCount: number;
   /** When a stop was asked for. */
@@ -1569,6 +1605,8 @@ export type RunStatus =
   | 'pending'
   /** Owned by a process. */
   | 'running'
+  /** Waiting for somebody's answer, as nobody's: there is no process, task or lease. */
+  | 'waiting'
   /** Ended as it should. */
   | 'succeeded'
   /** Ended by an error. */
@@ -1886,6 +1924,8 @@ export interface StreamMetadata {
   reason?: RunReason;
   /** The error in one line, when it failed. */
   error?: string;
+  /** The run has not ended: it waits for somebody's answer. */
+  waiting?: true;
   /** The calls of the step of whose outputs less is shown than there is, and how many bytes there are. */
   truncatedOutputs?: Record<string, number>;
 }
@@ -2073,6 +2113,12 @@ export interface TurnRequestFields {
    * or its process dies. Its model is the one that its workspace and role, or that engine's options, say.
    */
   offeredTools?: readonly string[];
+  /**
+   * Whether a run that waits for somebody's answer still holds its chat. `false`: other turns may begin there
+   * meanwhile, and it goes on when the chat is free. Only with `offeredTools`: other runs cannot wait.
+   * @default true
+   */
+  holdsChat?: boolean;
   /** The workspace's name, instead of `prompt.workspaceName`. */
   workspaceName?: string;
   /** Guidance for tools of connected servers, between the rules that nothing can remove. */
@@ -2121,6 +2167,8 @@ export type UIMessageChunk =
   | { type: 'tool-output-available'; toolCallId: string; output: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
   | { type: 'tool-output-available'; toolCallId: string; output: unknown; preliminary: true }
   | { type: 'tool-output-error'; toolCallId: string; errorText: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-approval-request'; approvalId: string; toolCallId: string }
+  | { type: 'tool-output-denied'; toolCallId: string }
   | { type: 'finish-step' }
   | { type: 'message-metadata'; messageMetadata: StreamMetadata }
   | { type: 'finish'; finishReason: FinishReason; messageMetadata?: StreamMetadata }
@@ -2268,6 +2316,46 @@ export type UserMessagePart =
   | ToldPart
   | DataPart;
 
+/** What a call waits for. */
+export type WaitKind =
+  /** That somebody allows it. */
+  | 'approval'
+  /** What a person answers: that is its output. */
+  | 'question'
+  /** What a client has come to: that is its output. */
+  | 'client_tool';
+
+/** A call that waits, as it is shown to those who may answer. */
+export interface WaitingCall {
+  /** The call. */
+  callId: string;
+  /** What it waits for. */
+  kind: WaitKind;
+  /** Its tool. */
+  toolName: string;
+  /** Its arguments. */
+  input: unknown;
+  /** The JSON Schema of the answer, or of an input that may be changed. */
+  schema?: unknown;
+  /** Whether whoever allows it may change its input. */
+  editable?: true;
+  /** From when on nobody may answer. */
+  expiresAt?: string;
+  /**
+   * Stands for exactly this call: an answer that names it is for nothing else. Engines without an application secret
+   * give none.
+   */
+  token?: string;
+}
+
+/** A part of a list of runs that wait. */
+export interface WaitingPage {
+  /** The runs, with what they wait for. */
+  items: Run[];
+  /** Where the next part begins, if there may be one. */
+  nextCursor?: string;
+}
+
 /** So much in so long. */
 export interface Window {
   /** How much. */
@@ -2371,6 +2459,44 @@ export interface RunsOperations {
     /** The run. */
     runId: string;
   }): Promise<StatelessRun>;
+  /**
+   * Answers a call that a run waits for, once and for good, from any process: a call that needs an approval with
+   * `approved`, a question or a tool of the client's with `output` (or `approved: false`, which says that there will be
+   * none). The run goes on when all of its calls are answered, in an engine that offers its tools. `waiting` says how
+   * many are left.
+   * @throws {TurnkeepError} NOT_WAITING, ANSWER_MISMATCH, ANSWER_EXPIRED, INVALID_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  answer(params: Who & {
+    /** The run. */
+    runId: string;
+    /** The call. */
+    callId: string;
+    /** Whether the call may be made. */
+    approved?: boolean;
+    /** The call's output; it has to fit the question's schema. */
+    output?: unknown;
+    /** Arguments that the call is made with instead of its own, where its tool allows that. */
+    input?: unknown;
+    /** Why; the model is told. */
+    reason?: string;
+    /** The call's `token`, as it was listed: the answer is then for exactly this call with these arguments. */
+    token?: string;
+  }): Promise<Answered>;
+  /**
+   * Runs that wait for an answer, with what they wait for (`waitingFor`), in the order of their ids. Whoever is no
+   * administrator sees those that they have begun.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  waiting(params: Who & {
+    /** Who asks. */
+    actor: Actor;
+    /** The runs of one chat, among those. */
+    chatId?: string;
+    /** What comes behind this cursor of an earlier part. */
+    cursor?: string;
+    /** At most so many; 50 unless given. */
+    limit?: number;
+  }): Promise<WaitingPage>;
   /** Settles what dead processes have left, as opening an engine does. Answers how many runs that were. */
   sweep(): Promise<number>;
   /**

@@ -106,6 +106,21 @@
 #define TURNKEEP_ROLE_NAME_TAKEN 2008
 
 /**
+ * The run, or the call that is answered, does not wait, or not any more.
+ */
+#define TURNKEEP_NOT_WAITING 2010
+
+/**
+ * The answer is for another call, or for other arguments, than those that wait.
+ */
+#define TURNKEEP_ANSWER_MISMATCH 2011
+
+/**
+ * The time in which the call could be answered is over.
+ */
+#define TURNKEEP_ANSWER_EXPIRED 2012
+
+/**
  * The store cannot be reached or written.
  */
 #define TURNKEEP_STORE_UNAVAILABLE 3001
@@ -774,6 +789,67 @@ turnkeep_status turnkeep_run_stop(const struct turnkeep_engine *engine,
                                   size_t params_len,
                                   struct turnkeep_bytes *result,
                                   struct turnkeep_error **error);
+
+/**
+ * Answers a call that a run waits for, once and for good, from any process: a call that needs an approval with
+ * `approved`, a question or a tool of the client's with `output` (or `approved: false`, which says that there will
+ * be none). The run goes on when all of its calls are answered, in an engine that offers its tools. `waiting` says
+ * how many are left.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. Who answers: the chat's owner, or one of the tool's `answerers` where it names some.
+ * - "runId": string. The run.
+ * - "callId": string. The call.
+ * - "approved"?: boolean. Whether the call may be made.
+ * - "output"?: any JSON. The call's output; it has to fit the question's schema.
+ * - "input"?: any JSON. Arguments that the call is made with instead of its own, where its tool allows that.
+ * - "reason"?: string. Why; the model is told.
+ * - "token"?: string. The call's `token`, as it was listed: the answer is then for exactly this call with these
+ *   arguments.
+ *
+ * `result` receives Answered, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_WAITING, ANSWER_MISMATCH, ANSWER_EXPIRED, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE,
+ * ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_answer(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Runs that wait for an answer, with what they wait for (`waitingFor`), in the order of their ids. Whoever is no
+ * administrator sees those that they have begun.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor": Actor. Who asks.
+ * - "userId"?: string. The runs of one user: an administrator may name any, others themselves.
+ * - "chatId"?: string. The runs of one chat, among those.
+ * - "cursor"?: string. What comes behind this cursor of an earlier part.
+ * - "limit"?: integer. At most so many; 50 unless given.
+ *
+ * `result` receives WaitingPage, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_waiting(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
 
 /**
  * Begins a run whose loop is the host's own: `runs.recordStep` and `runs.finish` drive it. The gate, the log, the
@@ -2830,6 +2906,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       role.
  *   "launchMessage": string or null. What a client sends to begin with.
  *
+ * Answered: What has come of an answer.
+ *   "runId": string. The run.
+ *   "callId": string. The call.
+ *   "waiting": integer. How many calls of the run wait still; with none it goes on.
+ *
+ * ApprovalPolicy: Which calls of a tool somebody has to allow.
+ *   - "never"
+ *   - "always"
+ *   - {"when": any JSON}
+ *
  * AssistantFlush: What the row of an assistant's message is to hold.
  *   "content": string
  *   "toolCalls": array of TraceEntry or null
@@ -3437,6 +3523,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "reason": RunReason or null. Why it did not succeed.
  *   "error": string or null. The error in one line, when it failed.
  *   "failure": RunFailure or null. What kind of failure it was, when that is known.
+ *   "waitingFor"?: array of WaitingCall. What a run waits for whose status is "waiting".
  *   "stepCount": integer. Steps in the log. The last one of a run that failed or was aborted may have been cut
  *       off.
  *   "stopRequestedAt": string or null. When a stop was asked for.
@@ -3552,6 +3639,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * RunStatus: Where a run is in its life. Only the last three are final.
  *   "pending": Waiting for its turn or for a worker.
  *   "running": Owned by a process.
+ *   "waiting": Waiting for somebody's answer, as nobody's: there is no process, task or lease.
  *   "succeeded": Ended as it should.
  *   "failed": Ended by an error.
  *   "aborted": Ended from outside.
@@ -3749,6 +3837,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "status"?: EndedMessageStatus. The message's status, once that is final.
  *   "reason"?: RunReason. Why the run did not succeed.
  *   "error"?: string. The error in one line, when it failed.
+ *   "waiting"?: true. The run has not ended: it waits for somebody's answer.
  *   "truncatedOutputs"?: object of integer. The calls of the step of whose outputs less is shown than there is,
  *       and how many bytes there are.
  *
@@ -3818,6 +3907,18 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "shownOutputBytes"?: integer. How many bytes of an output's JSON pages are shown, while it streams and ever
  *       after; beyond that it is shown in a shorter form of the same shape. The engine's "runs.shownOutputBytes"
  *       unless given.
+ *   "approval"?: ApprovalPolicy. Which of its calls somebody has to allow first: "never", "always", or "{when:
+ *       SCHEMA}" for those whose input fits this JSON Schema. The run waits meanwhile, for as long as it takes.
+ *       Default "never".
+ *   "editableInput"?: boolean. Whoever allows a call may change its input, within the input's schema. Default
+ *       false.
+ *   "answerSchema"?: any JSON. The tool is a question to a person, and this is the JSON Schema of the answer,
+ *       which is the call's output. Nothing is run.
+ *   "clientSide"?: boolean. The tool is the client's: the call's output is what the client says. Nothing is run
+ *       here. Default false.
+ *   "answerers"?: array of string. Users who may allow or answer its calls, instead of the chat's owner.
+ *   "expiresAfterMs"?: integer. After how many milliseconds a call that waits has expired, and counts as not
+ *       allowed or not answered; never unless given.
  *
  * ToolOutcomePart: A tool call with its outcome.
  *   - {"state": "output-available", "type": string that begins with "tool-", "toolCallId": string, "input": any
@@ -3885,6 +3986,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       Such a run is driven by any engine that offers all of them: this one if it does, else the first that takes
  *       it, and another one when that engine is closed or its process dies. Its model is the one that its workspace
  *       and role, or that engine's options, say.
+ *   "holdsChat"?: boolean. Whether a run that waits for somebody's answer still holds its chat. "false": other
+ *       turns may begin there meanwhile, and it goes on when the chat is free. Only with "offeredTools": other runs
+ *       cannot wait. Default true.
  *   "workspaceName"?: string. The workspace's name, instead of "prompt.workspaceName".
  *   "mcpInstructions"?: array of McpGuidance. Guidance for tools of connected servers, between the rules that
  *       nothing can remove.
@@ -3925,6 +4029,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "tool-output-available", "toolCallId": string, "output": any JSON, "preliminary": true}
  *   - {"type": "tool-output-error", "toolCallId": string, "errorText": string, "providerExecuted"?: true,
  *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *   - {"type": "tool-approval-request", "approvalId": string, "toolCallId": string}
+ *   - {"type": "tool-output-denied", "toolCallId": string}
  *   - {"type": "finish-step"}
  *   - {"type": "message-metadata", "messageMetadata": StreamMetadata}
  *   - {"type": "finish", "finishReason": FinishReason, "messageMetadata"?: StreamMetadata}
@@ -4008,6 +4114,26 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * UserMessagePart: A part of a user's message.
  *   - ToldPart
  *   - DataPart
+ *
+ * WaitKind: What a call waits for.
+ *   "approval": That somebody allows it.
+ *   "question": What a person answers: that is its output.
+ *   "client_tool": What a client has come to: that is its output.
+ *
+ * WaitingCall: A call that waits, as it is shown to those who may answer.
+ *   "callId": string. The call.
+ *   "kind": WaitKind. What it waits for.
+ *   "toolName": string. Its tool.
+ *   "input": any JSON. Its arguments.
+ *   "schema"?: any JSON. The JSON Schema of the answer, or of an input that may be changed.
+ *   "editable"?: true. Whether whoever allows it may change its input.
+ *   "expiresAt"?: string. From when on nobody may answer.
+ *   "token"?: string. Stands for exactly this call: an answer that names it is for nothing else. Engines without
+ *       an application secret give none.
+ *
+ * WaitingPage: A part of a list of runs that wait.
+ *   "items": array of Run. The runs, with what they wait for.
+ *   "nextCursor"?: string. Where the next part begins, if there may be one.
  *
  * Window: So much in so long.
  *   "max": integer. How much.

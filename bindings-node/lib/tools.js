@@ -26,18 +26,23 @@ function check(tool, path) {
   if (tool.needsApproval !== undefined && tool.needsApproval !== false) {
     throw TurnkeepError.invalid(
       `${path}.needsApproval`,
-      'approvals are not there yet, and the tool would run without one',
+      "is not understood; say approval ('always', or {when: a JSON Schema}) of a tool that is offered",
     );
   }
   if (!TYPES.includes(tool.type)) throw TurnkeepError.invalid(`${path}.type`, 'tools of a provider are not taken');
-  for (const member of ['description', 'readOnly', 'timeoutMs', 'shownOutputBytes']) {
+  const members = ['description', 'readOnly', 'timeoutMs', 'shownOutputBytes', 'approval', 'answerSchema'];
+  for (const member of members) {
     if (typeof tool[member] === 'function') throw TurnkeepError.invalid(`${path}.${member}`, 'must not be a function');
   }
 }
 
 /** A tool and what its schemas come to. */
 function prepare(name, tool, path) {
-  if (typeof tool?.execute !== 'function') throw TurnkeepError.invalid(`${path}.execute`, 'must be a function');
+  // Questions, and tools of the client, run nothing here.
+  const runs = tool?.answerSchema === undefined && tool?.clientSide !== true;
+  if ((runs || tool.execute !== undefined) && typeof tool?.execute !== 'function') {
+    throw TurnkeepError.invalid(`${path}.execute`, 'must be a function');
+  }
   check(tool, path);
   const { description, inputSchema, outputSchema, readOnly, timeoutMs, unknownMembers, shownOutputBytes } = tool;
   const input = inputSchema === undefined ? undefined : readSchema(inputSchema, `${path}.inputSchema`);
@@ -60,6 +65,12 @@ function prepare(name, tool, path) {
       timeoutMs,
       unknownMembers,
       shownOutputBytes,
+      approval: tool.approval,
+      editableInput: tool.editableInput,
+      answerSchema: tool.answerSchema,
+      clientSide: tool.clientSide,
+      answerers: tool.answerers,
+      expiresAfterMs: tool.expiresAfterMs,
     },
     validateInput: input?.validate,
     validateOutput: output?.validate,

@@ -208,3 +208,26 @@ def test_closing_ends_the_threads_of_an_offer(tmp_path: Path, provider: Scripted
     assert ours() > before
     engine.close()
     assert ours() == before
+
+
+def test_a_question_is_answered_from_another_engine(
+    engine: turnkeep.Engine, other: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    provider.then(calls(("c1", "ask", {"text": "Which?"})), says("b it is"))
+    engine.offer_tools([turnkeep.Tool("ask", None, answer_schema={"enum": ["a", "b"]})])
+    turn = engine.start_turn(**WHO, message="?", offered_tools=["ask"])
+    assert turn.done()["status"] == "waiting"
+    actor = {"userId": WHO["user_id"], "isAdmin": False}
+    page = other.runs.waiting(workspace_id=WHO["workspace_id"], actor=actor)
+    assert [call["kind"] for call in page["items"][0]["waitingFor"]] == ["question"]
+    answer: dict[str, Any] = {**WHO, "run_id": turn.run_id, "call_id": "c1"}
+    with pytest.raises(turnkeep.TurnkeepError, match="output"):
+        other.runs.answer(**answer, output="c")
+    assert other.runs.answer(**answer, output="b")["waiting"] == 0
+    with pytest.raises(turnkeep.TurnkeepError) as refused:
+        other.runs.answer(**answer, output="a")
+    assert refused.value.code == "NOT_WAITING"
+    while run_to_its_end(other, turn)["status"] != "succeeded":
+        pass
+    with pytest.raises(TypeError):
+        turnkeep.Tool("write", None)

@@ -69,14 +69,15 @@ pub mod stream {
 }
 
 pub use engine::{
-    Actor, ActorRule, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine, EngineOptions,
-    Export, ExportFormat, FeatureGates, Follow, ForkAt, FoundMessage, GivenMessage, GivenPart, Health, HostedFinish,
-    HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus,
-    IndexedNow, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed, OpenChat, PageAt, PageSearch,
-    PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
-    SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless,
-    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
-    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, Who, Window,
+    Actor, ActorRule, Answered, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine,
+    EngineOptions, Export, ExportFormat, FeatureGates, Follow, ForkAt, FoundMessage, GivenAnswer, GivenMessage,
+    GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress,
+    IndexOutcome, IndexStatus, IndexedNow, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed,
+    OpenChat, PageAt, PageSearch, PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget,
+    RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail,
+    SignedProvenance, Stateless, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
+    TurnRequest, UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, WaitingPage,
+    Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};

@@ -191,6 +191,79 @@ pub unsafe extern "C" fn turnkeep_run_stop(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Answers a call that a run waits for, once and for good, from any process: a call that needs an approval with
+/// `approved`, a question or a tool of the client's with `output` (or `approved: false`, which says that there will
+/// be none). The run goes on when all of its calls are answered, in an engine that offers its tools. `waiting` says
+/// how many are left.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "userId": string. Who answers: the chat's owner, or one of the tool's `answerers` where it names some.
+/// - "runId": string. The run.
+/// - "callId": string. The call.
+/// - "approved"?: boolean. Whether the call may be made.
+/// - "output"?: any JSON. The call's output; it has to fit the question's schema.
+/// - "input"?: any JSON. Arguments that the call is made with instead of its own, where its tool allows that.
+/// - "reason"?: string. Why; the model is told.
+/// - "token"?: string. The call's `token`, as it was listed: the answer is then for exactly this call with these
+///   arguments.
+///
+/// `result` receives Answered, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, NOT_WAITING, ANSWER_MISMATCH, ANSWER_EXPIRED, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE,
+/// ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_answer(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.answer", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Runs that wait for an answer, with what they wait for (`waitingFor`), in the order of their ids. Whoever is no
+/// administrator sees those that they have begun.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor": Actor. Who asks.
+/// - "userId"?: string. The runs of one user: an administrator may name any, others themselves.
+/// - "chatId"?: string. The runs of one chat, among those.
+/// - "cursor"?: string. What comes behind this cursor of an earlier part.
+/// - "limit"?: integer. At most so many; 50 unless given.
+///
+/// `result` receives WaitingPage, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_run_waiting(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "runs.waiting", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// Begins a run whose loop is the host's own: `runs.recordStep` and `runs.finish` drive it. The gate, the log, the
 /// lease and the stops are the engine's. One that is `repeated` had been begun before, with the same key, and is not
 /// to be driven again.

@@ -145,6 +145,65 @@ class RunsOperations(_Asking):
         answer: bool = self._ask("runs.stop", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "chatId": chat_id, "idempotencyKey": idempotency_key})
         return answer
 
+    def answer(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+        call_id: str,
+        approved: bool | None = None,
+        output: Any | None = None,
+        input: Any | None = None,
+        reason: str | None = None,
+        token: str | None = None,
+    ) -> types.Answered:
+        """Answers a call that a run waits for, once and for good, from any process: a call that needs an approval
+        with ``approved``, a question or a tool of the client's with ``output`` (or ``approved: false``, which
+        says that there will be none). The run goes on when all of its calls are answered, in an engine that
+        offers its tools. ``waiting`` says how many are left.
+
+        :param workspace_id: The workspace.
+        :param user_id: Who answers: the chat's owner, or one of the tool's ``answerers`` where it names
+            some.
+        :param run_id: The run.
+        :param call_id: The call.
+        :param approved: Whether the call may be made.
+        :param output: The call's output; it has to fit the question's schema.
+        :param input: Arguments that the call is made with instead of its own, where its tool allows that.
+        :param reason: Why; the model is told.
+        :param token: The call's ``token``, as it was listed: the answer is then for exactly this call with
+            these arguments.
+        :raises TurnkeepError: ``NOT_WAITING``, ``ANSWER_MISMATCH``, ``ANSWER_EXPIRED``, ``INVALID_INPUT``,
+        ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Answered = self._ask("runs.answer", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "callId": call_id, "approved": approved, "output": output, "input": input, "reason": reason, "token": token})
+        return answer
+
+    def waiting(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor,
+        user_id: str | None = None,
+        chat_id: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> types.WaitingPage:
+        """Runs that wait for an answer, with what they wait for (``waitingFor``), in the order of their ids.
+        Whoever is no administrator sees those that they have begun.
+
+        :param workspace_id: The workspace.
+        :param actor: Who asks.
+        :param user_id: The runs of one user: an administrator may name any, others themselves.
+        :param chat_id: The runs of one chat, among those.
+        :param cursor: What comes behind this cursor of an earlier part.
+        :param limit: At most so many; 50 unless given.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.WaitingPage = self._ask("runs.waiting", {"workspaceId": workspace_id, "actor": actor, "userId": user_id, "chatId": chat_id, "cursor": cursor, "limit": limit})
+        return answer
+
     def sweep(self) -> int:
         """Settles what dead processes have left, as opening an engine does. Answers how many runs that were."""
         answer: int = self._ask("runs.sweep", {})
@@ -1038,6 +1097,7 @@ class EngineOperations(_Asking):
         busy: types.Busy | None = None,
         idempotency_key: str | None = None,
         offered_tools: Sequence[str] | None = None,
+        holds_chat: bool | None = None,
         workspace_name: str | None = None,
         mcp_instructions: Sequence[types.McpGuidance] | None = None,
         extra_rules: Sequence[str] | None = None,
@@ -1078,6 +1138,9 @@ class EngineOperations(_Asking):
             Such a run is driven by any engine that offers all of them: this one if it does, else the first that
             takes it, and another one when that engine is closed or its process dies. Its model is the one that
             its workspace and role, or that engine's options, say.
+        :param holds_chat: Whether a run that waits for somebody's answer still holds its chat. ``false``:
+            other turns may begin there meanwhile, and it goes on when the chat is free. Only with
+            ``offeredTools``: other runs cannot wait. Default ``true``.
         :param workspace_name: The workspace's name, instead of ``prompt.workspaceName``.
         :param mcp_instructions: Guidance for tools of connected servers, between the rules that nothing can
             remove.
@@ -1102,7 +1165,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -14,7 +14,7 @@ from turnkeep._handlers import Handler, encode_output, members_of
 from turnkeep._json import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from turnkeep import _native
 
@@ -53,7 +53,8 @@ class Tool:
 
     name: str
     """Letters, digits, ``_`` and ``-``, at most 64 of them."""
-    handler: Callable[..., Any]
+    handler: Callable[..., Any] | None
+    """The code; ``None`` of a question and of a tool of the client's, which run nothing here."""
     description: str = ""
     """What it does and when to use it, for the model."""
     input_schema: Mapping[str, Any] | None = None
@@ -69,9 +70,26 @@ class Tool:
     """How many bytes of an output's JSON pages are shown, while it streams and after a reload; the engine's
     ``runs.shownOutputBytes`` unless given. Beyond that it is shown in a shorter form of the same shape, and
     ``truncatedOutputs`` of the message's metadata says so. The model is told of it in any case."""
-    _handle: Handler = field(init=False, repr=False, compare=False)
+    approval: str | Mapping[str, Any] | None = None
+    """Which of its calls somebody has to allow first: ``"always"``, or ``{"when": SCHEMA}`` for those whose input fits
+    that JSON Schema. The run waits meanwhile (``runs.answer``, ``runs.waiting``), so this is for tools that are
+    offered."""
+    editable_input: bool | None = None
+    """Whoever allows a call may change its input, within the input's schema."""
+    answer_schema: Mapping[str, Any] | None = None
+    """The tool is a question to a person, and this is the JSON Schema of the answer."""
+    client_side: bool | None = None
+    """The tool is the client's, which answers with the output."""
+    answerers: Sequence[str] | None = None
+    """Users who may allow or answer its calls, instead of the chat's owner."""
+    expires_after_ms: int | None = None
+    """After how many milliseconds a call that waits has expired; never unless given."""
+    _handle: Handler | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.handler is None and (self.answer_schema is not None or self.client_side):
+            object.__setattr__(self, "_handle", None)
+            return
         if not callable(self.handler):
             raise TypeError(f"the handler of the tool {self.name!r} is not callable")
         if inspect.iscoroutinefunction(self.handler):
@@ -87,10 +105,18 @@ class Tool:
             "timeoutMs": self.timeout_ms,
             "unknownMembers": self.unknown_members,
             "shownOutputBytes": self.shown_output_bytes,
+            "approval": self.approval,
+            "editableInput": self.editable_input,
+            "answerSchema": self.answer_schema,
+            "clientSide": self.client_side,
+            "answerers": None if self.answerers is None else list(self.answerers),
+            "expiresAfterMs": self.expires_after_ms,
         }
         return {key: value for key, value in definition.items() if value is not None}
 
     def _run(self, tool_input: Any, context: ToolContext, show: Callable[[str], object]) -> str:
+        if self._handle is None:
+            raise TypeError(f"The tool {self.name} runs nothing")
         output = self._handle(tool_input, context)
         if inspect.isgenerator(output):
             output = _last(output, context, show)

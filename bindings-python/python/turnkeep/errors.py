@@ -66,6 +66,18 @@ class RoleNameTakenError(TurnkeepError):
     """Another role of the workspace has this name; the message says which. ``ROLE_NAME_TAKEN``, 409."""
 
 
+class NotWaitingError(TurnkeepError):
+    """The run, or the call that is answered, does not wait, or not any more. ``NOT_WAITING``, 409."""
+
+
+class AnswerMismatchError(TurnkeepError):
+    """The answer is for another call, or for other arguments, than those that wait. ``ANSWER_MISMATCH``, 409."""
+
+
+class AnswerExpiredError(TurnkeepError):
+    """The time in which the call could be answered is over. ``ANSWER_EXPIRED``, 410."""
+
+
 class StoreUnavailableError(TurnkeepError):
     """The store cannot be reached or written. ``STORE_UNAVAILABLE``, 503."""
 
@@ -121,6 +133,9 @@ BY_CODE: dict[str, type[TurnkeepError]] = {
     "SUPERSEDE_INVALID": SupersedeInvalidError,
     "MESSAGE_EXISTS": MessageExistsError,
     "ROLE_NAME_TAKEN": RoleNameTakenError,
+    "NOT_WAITING": NotWaitingError,
+    "ANSWER_MISMATCH": AnswerMismatchError,
+    "ANSWER_EXPIRED": AnswerExpiredError,
     "STORE_UNAVAILABLE": StoreUnavailableError,
     "ENGINE_CLOSED": EngineClosedError,
     "SECRET_UNREADABLE": SecretUnreadableError,

@@ -84,6 +84,25 @@ class AgentRoleSummary(TypedDict):
     """What a client sends to begin with."""
 
 
+class Answered(TypedDict):
+    """What has come of an answer."""
+
+    runId: str
+    """The run."""
+    callId: str
+    """The call."""
+    waiting: int
+    """How many calls of the run wait still; with none it goes on."""
+
+
+class ApprovalPolicyWhen(TypedDict):
+    when: Any
+    """Those whose input fits this JSON Schema."""
+
+ApprovalPolicy: TypeAlias = Union[Literal["never"], Literal["always"], ApprovalPolicyWhen]
+"""Which calls of a tool somebody has to allow."""
+
+
 class AssistantFlush(TypedDict):
     """What the row of an assistant's message is to hold."""
 
@@ -1144,9 +1163,7 @@ RoleRow: TypeAlias = Mapping[str, Any]
 """A role's row, as far as it is read. What is read of it: ``name?``, ``modelConfig?``."""
 
 
-class Run(TypedDict):
-    """A row of ``ai_chat_runs``, without what only the engine needs (owner, epoch, lease)."""
-
+class _RunRequired(TypedDict):
     id: str
     """Its id."""
     chatId: str
@@ -1179,6 +1196,13 @@ class Run(TypedDict):
     """When it settled."""
     updatedAt: str
     """When it was last written."""
+
+
+class Run(_RunRequired, total=False):
+    """A row of ``ai_chat_runs``, without what only the engine needs (owner, epoch, lease)."""
+
+    waitingFor: list[WaitingCall]
+    """What a run waits for whose status is ``waiting``."""
 
 
 class RunBudget(TypedDict, total=False):
@@ -1380,12 +1404,14 @@ RunSignal: TypeAlias = Literal["stopped", "superseded", "shutdown", "lease_lost"
 ``settled``: The run has ended.
 """
 
-RunStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "aborted"]
+RunStatus: TypeAlias = Literal["pending", "running", "waiting", "succeeded", "failed", "aborted"]
 """Where a run is in its life. Only the last three are final.
 
 ``pending``: Waiting for its turn or for a worker.
 
 ``running``: Owned by a process.
+
+``waiting``: Waiting for somebody's answer, as nobody's: there is no process, task or lease.
 
 ``succeeded``: Ended as it should.
 
@@ -1748,6 +1774,8 @@ class StreamMetadata(TypedDict, total=False):
     """Why the run did not succeed."""
     error: str
     """The error in one line, when it failed."""
+    waiting: Literal[True]
+    """The run has not ended: it waits for somebody's answer."""
     truncatedOutputs: dict[str, int]
     """The calls of the step of whose outputs less is shown than there is, and how many bytes there are."""
 
@@ -1836,6 +1864,26 @@ class ToolDefinition(_ToolDefinitionRequired, total=False):
     shownOutputBytes: int
     """How many bytes of an output's JSON pages are shown, while it streams and ever after; beyond that it is
     shown in a shorter form of the same shape. The engine's ``runs.shownOutputBytes`` unless given.
+    """
+    approval: ApprovalPolicy
+    """Which of its calls somebody has to allow first: ``never``, ``always``, or ``{when: SCHEMA}`` for those
+    whose input fits this JSON Schema. The run waits meanwhile, for as long as it takes. Default ``"never"``.
+    """
+    editableInput: bool
+    """Whoever allows a call may change its input, within the input's schema. Default ``false``."""
+    answerSchema: Any
+    """The tool is a question to a person, and this is the JSON Schema of the answer, which is the call's output.
+    Nothing is run.
+    """
+    clientSide: bool
+    """The tool is the client's: the call's output is what the client says. Nothing is run here. Default
+    ``false``.
+    """
+    answerers: Sequence[str]
+    """Users who may allow or answer its calls, instead of the chat's owner."""
+    expiresAfterMs: int
+    """After how many milliseconds a call that waits has expired, and counts as not allowed or not answered;
+    never unless given.
     """
 
 
@@ -1959,6 +2007,11 @@ class TurnRequest(_TurnRequestRequired, total=False):
     engine that offers all of them: this one if it does, else the first that takes it, and another one when
     that engine is closed or its process dies. Its model is the one that its workspace and role, or that
     engine's options, say.
+    """
+    holdsChat: bool
+    """Whether a run that waits for somebody's answer still holds its chat. ``false``: other turns may begin
+    there meanwhile, and it goes on when the chat is free. Only with ``offeredTools``: other runs cannot wait.
+    Default ``true``.
     """
     workspaceName: str
     """The workspace's name, instead of ``prompt.workspaceName``."""
@@ -2138,6 +2191,54 @@ class UserMessage(_UserMessageRequired, total=False):
     """Only a user's message begins a turn; a client's type may allow others."""
     metadata: Any
     """Kept, and given back by ``rowToUiMessage``."""
+
+WaitKind: TypeAlias = Literal["approval", "question", "client_tool"]
+"""What a call waits for.
+
+``approval``: That somebody allows it.
+
+``question``: What a person answers: that is its output.
+
+``client_tool``: What a client has come to: that is its output.
+"""
+
+
+class _WaitingCallRequired(TypedDict):
+    callId: str
+    """The call."""
+    kind: WaitKind
+    """What it waits for."""
+    toolName: str
+    """Its tool."""
+    input: Any
+    """Its arguments."""
+
+
+class WaitingCall(_WaitingCallRequired, total=False):
+    """A call that waits, as it is shown to those who may answer."""
+
+    schema: Any
+    """The JSON Schema of the answer, or of an input that may be changed."""
+    editable: Literal[True]
+    """Whether whoever allows it may change its input."""
+    expiresAt: str
+    """From when on nobody may answer."""
+    token: str
+    """Stands for exactly this call: an answer that names it is for nothing else. Engines without an application
+    secret give none.
+    """
+
+
+class _WaitingPageRequired(TypedDict):
+    items: list[Run]
+    """The runs, with what they wait for."""
+
+
+class WaitingPage(_WaitingPageRequired, total=False):
+    """A part of a list of runs that wait."""
+
+    nextCursor: str
+    """Where the next part begins, if there may be one."""
 
 
 class Window(TypedDict):
@@ -2413,6 +2514,17 @@ class UIMessageChunkToolOutputError(_UIMessageChunkToolOutputErrorRequired, tota
     """The tool is not one of those that the client knows."""
 
 
+class UIMessageChunkToolApprovalRequest(TypedDict):
+    type: Literal["tool-approval-request"]
+    approvalId: str
+    toolCallId: str
+
+
+class UIMessageChunkToolOutputDenied(TypedDict):
+    type: Literal["tool-output-denied"]
+    toolCallId: str
+
+
 class UIMessageChunkFinishStep(TypedDict):
     type: Literal["finish-step"]
 
@@ -2440,7 +2552,7 @@ class UIMessageChunkError(TypedDict):
     type: Literal["error"]
     errorText: str
 
-UIMessageChunk: TypeAlias = Union[UIMessageChunkStart, UIMessageChunkStartStep, UIMessageChunkTextStart, UIMessageChunkTextDelta, UIMessageChunkTextEnd, UIMessageChunkReasoningStart, UIMessageChunkReasoningDelta, UIMessageChunkReasoningEnd, UIMessageChunkToolInputStart, UIMessageChunkToolInputDelta, UIMessageChunkToolInputAvailable, UIMessageChunkToolInputError, UIMessageChunkToolOutputAvailable, UIMessageChunkToolOutputAvailableAgain, UIMessageChunkToolOutputError, UIMessageChunkFinishStep, UIMessageChunkMessageMetadata, UIMessageChunkFinish, UIMessageChunkAbort, UIMessageChunkError, PartChunk]
+UIMessageChunk: TypeAlias = Union[UIMessageChunkStart, UIMessageChunkStartStep, UIMessageChunkTextStart, UIMessageChunkTextDelta, UIMessageChunkTextEnd, UIMessageChunkReasoningStart, UIMessageChunkReasoningDelta, UIMessageChunkReasoningEnd, UIMessageChunkToolInputStart, UIMessageChunkToolInputDelta, UIMessageChunkToolInputAvailable, UIMessageChunkToolInputError, UIMessageChunkToolOutputAvailable, UIMessageChunkToolOutputAvailableAgain, UIMessageChunkToolOutputError, UIMessageChunkToolApprovalRequest, UIMessageChunkToolOutputDenied, UIMessageChunkFinishStep, UIMessageChunkMessageMetadata, UIMessageChunkFinish, UIMessageChunkAbort, UIMessageChunkError, PartChunk]
 """One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads."""
 
 UserMessagePart: TypeAlias = Union[ToldPart, DataPart]
@@ -2452,6 +2564,8 @@ __all__ = [
     "AddressVerdict",
     "AgentRole",
     "AgentRoleSummary",
+    "Answered",
+    "ApprovalPolicy",
     "AssistantFlush",
     "AssistantMetadata",
     "AssistantPart",
@@ -2614,6 +2728,9 @@ __all__ = [
     "UsageReport",
     "UserMessage",
     "UserMessagePart",
+    "WaitKind",
+    "WaitingCall",
+    "WaitingPage",
     "Window",
     "WorkspaceFeatures",
     "WorkspaceFeaturesPatch",

@@ -49,6 +49,7 @@ pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::search::{ChunkHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
 pub use service::usage::{ReportOf, UsageLine, UsageReport};
+pub use service::waiting::{Answered, GivenAnswer, WaitingPage};
 
 use run::follow::Tails;
 use run::hosted::Hosted;

@@ -126,6 +126,10 @@ pub struct TurnRequest {
     /// say.
     #[serde(default)]
     pub offered_tools: Option<Vec<String>>,
+    /// Whether a run that waits for somebody's answer still holds its chat. `false`: other turns may begin there meanwhile,
+    /// and it goes on when the chat is free. Only with `offeredTools`: other runs cannot wait.
+    #[serde(default = "default_holds_chat")]
+    pub holds_chat: bool,
     /// The workspace's name, instead of `prompt.workspaceName`.
     #[serde(default)]
     pub workspace_name: Option<String>,
@@ -266,6 +270,10 @@ impl OwnPieces {
 pub struct ToolOffer {
     /// The tools.
     pub tools: Vec<ToolDefinition>,
+}
+
+fn default_holds_chat() -> bool {
+    true
 }
 
 fn default_detached() -> bool {

@@ -12,6 +12,9 @@ use super::replay::StepView;
 /// The outcome of a call that was on disk before it ran, and whose process then died.
 const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
+/// The outcome of a call that waited for an answer and was not made before its run ended.
+const NEVER_MADE: &str = "The run ended before this call was made.";
+
 /// The log of a run whose owner is gone.
 #[derive(Debug, Default)]
 pub(crate) struct AbandonedLog {
@@ -23,11 +26,32 @@ pub(crate) struct AbandonedLog {
     pub(crate) next_sequence: u64,
     /// What was told of a step of which nothing came, and which is therefore none of the steps: that it began.
     pub(crate) begun: StepView,
+    /// A last step with calls that wait, or have waited, and were not made: it is none of the steps, and goes on.
+    pub(crate) open: Option<OpenStep>,
+}
+
+/// A step that goes on.
+#[derive(Debug)]
+pub(crate) struct OpenStep {
+    pub(crate) step: StepRecord,
+    /// What is on disk of it and was told nobody.
+    pub(crate) untold: Vec<UiChunk>,
+    /// The calls of which the outcome was told, though it is not on disk of the step.
+    pub(crate) told: Vec<String>,
 }
 
 impl AbandonedLog {
     /// `trailing` is the end of the log, with the packs of the step that was in progress.
     pub(crate) fn of(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
+        Self::read(logged, trailing, false)
+    }
+
+    /// The same for whoever goes on with the run: a step whose calls wait is not closed.
+    pub(crate) fn to_go_on(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
+        Self::read(logged, trailing, true)
+    }
+
+    fn read(logged: Vec<LoggedStep>, trailing: Option<LogPage>, goes_on: bool) -> Self {
         let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
         let mut intent = None;
         for entry in logged {
@@ -50,10 +74,12 @@ impl AbandonedLog {
             }
         }
         let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        let mut open = None;
         let unfinished = match intent {
             Some(mut step) => {
-                close_calls(&mut step, &view);
-                Some(step)
+                let is_open = goes_on && step.tools().any(|tool| tool.waits.is_some());
+                close_calls(&mut step, &view, is_open);
+                if is_open { open.replace(step) } else { Some(step) }
             }
             None if view.is_empty() => None,
             None => Some(view.clone().into_record(number)),
@@ -66,7 +92,12 @@ impl AbandonedLog {
             StepNumbers { packed_until: next_sequence, next: next_sequence + rest }
         });
         let next_sequence = numbers.map_or(next_sequence, |numbers| numbers.next);
-        Self { steps, unfinished: numbers, next_sequence, begun }
+        let open = open.map(|step| {
+            let ids = step.tools().map(|tool| tool.call_id.clone());
+            let told = ids.filter(|call_id| begun.outcome_of(call_id).is_some()).collect();
+            OpenStep { untold: begun.untold(&step), told, step }
+        });
+        Self { steps, unfinished: numbers, next_sequence, begun, open }
     }
 
     /// The write that closes the step that was in progress, for whoever goes on with the run.
@@ -132,11 +163,15 @@ fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
     }
 }
 
-fn close_calls(step: &mut StepRecord, view: &StepView) {
+fn close_calls(step: &mut StepRecord, view: &StepView, leave_waiting: bool) {
     for part in &mut step.parts {
-        if let Part::Tool(tool) = part
-            && tool.state == ToolState::InputAvailable
-        {
+        let Part::Tool(tool) = part else { continue };
+        if tool.waits.is_some() {
+            if !leave_waiting {
+                (tool.waits, tool.approval) = (None, None);
+                tool.state = ToolState::OutputError(NEVER_MADE.to_owned());
+            }
+        } else if tool.state == ToolState::InputAvailable {
             let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
             tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
         }

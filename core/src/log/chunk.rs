@@ -48,6 +48,9 @@ pub struct StreamMetadata {
     /// The error in one line, when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The run has not ended: it waits for somebody's answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
     /// The calls of the step of whose outputs less is shown than there is, and how many bytes there are.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub truncated_outputs: BTreeMap<String, u64>,
@@ -154,6 +157,13 @@ pub enum UiChunk {
         #[serde(flatten)]
         more: CallDetails,
     },
+    ToolApprovalRequest {
+        approval_id: String,
+        tool_call_id: String,
+    },
+    ToolOutputDenied {
+        tool_call_id: String,
+    },
     FinishStep,
     MessageMetadata {
         message_metadata: StreamMetadata,
@@ -227,6 +237,7 @@ struct Fields {
     input: Option<Json>,
     output: Option<Json>,
     error_text: Option<String>,
+    approval_id: Option<String>,
     #[serde(default)]
     provider_executed: bool,
     #[serde(default)]
@@ -300,6 +311,10 @@ impl UiChunk {
             "tool-output-error" => {
                 UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text?, more }
             }
+            "tool-approval-request" => {
+                UiChunk::ToolApprovalRequest { approval_id: fields.approval_id?, tool_call_id: fields.tool_call_id? }
+            }
+            "tool-output-denied" => UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id? },
             "source-url" | "source-document" | "file" => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,
         })
@@ -353,6 +368,8 @@ mod tests {
             UiChunk::ToolOutputAvailable { tool_call_id: call(), output: Json::null(), more: more.clone() },
             UiChunk::ToolOutputPreliminary { tool_call_id: call(), output: Json::string("half"), preliminary: true },
             UiChunk::ToolOutputError { tool_call_id: call(), error_text: "no".into(), more },
+            UiChunk::ToolApprovalRequest { approval_id: "a".into(), tool_call_id: call() },
+            UiChunk::ToolOutputDenied { tool_call_id: call() },
             UiChunk::Part(Json::parse(r#"{"type":"source-url","sourceId":"1","url":"https://example.com"}"#).unwrap()),
         ];
         for chunk in chunks {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::{FinishReason, MessageStatus, RunFailure, RunReason, RunStatus, StepRecord, Usage};
+use crate::model::{FinishReason, MessageStatus, RunFailure, RunReason, RunStatus, StepRecord, Usage, Waits};
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
-use crate::store::{CallNote, ChunkPack, Fence, RecordStep, SettleRun, StepNumbers};
+use crate::store::{CallNote, ChunkPack, Fence, RecordStep, SettleRun, StepNumbers, SuspendRun};
 
 use super::UiChunk;
 use super::replay::StepView;
@@ -185,6 +185,11 @@ impl Journal {
         &self.fence
     }
 
+    /// Tokens of these steps.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
     /// Every step that was written or is being written, in order.
     pub(crate) fn steps(&self) -> &[StepRecord] {
         &self.steps
@@ -254,6 +259,22 @@ impl Journal {
             flush_run(&self.steps, MessageStatus::Streaming, &extra)
         });
         RecordStep { fence: self.fence.clone(), step, numbers, lease: due.lease, refresh, call: self.call.clone() }
+    }
+
+    /// The write with which the run begins to wait: this step is not finished, and everything that was told of it goes
+    /// to disk with it.
+    pub(crate) fn suspend(&mut self, step: StepRecord, waits: Waits) -> SuspendRun {
+        let usage = Usage::accumulate(self.usage, step.usage);
+        let extra = FlushExtra { usage, context_tokens: step.usage.and_then(Usage::context_tokens), ..self.extra() };
+        let shown: Vec<StepRecord> = self.steps.iter().chain([&step]).cloned().collect();
+        SuspendRun {
+            fence: self.fence.clone(),
+            pack: self.take_pack(),
+            waits,
+            call: self.call.clone(),
+            assistant: flush_run(&shown, MessageStatus::Streaming, &extra),
+            step,
+        }
     }
 
     /// The step is on disk.
@@ -341,7 +362,9 @@ pub(crate) fn message_status(status: RunStatus) -> MessageStatus {
     match status {
         RunStatus::Succeeded => MessageStatus::Completed,
         RunStatus::Failed => MessageStatus::Error,
-        RunStatus::Pending | RunStatus::Running | RunStatus::Aborted | RunStatus::Other(_) => MessageStatus::Aborted,
+        RunStatus::Pending | RunStatus::Running | RunStatus::Waiting | RunStatus::Aborted | RunStatus::Other(_) => {
+            MessageStatus::Aborted
+        }
     }
 }
 

@@ -26,6 +26,8 @@ struct Chunks {
     /// From this place on the chunks are on disk as they are here, the first of them under this number; nothing while the
     /// step in progress is written otherwise.
     exact: Option<(usize, u64)>,
+    /// The chunk at this place is none of the log on disk: what comes behind it is behind the one before.
+    aside: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +39,7 @@ struct Progress {
 impl ChunkLog {
     /// An empty log.
     pub fn new() -> Arc<Self> {
-        let chunks = Chunks { list: Vec::new(), numbered: false, exact: Some((0, 0)) };
+        let chunks = Chunks { list: Vec::new(), numbered: false, exact: Some((0, 0)), aside: None };
         Arc::new(Self { chunks: Mutex::new(chunks), progress: watch::Sender::new(Progress::default()) })
     }
 
@@ -71,6 +73,15 @@ impl ChunkLog {
             chunks.list.len()
         };
         self.progress.send_modify(|progress| progress.length = length);
+    }
+
+    /// Adds a last chunk that is none of the log on disk.
+    pub fn append_aside(&self, chunk: Arc<str>) {
+        {
+            let mut chunks = self.lock();
+            chunks.aside = Some(chunks.list.len());
+        }
+        self.append(chunk);
     }
 
     /// No chunk will follow.
@@ -114,8 +125,11 @@ impl ChunkReader {
         let batch: Vec<_> = {
             let chunks = self.log.lock();
             let exact = chunks.exact.filter(|_| chunks.numbered);
-            let number =
-                |place: usize| exact.and_then(|(first, number)| Some(number + place.checked_sub(first)? as u64));
+            let aside = chunks.aside;
+            let number = |place: usize| {
+                let place = if aside == Some(place) { place.checked_sub(1)? } else { place };
+                exact.and_then(|(first, number)| Some(number + place.checked_sub(first)? as u64))
+            };
             let wanted = chunks.list.iter().enumerate().skip(next).take(limit.max(1));
             wanted.map(|(place, chunk)| (number(place), Arc::clone(chunk))).collect()
         };

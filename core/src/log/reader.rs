@@ -125,7 +125,7 @@ impl LogReader {
     /// Takes in a page and adds what it tells to `items`.
     pub(crate) fn feed(&mut self, page: LogPage, items: &mut Vec<TailItem>) -> Reached {
         if !self.begun {
-            if page.run.status == RunStatus::Pending {
+            if page.run.status == RunStatus::Pending && page.run.started_at.is_none() {
                 return Reached::Nothing;
             }
             self.begun = true;
@@ -164,7 +164,16 @@ impl LogReader {
             return Reached::More;
         }
         self.compact = false;
-        if page.run.status.is_active() {
+        if page.run.status == RunStatus::Waiting {
+            // Everything that anybody was told is on disk.
+            if self.wanted > self.next {
+                return self.resynchronize();
+            }
+            // Nothing comes before an answer does. The log goes on then, under the numbers that are next.
+            let status = page.run.status;
+            return Reached::End(TailEnd { status, reason: None, error: None });
+        }
+        if page.run.status.is_driven() {
             // A live stream is ahead of the disk: what comes before the wanted place is on its way there.
             return Reached::Present;
         }

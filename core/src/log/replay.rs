@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::BlockKind;
+use crate::model::{Approval, DENIED_CALL, INCOMPLETE_CALL, Json};
 use crate::model::{
     FinishReason, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, TextPart, ToolPart, ToolState,
     Usage,
 };
-use crate::model::{INCOMPLETE_CALL, Json};
 use crate::project::{ErrorText, shown_state, told_failure, truncated_outputs};
 
 use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
@@ -62,6 +62,9 @@ struct SeenCall {
     arguments: String,
     input: Option<Json>,
     outcome: Option<Outcome>,
+    /// Somebody was asked whether it may be made, and would not allow it.
+    asked: bool,
+    denied: bool,
     details: CallDetails,
     result_metadata: Option<Json>,
 }
@@ -124,6 +127,17 @@ impl StepView {
                     call.result_metadata = more.provider_metadata.clone();
                 }
             }
+            UiChunk::ToolApprovalRequest { tool_call_id, .. } => {
+                if let Some(call) = self.call(tool_call_id, None) {
+                    call.asked = true;
+                }
+            }
+            UiChunk::ToolOutputDenied { tool_call_id } => {
+                if let Some(call) = self.call(tool_call_id, None) {
+                    call.denied = true;
+                    call.outcome = Some(Err(DENIED_CALL.to_owned()));
+                }
+            }
             UiChunk::Part(part) => self.items.push(Seen::Part(part.clone())),
             // What it comes to is told at the end of the call.
             UiChunk::ToolOutputPreliminary { .. }
@@ -176,6 +190,19 @@ impl StepView {
 
     /// What this reader has still to be told of the finished step. `usage` is the sum up to and with this step.
     pub(crate) fn continuation(&self, step: &StepRecord, usage: Option<Usage>) -> Vec<UiChunk> {
+        let mut chunks = self.rest(step);
+        close_step(step, usage, &mut chunks);
+        chunks
+    }
+
+    /// What this reader has still to be told of a step that goes on. What somebody is asked is told when it waits.
+    pub(crate) fn untold(&self, step: &StepRecord) -> Vec<UiChunk> {
+        let mut chunks = self.rest(step);
+        chunks.retain(|chunk| !matches!(chunk, UiChunk::ToolApprovalRequest { .. }));
+        chunks
+    }
+
+    fn rest(&self, step: &StepRecord) -> Vec<UiChunk> {
         let mut chunks = Vec::new();
         if !self.started {
             chunks.push(UiChunk::StartStep);
@@ -193,7 +220,6 @@ impl StepView {
                 Part::StepStart | Part::Other(_) => {}
             }
         }
-        close_step(step, usage, &mut chunks);
         chunks
     }
 
@@ -216,6 +242,7 @@ impl StepView {
                     dynamic: call.details.dynamic,
                     provider_metadata: call.details.provider_metadata,
                     result_metadata: call.result_metadata,
+                    approval: call.denied.then(|| Approval::requested(&call.call_id).answered(false, None)),
                     ..ToolPart::new(call.name, call.call_id, Some(input), state)
                 })
             }
@@ -301,9 +328,13 @@ fn rest_of_block(
 }
 
 fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>) {
-    let (input_known, outcome_known) = match seen {
-        Some(Seen::Call(call)) => (call.input.is_some(), call.outcome.is_some()),
-        _ => (false, false),
+    let (input_known, asked, outcome_known) = match seen {
+        // Whoever allowed it may have changed its input.
+        Some(Seen::Call(call)) if tool.approval.as_ref().is_some_and(|approval| approval.edited) => {
+            (call.input == tool.input, call.asked, call.outcome.is_some())
+        }
+        Some(Seen::Call(call)) => (call.input.is_some(), call.asked, call.outcome.is_some()),
+        _ => (false, false, false),
     };
     let tool_call_id = tool.call_id.clone();
     if !input_known {
@@ -314,8 +345,15 @@ fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>)
             more: CallDetails::of_call(tool),
         });
     }
+    if let Some(approval) = tool.approval.as_ref().filter(|_| !asked) {
+        let (approval_id, tool_call_id) = (approval.id.clone(), tool_call_id.clone());
+        chunks.push(UiChunk::ToolApprovalRequest { approval_id, tool_call_id });
+    }
     if outcome_known {
         return;
+    }
+    if tool.is_denied() {
+        return chunks.push(UiChunk::ToolOutputDenied { tool_call_id });
     }
     let more = CallDetails::of_result(tool);
     match shown_state(tool) {
@@ -392,6 +430,13 @@ impl RunEnd {
             }
         }
     }
+}
+
+/// What readers are told last while a run waits for somebody's answer. It is none of the log's: that goes on where it
+/// was once there is an answer.
+pub(crate) fn waiting_chunk(usage: Option<Usage>) -> UiChunk {
+    let message_metadata = Some(StreamMetadata { usage, waiting: true, ..StreamMetadata::default() });
+    UiChunk::Finish { finish_reason: FinishReason::ToolCalls, message_metadata }
 }
 
 /// Chunks encoded for readers.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::log::UiChunk;
 use crate::log::journal::Settlement;
-use crate::model::{Json, StepRecord};
+use crate::model::{Json, RunReason, StepRecord, Wait};
 
 /// An order to the engine. Orders of one transition are carried out in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub enum Effect {
     PersistStep(StepRecord),
     /// Give this chunk to the readers.
     EmitChunk(UiChunk),
+    /// Give this chunk to the readers, which is none of the log.
+    EmitAside(UiChunk),
     /// Report when `after` has passed; an armed timer of the same name is replaced.
     ArmTimer {
         /// Its name.
@@ -44,6 +46,16 @@ pub enum Effect {
     Settle(Settlement),
     /// Put on disk what has streamed and give the run up, for others to go on with. Answered by `Released`.
     Release,
+    /// Put on disk, all at once, what has streamed, this step as far as it is, that its reader is asked this, and that the
+    /// run waits as nobody's. Nobody is told what is asked before that. Answered by `Suspended`.
+    Suspend {
+        /// The step, with calls that wait.
+        step: StepRecord,
+        /// Those calls.
+        waits: Vec<Wait>,
+        /// What readers are told of them.
+        asked: Vec<UiChunk>,
+    },
     /// Nothing will follow: tell the readers and whoever waits for the outcome.
     End(Ending),
 }
@@ -80,6 +92,8 @@ pub enum Timer {
 pub enum Ending {
     /// The run is settled in the store.
     Settled,
+    /// The run waits for somebody's answer. It may have been asked to stop just before.
+    Waiting(Option<RunReason>),
     /// The run is another process's, or was given up for others to go on with; nothing more may be written.
     LeaseLost,
     /// The settlement was refused for good; a sweep will end the run.

@@ -50,6 +50,8 @@ pub enum Event {
     HandOver,
     /// The run is given up, and on disk so far.
     Released,
+    /// The run waits for somebody's answer now, as nobody's.
+    Suspended,
     /// A timer that was armed ran out.
     TimerFired(Timer),
 }
@@ -73,6 +75,7 @@ impl Event {
             Event::LeaseLost => "LeaseLost",
             Event::HandOver => "HandOver",
             Event::Released => "Released",
+            Event::Suspended => "Suspended",
             Event::TimerFired(Timer::ProviderSilence) => "TimerFired(ProviderSilence)",
             Event::TimerFired(Timer::Step) => "TimerFired(Step)",
             Event::TimerFired(Timer::Run) => "TimerFired(Run)",

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{ErrorCode, Result};
 use crate::log::journal::{Journal, Rows, Settlement};
-use crate::model::{FailureKind, RunFailure, RunReason, RunStatus};
+use crate::model::{FailureKind, RunFailure, RunReason, RunStatus, Waits};
 
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
@@ -54,6 +54,8 @@ pub(crate) enum Output {
     CancelTool { call_id: String },
     /// Give this chunk to the readers in this process.
     Chunk(Arc<str>),
+    /// The same with one that is none of the log.
+    Aside(Arc<str>),
     /// Attempt this write once and tell what came of it.
     Write(Arc<Write>),
     /// Nothing will follow: tell the readers and whoever waits for the outcome.
@@ -108,6 +110,11 @@ pub(crate) struct Shell {
     settlement: Option<Settlement>,
     effects: Vec<Effect>,
     outputs: VecDeque<Output>,
+    /// Readers are told this once it is on disk.
+    held: Vec<Arc<str>>,
+    /// How long others have driven the run, and since when it is driven here.
+    taken: Duration,
+    since: Option<Instant>,
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) flaw: Option<Flaw>,
 }
@@ -125,9 +132,17 @@ impl Shell {
             settlement: None,
             effects: Vec::new(),
             outputs: VecDeque::new(),
+            held: Vec::new(),
+            taken: Duration::ZERO,
+            since: None,
             #[cfg(any(test, feature = "simulation"))]
             flaw: None,
         }
+    }
+
+    /// The same for a run that was driven for so long before.
+    pub(crate) fn taken(self, taken: Duration) -> Self {
+        Self { taken, ..self }
     }
 
     #[cfg(any(test, feature = "simulation"))]
@@ -143,6 +158,7 @@ impl Shell {
 
     /// Takes what happened; what is to be done about it is for [`Shell::poll_output`] to say.
     pub(crate) fn handle(&mut self, input: Input, now: Instant) {
+        self.since.get_or_insert(now);
         match input {
             Input::Event(event) => self.happen(event, now),
             Input::Written(answer) => self.written(answer, now),
@@ -209,6 +225,10 @@ impl Shell {
             (Write::Settle(_), Ok(())) => Event::Settled,
             (Write::Fail(_), Ok(())) => Event::FailedInstead,
             (Write::Release, Ok(())) => Event::Released,
+            (Write::Suspend(_), Ok(())) => {
+                self.outputs.extend(std::mem::take(&mut self.held).into_iter().map(Output::Chunk));
+                Event::Suspended
+            }
             (Write::Settle(_), Err(error)) if error.is_for_good() => return self.fail_instead(),
             (_, Err(error)) => {
                 self.writes.clear();
@@ -277,6 +297,7 @@ impl Shell {
                 self.journal.chunk(chunk, &encoded);
                 Output::Chunk(encoded)
             }
+            Effect::EmitAside(chunk) => Output::Aside(chunk.encode().into()),
             Effect::ArmTimer { timer, after } => {
                 self.disarm(&timer);
                 self.timers.push((timer, now + after));
@@ -302,6 +323,18 @@ impl Shell {
                 }
                 self.settlement = Some(settlement);
                 return self.writes.add(Write::Settle(settle));
+            }
+            Effect::Suspend { step, waits, asked } => {
+                for chunk in asked {
+                    let encoded: Arc<str> = chunk.encode().into();
+                    self.journal.chunk(chunk, &encoded);
+                    self.held.push(encoded);
+                }
+                self.pack_due = None;
+                let here = self.since.map(|since| now.saturating_duration_since(since)).unwrap_or_default();
+                let taken_ms = u64::try_from((self.taken + here).as_millis()).unwrap_or(u64::MAX);
+                let waits = Waits { step: step.number, taken_ms, answered_at: None, calls: waits };
+                return self.writes.add(Write::Suspend(self.journal.suspend(step, waits)));
             }
             Effect::Release => {
                 if !self.breaks(Flaw::ReleaseLosesPack) {
@@ -387,9 +420,11 @@ mod tests {
                         Write::Step(_) => "step",
                         Write::Settle(_) => "settle",
                         Write::Fail(_) => "fail",
+                        Write::Suspend(_) => "suspend",
                         Write::Release => "release",
                     }),
                     Output::End(Ending::Settled) => Some("settled"),
+                    Output::End(Ending::Waiting(_)) => Some("waiting"),
                     Output::End(Ending::LeaseLost) => Some("lost"),
                     Output::End(Ending::Unsettled) => Some("unsettled"),
                     _ => None,

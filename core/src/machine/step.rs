@@ -1,7 +1,10 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
 use crate::log::CallDetails;
-use crate::model::{BlockKind, FinishReason, Json, Part, StepRecord, TextPart, ToolPart, ToolState, Usage};
+use crate::model::{
+    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart,
+    ToolPart, ToolState, Usage, Wait, WaitKind,
+};
 use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
 
@@ -30,6 +33,7 @@ pub(super) struct StepBuilder {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a step has few of them, and only while it is in progress")]
 enum Item {
     Block(Block),
     Call(Call),
@@ -63,7 +67,18 @@ pub(super) struct Call {
     result_metadata: Option<Json>,
     /// How much of its output pages are shown.
     shown_bytes: u64,
+    /// Somebody was asked whether it may be made.
+    approval: Option<Approval>,
+    /// What it waits for, or has waited for; known where the tool is.
+    pub(super) ask: Option<Ask>,
+    /// The answer that has come to it, until it is told.
+    pub(super) answer: Option<Answer>,
 }
+
+/// What the model is told of a call that nobody has answered in time.
+const EXPIRED_CALL: &str = "Nobody answered in time.";
+/// What the model is told of a question that a person would not answer, and who gave no reason.
+const DECLINED_CALL: &str = "The person did not answer.";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum CallPhase {
@@ -71,6 +86,8 @@ pub(super) enum CallPhase {
     Streaming,
     /// Complete and valid, not run yet or running.
     Ready(Json),
+    /// Complete and valid; somebody has to answer first.
+    Waiting(Json, WaitKind),
     /// Complete, and run by the provider.
     Elsewhere(Json),
     /// Came back.
@@ -148,7 +165,47 @@ impl StepBuilder {
             metadata: None,
             result_metadata: None,
             shown_bytes: u64::MAX,
+            approval: None,
+            ask: None,
+            answer: None,
         }));
+    }
+
+    /// A step as it is on disk, some calls of which wait or have waited.
+    pub(super) fn restored(step: StepRecord) -> Self {
+        let mut restored =
+            Self { started: true, finish_reason: step.finish_reason, usage: step.usage, ..Self::default() };
+        for part in step.parts {
+            match part {
+                Part::StepStart => {}
+                Part::Text(text) => restored.restore_block(BlockKind::Text, text),
+                Part::Reasoning(text) => restored.restore_block(BlockKind::Reasoning, text),
+                Part::Tool(tool) => {
+                    restored.calls = restored.calls.saturating_add(1);
+                    restored.items.push(Item::Call(Call::restored(tool)));
+                }
+                Part::Other(part) => restored.items.push(Item::Part(part)),
+            }
+        }
+        restored
+    }
+
+    fn restore_block(&mut self, kind: BlockKind, text: TextPart) {
+        self.open_block(kind, String::new(), String::new(), text.provider_metadata);
+        if let Some(Item::Block(block)) = self.items.last_mut() {
+            block.open = false;
+            block.text = text.text;
+        }
+    }
+
+    /// Whether there are calls that nobody has answered.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.calls().any(|call| matches!(call.phase, CallPhase::Waiting(..)))
+    }
+
+    /// The calls that nobody has answered.
+    pub(super) fn waits(&self) -> Vec<Wait> {
+        self.calls().filter_map(Call::wait).collect()
     }
 
     /// The call whose arguments are arriving under this driver id.
@@ -317,18 +374,118 @@ impl Call {
     pub(super) fn abandon(&mut self, error: &str) -> Option<Abandoned> {
         let (input, announced) = match &self.phase {
             CallPhase::Streaming => (Json::string(&self.arguments), false),
-            CallPhase::Ready(input) | CallPhase::Elsewhere(input) => (input.clone(), true),
+            CallPhase::Ready(input) | CallPhase::Elsewhere(input) | CallPhase::Waiting(input, _) => {
+                (input.clone(), true)
+            }
             CallPhase::Output { .. } | CallPhase::Failed { .. } => return None,
         };
         self.phase = CallPhase::Failed { input: input.clone(), error: error.to_owned() };
+        // Nobody has refused it.
+        self.approval = self.approval.take().filter(|approval| approval.approved == Some(true));
         let more = self.details();
         Some(Abandoned { call_id: self.call_id.clone(), name: self.name.clone(), input, announced, more })
     }
 
+    fn restored(tool: ToolPart) -> Self {
+        let input = tool.input.unwrap_or_else(Json::null);
+        let phase = match (tool.state, tool.waits) {
+            (ToolState::InputAvailable, Some(kind)) => CallPhase::Waiting(input, kind),
+            (ToolState::InputAvailable, None) => CallPhase::Ready(input),
+            (ToolState::OutputAvailable(output), _) => {
+                CallPhase::Output { input, output: output.unwrap_or_else(Json::null) }
+            }
+            (ToolState::OutputError(error), _) => CallPhase::Failed { input, error },
+        };
+        Self {
+            driver_id: tool.call_id.clone(),
+            call_id: tool.call_id,
+            name: tool.name,
+            arguments: String::new(),
+            guard: LoopGuard::default(),
+            phase,
+            run_by: if tool.provider_executed { RunBy::Provider { dynamic: tool.dynamic } } else { RunBy::Host },
+            metadata: tool.provider_metadata,
+            result_metadata: tool.result_metadata,
+            shown_bytes: tool.shown_bytes.unwrap_or(u64::MAX),
+            approval: tool.approval,
+            ask: None,
+            answer: None,
+        }
+    }
+
+    /// The call waits for this, and is not made before.
+    pub(super) fn wait_for(&mut self, ask: Ask) {
+        let CallPhase::Ready(input) = &self.phase else { return };
+        self.phase = CallPhase::Waiting(input.clone(), ask.kind);
+        self.approval = (ask.kind == WaitKind::Approval).then(|| Approval::requested(&self.call_id));
+        self.ask = Some(ask);
+    }
+
+    /// The id of what is asked, of a call that waits to be allowed.
+    pub(super) fn approval_id(&self) -> Option<String> {
+        match (&self.phase, &self.approval) {
+            (CallPhase::Waiting(..), Some(approval)) => Some(approval.id.clone()),
+            _ => None,
+        }
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        let CallPhase::Waiting(input, kind) = &self.phase else { return None };
+        let ask = self.ask.as_ref().filter(|ask| ask.kind == *kind);
+        Some(Wait {
+            call_id: self.call_id.clone(),
+            kind: *kind,
+            tool_name: self.name.clone(),
+            input: input.clone(),
+            schema: ask.and_then(|ask| ask.schema.clone()),
+            editable: ask.is_some_and(|ask| ask.editable),
+            answerers: ask.map(|ask| ask.answerers.clone()).unwrap_or_default(),
+            expires_after_ms: ask.and_then(|ask| ask.expires_after_ms),
+            expires_at: None,
+            answer: None,
+        })
+    }
+
+    /// Takes the answer that the call has waited for. What is allowed is ready to run after it, with the input that came
+    /// with the answer; everything else has its outcome.
+    pub(super) fn take_answer(&mut self, answer: &Answer) {
+        let CallPhase::Waiting(input, kind) = self.phase.clone() else { return };
+        let refused = |default: &str| answer.reason.clone().unwrap_or_else(|| default.to_owned());
+        let is_approved = answer.kind == AnswerKind::Approved;
+        self.phase = match (kind, answer.kind) {
+            (WaitKind::Approval, AnswerKind::Approved) => CallPhase::Ready(answer.input.clone().unwrap_or(input)),
+            (WaitKind::Question | WaitKind::ClientTool, AnswerKind::Answered) => {
+                CallPhase::Output { input, output: answer.output.clone().unwrap_or_else(Json::null) }
+            }
+            (_, AnswerKind::Expired) => CallPhase::Failed { input, error: refused(EXPIRED_CALL) },
+            (WaitKind::Approval, _) => CallPhase::Failed { input, error: refused(DENIED_CALL) },
+            _ => CallPhase::Failed { input, error: refused(DECLINED_CALL) },
+        };
+        if let (WaitKind::Approval, Some(approval)) = (kind, self.approval.take()) {
+            let reason = match answer.kind {
+                AnswerKind::Expired => Some(refused(EXPIRED_CALL)),
+                _ => answer.reason.clone(),
+            };
+            let edited = is_approved && answer.input.is_some();
+            self.approval = Some(Approval { edited, ..approval.answered(is_approved, reason) });
+        }
+    }
+
+    /// Whether somebody has refused to let it be made.
+    pub(super) fn is_denied(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.approved == Some(false))
+    }
+
     fn part(&self) -> ToolPart {
+        let waits = match &self.phase {
+            CallPhase::Waiting(_, kind) => Some(*kind),
+            _ => None,
+        };
         let (input, state) = match &self.phase {
             CallPhase::Streaming => (Json::string(&self.arguments), ToolState::InputAvailable),
-            CallPhase::Ready(input) | CallPhase::Elsewhere(input) => (input.clone(), ToolState::InputAvailable),
+            CallPhase::Ready(input) | CallPhase::Elsewhere(input) | CallPhase::Waiting(input, _) => {
+                (input.clone(), ToolState::InputAvailable)
+            }
             CallPhase::Output { input, output } => (input.clone(), ToolState::OutputAvailable(Some(output.clone()))),
             CallPhase::Failed { input, error } => (input.clone(), ToolState::OutputError(error.clone())),
         };
@@ -337,6 +494,8 @@ impl Call {
             dynamic: self.run_by == RunBy::Provider { dynamic: true },
             provider_metadata: self.metadata.clone(),
             result_metadata: self.result_metadata.clone(),
+            approval: self.approval.clone(),
+            waits,
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state).showing(self.shown_bytes)
         }
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
-use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::tool::ToolCatalog;
 
@@ -53,6 +53,9 @@ struct World {
     /// Others can go on with the run; they were asked to; it is given up, which is not on disk yet.
     hands_over: bool,
     handing_over: bool,
+    /// What the run waits for, and what its reader is asked once that is on disk.
+    waiting: Option<(StepRecord, Vec<Wait>)>,
+    asked: Vec<UiChunk>,
     releasing: bool,
 }
 
@@ -96,6 +99,8 @@ impl World {
             provider_calls: 0,
             hands_over: false,
             handing_over: false,
+            waiting: None,
+            asked: Vec::new(),
             releasing: false,
         }
     }
@@ -131,6 +136,14 @@ impl World {
                 self.step_pending = Some(step);
             }
             Effect::EmitChunk(chunk) => self.reader_sees(chunk),
+            Effect::EmitAside(chunk) => assert!(self.asked.is_empty() || matches!(chunk, UiChunk::Finish { .. })),
+            Effect::Suspend { step, waits, asked } => {
+                assert!(self.hands_over && self.settles == 0);
+                assert!(!self.calling && self.running.is_empty(), "waits while something still runs");
+                assert!(!waits.is_empty() && self.asked.is_empty());
+                self.asked = asked;
+                self.waiting = Some((step, waits));
+            }
             Effect::ArmTimer { timer, .. } => drop(self.armed.insert(timer)),
             Effect::DisarmTimer(timer) => drop(self.armed.remove(&timer)),
             Effect::Settle(settlement) => {

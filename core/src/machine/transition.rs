@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::journal::Settlement;
-use crate::log::replay::{RunEnd, block_id, start_chunk};
+use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
-    BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason, RunStatus,
-    StepRecord, Usage,
+    Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
+    RunStatus, StepRecord, Usage,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -91,6 +91,7 @@ pub(crate) enum Phase {
     PersistingStep,
     Settling,
     Releasing,
+    Suspending,
     Over,
 }
 
@@ -124,6 +125,10 @@ pub struct RunMachine {
     /// Others can go on with the run.
     hands_over: bool,
     handing_over: bool,
+    /// The step that the run goes on with: its calls have waited.
+    resumes: bool,
+    untold: Vec<UiChunk>,
+    told: Vec<String>,
 }
 
 impl RunMachine {
@@ -147,6 +152,9 @@ impl RunMachine {
             close: None,
             hands_over: false,
             handing_over: false,
+            resumes: false,
+            untold: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -170,6 +178,29 @@ impl RunMachine {
                 _ => None,
             }));
         }
+        self
+    }
+
+    /// The same, which goes on within this step: `answers` are what came to calls of it that have waited. A call without
+    /// an answer waits on. Readers are told first what is `untold` of the step, and not again how the calls came out of which
+    /// they were `told`.
+    pub fn resuming(
+        mut self,
+        step: StepRecord,
+        (untold, told): (Vec<UiChunk>, Vec<String>),
+        answers: impl Fn(&str) -> Option<Answer>,
+    ) -> Self {
+        (self.untold, self.told) = (untold, told);
+        self.call_ids.extend(step.tools().map(|tool| tool.call_id.clone()));
+        self.step = StepBuilder::restored(step);
+        for call in self.step.calls_mut() {
+            match (&call.phase, answers(&call.call_id)) {
+                (CallPhase::Waiting(..), Some(answer)) => call.answer = Some(answer),
+                (CallPhase::Waiting(input, _), None) => call.ask = self.tools.ask(&call.name, input),
+                _ => {}
+            }
+        }
+        self.resumes = true;
         self
     }
 
@@ -201,6 +232,7 @@ impl RunMachine {
             (Event::FailedInstead, Phase::Settling) => self.failed_instead(effects),
             (Event::HandOver, _) => self.handing_over = self.hands_over,
             (Event::Released, Phase::Releasing) => self.lose_lease(effects),
+            (Event::Suspended, Phase::Suspending) => self.suspended(effects),
             (Event::PersistFailed, phase) => self.persist_failed(phase, effects),
             (Event::StopRequested(cause), phase) => self.stop(cause.reason(), phase, effects),
             (Event::LeaseLost, _) => self.lose_lease(effects),
@@ -219,7 +251,43 @@ impl RunMachine {
         if let Some(after) = self.limits.run.into_iter().chain(self.limits.budget.time).min() {
             effects.push(Effect::ArmTimer { timer: Timer::Run, after });
         }
-        self.call_provider(effects);
+        if self.resumes { self.resume(effects) } else { self.call_provider(effects) }
+    }
+
+    /// Tells what the answers have come to. What was allowed is on disk as such before it is made: whoever finds it there
+    /// does not make it again.
+    fn resume(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(after) = self.limits.step {
+            effects.push(Effect::ArmTimer { timer: Timer::Step, after });
+        }
+        effects.extend(std::mem::take(&mut self.untold).into_iter().map(Effect::EmitChunk));
+        for call in self.step.calls_mut() {
+            let Some(answer) = call.answer.take() else { continue };
+            call.take_answer(&answer);
+            let (tool_call_id, more) = (call.call_id.clone(), CallDetails::default());
+            let chunk = match call.phase.clone() {
+                CallPhase::Ready(input) if answer.input.is_some() => {
+                    let (tool_name, more) = (call.name.clone(), call.details());
+                    UiChunk::ToolInputAvailable { tool_call_id, tool_name, input, more }
+                }
+                CallPhase::Failed { .. } if call.is_denied() => UiChunk::ToolOutputDenied { tool_call_id },
+                CallPhase::Failed { error, .. } => UiChunk::ToolOutputError { tool_call_id, error_text: error, more },
+                CallPhase::Output { input, output } => {
+                    let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
+                    UiChunk::ToolOutputAvailable { tool_call_id, output, more }
+                }
+                _ => continue,
+            };
+            if !self.told.contains(&call.call_id) {
+                effects.push(Effect::EmitChunk(chunk));
+            }
+        }
+        if self.step.has_open_calls() {
+            self.phase = Phase::PersistingIntent;
+            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+        } else {
+            self.run_tools(effects);
+        }
     }
 
     fn call_provider(&mut self, effects: &mut Vec<Effect>) {
@@ -519,13 +587,27 @@ impl RunMachine {
         // A call that was announced and never made, or that the provider has not answered, has nobody who would answer
         // it: the step would wait for ever.
         self.abandon_calls(|call| !matches!(call.phase, CallPhase::Ready(_)), INCOMPLETE_CALL, effects);
+        self.ask_for_calls(effects);
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
-        if changes_something {
+        if changes_something || self.step.is_waiting() {
             self.phase = Phase::PersistingIntent;
             effects.push(Effect::PersistIntent(self.step.record(self.number)));
         } else {
             self.run_tools(effects);
+        }
+    }
+
+    /// Which of the calls wait for somebody. A run that nobody else could go on with cannot wait: its calls fail.
+    fn ask_for_calls(&mut self, effects: &mut Vec<Effect>) {
+        for call in self.step.calls_mut() {
+            let CallPhase::Ready(input) = &call.phase else { continue };
+            let Some(ask) = self.tools.ask(&call.name, input) else { continue };
+            if self.hands_over {
+                call.wait_for(ask);
+            } else if let Some(abandoned) = call.abandon(CANNOT_WAIT) {
+                tell_abandoned(abandoned, CANNOT_WAIT, effects);
+            }
         }
     }
 
@@ -598,10 +680,33 @@ impl RunMachine {
 
     fn persist_when_tools_are_done(&mut self, effects: &mut Vec<Effect>) {
         if !self.step.has_open_calls() {
-            self.phase = Phase::PersistingStep;
             effects.push(Effect::DisarmTimer(Timer::Step));
+            if self.step.is_waiting() {
+                return self.suspend(effects);
+            }
+            self.phase = Phase::PersistingStep;
             effects.push(Effect::PersistStep(self.step.record(self.number)));
         }
+    }
+
+    /// Everything else of the step is done: the run waits, as nobody's.
+    fn suspend(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Suspending;
+        effects.push(Effect::DisarmTimer(Timer::Run));
+        let asked = self.step.calls().filter_map(|call| {
+            let (approval_id, tool_call_id) = (call.approval_id()?, call.call_id.clone());
+            Some(UiChunk::ToolApprovalRequest { approval_id, tool_call_id })
+        });
+        let asked = asked.collect();
+        let (step, waits) = (self.step.record(self.number), self.step.waits());
+        effects.push(Effect::Suspend { step, waits, asked });
+    }
+
+    fn suspended(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Over;
+        let usage = Usage::accumulate(self.usage, self.step.usage);
+        effects.push(Effect::EmitAside(waiting_chunk(usage)));
+        effects.push(Effect::End(Ending::Waiting(self.stop.filter(|reason| *reason != RunReason::Shutdown))));
     }
 
     fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
@@ -794,7 +899,7 @@ impl RunMachine {
         self.stop = Some(reason);
         match phase {
             // The answer of the store is on its way and decides whether this step is in the log.
-            Phase::PersistingIntent | Phase::PersistingStep => {}
+            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending => {}
             Phase::Created | Phase::Streaming | Phase::RunningTools => self.abort(effects),
             Phase::Settling | Phase::Releasing | Phase::Over => {}
         }
@@ -811,7 +916,9 @@ impl RunMachine {
     fn persist_failed(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
         let failure = RunFailure::new(FailureKind::Internal, NOT_WRITTEN);
         match phase {
-            Phase::PersistingIntent | Phase::PersistingStep => self.close_failed(failure, RunReason::Internal, effects),
+            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending => {
+                self.close_failed(failure, RunReason::Internal, effects);
+            }
             // What streams could not be put on disk.
             Phase::Streaming | Phase::RunningTools => {
                 effects.push(Effect::CancelProvider);
@@ -866,7 +973,9 @@ impl RunMachine {
 /// The rule that whoever tells the machine has broken if this event comes in this phase; nothing when it may come. What
 /// comes after the end is nobody's fault.
 pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
-    use Phase::{Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming};
+    use Phase::{
+        Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming, Suspending,
+    };
     let phases_and_rule: (&[Phase], &'static str) = match event {
         _ if phase == Over => return None,
         Event::Begun => (&[Created], "a run begins once"),
@@ -876,6 +985,7 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
         Event::StepPersisted => (&[PersistingStep], "only what is being written is confirmed"),
         Event::Settled | Event::FailedInstead => (&[Settling], "only what is being written is confirmed"),
         Event::Released => (&[Releasing], "only what is being written is confirmed"),
+        Event::Suspended => (&[Suspending], "only what is being written is confirmed"),
         Event::TimerFired(Timer::ProviderSilence) => (&[Streaming], "a timer that was disarmed does not fire"),
         Event::TimerFired(Timer::Tool { .. }) => (&[RunningTools], "a timer that was disarmed does not fire"),
         Event::TimerFired(Timer::Step) => {
@@ -891,6 +1001,9 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
     let (phases, rule) = phases_and_rule;
     (!phases.contains(&phase)).then_some(rule)
 }
+
+/// What the model is told of a call that would have to wait, in a run that cannot.
+const CANNOT_WAIT: &str = "This tool needs somebody's answer, for which this run cannot wait.";
 
 /// What is said of a run that could not be written.
 pub(super) const NOT_WRITTEN: &str = "The run could not be written to the store.";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::StepRecord;
-use crate::store::{ChunkPack, Fence, LeaseStore, LogStore, RecordStep, RunStore, SettleRun};
+use crate::store::{ChunkPack, Fence, LeaseStore, LogStore, RecordStep, RunStore, SettleRun, SuspendRun, WaitStore};
 
 /// A write of a run's owner.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) enum Write {
     Settle(SettleRun),
     /// The run's end without what could not be written of it.
     Fail(&'static str),
+    /// The run begins to wait for somebody's answer.
+    Suspend(SuspendRun),
     /// The run is given up, for others to go on with.
     Release,
 }
@@ -29,7 +31,7 @@ impl Write {
     /// Attempts it once.
     pub(crate) async fn attempt<S>(&self, store: &S, fence: &Fence) -> Result<()>
     where
-        S: RunStore + LogStore + LeaseStore + ?Sized,
+        S: RunStore + LogStore + LeaseStore + WaitStore + ?Sized,
     {
         match self {
             Write::Pack(pack) => store.append_pack(fence, pack).await,
@@ -37,6 +39,10 @@ impl Write {
             Write::Step(record) => store.record_step(record.clone()).await,
             Write::Settle(settle) => store.settle_run(settle.clone()).await,
             Write::Fail(error) => store.fail_run(fence, error).await,
+            Write::Suspend(suspend) => {
+                let waits = suspend.waits.clone().from(store.time().await?);
+                store.suspend_run(SuspendRun { waits, ..suspend.clone() }).await
+            }
             Write::Release => store.release_run(fence).await,
         }
     }

@@ -4,6 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::json::{Json, present};
+use super::wait::WaitKind;
 
 /// The text of a tool call that has no outcome of its own.
 pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
@@ -66,6 +67,39 @@ pub struct ToolPart {
     pub result_metadata: Option<Json>,
     /// In a log: pages are shown so many bytes of the output, which has more.
     pub shown_bytes: Option<u64>,
+    /// Somebody was asked whether the call may be made.
+    pub approval: Option<Approval>,
+    /// In a log: the call has not been made, and waits.
+    pub waits: Option<WaitKind>,
+}
+
+/// That somebody was asked whether a call may be made, and what they said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Its id, unique within the run.
+    pub id: String,
+    /// The answer, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    /// Why, in the words of whoever answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whoever allowed the call has changed its arguments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
+}
+
+impl Approval {
+    /// What is asked for a call.
+    pub fn requested(call_id: &str) -> Self {
+        Self { id: format!("approval-{call_id}"), approved: None, reason: None, edited: false }
+    }
+
+    /// The same, answered.
+    #[must_use]
+    pub fn answered(self, approved: bool, reason: Option<String>) -> Self {
+        Self { approved: Some(approved), reason, ..self }
+    }
 }
 
 impl ToolPart {
@@ -81,7 +115,25 @@ impl ToolPart {
             provider_metadata: None,
             result_metadata: None,
             shown_bytes: None,
+            approval: None,
+            waits: None,
         }
+    }
+
+    /// Whether somebody has refused to let the call be made.
+    pub fn is_denied(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.approved == Some(false))
+    }
+
+    /// The approval as far as it goes with the call's state: clients know no others.
+    fn told_approval(&self) -> Option<&Approval> {
+        let approval = self.approval.as_ref()?;
+        let goes = match (&self.state, approval.approved) {
+            (ToolState::InputAvailable, _) => true,
+            (ToolState::OutputAvailable(_), approved) => approved == Some(true),
+            (ToolState::OutputError(_), approved) => approved.is_some(),
+        };
+        goes.then_some(approval)
     }
 
     /// The call, of whose output a page is shown no more than so many bytes.
@@ -162,10 +214,14 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
         map.serialize_entry("type", &format!("tool-{}", tool.name))?;
     }
     map.serialize_entry("toolCallId", &tool.call_id)?;
-    let state = match &tool.state {
-        ToolState::InputAvailable => "input-available",
-        ToolState::OutputAvailable(_) => "output-available",
-        ToolState::OutputError(_) => "output-error",
+    let approval = tool.told_approval();
+    let state = match (&tool.state, approval.map(|approval| approval.approved)) {
+        (ToolState::InputAvailable, None) => "input-available",
+        (ToolState::InputAvailable, Some(None)) => "approval-requested",
+        (ToolState::InputAvailable, Some(Some(_))) => "approval-responded",
+        (ToolState::OutputAvailable(_), _) => "output-available",
+        (ToolState::OutputError(_), Some(Some(false))) => "output-denied",
+        (ToolState::OutputError(_), _) => "output-error",
     };
     map.serialize_entry("state", state)?;
     if let Some(input) = &tool.input {
@@ -174,6 +230,7 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     match &tool.state {
         ToolState::InputAvailable | ToolState::OutputAvailable(None) => {}
         ToolState::OutputAvailable(Some(output)) => map.serialize_entry("output", output)?,
+        ToolState::OutputError(_) if state == "output-denied" => {}
         ToolState::OutputError(text) => map.serialize_entry("errorText", text)?,
     }
     if tool.provider_executed {
@@ -185,8 +242,14 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(metadata) = &tool.result_metadata {
         map.serialize_entry("resultProviderMetadata", metadata)?;
     }
+    if let Some(approval) = approval {
+        map.serialize_entry("approval", approval)?;
+    }
     if let Some(bytes) = tool.shown_bytes {
         map.serialize_entry("shownBytes", &bytes)?;
+    }
+    if let Some(waits) = tool.waits {
+        map.serialize_entry("waits", &waits)?;
     }
     Ok(())
 }
@@ -212,7 +275,12 @@ struct Fields {
     call_provider_metadata: Option<Json>,
     result_provider_metadata: Option<Json>,
     shown_bytes: Option<u64>,
+    approval: Option<Json>,
+    waits: Option<String>,
 }
+
+/// What the model is told of a call that somebody would not allow, and who gave no reason.
+pub const DENIED_CALL: &str = "Tool execution denied.";
 
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -236,6 +304,8 @@ impl Fields {
             "text" => Some(Part::Text(text(self.provider_metadata))),
             "reasoning" => Some(Part::Reasoning(text(self.provider_metadata))),
             kind => {
+                // What another writer has put there in another form is none of ours.
+                let approval = self.approval.as_ref().and_then(|approval| approval.read::<Approval>().ok());
                 let (name, dynamic) = match kind.strip_prefix("tool-") {
                     Some(name) => (name.to_owned(), false),
                     None if kind == "dynamic-tool" => (self.tool_name?, true),
@@ -243,9 +313,11 @@ impl Fields {
                 };
                 let state = match self.state.as_deref() {
                     Some("output-available") => ToolState::OutputAvailable(self.output),
-                    Some("output-error" | "output-denied") => {
-                        ToolState::OutputError(self.error_text.unwrap_or_default())
+                    Some("output-denied") => {
+                        let reason = approval.as_ref().and_then(|approval| approval.reason.clone());
+                        ToolState::OutputError(self.error_text.or(reason).unwrap_or_else(|| DENIED_CALL.to_owned()))
                     }
+                    Some("output-error") => ToolState::OutputError(self.error_text.unwrap_or_default()),
                     _ => ToolState::InputAvailable,
                 };
                 Some(Part::Tool(ToolPart {
@@ -258,6 +330,8 @@ impl Fields {
                     provider_metadata: self.call_provider_metadata,
                     result_metadata: self.result_provider_metadata,
                     shown_bytes: self.shown_bytes,
+                    approval,
+                    waits: self.waits.as_deref().and_then(WaitKind::parse),
                 }))
             }
         }

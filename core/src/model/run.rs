@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::failure::RunFailure;
 use super::step::FinishReason;
 use super::usage::Usage;
+use super::wait::WaitingCall;
 use super::word::words;
 use crate::clock::Timestamp;
 use crate::id::{ChatId, MessageId, RunId};
@@ -16,6 +17,8 @@ words! {
         Pending = "pending",
         /// Owned by a process.
         Running = "running",
+        /// Waiting for somebody's answer, as nobody's: there is no process, task or lease.
+        Waiting = "waiting",
         /// Ended as it should.
         Succeeded = "succeeded",
         /// Ended by an error.
@@ -64,8 +67,14 @@ words! {
 }
 
 impl RunStatus {
-    /// Whether the run holds its chat's gate.
+    /// Whether the run has not ended. It holds its chat's gate, unless it waits for an answer and was begun as one that
+    /// does not hold it then.
     pub fn is_active(self) -> bool {
+        matches!(self, RunStatus::Pending | RunStatus::Running | RunStatus::Waiting)
+    }
+
+    /// Whether somebody drives the run, or may.
+    pub fn is_driven(self) -> bool {
         matches!(self, RunStatus::Pending | RunStatus::Running)
     }
 }
@@ -92,6 +101,9 @@ pub struct Run {
     pub error: Option<String>,
     /// What kind of failure it was, when that is known.
     pub failure: Option<RunFailure>,
+    /// What a run waits for whose status is `waiting`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<Vec<WaitingCall>>,
     /// Steps in the log. The last one of a run that failed or was aborted may have been cut off.
     pub step_count: u32,
     /// When a stop was asked for.

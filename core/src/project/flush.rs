@@ -116,7 +116,10 @@ pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra
 
 fn shown_part(part: &Part) -> Part {
     match part {
-        Part::Tool(tool) => Part::Tool(ToolPart { state: shown_state(tool), shown_bytes: None, ..tool.clone() }),
+        Part::Tool(tool) => {
+            let approval = tool.approval.clone();
+            Part::Tool(ToolPart { state: shown_state(tool), shown_bytes: None, waits: None, approval, ..tool.clone() })
+        }
         other => other.clone(),
     }
 }

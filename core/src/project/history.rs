@@ -318,11 +318,26 @@ fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolRe
         ToolState::OutputAvailable(output) if tool.provider_executed => {
             ToolOutput::Json(output.clone().unwrap_or_else(Json::null))
         }
-        ToolState::OutputAvailable(output) => told(output.clone().unwrap_or_else(Json::null)),
+        ToolState::OutputAvailable(output) => {
+            let output = output.clone().unwrap_or_else(Json::null);
+            let edited = tool.approval.as_ref().is_some_and(|approval| approval.edited);
+            told(if edited { with_note(&output) } else { output })
+        }
         ToolState::OutputError(text) => ToolOutput::Error(shortened(text.clone())),
         ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
     };
     (call, ToolResult { call_id, name: tool.name.clone(), output })
+}
+
+/// The output of a call whose arguments somebody has changed: the model sees the call with those.
+fn with_note(output: &Json) -> Json {
+    #[derive(serde::Serialize)]
+    struct Noted<'a> {
+        note: &'static str,
+        output: &'a Json,
+    }
+    let note = "The person who allowed this call has changed its arguments to those that it shows.";
+    Json::from_value(&Noted { note, output }).unwrap_or_else(|_| output.clone())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod claim;
 mod legacy;
 mod rotation;
 mod sealed;
+mod wait;
 
 use std::fmt;
 

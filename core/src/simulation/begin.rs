@@ -18,8 +18,8 @@ use super::world::{LEASE, World};
 use super::{Broken, ready};
 
 /// Who drives it offers every tool.
-fn plan_of_all() -> RunPlan {
-    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None, own: None }
+fn plan_of_all(frees_chat: bool) -> RunPlan {
+    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None, own: None, frees_chat }
 }
 
 impl World<'_> {
@@ -32,6 +32,7 @@ impl World<'_> {
             (self.id(), self.id(), user)
         };
         let planned = self.random.chance(self.plan.rates.planned);
+        let frees_chat = planned && self.random.chance(300);
         let begin = BeginRun {
             run_id,
             chat_id: self.random.pick(&self.chats),
@@ -47,7 +48,7 @@ impl World<'_> {
             assistant_message_id,
             assistant: empty_row(MessageStatus::Streaming),
             idempotency_key: key.map(|key| format!("key-{key}")),
-            plan: planned.then(plan_of_all),
+            plan: planned.then(|| plan_of_all(frees_chat)),
             unowned: planned && self.random.chance(self.plan.rates.unowned),
             from_queue: false,
         };

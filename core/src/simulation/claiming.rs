@@ -9,7 +9,7 @@ use crate::id::RunId;
 use crate::machine::writes::Write;
 use crate::machine::{Event, TurnIds};
 use crate::project::messages_from_rows;
-use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer};
+use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer, WaitStore};
 
 use super::ledger::tells_abandoned_log;
 use super::process::{Drive, Life, Process, TOOLS, Waiter};
@@ -41,6 +41,7 @@ impl World<'_> {
         let own = self.registered(process);
         let leases_at = self.leases_at(process, Mutation::ClaimIsImpatient);
         let offer = Offer { owner: &owner, tools: &tools, spare: &own, leases_at, limit };
+        let _ = ready(self.store.wake_answered());
         let found = ready(self.store.claim_offered(offer, LEASE)).unwrap_or_default();
         for (claimed, _) in &found.active {
             self.check_own(process, claimed.run.id)?;
@@ -71,7 +72,9 @@ impl World<'_> {
 
     /// A process that lives keeps its runs, at least from itself.
     pub(super) fn check_own(&self, process: usize, taken: RunId) -> Result<(), Broken> {
-        if self.own(process).contains(&taken) {
+        // One that waits is nobody's, also where its owner has not heard yet that it does.
+        let suspended = self.ledger.runs.get(&taken).is_some_and(|facts| facts.suspended);
+        if !suspended && self.own(process).contains(&taken) {
             return Err(Broken::new("a living owner does not lose its run to itself", taken.to_string()));
         }
         Ok(())
@@ -92,7 +95,7 @@ impl World<'_> {
         }
         facts.fence = Some(claimed.fence.clone());
         facts.is_heard(now, elapsed);
-        facts.swept = None;
+        (facts.swept, facts.suspended) = (None, false);
         let chat = facts.chat;
         self.ledger.check(&self.store, run_id)?;
         self.ledger.check_gate(&self.store, chat)
@@ -115,6 +118,12 @@ impl World<'_> {
     fn drive_claimed(&mut self, process: usize, claimed: ClaimedRun) -> Result<(), Broken> {
         let (run, fence) = (claimed.run, claimed.fence);
         let Some(message) = run.assistant_message_id else { return Ok(()) };
+        // Whoever drove it here, and has not heard yet that it waits, is gone before it is driven again.
+        while let Some(place) = self.drives.iter().position(|drive| drive.process == process && drive.ids.run == run.id)
+        {
+            let mut before = self.drives.swap_remove(place);
+            self.leave_write(&mut before);
+        }
         let ids = TurnIds { chat: run.chat_id, run: run.id, message };
         let mut history = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
         history.retain(|row| row.id != message);
@@ -137,10 +146,11 @@ impl World<'_> {
                 return Ok(());
             }
             self.store.go_on(true);
-            let left = ready(sweep::abandoned_log(&*self.store, drive.ids.run));
+            let left = ready(sweep::log_to_go_on(&*self.store, drive.ids.run));
             self.store.go_on(false);
             let Ok(left) = left else { return Ok(()) };
-            if left.unfinished.is_none() && ready(self.store.settle_reserved(drive.shell.journal().fence())).is_err() {
+            let is_over = left.unfinished.is_none() && left.open.is_none();
+            if is_over && ready(self.store.settle_reserved(drive.shell.journal().fence())).is_err() {
                 return Ok(());
             }
             let closing = left.closing(drive.shell.journal().fence(), LEASE);

@@ -14,7 +14,7 @@ use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, Tur
 use crate::model::{FailureKind, FinishReason, Json, Usage};
 use crate::project::{ModelMessage, append_steps};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::store::{Fence, LogStore, RunStore};
+use crate::store::{Fence, LogStore, RunStore, WaitStore};
 use crate::tool::ToolCatalog;
 
 use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
@@ -47,12 +47,22 @@ impl World<'_> {
         let mut machine = RunMachine::new(ids, limits, Arc::new(Tools));
         let mut journal = Journal::new(fence, None);
         let mut first_step = 0;
+        let mut told = Vec::new();
         if planned {
             machine = machine.handing_over();
         }
         if let Some(left) = left {
             first_step = left.steps.len();
             machine = machine.after(&left.steps);
+            if let Some(open) = left.open {
+                let waits = ready(self.store.waits(ids.run)).ok().flatten().map(|found| found.waits);
+                let number = open.step.number;
+                machine = machine.resuming(open.step, (open.untold, open.told), |call| {
+                    waits.as_ref()?.answer_to(number, call).cloned()
+                });
+                told = self.ledger.told_of(ids.run, number);
+                self.coverage.resumed += 1;
+            }
             journal = journal.after(left.steps, left.next_sequence, left.begun);
         }
         let pace = Pace { patience: self.plan.patience, lease: LEASE, refresh_every_step: self.random.chance(300) };
@@ -73,7 +83,7 @@ impl World<'_> {
             write: None,
             again: false,
             settle: None,
-            told: Vec::new(),
+            told,
             numbered,
             taking_over: false,
             left: None,
@@ -193,9 +203,14 @@ impl World<'_> {
                 }
                 drive.told.push(chunk);
             }
+            // None of the log: what is kept there is compared without it.
+            Output::Aside(_) => {}
             Output::Write(write) => self.write(drive, write)?,
             Output::End(ending) => {
                 drive.over = true;
+                if let Ending::Waiting(Some(reason)) = ending {
+                    self.request_stop(drive.ids.run, reason)?;
+                }
                 if ending == Ending::Settled {
                     self.check_told(drive)?;
                     self.check_ended(drive)?;
@@ -275,6 +290,7 @@ impl World<'_> {
 
     fn run_tool(&mut self, drive: &mut Drive, call: ToolCall) -> Result<(), Broken> {
         if !Tools.is_read_only(&call.name) {
+            self.ledger.made(drive.ids.run, &call)?;
             let number = drive.shell.journal().steps().len();
             let stored = ready(self.store.steps(drive.ids.run)).unwrap_or_default();
             let noted = stored.iter().any(|logged| {
@@ -339,13 +355,19 @@ impl World<'_> {
         Event::StreamEnded
     }
 
+    /// Some schedules know calls that wait, and some call nothing else.
+    fn tool_name(&mut self) -> &'static str {
+        let asks = self.random.chance(self.plan.asks);
+        self.random.pick(if asks { &TOOLS[4..] } else { &TOOLS[..4] })
+    }
+
     fn part(&mut self, bad_call: u32) -> StreamPart {
         let kind = if self.random.chance(700) { BlockKind::Text } else { BlockKind::Reasoning };
         let id = self.random.pick(&["0", "0", "1"]).to_owned();
         let call = self.random.pick(&["call_0", "call_1"]).to_owned();
         if self.random.chance(self.plan.calls) {
             let bad = self.random.chance(bad_call);
-            let name = if bad && self.random.chance(500) { "unknown" } else { self.random.pick(&TOOLS) }.to_owned();
+            let name = if bad && self.random.chance(500) { "unknown" } else { self.tool_name() }.to_owned();
             return match self.random.below(6) {
                 0 => StreamPart::ToolInputStart { id: call, name, run_by: RunBy::Host },
                 1 => StreamPart::ToolInputDelta { id: call, delta: "{".to_owned() },
@@ -387,7 +409,7 @@ impl World<'_> {
         self.coverage.given_up += u64::from(is_away && !drive.again);
         // Whether a write that was given up is on disk, nobody knows.
         drive.numbered &= !failed || drive.again;
-        let is_pack = matches!(*write, Write::Pack(_));
+        let is_pack = matches!(*write, Write::Pack(_) | Write::Suspend(_));
         if let (true, Some(facts)) = (failed && is_pack && !drive.again, self.ledger.runs.get_mut(&drive.ids.run)) {
             facts.renumbered = true;
         }
@@ -400,7 +422,7 @@ impl World<'_> {
             Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
             Write::Intent(step) => facts.intent_acknowledged(step.clone()),
             Write::Step(record) => facts.step_acknowledged(record.step.clone()),
-            Write::Settle(_) | Write::Fail(_) | Write::Release => {}
+            Write::Settle(_) | Write::Fail(_) | Write::Release | Write::Suspend(_) => {}
         }
     }
 
@@ -409,6 +431,11 @@ impl World<'_> {
         let late = || LateWrite { fence: fence.clone(), write: Arc::clone(write) };
         match (self.mutation, &**write) {
             (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(()))),
+            (Some(Mutation::AllowedUnwritten), Write::Intent(step))
+                if step.tools().any(|tool| tool.approval.as_ref().is_some_and(|asked| asked.approved.is_some())) =>
+            {
+                return Ok(Some(Ok(())));
+            }
             (Some(Mutation::SettleBeforePersist), Write::Settle(_))
             | (Some(Mutation::ToolBeforeIntent), Write::Intent(_)) => {
                 self.late.push(late());
@@ -461,7 +488,12 @@ impl World<'_> {
     /// The store executes a write, and is compared with the books.
     pub(super) fn perform(&mut self, fence: &Fence, write: &Write) -> Result<Result<(), ErrorCode>, Broken> {
         let run_id = fence.run_id;
-        let old = self.ledger.runs.get(&run_id).is_some_and(|facts| facts.fence.as_ref() != Some(fence));
+        let is_again = matches!(write, Write::Suspend(_));
+        let old = self
+            .ledger
+            .runs
+            .get(&run_id)
+            .is_some_and(|facts| facts.fence.as_ref() != Some(fence) || (facts.suspended && !is_again));
         let before = if old { self.ledger.rows(&self.store, run_id) } else { None };
         let answer = ready(write.attempt(&*self.store, fence)).map_err(|error| error.code());
         self.say(|| format!("    {} of {run_id} under epoch {}: {answer:?}", write.name(), fence.epoch));
@@ -485,6 +517,10 @@ impl World<'_> {
                         self.coverage.cut_short += 1;
                     }
                     Write::Release => facts.is_given_up(now),
+                    Write::Suspend(suspend) if !facts.suspended => {
+                        facts.is_suspended(now, suspend);
+                        self.coverage.suspended += 1;
+                    }
                     _ => {}
                 }
             }

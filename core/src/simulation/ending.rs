@@ -30,6 +30,7 @@ impl World<'_> {
                 let left = (self.drives.len(), self.waiters.len(), self.superseding.len());
                 return Err(Broken::new("every run ends", format!("{left:?} are still driven, wait, supersede")));
             }
+            self.answer_all()?;
             if self.random.chance(20) {
                 self.claim_event()?;
             } else if !self.drives.is_empty() {
@@ -39,6 +40,12 @@ impl World<'_> {
                 if events.is_multiple_of(64) {
                     // Nor does anybody come who could.
                     self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
+                    // But for a run that has its answers: it holds its chat until somebody goes on with it.
+                    if self.ledger.runs.values().any(|facts| facts.suspended && facts.settled.is_none()) {
+                        let process = self.start_process();
+                        self.processes[process].offers_tools = true;
+                        self.claim(process)?;
+                    }
                 }
                 if events.is_multiple_of(16) {
                     // Nobody drives what the others wait for.
@@ -65,6 +72,7 @@ impl World<'_> {
     /// Somebody comes who goes on with what others have left, or nobody does for so long that a sweep settles it.
     fn finish_abandoned_log(&mut self) -> Result<(), Broken> {
         while self.ledger.runs.values().any(|facts| facts.settled.is_none() && facts.planned) {
+            self.answer_all()?;
             if self.random.chance(300) {
                 self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
                 self.after_a_lease()?;
@@ -81,6 +89,7 @@ impl World<'_> {
                 if events > FAR_TOO_MANY {
                     return Err(Broken::new("every run ends", "what was left is driven for ever".to_owned()));
                 }
+                self.answer_all()?;
                 match self.drives.is_empty() {
                     true => self.queue_event()?,
                     false => self.drive_something().map(|_| ())?,

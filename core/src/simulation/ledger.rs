@@ -8,10 +8,11 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
 use crate::log::journal::message_status;
 use crate::log::reader::{LogReader, Reached};
-use crate::model::{Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
+use crate::machine::ToolCall;
+use crate::model::{Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
-    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore,
+    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore, SuspendRun,
     UNTOUCHED_WITHOUT_LEASE,
 };
 
@@ -51,6 +52,18 @@ pub(super) struct Facts {
     /// How many calls were made, by all of its owners.
     calls: usize,
     pub(super) settled: Option<Box<Settled>>,
+    /// It waits for an answer, or has it and is nobody's still.
+    pub(super) suspended: bool,
+    /// How often that was.
+    suspensions: i64,
+    /// It does not hold its chat meanwhile.
+    frees_chat: bool,
+    /// What was answered, by call.
+    answers: BTreeMap<String, Answer>,
+    /// The calls that wait, or have waited last.
+    asked: Vec<String>,
+    /// The calls that were made of tools that change something.
+    made: HashSet<String>,
 }
 
 /// A run's rows as they were when it settled.
@@ -99,6 +112,12 @@ impl Facts {
             cut_short: false,
             calls: 0,
             settled: None,
+            suspended: false,
+            suspensions: 0,
+            frees_chat: begin.plan.as_ref().is_some_and(|plan| plan.frees_chat),
+            answers: BTreeMap::new(),
+            asked: Vec::new(),
+            made: HashSet::new(),
         }
     }
 
@@ -121,18 +140,40 @@ impl Facts {
         (self.lease_until, self.heard_at) = (now, None);
     }
 
+    /// It waits from now on, as nobody's.
+    pub(super) fn is_suspended(&mut self, now: i64, suspend: &SuspendRun) {
+        self.is_given_up(now);
+        self.suspended = true;
+        self.suspensions += 1;
+        self.asked = suspend.waits.calls.iter().map(|wait| wait.call_id.clone()).collect();
+        self.intent_acknowledged(suspend.step.clone());
+        if let Some(pack) = &suspend.pack {
+            self.pack_acknowledged(pack.clone());
+        }
+    }
+
+    /// Whether it waits for an answer still.
+    pub(super) fn waits(&self) -> bool {
+        self.suspended && self.asked.iter().any(|call| !self.answers.contains_key(call))
+    }
+
     /// Whether nobody may believe that the run is his.
     pub(super) fn is_left(&self, now: i64) -> bool {
-        self.settled.is_none() && (self.unleased || self.lease_until <= now)
+        self.settled.is_none() && (self.unleased || self.suspended || self.lease_until <= now)
     }
 
     /// Whether somebody else may go on with it.
     pub(super) fn may_go_on(&self, now: i64) -> bool {
-        self.is_left(now) && self.planned && self.stop.is_none() && self.epoch() < MOST_OWNERS
+        let deaths = self.epoch() - self.suspensions;
+        self.is_left(now) && self.planned && self.stop.is_none() && deaths < MOST_OWNERS && !self.waits()
     }
 
     /// Whether it is a sweep's: nobody drives it, and nobody is waited for.
     pub(super) fn is_abandoned(&self, now: i64) -> bool {
+        if self.suspended {
+            let deaths = self.epoch() - self.suspensions;
+            return self.settled.is_none() && (self.stop.is_some() || (!self.waits() && deaths >= MOST_OWNERS));
+        }
         let waits_until = self.lease_until + UNTOUCHED_WITHOUT_LEASE.as_millis() as i64;
         self.is_left(now) && (!self.may_go_on(now) || waits_until <= now)
     }
@@ -214,6 +255,7 @@ impl Facts {
         }
         for step in &steps {
             outcomes_are_in(step)?;
+            self.answers_are_in(step, run.status)?;
         }
         if run.reason == Some(RunReason::WorkerLost) && self.swept.is_none() {
             let detail = format!("{run_id} was settled without having been abandoned");
@@ -226,6 +268,30 @@ impl Facts {
             return Err(broken("a noted stop holds", format!("{run_id} was to be {stop:?} and is {:?}", run.reason)));
         }
         self.check_streamed(&steps)
+    }
+
+    /// What somebody has answered has come to something, unless the run was ended before.
+    fn answers_are_in(&self, step: &StepRecord, status: RunStatus) -> Result<(), Broken> {
+        for tool in step.tools() {
+            let answer = self.answers.get(&tool.call_id);
+            let fits = match (answer.map(|answer| answer.kind), &tool.state) {
+                (None, _) => !self.made.contains(&tool.call_id) || tool.name != "ask",
+                _ if status != RunStatus::Succeeded => true,
+                // Its owner may have died before it was made, and nobody knew.
+                (Some(AnswerKind::Approved), ToolState::OutputError(_)) => !tool.is_denied(),
+                (Some(AnswerKind::Approved), _) => self.made.contains(&tool.call_id),
+                (Some(AnswerKind::Denied | AnswerKind::Expired), ToolState::OutputError(_)) => true,
+                (Some(AnswerKind::Answered), ToolState::OutputAvailable(output)) => {
+                    *output == answer.and_then(|answer| answer.output.clone())
+                }
+                _ => false,
+            };
+            if !fits {
+                let detail = format!("{} of step {}: {answer:?}, {:?}", tool.call_id, step.number, tool.state);
+                return Err(broken("an answer is gone on with as it was given", detail));
+            }
+        }
+        Ok(())
     }
 
     /// What had been put on disk of a step in progress is in the step.
@@ -325,6 +391,38 @@ impl Ledger {
         Ok(())
     }
 
+    /// A tool that changes something is called: once for each call, and only if nobody has to allow it, or somebody has.
+    pub(super) fn made(&mut self, run_id: RunId, call: &ToolCall) -> Result<(), Broken> {
+        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
+        let answer = facts.answers.get(&call.call_id).map(|answer| answer.kind);
+        if call.name == "form" || (call.name == "ask" && answer != Some(AnswerKind::Approved)) {
+            let detail = format!("{} of {run_id} ({}): {answer:?}", call.call_id, call.name);
+            return Err(broken("no call is made that nobody has allowed", detail));
+        }
+        match facts.made.insert(call.call_id.clone()) || call.name != "ask" {
+            true => Ok(()),
+            false => Err(broken("what was allowed is made once", format!("{} of {run_id}", call.call_id))),
+        }
+    }
+
+    /// Somebody's answer was taken.
+    pub(super) fn answered(&mut self, run_id: RunId, call_id: &str, answer: Answer) -> Result<(), Broken> {
+        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
+        if !facts.suspended || !facts.asked.iter().any(|asked| asked == call_id) {
+            return Err(broken("only what waits is answered", format!("{call_id} of {run_id}")));
+        }
+        match facts.answers.insert(call_id.to_owned(), answer) {
+            None => Ok(()),
+            Some(_) => Err(broken("a call is answered once", format!("{call_id} of {run_id}"))),
+        }
+    }
+
+    /// What was told of a step, as it is on disk.
+    pub(super) fn told_of(&self, run_id: RunId, step: u32) -> Vec<Arc<str>> {
+        let packs = self.runs.get(&run_id).into_iter().flat_map(|facts| facts.packs.values());
+        packs.filter(|pack| pack.step_number == step).flat_map(|pack| pack.chunks.iter().cloned()).collect()
+    }
+
     /// A provider is called for the run.
     pub(super) fn called(&mut self, run_id: RunId) {
         if let Some(facts) = self.runs.get_mut(&run_id) {
@@ -360,7 +458,12 @@ impl Ledger {
     /// The gate, as the runs stand in the store.
     pub(super) fn check_gate(&self, store: &SimulatedStore, chat: ChatId) -> Result<(), Broken> {
         let runs = ready(store.runs_of_chat(chat, usize::MAX)).unwrap_or_default();
-        let active: Vec<RunId> = runs.iter().filter(|run| run.status == RunStatus::Running).map(|run| run.id).collect();
+        let holds = |run: &&Run| match run.status {
+            RunStatus::Running => true,
+            RunStatus::Waiting => self.runs.get(&run.id).is_some_and(|facts| !facts.frees_chat),
+            _ => false,
+        };
+        let active: Vec<RunId> = runs.iter().filter(holds).map(|run| run.id).collect();
         match active.as_slice() {
             [] | [_] => Ok(()),
             _ => Err(broken("never two active runs in a chat", format!("{active:?}"))),

@@ -74,7 +74,7 @@ impl World<'_> {
     /// Whoever is told that its run is lost has lost it to somebody.
     fn check_lost(&self, process: usize, run_id: RunId) -> Result<(), Broken> {
         let Some(facts) = self.ledger.runs.get(&run_id) else { return Ok(()) };
-        match facts.settled.is_none() && facts.owner() == self.processes[process].owner {
+        match facts.settled.is_none() && !facts.suspended && facts.owner() == self.processes[process].owner {
             true => Err(Broken::new("no owner gives a run up because it is late", run_id.to_string())),
             false => Ok(()),
         }

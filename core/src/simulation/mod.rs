@@ -10,6 +10,7 @@
 //! Named mutations break a rule on purpose, in the simulation or, by a flaw that is not compiled into what ships, in the
 //! shell itself, to show that the invariants see it.
 
+mod answering;
 mod begin;
 mod claiming;
 mod drive;
@@ -150,6 +151,12 @@ mutations! {
     ClaimForgetsLook = "claim-forgets-look",
     /// A process that finds its lease run out gives its run up without asking the store.
     LateOwnerGivesUp = "late-owner-gives-up",
+    /// An answer takes the place of another one that has come in between.
+    AnswerOverwrites = "answer-overwrites",
+    /// What was allowed is made without that being on disk.
+    AllowedUnwritten = "allowed-unwritten",
+    /// What has streamed last is not written when a run begins to wait.
+    WaitingLosesPack = "waiting-loses-pack",
     /// Messages stand in the order of the clock, also where it was set back.
     OrderByClock = "order-by-clock",
 }
@@ -221,6 +228,16 @@ coverage! {
     gone_on,
     /// Steps in progress that the next owner closed.
     closed_steps,
+    /// Runs that began to wait for an answer.
+    suspended,
+    /// Answers that were taken.
+    answered,
+    /// Answers that came too late, or twice.
+    answered_in_vain,
+    /// Calls that expired.
+    expired,
+    /// Steps that were gone on with after an answer.
+    resumed,
     /// Sweeps.
     sweeps,
     /// Processes that died.

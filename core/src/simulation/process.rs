@@ -10,7 +10,7 @@ use crate::log::abandoned::AbandonedLog;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Event, ToolCall, TurnIds};
-use crate::model::Json;
+use crate::model::{Ask, Json, WaitKind};
 use crate::project::ModelMessage;
 use crate::store::{BeginRun, ClaimedRun, Fence};
 use crate::tool::ToolCatalog;
@@ -51,6 +51,7 @@ impl Write {
             Write::Step(_) => "step",
             Write::Settle(_) => "settlement",
             Write::Fail(_) => "failure",
+            Write::Suspend(_) => "suspension",
             Write::Release => "release",
         }
     }
@@ -126,10 +127,11 @@ pub(super) struct Superseding {
     pub(super) key: Option<usize>,
 }
 
-/// The tools of every turn: `read` only reads, `write` and `edit` change something.
+/// The tools of every turn: `read` only reads, `write`, `edit` and `ask` change something. `ask` has to be allowed, `form`
+/// is a question that expires.
 pub(super) struct Tools;
 
-pub(super) const TOOLS: [&str; 4] = ["read", "read", "write", "edit"];
+pub(super) const TOOLS: [&str; 7] = ["read", "read", "write", "edit", "ask", "ask", "form"];
 
 impl ToolCatalog for Tools {
     fn check(&self, name: &str, arguments: &str) -> Result<Json, String> {
@@ -141,6 +143,15 @@ impl ToolCatalog for Tools {
 
     fn is_read_only(&self, name: &str) -> bool {
         name == "read"
+    }
+
+    fn ask(&self, name: &str, _: &Json) -> Option<Ask> {
+        let (kind, expires_after_ms) = match name {
+            "ask" => (WaitKind::Approval, None),
+            "form" => (WaitKind::Question, Some(20_000)),
+            _ => return None,
+        };
+        Some(Ask { kind, schema: None, editable: kind == WaitKind::Approval, answerers: Vec::new(), expires_after_ms })
     }
 
     fn timeout(&self, name: &str) -> Duration {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::{Cursor, TailEnd, TailFrom, TailItem};
 use crate::id::RunId;
 use crate::log::reader::{LogReader, Reached};
+use crate::model::RunStatus;
 use crate::store::LogPage;
 
 /// A client, over all of its connections.
@@ -60,6 +61,8 @@ impl Client {
         match reached {
             Reached::More => true,
             Reached::Nothing | Reached::Present => false,
+            // It goes on where it is, once there is an answer.
+            Reached::End(end) if end.status == RunStatus::Waiting => false,
             Reached::End(end) => {
                 connection.end = Some(end);
                 false

@@ -7,6 +7,9 @@ use crate::log::UiChunk;
 use crate::model::{Part, StepRecord, ToolState};
 use crate::provider::BlockKind;
 
+/// What is kept of the outcome of a call that was not allowed: readers are told no more of it.
+const DENIED: &str = "denied";
+
 /// The steps that chunks tell of.
 #[derive(Default)]
 pub(super) struct Told {
@@ -97,6 +100,7 @@ impl ToldStep {
             UiChunk::ToolOutputError { tool_call_id, error_text, .. } => {
                 self.outcome(&tool_call_id, Err(error_text))?
             }
+            UiChunk::ToolOutputDenied { tool_call_id } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
             _ => {}
         }
         Ok(())
@@ -118,6 +122,7 @@ impl ToldStep {
                         ToolState::OutputAvailable(output) => {
                             Some(Ok(output.as_ref().map_or("null", |output| output.get()).to_owned()))
                         }
+                        ToolState::OutputError(_) if tool.is_denied() => Some(Err(DENIED.to_owned())),
                         ToolState::OutputError(error) => Some(Err(error.clone())),
                     };
                     tool.call_id == *id

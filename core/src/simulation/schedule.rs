@@ -57,6 +57,7 @@ pub(super) struct Weights {
     pub(super) sleep: u32,
     pub(super) step: u32,
     pub(super) outage: u32,
+    pub(super) answer: u32,
 }
 
 pub(super) struct Plan {
@@ -74,6 +75,8 @@ pub(super) struct Plan {
     /// Parts of an answer at most.
     pub(super) parts: usize,
     pub(super) calls: u32,
+    /// Calls that wait for somebody, among all calls.
+    pub(super) asks: u32,
     pub(super) rates: Rates,
     pub(super) weights: Weights,
 }
@@ -125,6 +128,7 @@ impl Plan {
             sleep: rate([0, 0, 0, 5, 10, 30]),
             step: rate([0, 0, 0, 5, 10, 30]),
             outage: rate([0, 0, 0, 5, 10, 30]),
+            answer: rate([20, 60, 100, 200, 300, 900]),
         };
         let seconds = Duration::from_secs;
         Self {
@@ -139,6 +143,7 @@ impl Plan {
             readers: random.pick(&[0, 1, 2, 3, 4]),
             parts: random.pick(&[1, 3, 5, 8]),
             calls: random.pick(&[0, 200, 400, 600, 800]),
+            asks: random.pick(&[0, 0, 0, 300, 1000]),
             rates,
             weights,
         }

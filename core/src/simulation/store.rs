@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{CallKind, CallTokens, Message, Run, RunReason, StepRecord};
+use crate::model::{CallKind, CallTokens, Message, Run, RunReason, StepRecord, Waits};
 use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, Fence, LeaseStore, LedgerCall, LogFrom, LogPage, LogRange,
     LogStore, LoggedStep, MemoryStore, Offer, OfferedRuns, QueueStore, RecordStep, Renewal, RunStore, SettleRun,
-    StopStore, Sweep, TokenLimit, UsageStore, Waiting,
+    StopStore, SuspendRun, Sweep, TokenLimit, UsageStore, WaitStore, Waiting, WaitingOf, WaitingRun,
 };
 
 use super::Mutation;
@@ -340,5 +340,36 @@ impl LeaseStore for SimulatedStore {
         }
         claimed.iter().for_each(|claimed| self.own(&claimed.fence));
         Ok(claimed)
+    }
+}
+
+#[async_trait]
+impl WaitStore for SimulatedStore {
+    async fn suspend_run(&self, suspend: SuspendRun) -> Result<()> {
+        let fence = self.fence(&suspend.fence);
+        let pack = if self.breaks(Mutation::WaitingLosesPack) { None } else { suspend.pack };
+        self.inner.suspend_run(SuspendRun { fence, pack, ..suspend }).await
+    }
+
+    async fn waits(&self, run_id: RunId) -> Result<Option<WaitingRun>> {
+        self.inner.waits(run_id).await
+    }
+
+    async fn change_waits(&self, run_id: RunId, was: &Waits, waits: &Waits) -> Result<bool> {
+        let now = self.inner.waits(run_id).await?.map(|found| found.waits);
+        let was = if self.breaks(Mutation::AnswerOverwrites) { now.as_ref().unwrap_or(was) } else { was };
+        self.inner.change_waits(run_id, was, waits).await
+    }
+
+    async fn wake_answered(&self) -> Result<usize> {
+        self.inner.wake_answered().await
+    }
+
+    async fn waiting_runs(&self, of: &WaitingOf) -> Result<Vec<WaitingRun>> {
+        self.inner.waiting_runs(of).await
+    }
+
+    async fn expired_waits(&self, limit: usize) -> Result<Vec<WaitingRun>> {
+        self.inner.expired_waits(limit).await
     }
 }

@@ -36,6 +36,7 @@ impl World<'_> {
     /// Settles what is abandoned; `false` when that was interrupted, or leases said nothing.
     pub(super) fn sweep(&mut self, process: usize) -> Result<bool, Broken> {
         self.say(|| format!("p{process} sweeps"));
+        self.expire()?;
         if self.random.chance(self.plan.rates.unreachable) {
             self.note_outage(process);
             return Ok(false);
@@ -77,7 +78,7 @@ impl World<'_> {
                 }
                 facts.fence = Some(claim.fence.clone());
                 facts.is_heard(now, elapsed);
-                facts.swept = Some(facts.stop);
+                (facts.swept, facts.suspended) = (Some(facts.stop), false);
             }
             self.processes[process].claims.extend(claimed);
         }

@@ -8,7 +8,7 @@ use crate::machine::{Event, Phase, StopCause, Timer};
 use crate::model::{FailureKind, Json};
 use crate::provider::{ProviderFailure, StreamPart};
 
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase::Created,
     Phase::Streaming,
     Phase::PersistingIntent,
@@ -16,6 +16,7 @@ const PHASES: [Phase; 7] = [
     Phase::PersistingStep,
     Phase::Settling,
     Phase::Releasing,
+    Phase::Suspending,
 ];
 
 /// What may come and does not, and why.
@@ -23,9 +24,9 @@ const UNREACHED: [(&str, Phase, &str); 3] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
     (
-        "LeaseLost",
-        Phase::Releasing,
-        "a lease would have to run out, and another process to take the run, while its release is under way.",
+        "ToolFinished",
+        Phase::Suspending,
+        "a cancelled call would have to come back just while it is written that the run waits.",
     ),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";
@@ -49,6 +50,7 @@ fn events() -> Vec<Event> {
         Event::LeaseLost,
         Event::HandOver,
         Event::Released,
+        Event::Suspended,
         Event::TimerFired(Timer::ProviderSilence),
         Event::TimerFired(Timer::Tool { call_id: call_id() }),
         Event::TimerFired(Timer::Step),

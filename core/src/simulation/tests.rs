@@ -5,7 +5,7 @@ use crate::machine::reached;
 fn schedules_break_no_invariant() {
     let mut coverage = Coverage::default();
     reached::take();
-    for seed in 0..6000 {
+    for seed in 0..10_000 {
         match run(seed, None) {
             Ok(reached) => coverage.add(&reached),
             Err(violation) => panic!("{violation}"),

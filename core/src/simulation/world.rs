@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
 use crate::engine::run::patience::Patience;
-use crate::id::ChatId;
+use crate::id::{ChatId, RunId};
+use crate::model::Waits;
 
-use super::ledger::Ledger;
+use super::ledger::{Facts, Ledger};
 use super::process::{Drive, LateWrite, Life, Process, Superseding, Waiter};
 use super::random::Random;
 use super::readers::Client;
@@ -59,6 +60,8 @@ pub(super) struct World<'t> {
     pub(super) superseding: Vec<Superseding>,
     pub(super) clients: Vec<Client>,
     pub(super) chats: Vec<ChatId>,
+    /// What somebody has seen of a run that waits, and is about to answer.
+    pub(super) looks: Vec<(RunId, Waits)>,
     pub(super) turns_left: usize,
     pub(super) ids: u64,
     pub(super) words: u32,
@@ -91,6 +94,7 @@ impl<'t> World<'t> {
             superseding: Vec::new(),
             clients: Vec::new(),
             chats: Vec::new(),
+            looks: Vec::new(),
             ids: 0,
             words: 0,
             trace,
@@ -231,6 +235,7 @@ impl<'t> World<'t> {
             weights.sleep,
             weights.step,
             weights.outage,
+            has(self.ledger.runs.values().any(Facts::waits), weights.answer),
         ];
         match self.random.weighted(&choices) {
             Some(0) => self.begin_event(),
@@ -292,10 +297,11 @@ impl<'t> World<'t> {
                 self.step_event();
                 Ok(())
             }
-            Some(_) => {
+            Some(20) => {
                 self.outage_event();
                 Ok(())
             }
+            Some(_) => self.answer_event(),
             None => Ok(()),
         }
     }

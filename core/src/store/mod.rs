@@ -21,6 +21,7 @@ mod settings;
 mod sqlite;
 mod stop;
 mod usage;
+mod wait;
 mod wakeups;
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub(crate) use sqlite::file_of_the_first_version;
 pub use stop::{STOP_NOTES_KEPT, StopStore};
 pub(crate) use usage::step_call_id;
 pub use usage::{LedgerCall, TokenLimit, UsageBy, UsageGroup, UsageOf, UsageStore};
+pub use wait::{SuspendRun, WaitStore, WaitingOf, WaitingRun};
 pub use wakeups::{Hint, NotificationHealth, NotificationState, Wakeups};
 
 /// A database of chats and runs: all of its rooms, and what concerns the whole of it.
@@ -77,6 +79,7 @@ pub trait Store:
     + SearchStore
     + UsageStore
     + RecordStore
+    + WaitStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

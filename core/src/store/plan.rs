@@ -17,6 +17,9 @@ pub struct RunPlan {
     /// What is different about the turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<Json>,
+    /// The run does not hold its chat while it waits for somebody's answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frees_chat: bool,
 }
 
 /// The row of an assistant's message in which nothing has been written.

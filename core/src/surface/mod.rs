@@ -13,6 +13,7 @@ mod runs;
 mod search;
 mod settings;
 mod usage;
+mod waiting;
 
 use std::future::Future;
 
@@ -66,6 +67,8 @@ operations![
     runs::List,
     runs::GetStateless,
     runs::Stop,
+    waiting::Answer,
+    waiting::Waiting,
     runs::SweepNow,
     runs::Begin,
     runs::RecordStep,

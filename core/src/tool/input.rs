@@ -53,6 +53,11 @@ impl InputCheck {
         Ok(Self { schema, validator, has_defaults })
     }
 
+    /// Whether a value fits as it is.
+    pub(super) fn fits(&self, value: &Json) -> bool {
+        value.read::<Value>().is_ok_and(|value| self.validator.is_valid(&value))
+    }
+
     /// The same of what a model wrote.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::Json;
+use crate::model::{Ask, Json};
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
@@ -31,6 +31,10 @@ pub trait ToolCatalog: Send + Sync {
     fn is_read_only(&self, name: &str) -> bool;
     /// How long a call of the tool may take.
     fn timeout(&self, name: &str) -> Duration;
+    /// What a call of the tool with this input waits for before it is made, or instead of being made here.
+    fn ask(&self, _name: &str, _input: &Json) -> Option<Ask> {
+        None
+    }
     /// How many bytes of an output of the tool pages are shown.
     fn shown_bytes(&self, _name: &str) -> u64 {
         u64::MAX
@@ -65,9 +69,56 @@ pub struct ToolDefinition {
     /// shorter form of the same shape. The engine's `runs.shownOutputBytes` unless given.
     #[serde(default)]
     pub shown_output_bytes: Option<u64>,
+    /// Which of its calls somebody has to allow first: `never`, `always`, or `{when: SCHEMA}` for those whose input fits
+    /// this JSON Schema. The run waits meanwhile, for as long as it takes.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
+    /// Whoever allows a call may change its input, within the input's schema.
+    #[serde(default)]
+    pub editable_input: bool,
+    /// The tool is a question to a person, and this is the JSON Schema of the answer, which is the call's output. Nothing
+    /// is run.
+    #[serde(default, deserialize_with = "crate::model::present")]
+    pub answer_schema: Option<Json>,
+    /// The tool is the client's: the call's output is what the client says. Nothing is run here.
+    #[serde(default)]
+    pub client_side: bool,
+    /// Users who may allow or answer its calls, instead of the chat's owner.
+    #[serde(default)]
+    pub answerers: Vec<String>,
+    /// After how many milliseconds a call that waits has expired, and counts as not allowed or not answered; never unless
+    /// given.
+    #[serde(default)]
+    pub expires_after_ms: Option<u64>,
+}
+
+/// Which calls of a tool somebody has to allow.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ApprovalPolicy {
+    /// None of them.
+    #[default]
+    Never,
+    /// All of them.
+    Always,
+    /// Those whose input fits this JSON Schema.
+    When(Json),
+}
+
+/// Whether a value fits a JSON Schema, as the inputs of tools are checked.
+///
+/// # Errors
+/// What does not fit, or what is wrong with the schema.
+pub fn check_schema(schema: &Json, value: &Json) -> Result<(), String> {
+    input::InputCheck::new(schema)?.cleaned(value, UnknownMembers::Refuse).map(|_| ())
 }
 
 impl ToolDefinition {
+    /// Whether calls of it may have to wait for somebody.
+    pub fn may_wait(&self) -> bool {
+        self.approval != ApprovalPolicy::Never || self.answer_schema.is_some() || self.client_side
+    }
+
     /// A tool of this name that takes no input and may change something.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -79,6 +130,12 @@ impl ToolDefinition {
             validates_input: false,
             unknown_members: None,
             shown_output_bytes: None,
+            approval: ApprovalPolicy::Never,
+            editable_input: false,
+            answer_schema: None,
+            client_side: false,
+            answerers: Vec::new(),
+            expires_after_ms: None,
         }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
-use crate::model::Json;
+use crate::model::{Ask, Json, WaitKind};
 
 use super::input::{InputCheck, read};
-use super::{ToolCatalog, ToolDefinition, ToolHandler, UnknownMembers};
+use super::{ApprovalPolicy, ToolCatalog, ToolDefinition, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct Tool {
 struct Entry {
     tool: Tool,
     input: Arc<InputCheck>,
+    /// The inputs with which somebody has to allow the call.
+    asks_when: Option<InputCheck>,
 }
 
 /// How many checks of inputs may run at the same time in a process, whether or not anybody still waits for them.
@@ -79,7 +81,8 @@ impl ToolSet {
             }
             let input = InputCheck::new(checked);
             let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
-            let entry = Entry { tool, input };
+            let asks_when = checked_asks(&tool.definition, field)?;
+            let entry = Entry { tool, input, asks_when };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
             } else {
@@ -183,6 +186,32 @@ impl ToolCatalog for ToolSet {
         self.entry(name).is_some_and(|entry| entry.tool.definition.read_only)
     }
 
+    fn ask(&self, name: &str, input: &Json) -> Option<Ask> {
+        let entry = self.entry(name)?;
+        let definition = &entry.tool.definition;
+        let asks = match (&definition.approval, &entry.asks_when) {
+            (ApprovalPolicy::Always, _) => true,
+            // What cannot be told is asked.
+            (ApprovalPolicy::When(_), when) => when.as_ref().is_none_or(|when| when.fits(input)),
+            (ApprovalPolicy::Never, _) => false,
+        };
+        let (kind, schema) = match (&definition.answer_schema, definition.client_side) {
+            (Some(schema), _) => (WaitKind::Question, Some(schema.clone())),
+            (None, true) => (WaitKind::ClientTool, None),
+            (None, false) if asks => {
+                (WaitKind::Approval, definition.editable_input.then(|| definition.input_schema.clone()))
+            }
+            (None, false) => return None,
+        };
+        Some(Ask {
+            kind,
+            schema,
+            editable: definition.editable_input,
+            answerers: definition.answerers.clone(),
+            expires_after_ms: definition.expires_after_ms,
+        })
+    }
+
     fn timeout(&self, name: &str) -> Duration {
         self.entry(name)
             .and_then(|entry| entry.tool.definition.timeout_ms)
@@ -192,6 +221,38 @@ impl ToolCatalog for ToolSet {
     fn shown_bytes(&self, name: &str) -> u64 {
         let own = self.entry(name).and_then(|entry| entry.tool.definition.shown_output_bytes);
         own.unwrap_or(self.shown_output_bytes)
+    }
+}
+
+/// What a definition says of calls that wait, checked; the inputs that somebody has to allow.
+fn checked_asks(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> Result<Option<InputCheck>> {
+    let asks = definition.approval != ApprovalPolicy::Never;
+    if definition.answer_schema.is_some() && definition.client_side {
+        return Err(Error::invalid(field("clientSide"), "must not be given beside answerSchema"));
+    }
+    if asks && (definition.answer_schema.is_some() || definition.client_side) {
+        return Err(Error::invalid(
+            field("approval"),
+            "is not for questions and tools of the client, which run nothing",
+        ));
+    }
+    if definition.editable_input && !asks {
+        return Err(Error::invalid(field("editableInput"), "needs an approval"));
+    }
+    if !definition.answerers.is_empty() && !definition.may_wait() {
+        return Err(Error::invalid(field("answerers"), "is for tools whose calls wait"));
+    }
+    if definition.expires_after_ms == Some(0) || (definition.expires_after_ms.is_some() && !definition.may_wait()) {
+        return Err(Error::invalid(field("expiresAfterMs"), "must be at least 1, of a tool whose calls wait"));
+    }
+    if let Some(schema) = &definition.answer_schema {
+        InputCheck::new(schema).map_err(|problem| Error::invalid(field("answerSchema"), problem))?;
+    }
+    match &definition.approval {
+        ApprovalPolicy::When(schema) => {
+            InputCheck::new(schema).map(Some).map_err(|problem| Error::invalid(field("approval.when"), problem))
+        }
+        ApprovalPolicy::Never | ApprovalPolicy::Always => Ok(None),
     }
 }
 

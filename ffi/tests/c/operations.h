@@ -17,6 +17,8 @@ static const struct {
     {"runs.list", turnkeep_run_list},
     {"runs.getStateless", turnkeep_run_get_stateless},
     {"runs.stop", turnkeep_run_stop},
+    {"runs.answer", turnkeep_run_answer},
+    {"runs.waiting", turnkeep_run_waiting},
     {"runs.begin", turnkeep_run_begin},
     {"runs.recordStep", turnkeep_run_record_step},
     {"runs.finish", turnkeep_run_finish},

@@ -18,15 +18,15 @@ use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
-use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason};
+use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus};
 use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::store::{CallNote, LedgerCall};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
-use super::history;
 use super::turn::{Means, Payer, Prepared};
+use super::{history, stops};
 
 /// How many tokens are set aside for an answer of unknown length.
 const RESERVED_ANSWER: u64 = 1_000;
@@ -188,13 +188,14 @@ impl Driver {
                 }
             }
             Output::Chunk(chunk) => self.log.append(chunk),
+            Output::Aside(chunk) => self.log.append_aside(chunk),
             Output::Write(write) => self.write(write),
             Output::End(ending) => self.end(ending),
         }
     }
 
     fn write(&mut self, write: Arc<Write>) {
-        if matches!(*write, Write::Settle(_)) {
+        if matches!(*write, Write::Settle(_) | Write::Suspend(_)) {
             self.inner.registry.settling(self.ids.run, true);
         }
         let (inner, fence) = (Arc::clone(&self.inner), self.shell.journal().fence().clone());
@@ -318,10 +319,36 @@ impl Driver {
         }));
     }
 
+    /// How the run stands that waits.
+    fn waits(&self) -> Finished {
+        let journal = self.shell.journal();
+        Finished::Settled(Box::new(RunOutcome {
+            run_id: self.ids.run,
+            chat_id: self.ids.chat,
+            message_id: self.ids.message,
+            status: RunStatus::Waiting,
+            reason: None,
+            error: None,
+            failure: None,
+            finish_reason: None,
+            usage: journal.usage(),
+            step_count: u32::try_from(journal.steps().len()).unwrap_or(u32::MAX),
+        }))
+    }
+
     fn end(&mut self, ending: Ending) {
         self.over = true;
         self.inner.registry.ended(self.ids.run);
         self.log.end();
+        if let Ending::Waiting(Some(reason)) = ending {
+            // It was asked to stop just before, and that may be noted nowhere.
+            let (inner, run_id) = (Arc::clone(&self.inner), self.ids.run);
+            self.inner.runtime.spawn(async move {
+                if let Err(error) = stops::stop(&inner, run_id, reason).await {
+                    tracing::warn!(%error, "a stop could not be noted; the run waits on");
+                }
+            });
+        }
         self.finished.send_replace(Some(match (&ending, self.shell.settlement()) {
             (Ending::Settled, Some(settlement)) => Finished::Settled(Box::new(RunOutcome {
                 run_id: self.ids.run,
@@ -335,6 +362,7 @@ impl Driver {
                 usage: settlement.usage,
                 step_count: u32::try_from(self.shell.journal().steps().len()).unwrap_or(u32::MAX),
             })),
+            (Ending::Waiting(_), _) => self.waits(),
             (Ending::LeaseLost, _) => Finished::LeaseLost,
             (Ending::Settled | Ending::Unsettled, _) => Finished::Unsettled,
         }));

@@ -11,7 +11,7 @@ use crate::engine::{Inner, until_closed};
 use crate::error::Result;
 use crate::id::RunId;
 use crate::machine::{Event, StopCause};
-use crate::model::RunReason;
+use crate::model::{RunReason, RunStatus};
 use crate::store::Hint;
 
 use super::sweep;
@@ -103,10 +103,18 @@ pub(crate) async fn stop(inner: &Arc<Inner>, run_id: RunId, reason: RunReason) -
     let told = inner.registry.tell(run_id, Event::StopRequested(StopCause::noted(reason)));
     let noted = inner.store.request_stop(run_id, reason).await?;
     inner.changed(run_id);
-    if noted && !told && inner.stops.add(run_id) {
+    if noted && !told && is_waiting(inner, run_id).await {
+        // It is nobody's, so nobody has to be waited for.
+        sweep::sweep_stopped(inner, run_id).await?;
+    } else if noted && !told && inner.stops.add(run_id) {
         inner.runtime.spawn(see_through(Arc::downgrade(inner), run_id));
     }
     Ok(noted || told)
+}
+
+async fn is_waiting(inner: &Arc<Inner>, run_id: RunId) -> bool {
+    let run = inner.store.run(run_id).await;
+    run.is_ok_and(|run| run.is_some_and(|run| run.status == RunStatus::Waiting))
 }
 
 /// Where a stop is noted whose run has not begun.

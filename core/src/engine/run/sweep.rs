@@ -10,7 +10,7 @@ use crate::id::RunId;
 use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::empty_row;
 use crate::model::{MessageStatus, RunReason};
-use crate::store::{ClaimedRun, LogFrom, LogRange, LogStore, RunStore, Sweep, Waiting};
+use crate::store::{ClaimedRun, LogFrom, LogPage, LogRange, LogStore, LoggedStep, RunStore, Sweep, Waiting};
 
 use super::patience::Look;
 
@@ -31,6 +31,9 @@ pub(crate) async fn sweep(inner: &Arc<Inner>) -> Result<usize> {
         if is_stuck || (waiting < BATCH && runs < BATCH) {
             break;
         }
+        tokio::task::yield_now().await;
+    }
+    while inner.expire_waits().await? {
         tokio::task::yield_now().await;
     }
     inner.store.settle_stray_messages().await?;
@@ -121,8 +124,19 @@ pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed:
 
 /// What a run's owner has left on disk, with the step that was in progress closed.
 pub(crate) async fn abandoned_log(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<AbandonedLog> {
+    let (logged, trailing) = what_is_left(store, run_id).await?;
+    Ok(AbandonedLog::of(logged, trailing))
+}
+
+/// The same for whoever goes on with the run: a step whose calls wait, or have waited, goes on.
+pub(crate) async fn log_to_go_on(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<AbandonedLog> {
+    let (logged, trailing) = what_is_left(store, run_id).await?;
+    Ok(AbandonedLog::to_go_on(logged, trailing))
+}
+
+async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<(Vec<LoggedStep>, Option<LogPage>)> {
     let logged = store.steps(run_id).await?;
     let range = LogRange { from: LogFrom::Sequence(u64::MAX), packs_of_finished: false, limit: usize::MAX };
     let trailing = store.read_log(run_id, range).await?;
-    Ok(AbandonedLog::of(logged, trailing))
+    Ok((logged, trailing))
 }

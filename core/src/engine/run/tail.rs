@@ -11,7 +11,9 @@ use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::reader::{LogReader, Reached};
+use crate::log::replay::waiting_chunk;
 use crate::log::{Cursor, SSE_DONE, TailEnd, TailFrom, TailItem};
+use crate::model::RunStatus;
 use crate::project::ErrorText;
 
 use super::follow::{Follower, Progress, RETRY_WAIT, Tails};
@@ -25,6 +27,8 @@ pub struct RunTail {
     state: State,
     buffer: VecDeque<TailItem>,
     end: Option<TailEnd>,
+    /// Behind what was given out last.
+    last: Cursor,
     closed: watch::Receiver<bool>,
 }
 
@@ -48,7 +52,11 @@ impl RunTail {
     pub(crate) fn new(inner: Arc<Inner>, run_id: RunId, from: TailFrom) -> Self {
         let closed = inner.closed.subscribe();
         let state = State::Behind(LogReader::new(from).telling(inner.options.error_text));
-        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, closed }
+        let last = match from {
+            TailFrom::After(cursor) => cursor,
+            TailFrom::Snapshot | TailFrom::Start => Cursor { sequence: 0, compact: 0 },
+        };
+        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, last, closed }
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end of the run. Cancel-safe.
@@ -60,7 +68,8 @@ impl RunTail {
         loop {
             if !self.buffer.is_empty() {
                 let count = self.buffer.len().min(limit);
-                return Ok(self.buffer.drain(..count).collect());
+                let items: Vec<TailItem> = self.buffer.drain(..count).collect();
+                return Ok(self.given(items));
             }
             match &mut self.state {
                 State::Over => return Ok(Vec::new()),
@@ -83,6 +92,8 @@ impl RunTail {
                             self.state = State::Following(follower, progress, wanted);
                         }
                         Reached::End(end) => {
+                            let last = self.buffer.back().map_or(self.last, |item| item.cursor);
+                            self.buffer.extend(waiting_item(&end, last));
                             self.end = Some(end);
                             self.state = State::Over;
                         }
@@ -104,13 +115,14 @@ impl RunTail {
                         None => self.state = State::behind(wanted, self.inner.options.error_text),
                         Some(items) if !items.is_empty() => {
                             *next = wanted + items.len() as u64;
-                            return Ok(items);
+                            return Ok(self.given(items));
                         }
                         // Behind the end of the log: what is there is read anew.
                         Some(_) if seen.end.is_some() && wanted > seen.next => {
                             self.state = State::behind(wanted, self.inner.options.error_text)
                         }
                         Some(_) if seen.end.is_some() => {
+                            self.buffer.extend(seen.end.as_ref().and_then(|end| waiting_item(end, self.last)));
                             self.end = seen.end;
                             self.state = State::Over;
                         }
@@ -120,6 +132,11 @@ impl RunTail {
                 }
             }
         }
+    }
+
+    fn given(&mut self, items: Vec<TailItem>) -> Vec<TailItem> {
+        self.last = items.last().map_or(self.last, |item| item.cursor);
+        items
     }
 
     /// As [`RunTail::next_batch`], which waits for a store that is out of reach.
@@ -139,6 +156,13 @@ impl RunTail {
     pub fn end(&self) -> Option<&TailEnd> {
         self.end.as_ref().filter(|_| self.buffer.is_empty())
     }
+}
+
+/// What the reader of a run that waits is told last. It is none of the log, so its place is that of the chunk before it:
+/// behind it the log goes on once there is an answer.
+fn waiting_item(end: &TailEnd, last: Cursor) -> Option<TailItem> {
+    let waits = end.status == RunStatus::Waiting;
+    waits.then(|| TailItem { cursor: last, chunk: waiting_chunk(None).encode().into(), resync: false })
 }
 
 /// A [`RunTail`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks, who

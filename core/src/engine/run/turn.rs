@@ -17,7 +17,7 @@ use crate::log::ChunkLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
-use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Usage};
+use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Usage, Waits};
 use crate::project::{OpenPage, PromptLayers, build_public_prompt, build_system_prompt};
 use crate::provider::Provider;
 use crate::store::{Fence, RolePrompt, RunPlan};
@@ -167,6 +167,9 @@ pub(crate) async fn start(
     let page = CurrentPage::default();
     // The host's tools come behind it: one of the same name takes its place.
     let page_tool = own.page_tool.then(|| page::page_tool(&page));
+    if request.offered_tools.is_none() {
+        ensure_waits_for_nobody(&tools, &request)?;
+    }
     let (tools, plan) = match &request.offered_tools {
         None => (Some(Arc::new(runs.tool_set(page_tool.into_iter().chain(tools).collect())?)), None),
         Some(_) if !tools.is_empty() => {
@@ -176,7 +179,8 @@ pub(crate) async fn start(
             return Err(Error::invalid("provider", "must not be given beside offeredTools: others could not use it"));
         }
         Some(names) => {
-            let plan = RunPlan { tools: names.clone(), open_page: None, own: own.to_json() };
+            let frees_chat = !request.holds_chat;
+            let plan = RunPlan { tools: names.clone(), open_page: None, own: own.to_json(), frees_chat };
             (inner.worker.offered(page_tool, names, runs).transpose()?, Some(plan))
         }
     };
@@ -296,6 +300,16 @@ pub(crate) async fn start(
     Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() })
 }
 
+/// Refuses what could not be gone on with: by the time of the answer there may be neither this process nor its tools.
+fn ensure_waits_for_nobody(tools: &[Tool], request: &TurnRequest) -> Result<()> {
+    if !request.holds_chat {
+        return Err(Error::invalid("holdsChat", "is for runs that can wait: those with offeredTools"));
+    }
+    let Some(index) = tools.iter().position(|tool| tool.definition.may_wait()) else { return Ok(()) };
+    let problem = "has calls that wait for somebody, and must be offered (offerTools) and named in offeredTools";
+    Err(Error::invalid(format!("tools[{index}]"), problem))
+}
+
 fn system_prompt(
     inner: &Inner,
     admin_prompt: Option<String>,
@@ -385,8 +399,10 @@ pub(crate) struct Prepared {
 pub(crate) struct Done {
     /// What others have written of it; nothing in a run that has just begun.
     pub(crate) left: Option<AbandonedLog>,
-    /// How long it has taken.
+    /// How long it has taken, without the time in which it waited for answers.
     pub(crate) taken: Duration,
+    /// What it has waited for last.
+    pub(crate) waits: Option<Waits>,
     /// Others can go on with it.
     pub(crate) hands_over: bool,
 }
@@ -433,7 +449,7 @@ impl Prepared {
     }
 
     /// The driver of the run that is ours.
-    pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, done: Done) -> Result<Driver> {
+    pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, mut done: Done) -> Result<Driver> {
         let ids = self.means.ids;
         let read = match &self.means.given {
             Some(given) => Ok(history::told(inner, given)),
@@ -469,12 +485,17 @@ impl Prepared {
         if done.hands_over {
             machine = machine.handing_over();
         }
+        if let Some(open) = done.left.as_mut().and_then(|left| left.open.take()) {
+            let (number, waits) = (open.step.number, done.waits);
+            machine = machine
+                .resuming(open.step, (open.untold, open.told), |call| waits.as_ref()?.answer_to(number, call).cloned());
+        }
         let mut journal = Journal::new(fence, self.means.provider.context_window());
         if let Some(left) = done.left {
             journal = journal.after(left.steps, left.next_sequence, left.begun);
         }
         let readers = RunReaders { inner: Arc::clone(inner), run_id: ids.run, log: Arc::clone(&self.log) };
-        let shell = Shell::new(machine, journal, runs.pace(), Arc::new(readers));
+        let shell = Shell::new(machine, journal, runs.pace(), Arc::new(readers)).taken(done.taken);
         Ok(Driver::new(Arc::clone(inner), shell, self, conversation))
     }
 }

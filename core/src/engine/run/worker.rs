@@ -161,6 +161,7 @@ async fn take(inner: &Arc<Inner>) -> Result<usize> {
     if limit == 0 {
         return Ok(0);
     }
+    inner.store.wake_answered().await?;
     let tools: Vec<String> = inner.worker.lock().tools.iter().map(|tool| tool.definition.name.clone()).collect();
     let lease = inner.options.runs.lease();
     let own = inner.registry.ids();
@@ -252,7 +253,11 @@ async fn drive(inner: Arc<Inner>, claimed: ClaimedRun, plan: RunPlan, ids: TurnI
     let prepared = async {
         let done = close_last_step(&inner, &fence).await?;
         let prepared = hands.prepare(ids, &workspace_id, &plan).await?;
-        let taken = claimed.run.started_at.map(|at| inner.clock.now().since(at)).unwrap_or_default();
+        let now = inner.clock.now();
+        let taken = match done.waits.as_ref().map(|waits| (waits, waits.answered_at)) {
+            Some((waits, Some(answered_at))) => Duration::from_millis(waits.taken_ms) + now.since(answered_at),
+            _ => claimed.run.started_at.map(|at| now.since(at)).unwrap_or_default(),
+        };
         prepared.driver(&inner, fence.clone(), Done { taken, hands_over: true, ..done }).await
     };
     match prepared.await {
@@ -285,11 +290,14 @@ async fn wait(inner: Arc<Inner>, begin: BeginRun, mut hands: Hands) {
 
 /// The finished steps of the run. One that was in progress is closed: what is known of it stays.
 async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
-    let left = patiently(inner, fence.run_id, || sweep::abandoned_log(&*inner.store, fence.run_id)).await?;
+    let left = patiently(inner, fence.run_id, || sweep::log_to_go_on(&*inner.store, fence.run_id)).await?;
+    let waits = patiently(inner, fence.run_id, || inner.store.waits(fence.run_id)).await?.map(|found| found.waits);
     let record = left.closing(fence, inner.options.runs.lease());
     let mut attempts = Attempts::new(inner.options.runs.store_patience(), std::time::Instant::now());
     loop {
         let closed = match &record {
+            // The call of a step that goes on is entered with it.
+            None if left.open.is_some() => Ok(()),
             Some(record) => inner.store.record_step(record.clone()).await,
             // Of the call that was on its way, if there was one, nothing came.
             None => inner.store.settle_reserved(fence).await,
@@ -304,7 +312,7 @@ async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
     if record.is_some() {
         inner.changed(fence.run_id);
     }
-    Ok(Done { left: Some(left), ..Done::default() })
+    Ok(Done { left: Some(left), waits, ..Done::default() })
 }
 
 /// Attempts it as long as the store is out of reach and the run is ours.

@@ -13,3 +13,4 @@ pub(crate) mod roles;
 pub(crate) mod search;
 pub(crate) mod settings;
 pub(crate) mod usage;
+pub(crate) mod waiting;

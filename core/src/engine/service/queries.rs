@@ -11,7 +11,9 @@ use crate::engine::{Engine, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::TailFrom;
-use crate::model::{Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, StepRecord, Usage};
+use crate::model::{
+    Chat, Json, Message, MessageRole, MessageStatus, Run, RunFailure, RunReason, RunStatus, StepRecord, Usage,
+};
 use crate::project::{AssistantFlush, ErrorText, FlushExtra, flush_run, told_failure};
 use crate::store::forbidden;
 
@@ -25,7 +27,7 @@ impl Engine {
         let run = self.inner.store.run(run_id).await?;
         let run = run.ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such run"))?;
         self.chat(who, run.chat_id).await?;
-        Ok(run)
+        self.with_waits(run).await
     }
 
     /// The chat's newest run; `None` in a chat that never had one, or that is not there (yet).
@@ -36,7 +38,10 @@ impl Engine {
         if !self.has_chat(who, chat_id).await? {
             return Ok(None);
         }
-        self.inner.store.latest_run(chat_id).await
+        match self.inner.store.latest_run(chat_id).await? {
+            Some(run) => self.with_waits(run).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The run that holds the chat; `None` when the chat is free, or is not there (yet).
@@ -47,7 +52,10 @@ impl Engine {
         if !self.has_chat(who, chat_id).await? {
             return Ok(None);
         }
-        self.inner.store.active_run(chat_id).await
+        match self.inner.store.active_run(chat_id).await? {
+            Some(run) => self.with_waits(run).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The chat's newest `limit` runs, newest first; those that wait come before all others.
@@ -235,8 +243,10 @@ impl Engine {
             return Ok(None);
         };
         let logged = self.inner.store.steps(run.id).await?;
+        // Of a run that waits the step is shown, too, whose calls wait.
+        let waits = run.status == RunStatus::Waiting;
         let steps: Vec<StepRecord> =
-            logged.into_iter().filter(|entry| entry.finished).map(|entry| entry.step).collect();
+            logged.into_iter().filter(|entry| entry.finished || waits).map(|entry| entry.step).collect();
         let usage = steps.iter().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let extra = FlushExtra { usage, ..FlushExtra::default() };
         Ok(Some(flush_run(&steps, MessageStatus::Streaming, &extra)))

@@ -262,7 +262,9 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         write!(self.out, " ({}) — {state}", code_span(&line))?;
         self.fenced("Input:", part.input)?;
         self.fenced("Output:", part.output)?;
-        match part.error_text.and_then(as_text).filter(|text| !text.is_empty()) {
+        // A call that somebody would not allow has a reason in the place of an error.
+        let reason = part.approval.filter(|_| part.error_text.is_none() && state == "error").and_then(reason_of);
+        match part.error_text.and_then(as_text).or(reason).filter(|text| !text.is_empty()) {
             Some(text) => write!(self.out, "\n\n{}", contained(&format!("**Error:** {text}"))),
             None => Ok(()),
         }
@@ -365,6 +367,7 @@ struct PartFields<'a> {
     input: Option<&'a str>,
     output: Option<&'a str>,
     error_text: Option<&'a str>,
+    approval: Option<&'a str>,
 }
 
 impl<'a> PartFields<'a> {
@@ -379,12 +382,26 @@ impl<'a> PartFields<'a> {
                 "input" => &mut fields.input,
                 "output" => &mut fields.output,
                 "errorText" => &mut fields.error_text,
+                "approval" => &mut fields.approval,
                 _ => return,
             };
             *field = Some(value);
         });
         fields
     }
+}
+
+/// Why whoever was asked has not allowed a call.
+fn reason_of(approval: &str) -> Option<String> {
+    let mut reason = None;
+    if approval.starts_with('{') {
+        each_field(&mut Scanner::new(approval), |key, value| {
+            if key == "reason" {
+                reason = string(Some(value)).map(Cow::into_owned);
+            }
+        });
+    }
+    reason
 }
 
 /// The text of a JSON string.
@@ -550,12 +567,13 @@ mod tests {
             {"role": "assistant", "content": "", "createdAt": "2026-07-01T10:00:00.000Z", "metadata":
                 {"parts": [{"type": "step-start"}, {"type": "text", "text": " Hi ", "state": "done"},
                     {"type": "tool-getPage", "toolCallId": "1", "state": "output-available", "input": {"id": 1}, "output": "a ``` b"},
-                    {"type": "tool-x", "toolCallId": "2", "state": "output-error", "input": {}, "errorText": "no\nway"}],
+                    {"type": "tool-x", "toolCallId": "2", "state": "output-error", "input": {}, "errorText": "no\nway"},
+                    {"type": "tool-x", "toolCallId": "3", "state": "output-denied", "input": {}, "approval": {"id": "a", "approved": false, "reason": "not now"}}],
                  "usage": {"inputTokens": 3, "outputTokens": 4, "reasoningTokens": 1}, "error": "bad"}}
         ]);
         assert_eq!(
             export(&rows, Language::English),
-            "# My # chat\n\n- Chat ID: `c1`\n- Exported: 2026-07-01T12:34:56.789Z\n- Messages: 2\n- Total tokens: 7\n\n---\n\n## 1. You\n\n<!-- 2026-07-01T10:00:00.000Z -->\n\nHello\n\n---\n\n## 2. AI agent\n\n<!-- 2026-07-01T10:00:00.000Z -->\n\nHi\n\n**Tool: Read page** (`getPage`) — done\n\nInput:\n\n```json\n{\n  \"id\": 1\n}\n```\n\nOutput:\n\n````json\na ``` b\n````\n\n**Tool: Ran tool x** (`x`) — error\n\nInput:\n\n```json\n{}\n```\n\n**Error:** no\nway\n\n**⚠️ Error:** bad\n\n_Tokens — in: 3, out: 4, reasoning: 1, total: 7_"
+            "# My # chat\n\n- Chat ID: `c1`\n- Exported: 2026-07-01T12:34:56.789Z\n- Messages: 2\n- Total tokens: 7\n\n---\n\n## 1. You\n\n<!-- 2026-07-01T10:00:00.000Z -->\n\nHello\n\n---\n\n## 2. AI agent\n\n<!-- 2026-07-01T10:00:00.000Z -->\n\nHi\n\n**Tool: Read page** (`getPage`) — done\n\nInput:\n\n```json\n{\n  \"id\": 1\n}\n```\n\nOutput:\n\n````json\na ``` b\n````\n\n**Tool: Ran tool x** (`x`) — error\n\nInput:\n\n```json\n{}\n```\n\n**Error:** no\nway\n\n**Tool: Ran tool x** (`x`) — error\n\nInput:\n\n```json\n{}\n```\n\n**Error:** not now\n\n**⚠️ Error:** bad\n\n_Tokens — in: 3, out: 4, reasoning: 1, total: 7_"
         );
         assert!(export(&rows, Language::Russian).contains("## 2. ИИ-агент"));
     }

@@ -32,6 +32,7 @@ mod search;
 mod settings;
 mod stop;
 mod usage;
+mod wait;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -171,7 +172,7 @@ pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecor
 }
 
 pub(super) fn planned(chat_id: ChatId, owner: &str, unowned: bool) -> BeginRun {
-    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None, own: None };
+    let plan = RunPlan { tools: vec!["t".into(), "u".into()], open_page: None, own: None, frees_chat: false };
     BeginRun { plan: Some(plan), unowned, ..begin(chat_id, owner) }
 }
 

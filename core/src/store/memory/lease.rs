@@ -62,12 +62,12 @@ impl LeaseStore for MemoryStore {
         let mut tables = self.tables()?;
         let fits = |plan: &Option<RunPlan>| plan.as_ref().filter(|plan| plan.fits(offer.tools)).cloned();
         let mut found = OfferedRuns::default();
-        for row in tables.runs.values_mut().filter(|row| row.run.status.is_active() && row.is_left(now)) {
+        for row in tables.runs.values_mut().filter(|row| row.run.status.is_driven() && row.is_left(now)) {
             if row.lease_expires_at.is_some_and(|lease| offer.leases_at.is_none_or(|at| lease > at)) {
                 continue;
             }
             let is_own = row.owner == offer.owner && offer.spare.contains(&row.run.id);
-            let wanted = row.run.stop_requested_at.is_none() && row.epoch < MOST_OWNERS && !is_own;
+            let wanted = row.run.stop_requested_at.is_none() && row.deaths() < MOST_OWNERS && !is_own;
             if let Some(plan) = fits(&row.plan).filter(|_| wanted && found.active.len() < offer.limit) {
                 found.active.push((row.take(offer.owner, lease, now), plan));
                 row.run.status = RunStatus::Running;
@@ -100,6 +100,7 @@ impl LeaseStore for MemoryStore {
         let mut tables = self.tables()?;
         let is_wanted = |row: &Owned| {
             row.run.status.is_active()
+                && (row.run.status.is_driven() || row.is_taken_to_stop())
                 && row.lease_expires_at.is_none_or(|lease| sweep.leases_at.is_some_and(|at| lease <= at))
                 && row.is_abandoned(now)
                 && sweep.only.is_none_or(|only| only == row.run.id)
@@ -111,6 +112,22 @@ impl LeaseStore for MemoryStore {
 }
 
 impl Owned {
+    /// Whether the run holds its chat.
+    pub(super) fn holds_chat(&self) -> bool {
+        let frees = self.plan.as_ref().is_some_and(|plan| plan.frees_chat);
+        self.run.status.is_driven() || (self.run.status == RunStatus::Waiting && !frees)
+    }
+
+    /// Whether it waits and was asked to stop: a sweep's, once nobody has it.
+    fn is_taken_to_stop(&self) -> bool {
+        self.run.status == RunStatus::Waiting && self.run.stop_requested_at.is_some()
+    }
+
+    /// How many owners it has lost. That it waited for an answer is nobody's fault.
+    fn deaths(&self) -> i64 {
+        self.epoch - self.suspensions
+    }
+
     fn is_left(&self, now: Timestamp) -> bool {
         match self.lease_expires_at {
             Some(expiry) => expiry <= now,
@@ -120,8 +137,14 @@ impl Owned {
 
     /// Whether it is a sweep's to settle.
     fn is_abandoned(&self, now: Timestamp) -> bool {
+        if self.is_taken_to_stop() {
+            return self.lease_expires_at.is_none_or(|expiry| expiry <= now);
+        }
+        if self.run.status == RunStatus::Pending && self.waits.as_ref().is_some_and(crate::model::Waits::are_answered) {
+            return self.run.stop_requested_at.is_some() || self.deaths() >= MOST_OWNERS;
+        }
         let since = self.lease_expires_at.unwrap_or(self.run.updated_at);
-        let given_up = self.epoch >= MOST_OWNERS || self.run.stop_requested_at.is_some();
+        let given_up = self.deaths() >= MOST_OWNERS || self.run.stop_requested_at.is_some();
         match &self.plan {
             Some(_) => self.is_left(now) && (given_up || since <= now.before(UNTOUCHED_WITHOUT_LEASE)),
             None if self.lease_expires_at.is_none() => since <= now.before(UNTOUCHED_WITHOUT_LEASE),

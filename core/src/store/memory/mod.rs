@@ -13,6 +13,7 @@ mod search;
 mod settings;
 mod stop;
 mod usage;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,6 +68,9 @@ struct Owned {
     stop_reason: Option<RunReason>,
     idempotency_key: Option<String>,
     plan: Option<RunPlan>,
+    waits: Option<crate::model::Waits>,
+    /// How often it has waited for an answer.
+    suspensions: i64,
 }
 
 /// A run that waits for its chat.
@@ -91,6 +95,7 @@ impl MemoryStore {
 
 impl Tables {
     fn owned(&mut self, fence: &Fence) -> Result<&mut Owned> {
+        // One that waits is nobody's, and has no owner.
         self.runs
             .get_mut(&fence.run_id)
             .filter(|row| row.owner == fence.owner && row.epoch == fence.epoch && row.run.status.is_active())

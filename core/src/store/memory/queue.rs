@@ -87,6 +87,7 @@ impl Waits {
             reason: None,
             error: None,
             failure: None,
+            waiting_for: None,
             step_count: 0,
             stop_requested_at: self.stop_requested_at,
             assistant_message_id: Some(self.begin.assistant_message_id),

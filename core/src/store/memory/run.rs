@@ -26,7 +26,7 @@ impl RunStore for MemoryStore {
             return Ok(Began::Repeated(run_id));
         }
         tables.ensure_allowed(&begin)?;
-        let active = tables.newest_run(|run| run.chat_id == begin.chat_id && run.status.is_active());
+        let active = tables.holder(begin.chat_id);
         if let Some(active) = active {
             return Err(already_active(Some(active.id)));
         }
@@ -73,7 +73,7 @@ impl RunStore for MemoryStore {
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        Ok(self.tables()?.newest_run(|run| run.chat_id == chat_id && run.status.is_active()))
+        Ok(self.tables()?.holder(chat_id))
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -256,6 +256,7 @@ impl Tables {
             reason: aborted,
             error: None,
             failure: None,
+            waiting_for: None,
             step_count: 0,
             stop_requested_at,
             assistant_message_id: Some(begin.assistant_message_id),
@@ -272,9 +273,17 @@ impl Tables {
             lease_expires_at,
             stop_reason: stop_requested_at.map(|_| RunReason::Stopped),
             idempotency_key: begin.idempotency_key,
+            waits: None,
+            suspensions: 0,
             run,
         };
         self.runs.insert(row.run.id, row);
+    }
+
+    /// The run that holds this chat.
+    pub(super) fn holder(&self, chat_id: ChatId) -> Option<Run> {
+        let held = self.runs.values().find(|row| row.run.chat_id == chat_id && row.holds_chat());
+        held.map(|row| row.run.clone())
     }
 
     pub(super) fn newest_run(&self, matches: impl Fn(&Run) -> bool) -> Option<Run> {

@@ -50,7 +50,7 @@ const SETTLE_STRAYS: &str = "\
          WHERE message.status = 'streaming' AND message.role = 'assistant' \
          AND message.updated_at <= now - make_interval(secs => $1::float8) \
          AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.assistant_message_id = message.id \
-             AND run.status IN ('pending', 'running')) RETURNING message.id) \
+             AND run.status IN ('pending', 'running', 'waiting')) RETURNING message.id) \
      SELECT COUNT(*) AS settled FROM settled";
 
 /// Messages with these columns of theirs that may be large.
@@ -203,7 +203,7 @@ impl ChatStore for PostgresStore {
              ((chat.deleted_at IS NULL AND chat.updated_at <= now - make_interval(secs => $1::float8)) \
                  OR chat.deleted_at <= now - make_interval(secs => $2::float8)) \
              AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.chat_id = chat.id \
-                 AND run.status IN ('pending', 'running')) \
+                 AND run.status IN ('pending', 'running', 'waiting')) \
              AND NOT EXISTS (SELECT FROM turnkeep_fork_trunks AS trunk WHERE trunk.chat_id = chat.id) LIMIT $3::bigint";
         let values = values![unchanged.map(seconds), deleted.map(seconds), limited(limit)];
         self.database.query(OUTDATED, &values).await?.iter().map(|row| rows::id(row, "id")).collect()

@@ -31,7 +31,8 @@ pub(super) const LOOK: &str = "\
          FROM ai_chats WHERE id = $2::uuid), \
      first AS MATERIALIZED (SELECT id, owner FROM ai_chat_run_queue WHERE chat_id = $2::uuid ORDER BY created_at, id LIMIT 1), \
      active AS MATERIALIZED ( \
-         SELECT id, owner FROM ai_chat_runs WHERE chat_id = $2::uuid AND status IN ('pending', 'running'))";
+         SELECT id, owner FROM ai_chat_runs WHERE chat_id = $2::uuid \
+         AND (status IN ('pending', 'running') OR (status = 'waiting' AND NOT frees_chat)))";
 
 /// Makes the chat, or says that it is in use; nothing for one that is not theirs. Needs `free`, and `$7` and `$8`: role
 /// and page.

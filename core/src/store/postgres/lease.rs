@@ -51,21 +51,27 @@ const CLAIM_WAITING: &str = "\
          run.user_content::text AS user_content, run.user_metadata::text AS user_metadata, \
          run.assistant_message_id::text AS assistant_message_id, run.idempotency_key::text AS idempotency_key, run.plan";
 
+/// The runs that somebody drives, or may.
+const DRIVEN: &str = "status IN ('pending', 'running')";
+/// Those that wait for an answer and were asked to stop: each in a statement of its own, which its index serves.
+const WAITING_STOPPED: &str = "status = 'waiting' AND stop_requested_at IS NOT NULL";
+
 /// Every active row is in exactly one of the two arms, and those with a plan are in them later, unless nobody
 /// is to go on with them. Those that somebody is writing just now are not waited for: either they live, or
 /// another has them.
-fn claim_statement() -> String {
+fn claim_statement(status: &str) -> String {
     format!(
         "WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now, \
          turnkeep_now() - make_interval(secs => $3::float8) AS long_ago), \
          due AS MATERIALIZED (SELECT ai_chat_runs.* FROM ai_chat_runs, at \
-         WHERE status IN ('pending', 'running') AND ($4::uuid IS NULL OR id = $4::uuid) \
+         WHERE {status} AND ($4::uuid IS NULL OR id = $4::uuid) \
          AND (lease_expires_at <= $6::timestamptz OR lease_expires_at IS NULL) \
          AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
          AND CASE WHEN plan IS NULL THEN lease_expires_at <= now \
                  OR (lease_expires_at IS NULL AND updated_at <= long_ago) \
-             WHEN stop_requested_at IS NOT NULL OR epoch >= {MOST_OWNERS} \
+             WHEN stop_requested_at IS NOT NULL OR epoch - suspensions >= {MOST_OWNERS} \
                  THEN lease_expires_at <= now OR lease_expires_at IS NULL \
+             WHEN status = 'pending' AND answered THEN false \
              ELSE COALESCE(lease_expires_at, updated_at) <= long_ago END \
          LIMIT $7::bigint FOR UPDATE OF ai_chat_runs SKIP LOCKED), \
          claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
@@ -79,7 +85,7 @@ fn claim_statement() -> String {
 fn claim_offered_statement() -> String {
     format!(
         "WITH due AS MATERIALIZED (SELECT * FROM ai_chat_runs WHERE status IN ('pending', 'running') \
-         AND plan IS NOT NULL AND stop_requested_at IS NULL AND epoch < {MOST_OWNERS} \
+         AND plan IS NOT NULL AND stop_requested_at IS NULL AND epoch - suspensions < {MOST_OWNERS} \
          AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
          AND (lease_expires_at <= $6::timestamptz AND lease_expires_at <= turnkeep_now() \
              OR (lease_expires_at IS NULL AND status = 'pending')) \
@@ -169,7 +175,8 @@ impl LeaseStore for PostgresStore {
             sweep.leases_at,
             i64::try_from(sweep.limit).unwrap_or(i64::MAX),
         ];
-        let found = self.database.query(&claim_statement(), &values).await?;
+        let mut found = self.database.query(&claim_statement(DRIVEN), &values).await?;
+        found.extend(self.database.query(&claim_statement(WAITING_STOPPED), &values).await?);
         let mut runs = Vec::with_capacity(found.len());
         for row in &found {
             match claimed(row, sweep.owner) {

@@ -22,7 +22,7 @@ use super::{PostgresStore, seconds};
 
 /// The run, if it is still this fence's: `$1` to `$3` are its id, owner and epoch.
 pub(super) const OWNED: &str =
-    "id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running')";
+    "id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running', 'waiting')";
 
 /// The moment of a statement, as `now`.
 pub(super) const AT: &str = "at AS MATERIALIZED (SELECT turnkeep_now() AS now)";
@@ -222,7 +222,7 @@ impl LogStore for PostgresStore {
 }
 
 /// A number of the log, for the server.
-fn column(sequence: u64) -> i64 {
+pub(super) fn column(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 

@@ -26,6 +26,7 @@ mod settings;
 mod stop;
 mod usage;
 mod value;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -154,6 +154,7 @@ pub(super) fn run(row: &Row) -> Result<Run> {
         error: get(row, "error")?,
         // What cannot be read is known by its sentence.
         failure: get::<Option<String>>(row, "failure")?.and_then(|text| serde_json::from_str(&text).ok()),
+        waiting_for: None,
         step_count: small(row, "step_count")?,
         stop_requested_at: optional_time(row, "stop_requested_at")?,
         assistant_message_id: parsed_optional(row, "assistant_message_id", from_text)?,

@@ -27,7 +27,7 @@ const FAIL: &str = "\
      WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
      owned AS (UPDATE ai_chat_runs SET status = 'failed', reason = 'internal', error = $4::text, \
          lease_expires_at = NULL, finished_at = now, updated_at = now FROM at \
-         WHERE id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running') \
+         WHERE id = $1::uuid AND owner = $2::text AND epoch = $3::bigint AND status IN ('pending', 'running', 'waiting') \
          RETURNING id, assistant_message_id), \
      reserved AS (UPDATE turnkeep_usage SET reserved = false FROM owned WHERE run_id = owned.id::text AND reserved), \
      message AS (UPDATE ai_chat_messages SET status = 'error', updated_at = now FROM at, owned \
@@ -69,12 +69,12 @@ fn begin_statement() -> String {
              place.message + CASE WHEN $9::uuid IS NULL THEN interval '0' ELSE {ONE_PLACE} END, now FROM go, place), \
          done AS (INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, updated_at, \
-             stop_requested_at, stop_reason, plan) \
+             stop_requested_at, stop_reason, plan, frees_chat) \
              SELECT $1::uuid, $2::uuid, $3, $4, $16::text, CASE WHEN $20::boolean THEN 'pending' ELSE 'running' END, \
              $12::uuid, $5::text, $17::text, CASE WHEN $20::boolean THEN 0 ELSE {FIRST_EPOCH} END, \
              CASE WHEN NOT $20::boolean THEN now + make_interval(secs => $18::float8) END, place.run, \
              CASE WHEN NOT $20::boolean THEN now END, now, stop_requested_at, \
-             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text FROM go, place RETURNING id) \
+             CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text, $22::boolean FROM go, place RETURNING id) \
          {FOUND}",
         message_place = message_place("$2::uuid"),
         replaced_at = replaced_at("$2::uuid"),
@@ -133,6 +133,7 @@ impl RunStore for PostgresStore {
             begin.plan.as_ref().map(RunPlan::to_json),
             begin.unowned,
             begin.replaces,
+            begin.plan.as_ref().is_some_and(|plan| plan.frees_chat),
         ];
         let epoch = if begin.unowned { 0 } else { FIRST_EPOCH };
         let fence = Fence { run_id: begin.run_id, owner: begin.owner.clone(), epoch };
@@ -215,8 +216,14 @@ impl RunStore for PostgresStore {
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.one_run(&begun("WHERE run.chat_id = $1::uuid AND run.status IN ('pending', 'running')"), chat_id.into())
-            .await
+        self.one_run(
+            &begun(
+                "WHERE run.chat_id = $1::uuid AND (run.status IN ('pending', 'running') \
+             OR (run.status = 'waiting' AND NOT run.frees_chat))",
+            ),
+            chat_id.into(),
+        )
+        .await
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {

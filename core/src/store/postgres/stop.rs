@@ -18,7 +18,7 @@ const STOP: &str = "\
      WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
      running AS (UPDATE ai_chat_runs SET stop_requested_at = COALESCE(stop_requested_at, now), \
          stop_reason = COALESCE(stop_reason, $2::text), updated_at = now FROM at \
-         WHERE id = $1::uuid AND status IN ('pending', 'running') RETURNING id), \
+         WHERE id = $1::uuid AND status IN ('pending', 'running', 'waiting') RETURNING id), \
      waiting AS (UPDATE ai_chat_run_queue SET stop_requested_at = COALESCE(stop_requested_at, now) FROM at \
          WHERE id = $1::uuid RETURNING id) \
      SELECT EXISTS (SELECT FROM running) OR EXISTS (SELECT FROM waiting) AS noted, \

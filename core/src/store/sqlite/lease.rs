@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 use super::judge::Judge;
-use super::rows::{self, ACTIVE, RUN_COLUMNS};
+use super::rows::{self, ACTIVE, DRIVEN, RUN_COLUMNS, WAITING_STOPPED};
 use super::tables::Tables;
 use super::{SqliteStore, store_error};
 
@@ -31,7 +31,7 @@ impl LeaseStore for SqliteStore {
         self.write(move |tables| {
             let (expires, mut renewal) = (tables.now.after(lease), Renewal::default());
             let running = format!(
-                "UPDATE ai_chat_runs SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 AND {ACTIVE} \
+                "UPDATE ai_chat_runs SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 AND {DRIVEN} \
                  RETURNING stop_requested_at IS NOT NULL, stop_reason"
             );
             let waiting = "UPDATE ai_chat_run_queue SET lease_expires_at = ?3 WHERE id = ?1 AND owner = ?2 \
@@ -58,7 +58,7 @@ impl LeaseStore for SqliteStore {
             let running = tables.execute(
                 &format!(
                     "UPDATE ai_chat_runs SET lease_expires_at = ?4 \
-                     WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND {ACTIVE}"
+                     WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND {DRIVEN}"
                 ),
                 params![fence.run_id, fence.owner, fence.epoch, tables.now],
             )?;
@@ -140,6 +140,8 @@ struct AbandonedRun {
     run: Run,
     owner: Option<String>,
     epoch: i64,
+    /// How many owners it has lost. That it waited for an answer is nobody's fault.
+    deaths: i64,
     stop_reason: Option<RunReason>,
     plan: Option<RunPlan>,
     /// Those who could go on with it have not come in time.
@@ -149,7 +151,7 @@ struct AbandonedRun {
 impl AbandonedRun {
     /// Whether it is a sweep's to settle.
     fn is_abandoned(&self) -> bool {
-        self.plan.is_none() || !self.is_waited_for || self.run.stop_requested_at.is_some() || self.epoch >= MOST_OWNERS
+        self.plan.is_none() || !self.is_waited_for || self.run.stop_requested_at.is_some() || self.deaths >= MOST_OWNERS
     }
 
     /// Whether it stays its owner's, who looks.
@@ -160,7 +162,7 @@ impl AbandonedRun {
     /// Whether those who offer these tools may go on with it.
     fn fits(&self, tools: &[String]) -> bool {
         self.run.stop_requested_at.is_none()
-            && self.epoch < MOST_OWNERS
+            && self.deaths < MOST_OWNERS
             && self.plan.as_ref().is_some_and(|plan| plan.fits(tools))
     }
 }
@@ -253,13 +255,22 @@ impl Tables<'_> {
         Ok(found)
     }
 
-    /// The active runs whose owners are gone.
+    /// The active runs whose owners are gone, and for a sweep those that wait for an answer and were asked to stop.
     fn left(&self, which: Which, judge: &mut Judge) -> Result<Found> {
+        let mut found = Found { left: Vec::new(), unreadable: Vec::new() };
+        self.left_of(which, DRIVEN, judge, &mut found)?;
+        if !matches!(which, Which::Planned) {
+            self.left_of(which, WAITING_STOPPED, judge, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn left_of(&self, which: Which, status: &str, judge: &mut Judge, found: &mut Found) -> Result<()> {
         let mut statement = self
             .connection
             .prepare_cached(&format!(
-                "SELECT {RUN_COLUMNS}, owner, epoch, lease_expires_at, stop_reason, plan FROM ai_chat_runs \
-                 WHERE {} AND {ACTIVE}",
+                "SELECT {RUN_COLUMNS}, owner, epoch, suspensions, answered, lease_expires_at, stop_reason, plan \
+                 FROM ai_chat_runs WHERE {} AND {status}",
                 which.condition()
             ))
             .map_err(store_error)?;
@@ -270,7 +281,6 @@ impl Tables<'_> {
         let mut rows = statement.query([id]).map_err(store_error)?;
         let long_ago = self.now.before(UNTOUCHED_WITHOUT_LEASE);
         let (now_text, long_ago_text) = (self.now.to_string(), long_ago.to_string());
-        let mut found = Found { left: Vec::new(), unreadable: Vec::new() };
         while let Some(row) = rows.next().map_err(store_error)? {
             // The lease first: a row that cannot be read is its owner's as long as that lives.
             let (owner, lease, epoch) = match (row.get("owner"), row.get("lease_expires_at"), row.get("epoch")) {
@@ -292,19 +302,23 @@ impl Tables<'_> {
                 }
             };
             let plan = row.get::<_, Option<String>>("plan").unwrap_or_default().as_deref().and_then(RunPlan::parse);
-            // Every active row is in exactly one of these three arms.
+            // Every active row is in exactly one of these arms.
             let (is_left, is_waited_for) = match &lease {
                 Some(lease) => (is_gone(judge, lease), lease.as_str() > long_ago_text.as_str()),
+                None if run.status == RunStatus::Waiting => (true, false),
+                // Somebody has answered, and is not to find that in vain, however long nobody offers its tools.
+                None if run.status == RunStatus::Pending && row.get("answered").unwrap_or_default() => (true, true),
                 None if run.status == RunStatus::Pending && plan.is_some() => (true, run.updated_at > long_ago),
                 None => (run.updated_at <= long_ago, false),
             };
             if is_left {
                 let reason = row.get::<_, Option<String>>("stop_reason").unwrap_or_default();
                 let stop_reason = rows::stop_reason_of(run.stop_requested_at.is_some(), reason);
-                found.left.push(AbandonedRun { run, owner, epoch, stop_reason, plan, is_waited_for });
+                let deaths = epoch - row.get::<_, i64>("suspensions").unwrap_or_default();
+                found.left.push(AbandonedRun { run, owner, epoch, deaths, stop_reason, plan, is_waited_for });
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Makes the run this owner's.
@@ -335,6 +349,6 @@ impl Tables<'_> {
         let of = |table: &str, which: &str| -> Result<bool> {
             self.one(&format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {which} AND owner LIKE '%' || ?1)"), [unique])
         };
-        Ok(of("ai_chat_runs", ACTIVE)? || of("ai_chat_run_queue", "1")?)
+        Ok(of("ai_chat_runs", DRIVEN)? || of("ai_chat_run_queue", "1")?)
     }
 }

@@ -29,22 +29,7 @@ impl LogStore for SqliteStore {
         let (fence, pack) = (fence.clone(), pack.clone());
         self.write(move |tables| {
             tables.ensure_owned(&fence)?;
-            let last = pack.first_sequence + pack.chunks.len().saturating_sub(1) as u64;
-            tables.execute(
-                "INSERT INTO ai_chat_run_chunks \
-                 (run_id, first_sequence, last_sequence, epoch, step_number, chunks, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, first_sequence) DO NOTHING",
-                params![
-                    fence.run_id,
-                    column(pack.first_sequence),
-                    column(last),
-                    fence.epoch,
-                    pack.step_number,
-                    format!("[{}]", pack.chunks.join(",")),
-                    tables.now,
-                ],
-            )?;
-            Ok(())
+            tables.write_pack(&fence, &pack)
         })
         .await
     }
@@ -128,6 +113,26 @@ fn column(sequence: u64) -> i64 {
 }
 
 impl Tables<'_> {
+    /// Writing the same pack again changes nothing.
+    pub(super) fn write_pack(&self, fence: &Fence, pack: &ChunkPack) -> Result<()> {
+        let last = pack.first_sequence + pack.chunks.len().saturating_sub(1) as u64;
+        self.execute(
+            "INSERT INTO ai_chat_run_chunks \
+             (run_id, first_sequence, last_sequence, epoch, step_number, chunks, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, first_sequence) DO NOTHING",
+            params![
+                fence.run_id,
+                column(pack.first_sequence),
+                column(last),
+                fence.epoch,
+                pack.step_number,
+                format!("[{}]", pack.chunks.join(",")),
+                self.now,
+            ],
+        )
+        .map(|_| ())
+    }
+
     /// `numbers` are those of a finished step; without them the step is an intent. Whether anything was written.
     pub(super) fn write_step(&self, fence: &Fence, step: &StepRecord, numbers: Option<StepNumbers>) -> Result<bool> {
         let finished = numbers.is_some();

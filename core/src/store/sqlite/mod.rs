@@ -22,6 +22,7 @@ mod settings;
 mod stop;
 mod tables;
 mod usage;
+mod wait;
 mod writer;
 
 use std::path::{Path, PathBuf};

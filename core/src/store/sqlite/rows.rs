@@ -21,8 +21,14 @@ use crate::role::stored_model_config;
 use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMessage};
 use crate::text::one_line;
 
-/// The runs that hold a gate; spelled as in the partial indexes, so that they serve.
-pub(super) const ACTIVE: &str = "status IN ('pending', 'running')";
+/// The runs that somebody drives, or may; spelled as in the partial indexes, so that they serve.
+pub(super) const DRIVEN: &str = "status IN ('pending', 'running')";
+/// The runs that hold a gate, spelled as in its index.
+pub(super) const HELD: &str = "(status IN ('pending', 'running') OR (status = 'waiting' AND frees_chat = 0))";
+/// The runs that have not ended.
+pub(super) const ACTIVE: &str = "status IN ('pending', 'running', 'waiting')";
+/// The runs that wait and were asked to stop, spelled as in their index.
+pub(super) const WAITING_STOPPED: &str = "status = 'waiting' AND stop_requested_at IS NOT NULL";
 
 pub(super) const RUN_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, status, reason, error, failure, \
      MAX(step_count, COALESCE((SELECT MAX(step_number) + 1 FROM ai_chat_run_steps \
@@ -108,6 +114,7 @@ pub(super) fn run(row: &Row<'_>) -> SqlResult<Run> {
         error: row.get("error")?,
         // What cannot be read is known by its sentence.
         failure: row.get::<_, Option<String>>("failure")?.as_deref().and_then(from_json),
+        waiting_for: None,
         step_count: row.get("step_count")?,
         // Whatever stands there, somebody has asked.
         stop_requested_at: row.get::<_, Option<String>>("stop_requested_at")?.map(|_| time(row, "stop_requested_at")),

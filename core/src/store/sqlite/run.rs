@@ -9,7 +9,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Run, RunFailure, RunReason, RunStatus};
 use crate::store::{Began, BeginRun, Fence, ONE_PLACE, RunPlan, RunStore, SettleRun, already_active, lease_lost};
 
-use super::rows::{self, ACTIVE, RUN_COLUMNS, WAITING_COLUMNS};
+use super::rows::{self, ACTIVE, HELD, RUN_COLUMNS, WAITING_COLUMNS};
 use super::tables::Tables;
 use super::{SqliteStore, limited, store_error};
 
@@ -120,7 +120,7 @@ impl RunStore for SqliteStore {
     }
 
     async fn active_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
-        self.read(move |tables| tables.one_run(&format!("chat_id = ?1 AND {ACTIVE}"), [chat_id])).await
+        self.read(move |tables| tables.one_run(&format!("chat_id = ?1 AND {HELD}"), [chat_id])).await
     }
 
     async fn latest_run(&self, chat_id: ChatId) -> Result<Option<Run>> {
@@ -212,7 +212,7 @@ impl Tables<'_> {
     }
 
     fn active_run_id(&self, chat_id: ChatId) -> Result<Option<RunId>> {
-        let active = format!("SELECT id FROM ai_chat_runs WHERE chat_id = ?1 AND {ACTIVE}");
+        let active = format!("SELECT id FROM ai_chat_runs WHERE chat_id = ?1 AND {HELD}");
         let id: Option<String> = self.first(&active, [chat_id], |row| row.get(0))?;
         Ok(id.and_then(|id| id.parse().ok()))
     }
@@ -229,9 +229,9 @@ impl Tables<'_> {
         self.try_execute(
             "INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, reason, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, \
-             finished_at, updated_at, plan, stop_requested_at, stop_reason) \
+             finished_at, updated_at, plan, frees_chat, stop_requested_at, stop_reason) \
              VALUES (:id, :chat, :workspace, :user, :trigger, :status, :reason, :message, :key, :owner, :epoch, \
-             :lease, :created, :started, :finished, :now, :plan, \
+             :lease, :created, :started, :finished, :now, :plan, :frees_chat, \
              (SELECT stop_requested_at FROM ai_chat_run_queue WHERE id = :id), \
              (SELECT 'stopped' FROM ai_chat_run_queue WHERE id = :id AND stop_requested_at IS NOT NULL))",
             named_params! {
@@ -252,6 +252,7 @@ impl Tables<'_> {
                 ":finished": reason.map(|_| self.now),
                 ":now": self.now,
                 ":plan": begin.plan.as_ref().map(RunPlan::to_json),
+                ":frees_chat": begin.plan.as_ref().is_some_and(|plan| plan.frees_chat),
             },
         )
         .map(|_| ())
