@@ -9,6 +9,7 @@ mod conformance;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod memory;
 mod plan;
 mod postgres;
@@ -38,6 +39,7 @@ pub use limit::{LimitOf, LimitStore};
 pub use log::{
     CallNote, ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers,
 };
+pub use mcp::{McpServerChange, McpServerFields, McpStore, StoredMcpServer};
 pub use memory::MemoryStore;
 pub use plan::RunPlan;
 pub use postgres::{PendingMigration, PostgresStore};
@@ -73,6 +75,7 @@ pub trait Store:
     + ChatStore
     + RoleStore
     + SettingsStore
+    + McpStore
     + LimitStore
     + SearchStore
     + UsageStore
