@@ -18,7 +18,7 @@ type Answer = Result<Value, RpcError>;
 /// Where messages go.
 pub(super) enum Out {
     /// To an address.
-    Post(HttpWire),
+    Post(Box<HttpWire>),
     /// To whoever writes them to a program.
     Lines(mpsc::UnboundedSender<String>),
 }

@@ -35,7 +35,7 @@ const UNSUPPORTED_REVISION: i64 = -32022;
 const STATELESS_REFUSALS: [i64; 2] = [-32020, -32021];
 
 enum Wire {
-    Http(HttpWire),
+    Http(Box<HttpWire>),
     Stream(Arc<Channel>, #[expect(dead_code, reason = "it reads as long as it is held")] Reading),
     Program(Arc<Channel>, #[expect(dead_code, reason = "it runs as long as it is held")] Arc<Running>),
 }
@@ -91,7 +91,8 @@ impl McpClient {
             }
             let page = self.ask("tools/list", params, Vec::new(), None).await?;
             read_page(&page, &mut tools, &mut left_out);
-            let next = page["nextCursor"].as_str().filter(|next| !next.is_empty()).map(str::to_owned);
+            let next =
+                page.get("nextCursor").and_then(Value::as_str).filter(|next| !next.is_empty()).map(str::to_owned);
             if next.is_none() || next == cursor || tools.len() == MOST_TOOLS {
                 return Ok((tools, left_out));
             }
@@ -196,9 +197,9 @@ impl McpClient {
         let discovered = timeout(self.limits.connect / 2, stateless.ask(&request, &listening)).await;
         match discovered {
             Ok(Ok((result, _))) => {
-                let mut versions = result["supportedVersions"].as_array().into_iter().flatten();
+                let mut versions = result.get("supportedVersions").and_then(Value::as_array).into_iter().flatten();
                 if versions.any(|version| version == STATELESS) {
-                    let (wire, runtime) = (Wire::Http(stateless), self.runtime.clone());
+                    let (wire, runtime) = (Wire::Http(Box::new(stateless)), self.runtime.clone());
                     return Ok(Session { wire, revision: Revision::Stateless, runtime });
                 }
             }
@@ -207,14 +208,14 @@ impl McpClient {
             }
             Ok(Err(failure @ McpFailure::NotReached(_))) => return Err(failure),
             Ok(Err(McpFailure::Refused(error))) if error.code == UNSUPPORTED_REVISION => {
-                let mut supported = error.data["supported"].as_array().into_iter().flatten();
+                let mut supported = error.data.get("supported").and_then(Value::as_array).into_iter().flatten();
                 if !supported.any(|version| version.as_str().and_then(Revision::agreed).is_some()) {
                     return Err(NO_COMMON_REVISION);
                 }
             }
             _ => {}
         }
-        self.initialize(Wire::Http(wire)).await
+        self.initialize(Wire::Http(Box::new(wire))).await
     }
 
     fn request(&self, method: &'static str) -> Request {
@@ -229,9 +230,13 @@ impl McpClient {
         let listening = self.heard.listen(request.id, None);
         let answer = wire.ask(&request, &listening).await;
         let (result, session) = answer?;
-        let revision = result["protocolVersion"].as_str().and_then(Revision::agreed).ok_or(NO_COMMON_REVISION)?;
+        let revision = result
+            .get("protocolVersion")
+            .and_then(Value::as_str)
+            .and_then(Revision::agreed)
+            .ok_or(NO_COMMON_REVISION)?;
         let wire = match wire {
-            Wire::Http(http) => Wire::Http(HttpWire { revision: Some(revision.clone()), session, ..http }),
+            Wire::Http(http) => Wire::Http(Box::new(HttpWire { revision: Some(revision.clone()), session, ..*http })),
             other => other,
         };
         wire.tell(notice("notifications/initialized", &json!({}))).await?;

@@ -40,7 +40,7 @@ pub(super) async fn open(wire: HttpWire) -> Result<(Arc<Channel>, Reading), McpF
         }
     };
     let (heard, silence) = (Arc::clone(&wire.heard), wire.silence);
-    let channel = Arc::new(Channel::new(Out::Post(HttpWire { url: endpoint, ..wire }), heard, silence));
+    let channel = Arc::new(Channel::new(Out::Post(Box::new(HttpWire { url: endpoint, ..wire })), heard, silence));
     let read = Arc::clone(&channel);
     let reading = tokio::spawn(async move {
         let _closing = Closing(Arc::clone(&read));
