@@ -6,6 +6,7 @@ import type {
   ChatsOperations,
   EngineOperations,
   EngineSettings,
+  McpOperations,
   PageRef,
   PendingMigration,
   ProvenanceOperations,
@@ -316,6 +317,8 @@ export declare class Engine {
   };
   /** The personas that chats are begun with. */
   readonly roles: RolesOperations;
+  /** External tool servers, whose tools turns may have (`mcpTools`). */
+  readonly mcp: McpOperations;
   /** Claims that an access is by the agent of a chat. */
   readonly provenance: ProvenanceOperations;
   /** The index that pages are found by. */

@@ -556,6 +556,8 @@ export interface EngineSettings {
   prompt?: PromptOptions;
   /** How providers are reached. */
   http?: HttpOptions;
+  /** How the tool servers of workspaces are used. */
+  mcp?: McpOptions;
   /** Limits of single requests. */
   requests?: RequestLimits;
   /**
@@ -736,7 +738,7 @@ export interface Health {
   activeRuns: number;
 }
 
-/** How providers are reached. Times are in milliseconds. */
+/** How providers and tool servers are reached. Times are in milliseconds. */
 export interface HttpOptions {
   /**
    * A proxy's URL, or `environment` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. None otherwise: a proxy
@@ -881,6 +883,50 @@ export interface McpGuidance {
   instructions?: string | null;
 }
 
+/** How the tool servers of workspaces are used. Times are in milliseconds. */
+export interface McpOptions {
+  /**
+   * How long a server may take until its tools are known. A turn that asks for them begins as late as that, at most.
+   * @default 5000
+   */
+  connectTimeoutMs?: number;
+  /**
+   * How long a call may take.
+   * @default 900000
+   */
+  callTimeoutMs?: number;
+  /**
+   * How long a server may say nothing during a call.
+   * @default 300000
+   */
+  silenceMs?: number;
+  /**
+   * How long a connection, and the list of tools that came over it, serves a workspace's next turns.
+   * @default 60000
+   */
+  keepMs?: number;
+  /**
+   * How many bytes of a result are kept; of more, a note says how much is missing.
+   * @default 1048576
+   */
+  maxResultBytes?: number;
+  /**
+   * Programs that speak the protocol over their input and output, by names that workspaces may use (`transport`
+   * `stdio`). There are none unless they are listed here: what runs on this machine is for whoever runs it to say.
+   */
+  programs?: Record<string, McpProgram>;
+}
+
+/** A program that is a tool server. */
+export interface McpProgram {
+  /** What is started. */
+  command: string;
+  /** Its arguments. */
+  args?: readonly string[];
+  /** Its environment, besides `PATH`. Nothing else of this process's environment is given to it. */
+  env?: Record<string, string>;
+}
+
 /** A tool server's row, as far as it is read. */
 export interface McpServerFields {
   id: string;
@@ -922,6 +968,27 @@ export interface McpServerView {
   /** The names of these headers, as far as they can be read. */
   headerNames: string[];
 }
+
+/** What came of trying a tool server. */
+export interface McpTested {
+  /** Whether it answers. */
+  ok: boolean;
+  /** Why it does not, in one line. */
+  error?: string;
+  /** Its tools, by its own names: those that a list of allowed tools may have. */
+  tools?: string[];
+  /** Why others of its tools cannot be used. */
+  leftOut?: string[];
+}
+
+/** Which wire a tool server speaks. */
+export type McpTransport =
+  /** Streamable HTTP. */
+  | 'http'
+  /** Server-sent events, as servers had them before that. */
+  | 'sse'
+  /** The lines of a program that whoever runs the server allows. */
+  | 'stdio';
 
 /** A message as it is stored. */
 export interface Message {
@@ -1528,6 +1595,8 @@ export interface RunOutcome {
   usage: Usage | null;
   /** Steps in the log. The last one of a run that failed or was aborted may have been cut off. */
   stepCount: number;
+  /** What went wrong beside it, where that is known: only whoever drives a run knows it. */
+  warnings?: RunWarning[];
 }
 
 /** Why a run did not succeed. */
@@ -1670,6 +1739,16 @@ export interface RunStepError {
 export interface RunStepResult {
   toolCallId: string;
   output?: unknown;
+}
+
+/** Something that went wrong beside a turn, which went on without it. */
+export interface RunWarning {
+  /** What. */
+  code: WarningCode;
+  /** The tool server, as its administrators call it. */
+  server: string;
+  /** In one line, what is known of it. */
+  message: string;
 }
 
 /** What a model wrote or thought. */
@@ -2080,6 +2159,13 @@ export interface TurnRequestFields {
    * @default false
    */
   pageTool?: boolean;
+  /**
+   * Give the model the tools of the workspace's enabled tool servers (`mcp.create`), named after their servers, with
+   * what the administrators say about them. Tools of the host's own that are named so take their place. A server that
+   * cannot be used is missing, and told in the outcome's `warnings`.
+   * @default false
+   */
+  mcpTools?: boolean;
   /** The tools of this turn, for hosts that answer calls through a mailbox. */
   tools?: readonly [];
   /** The provider; without it the one named `default`, or the only one. */
@@ -2355,6 +2441,17 @@ export interface WaitingPage {
   /** Where the next part begins, if there may be one. */
   nextCursor?: string;
 }
+
+/** What can go wrong beside a turn. */
+export type WarningCode =
+  /** A tool server could not be used: its tools are missing. */
+  | 'mcp_unavailable'
+  /** A tool of a server cannot be used, and is missing. */
+  | 'mcp_tool_left_out'
+  /** A tool server has other tools than when the turn began. */
+  | 'mcp_tools_changed'
+  /** A call did not reach a tool server, or nothing came back. */
+  | 'mcp_call_failed';
 
 /** So much in so long. */
 export interface Window {
@@ -3019,6 +3116,105 @@ export interface SecretsOperations {
      */
     dryRun?: boolean;
   }): Promise<SecretRotation>;
+}
+
+/** Methods of `engine.mcp`. */
+export interface McpOperations {
+  /**
+   * Adds a tool server whose tools turns of the workspace may have (`mcpTools`). Its address must be a public one, or
+   * one that the option `http.allowPrivate` has; that is looked at here, and again whenever a connection is made.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  create(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
+    /** What it is called: at most 200 characters. Its tools' names begin with it. */
+    name: string;
+    /**
+     * `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program of the option
+     * `mcp.programs`.
+     */
+    transport: McpTransport;
+    /** Its address: at most 2,048 bytes. With `stdio` the name of the program. */
+    url: string;
+    /**
+     * Headers that go with every request. They are kept sealed, for which the engine needs its `appSecret`, and shown
+     * by their names only. Blank ones are none.
+     */
+    headers?: Record<string, string>;
+    /** The tools that may be used, by the server's own names; all when there are none. */
+    toolAllowlist?: readonly string[];
+    /** Guidance for the model, which is told it when the server contributes a tool: at most 4,000 characters. */
+    instructions?: string;
+    /** Whether its tools are offered; true unless given. */
+    enabled?: boolean;
+  }): Promise<McpServerView>;
+  /**
+   * Changes a tool server. What is not given stays; an address that is given as it was shown counts as not given.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND, INVALID_INPUT
+   */
+  update(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
+    /** The server. */
+    serverId: string;
+    /** What it is called: at most 200 characters. */
+    name?: string;
+    /** `http`, `sse` or `stdio`. */
+    transport?: McpTransport;
+    /**
+     * Its address: at most 2,048 bytes. Where it leads to another place, headers must be given again, unless the option
+     * `secrets.bindToAddress` is off.
+     */
+    url?: string;
+    /** The headers from now on, all of them; `{}` or null for none. */
+    headers?: Record<string, string> | null;
+    /** The tools that may be used, by the server's own names; all when there are none. */
+    toolAllowlist?: readonly string[] | null;
+    /** Guidance for the model: at most 4,000 characters; null or blank for none. */
+    instructions?: string | null;
+    /** Whether its tools are offered. */
+    enabled?: boolean;
+  }): Promise<McpServerView>;
+  /**
+   * Deletes a tool server. Turns that are under way keep its tools until they end.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND
+   */
+  delete(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
+    /** The server. */
+    serverId: string;
+  }): Promise<void>;
+  /**
+   * The workspace's tool servers in the order in which they were created, disabled ones included. Of headers there are
+   * the names, and what looks like a secret in an address is masked.
+   * @throws {TurnkeepError} FORBIDDEN, INVALID_INPUT
+   */
+  list(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
+  }): Promise<McpServerView[]>;
+  /**
+   * Tries a tool server: whether it answers, and with which tools. A disabled one may be tried, too.
+   * @throws {TurnkeepError} FORBIDDEN, NOT_FOUND
+   */
+  test(params: {
+    /** The workspace. */
+    workspaceId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
+    /** The server. */
+    serverId: string;
+  }): Promise<McpTested>;
 }
 
 /** Methods of `engine.usage`. */

@@ -1854,6 +1854,146 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
                                         struct turnkeep_error **error);
 
 /**
+ * Adds a tool server whose tools turns of the workspace may have (`mcpTools`). Its address must be a public one, or
+ * one that the option `http.allowPrivate` has; that is looked at here, and again whenever a connection is made.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "name": string. What it is called: at most 200 characters. Its tools' names begin with it.
+ * - "transport": McpTransport. `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program
+ *   of the option `mcp.programs`.
+ * - "url": string. Its address: at most 2,048 bytes. With `stdio` the name of the program.
+ * - "headers"?: object of string. Headers that go with every request. They are kept sealed, for which the engine
+ *   needs its `appSecret`, and shown by their names only. Blank ones are none.
+ * - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
+ *   none.
+ * - "instructions"?: string. Guidance for the model, which is told it when the server contributes a tool: at most
+ *   4,000 characters.
+ * - "enabled"?: boolean. Whether its tools are offered; true unless given.
+ *
+ * `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_mcp_create(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Changes a tool server. What is not given stays; an address that is given as it was shown counts as not given.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "serverId": string. The server.
+ * - "name"?: string. What it is called: at most 200 characters.
+ * - "transport"?: McpTransport. `http`, `sse` or `stdio`.
+ * - "url"?: string. Its address: at most 2,048 bytes. Where it leads to another place, headers must be given again,
+ *   unless the option `secrets.bindToAddress` is off.
+ * - "headers"?: object of string. The headers from now on, all of them; `{}` or null for none.
+ * - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
+ *   none.
+ * - "instructions"?: string. Guidance for the model: at most 4,000 characters; null or blank for none.
+ * - "enabled"?: boolean. Whether its tools are offered.
+ *
+ * `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_mcp_update(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * Deletes a tool server. Turns that are under way keep its tools until they end.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "serverId": string. The server.
+ *
+ * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_mcp_delete(const struct turnkeep_engine *engine,
+                                    const char *params,
+                                    size_t params_len,
+                                    struct turnkeep_bytes *result,
+                                    struct turnkeep_error **error);
+
+/**
+ * The workspace's tool servers in the order in which they were created, disabled ones included. Of headers there are
+ * the names, and what looks like a secret in an address is masked.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ *
+ * `result` receives array of McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_mcp_list(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
+ * Tries a tool server: whether it answers, and with which tools. A disabled one may be tried, too.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
+ * - "serverId": string. The server.
+ *
+ * `result` receives McpTested, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_mcp_test(const struct turnkeep_engine *engine,
+                                  const char *params,
+                                  size_t params_len,
+                                  struct turnkeep_bytes *result,
+                                  struct turnkeep_error **error);
+
+/**
  * What calls to providers have used in a workspace, and what that costs by the option `prices`: those of runs, one
  * for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is no administrator
  * sees their own.
@@ -3093,6 +3233,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "providers"?: Providers. The providers, by name.
  *   "prompt"?: PromptOptions. What goes into every system prompt.
  *   "http"?: HttpOptions. How providers are reached.
+ *   "mcp"?: McpOptions. How the tool servers of workspaces are used.
  *   "requests"?: RequestLimits. Limits of single requests.
  *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
  *       drove it, by a second request to the workspace's model. Default false.
@@ -3187,7 +3328,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "notifications": NotificationHealth. Whether other processes are heard at once or by polling.
  *   "activeRuns": integer. Runs of this process, also those that wait for their chat.
  *
- * HttpOptions: How providers are reached. Times are in milliseconds.
+ * HttpOptions: How providers and tool servers are reached. Times are in milliseconds.
  *   "proxy"?: string. A proxy's URL, or "environment" for what "HTTP_PROXY", "HTTPS_PROXY" and "NO_PROXY" say.
  *       None otherwise: a proxy that somebody else put into the environment would see the traffic.
  *   "caFile"?: string. A file with certificates in PEM form that are trusted besides the machine's.
@@ -3259,6 +3400,25 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "toolPrefix": string
  *   "instructions"?: string or null
  *
+ * McpOptions: How the tool servers of workspaces are used. Times are in milliseconds.
+ *   "connectTimeoutMs"?: integer. How long a server may take until its tools are known. A turn that asks for
+ *       them begins as late as that, at most. Default 5000.
+ *   "callTimeoutMs"?: integer. How long a call may take. Default 900000.
+ *   "silenceMs"?: integer. How long a server may say nothing during a call. Default 300000.
+ *   "keepMs"?: integer. How long a connection, and the list of tools that came over it, serves a workspace's
+ *       next turns. Default 60000.
+ *   "maxResultBytes"?: integer. How many bytes of a result are kept; of more, a note says how much is missing.
+ *       Default 1048576.
+ *   "programs"?: object of McpProgram. Programs that speak the protocol over their input and output, by names
+ *       that workspaces may use ("transport" "stdio"). There are none unless they are listed here: what runs on this
+ *       machine is for whoever runs it to say.
+ *
+ * McpProgram: A program that is a tool server.
+ *   "command": string. What is started.
+ *   "args"?: array of string. Its arguments.
+ *   "env"?: object of string. Its environment, besides "PATH". Nothing else of this process's environment is
+ *       given to it.
+ *
  * McpServer: A tool server's row, as far as it is read.
  *   "id": string
  *   "name": string
@@ -3281,6 +3441,17 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "hasHeaders": boolean. Whether requests carry headers of the administrator's.
  *   "instructions": string or null. Guidance for the model.
  *   "headerNames": array of string. The names of these headers, as far as they can be read.
+ *
+ * McpTested: What came of trying a tool server.
+ *   "ok": boolean. Whether it answers.
+ *   "error"?: string. Why it does not, in one line.
+ *   "tools"?: array of string. Its tools, by its own names: those that a list of allowed tools may have.
+ *   "leftOut"?: array of string. Why others of its tools cannot be used.
+ *
+ * McpTransport: Which wire a tool server speaks.
+ *   "http": Streamable HTTP.
+ *   "sse": Server-sent events, as servers had them before that.
+ *   "stdio": The lines of a program that whoever runs the server allows.
  *
  * Message: A message as it is stored.
  *   "id": string
@@ -3601,6 +3772,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "usage": Usage or null. Tokens of all steps.
  *   "stepCount": integer. Steps in the log. The last one of a run that failed or was aborted may have been cut
  *       off.
+ *   "warnings"?: array of RunWarning. What went wrong beside it, where that is known: only whoever drives a run
+ *       knows it.
  *
  * RunReason: Why a run did not succeed.
  *   "stopped": Somebody asked it to stop.
@@ -3681,6 +3854,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * RunStepResult: A tool's result.
  *   "toolCallId": string
  *   "output"?: any JSON
+ *
+ * RunWarning: Something that went wrong beside a turn, which went on without it.
+ *   "code": WarningCode. What.
+ *   "server": string. The tool server, as its administrators call it.
+ *   "message": string. In one line, what is known of it.
  *
  * SaidPart: What a model wrote or thought.
  *   - {"type": "text", "text": string}
@@ -3971,6 +4149,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "pageTool"?: boolean. Give the model the tool "getCurrentPage", which answers "{page: {id, title}}", or
  *       "{page: null}" where no page is open. A tool of the host's own that is named so takes its place. Default
  *       false.
+ *   "mcpTools"?: boolean. Give the model the tools of the workspace's enabled tool servers ("mcp.create"), named
+ *       after their servers, with what the administrators say about them. Tools of the host's own that are named so
+ *       take their place. A server that cannot be used is missing, and told in the outcome's "warnings". Default
+ *       false.
  *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
  *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
  *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.
@@ -4134,6 +4316,12 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * WaitingPage: A part of a list of runs that wait.
  *   "items": array of Run. The runs, with what they wait for.
  *   "nextCursor"?: string. Where the next part begins, if there may be one.
+ *
+ * WarningCode: What can go wrong beside a turn.
+ *   "mcp_unavailable": A tool server could not be used: its tools are missing.
+ *   "mcp_tool_left_out": A tool of a server cannot be used, and is missing.
+ *   "mcp_tools_changed": A tool server has other tools than when the turn began.
+ *   "mcp_call_failed": A call did not reach a tool server, or nothing came back.
  *
  * Window: So much in so long.
  *   "max": integer. How much.

@@ -66,6 +66,13 @@ function operations(call) {
     secrets: {
       rotate: (params) => call('secrets.rotate', params),
     },
+    mcp: {
+      create: (params) => call('mcp.create', params),
+      update: (params) => call('mcp.update', params),
+      delete: (params) => call('mcp.delete', params),
+      list: (params) => call('mcp.list', params),
+      test: (params) => call('mcp.test', params),
+    },
     usage: {
       report: (params) => call('usage.report', params),
     },

@@ -68,6 +68,8 @@ ids! {
     RunId;
     /// An agent role (persona).
     AgentRoleId;
+    /// An external tool server of a workspace.
+    McpServerId;
 }
 
 impl MessageId {

@@ -40,6 +40,7 @@ pub mod js;
 mod log;
 pub mod machine;
 pub mod mask;
+mod mcp;
 pub mod model;
 pub mod project;
 pub mod provider;
@@ -72,13 +73,13 @@ pub use engine::{
     Actor, ActorRule, Answered, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine,
     EngineOptions, Export, ExportFormat, FeatureGates, Follow, ForkAt, FoundMessage, GivenAnswer, GivenMessage,
     GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress,
-    IndexOutcome, IndexStatus, IndexedNow, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NotIndexed,
-    OpenChat, PageAt, PageSearch, PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget,
-    RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail,
-    SignedProvenance, Stateless, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
-    TurnRequest, UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, WaitingPage,
-    Who, Window,
+    IndexOutcome, IndexStatus, IndexedNow, McpOptions, McpProgram, McpServerEdit, McpTested, McpTransport, MessagePage,
+    MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt, PageSearch,
+    PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
+    SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless,
+    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
+    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, WaitingPage, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
-pub use id::{AgentRoleId, ChatId, ChatRef, MessageId, RunId};
+pub use id::{AgentRoleId, ChatId, ChatRef, McpServerId, MessageId, RunId};
 pub use surface::OPERATIONS;

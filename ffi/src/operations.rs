@@ -1500,6 +1500,176 @@ pub unsafe extern "C" fn turnkeep_secrets_rotate(
     unsafe { boundary::guard(error, body) }
 }
 
+/// Adds a tool server whose tools turns of the workspace may have (`mcpTools`). Its address must be a public one, or
+/// one that the option `http.allowPrivate` has; that is looked at here, and again whenever a connection is made.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "name": string. What it is called: at most 200 characters. Its tools' names begin with it.
+/// - "transport": McpTransport. `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program
+///   of the option `mcp.programs`.
+/// - "url": string. Its address: at most 2,048 bytes. With `stdio` the name of the program.
+/// - "headers"?: object of string. Headers that go with every request. They are kept sealed, for which the engine
+///   needs its `appSecret`, and shown by their names only. Blank ones are none.
+/// - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
+///   none.
+/// - "instructions"?: string. Guidance for the model, which is told it when the server contributes a tool: at most
+///   4,000 characters.
+/// - "enabled"?: boolean. Whether its tools are offered; true unless given.
+///
+/// `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_mcp_create(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "mcp.create", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Changes a tool server. What is not given stays; an address that is given as it was shown counts as not given.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "serverId": string. The server.
+/// - "name"?: string. What it is called: at most 200 characters.
+/// - "transport"?: McpTransport. `http`, `sse` or `stdio`.
+/// - "url"?: string. Its address: at most 2,048 bytes. Where it leads to another place, headers must be given again,
+///   unless the option `secrets.bindToAddress` is off.
+/// - "headers"?: object of string. The headers from now on, all of them; `{}` or null for none.
+/// - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
+///   none.
+/// - "instructions"?: string. Guidance for the model: at most 4,000 characters; null or blank for none.
+/// - "enabled"?: boolean. Whether its tools are offered.
+///
+/// `result` receives McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_mcp_update(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "mcp.update", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Deletes a tool server. Turns that are under way keep its tools until they end.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "serverId": string. The server.
+///
+/// `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_mcp_delete(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "mcp.delete", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// The workspace's tool servers in the order in which they were created, disabled ones included. Of headers there are
+/// the names, and what looks like a secret in an address is masked.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+///
+/// `result` receives array of McpServerView, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_mcp_list(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "mcp.list", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Tries a tool server: whether it answers, and with which tools. A disabled one may be tried, too.
+///
+/// `params` is a JSON object:
+///
+/// - "workspaceId": string. The workspace.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
+/// - "serverId": string. The server.
+///
+/// `result` receives McpTested, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT, FORBIDDEN, NOT_FOUND, STORE_UNAVAILABLE, ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+/// `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_mcp_test(
+    engine: *const Engine,
+    params: *const c_char,
+    params_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { ask(engine, "mcp.test", params, params_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// What calls to providers have used in a workspace, and what that costs by the option `prices`: those of runs, one
 /// for each step, also of stopped ones, and those for titles, vectors and transcripts. Whoever is no administrator
 /// sees their own.

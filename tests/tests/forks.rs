@@ -64,7 +64,7 @@ async fn a_fork_of_a_chat_of_ten_megabytes_costs_less_than_64_kib() {
         let words =
             (1..260_u64).map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number * 7_919) >> 36);
         let text = format!("message{number} {}", words.map(|word| format!("{word:x}")).collect::<Vec<_>>().join(" "));
-        let role = if number % 2 == 0 { "user" } else { "assistant" };
+        let role = if number.is_multiple_of(2) { "user" } else { "assistant" };
         json!({"role": role, "content": text, "metadata": {"parts": [{"type": "text", "text": text}]}})
     };
     let messages: Vec<Value> = (0..2_600).map(message).collect();

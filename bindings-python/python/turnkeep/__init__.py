@@ -12,7 +12,7 @@ stops nothing. Dictionaries that come from the engine or go into it have the cam
 """
 
 from turnkeep import _native, errors, types
-from turnkeep._engine import Chats, Engine, Provenance, Roles, Search, Settings, Usage
+from turnkeep._engine import Chats, Engine, Mcp, Provenance, Roles, Search, Settings, Usage
 from turnkeep._errors import TurnkeepError
 from turnkeep._functions import compact_tool_output, describe_provider_error, is_fatal_provider_error
 from turnkeep._plain_functions import (
@@ -69,6 +69,7 @@ __all__ = [  # noqa: RUF022
     "Chats",
     "Engine",
     "HostedRun",
+    "Mcp",
     "Provenance",
     "Roles",
     "Runs",

@@ -14,6 +14,7 @@ from turnkeep._json import decode, encode_fields
 from turnkeep._operations import (
     ChatsOperations,
     EngineOperations,
+    McpOperations,
     ProvenanceOperations,
     RolesOperations,
     SearchOperations,
@@ -130,6 +131,11 @@ class Engine(EngineOperations):
     def roles(self) -> Roles:
         """The personas that chats are begun with."""
         return Roles(self)
+
+    @property
+    def mcp(self) -> Mcp:
+        """External tool servers, whose tools turns may have (``mcp_tools``)."""
+        return Mcp(self)
 
     @property
     def provenance(self) -> Provenance:
@@ -256,6 +262,17 @@ class Chats(ChatsOperations):
             labels=labels,
         )
         return iter(export.next, None)
+
+
+class Mcp(McpOperations):
+    """External tool servers of workspaces. Headers go in and never come out."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Found at :attr:`Engine.mcp`."""
+        self._engine = engine
+
+    def _ask(self, operation: str, params: dict[str, Any]) -> Any:
+        return self._engine._ask(operation, params)
 
 
 class Roles(RolesOperations):

@@ -1038,6 +1038,7 @@ class EngineOperations(_Asking):
         providers: types.Providers | None = None,
         prompt: types.PromptOptions | None = None,
         http: types.HttpOptions | None = None,
+        mcp: types.McpOptions | None = None,
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
@@ -1062,6 +1063,7 @@ class EngineOperations(_Asking):
         :param providers: The providers, by name.
         :param prompt: What goes into every system prompt.
         :param http: How providers are reached.
+        :param mcp: How the tool servers of workspaces are used.
         :param requests: Limits of single requests.
         :param generate_chat_titles: Name chats that have no name after their first turn has succeeded,
             whoever drove it, by a second request to the workspace's model. Default ``false``.
@@ -1078,7 +1080,7 @@ class EngineOperations(_Asking):
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "mcp": mcp, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -1090,6 +1092,7 @@ class EngineOperations(_Asking):
         role_id: str | None = None,
         open_page: types.PageRef | None = None,
         page_tool: bool | None = None,
+        mcp_tools: bool | None = None,
         provider: types.ProviderChoice | None = None,
         detached: bool | None = None,
         trigger: types.Trigger | None = None,
@@ -1124,6 +1127,10 @@ class EngineOperations(_Asking):
         :param page_tool: Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``,
             or ``{page: ``None``}`` where no page is open. A tool of the host's own that is named so takes its
             place. Default ``false``.
+        :param mcp_tools: Give the model the tools of the workspace's enabled tool servers (``mcp.create``),
+            named after their servers, with what the administrators say about them. Tools of the host's own that
+            are named so take their place. A server that cannot be used is missing, and told in the outcome's
+            ``warnings``. Default ``false``.
         :param provider: The provider; without it the one named ``default``, or the only one.
         :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
         :param trigger: What begins the turn. Default ``"user"``.
@@ -1165,7 +1172,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,
@@ -1241,6 +1248,133 @@ class EngineOperations(_Asking):
     def health(self) -> types.Health:
         """How the engine is; asks the store. A store that does not answer is not an error: ``ok`` is false then."""
         answer: types.Health = self._ask("health", {})
+        return answer
+
+
+class McpOperations(_Asking):
+    """Methods of ``mcp``."""
+
+    def create(
+        self,
+        *,
+        workspace_id: str,
+        name: str,
+        transport: types.McpTransport,
+        url: str,
+        actor: types.Actor | None = None,
+        headers: Mapping[str, str] | None = None,
+        tool_allowlist: Sequence[str] | None = None,
+        instructions: str | None = None,
+        enabled: bool | None = None,
+    ) -> types.McpServerView:
+        """Adds a tool server whose tools turns of the workspace may have (``mcpTools``). Its address must be a
+        public one, or one that the option ``http.allowPrivate`` has; that is looked at here, and again whenever
+        a connection is made.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param name: What it is called: at most 200 characters. Its tools' names begin with it.
+        :param transport: ``http`` (streamable HTTP), ``sse`` (what servers had before that), or ``stdio``:
+            a program of the option ``mcp.programs``.
+        :param url: Its address: at most 2,048 bytes. With ``stdio`` the name of the program.
+        :param headers: Headers that go with every request. They are kept sealed, for which the engine needs
+            its ``appSecret``, and shown by their names only. Blank ones are none.
+        :param tool_allowlist: The tools that may be used, by the server's own names; all when there are
+            none.
+        :param instructions: Guidance for the model, which is told it when the server contributes a tool: at
+            most 4,000 characters.
+        :param enabled: Whether its tools are offered; true unless given.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: types.McpServerView = self._ask("mcp.create", {"workspaceId": workspace_id, "actor": actor, "name": name, "transport": transport, "url": url, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
+        return answer
+
+    def update(
+        self,
+        *,
+        workspace_id: str,
+        server_id: str,
+        actor: types.Actor | None = None,
+        name: str | None = None,
+        transport: types.McpTransport | None = None,
+        url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        tool_allowlist: Sequence[str] | None = None,
+        instructions: str | None = None,
+        enabled: bool | None = None,
+    ) -> types.McpServerView:
+        """Changes a tool server. What is not given stays; an address that is given as it was shown counts as not
+        given.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param server_id: The server.
+        :param name: What it is called: at most 200 characters.
+        :param transport: ``http``, ``sse`` or ``stdio``.
+        :param url: Its address: at most 2,048 bytes. Where it leads to another place, headers must be given
+            again, unless the option ``secrets.bindToAddress`` is off.
+        :param headers: The headers from now on, all of them; ``{}`` or ``None`` for none.
+        :param tool_allowlist: The tools that may be used, by the server's own names; all when there are
+            none.
+        :param instructions: Guidance for the model: at most 4,000 characters; ``None`` or blank for none.
+        :param enabled: Whether its tools are offered.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``, ``INVALID_INPUT``
+        """
+        answer: types.McpServerView = self._ask("mcp.update", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id, "name": name, "transport": transport, "url": url, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
+        return answer
+
+    def delete(
+        self,
+        *,
+        workspace_id: str,
+        server_id: str,
+        actor: types.Actor | None = None,
+    ) -> None:
+        """Deletes a tool server. Turns that are under way keep its tools until they end.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param server_id: The server.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
+        """
+        self._ask("mcp.delete", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id})
+
+    def list(
+        self,
+        *,
+        workspace_id: str,
+        actor: types.Actor | None = None,
+    ) -> builtins.list[types.McpServerView]:
+        """The workspace's tool servers in the order in which they were created, disabled ones included. Of headers
+        there are the names, and what looks like a secret in an address is masked.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
+        """
+        answer: builtins.list[types.McpServerView] = self._ask("mcp.list", {"workspaceId": workspace_id, "actor": actor})
+        return answer
+
+    def test(
+        self,
+        *,
+        workspace_id: str,
+        server_id: str,
+        actor: types.Actor | None = None,
+    ) -> types.McpTested:
+        """Tries a tool server: whether it answers, and with which tools. A disabled one may be tried, too.
+
+        :param workspace_id: The workspace.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
+        :param server_id: The server.
+        :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
+        """
+        answer: types.McpTested = self._ask("mcp.test", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id})
         return answer
 
 

@@ -381,6 +381,8 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     """What goes into every system prompt."""
     http: HttpOptions
     """How providers are reached."""
+    mcp: McpOptions
+    """How the tool servers of workspaces are used."""
     requests: RequestLimits
     """Limits of single requests."""
     generateChatTitles: bool
@@ -574,7 +576,7 @@ class Health(TypedDict):
 
 
 class HttpOptions(TypedDict, total=False):
-    """How providers are reached. Times are in milliseconds."""
+    """How providers and tool servers are reached. Times are in milliseconds."""
 
     proxy: str
     """A proxy's URL, or ``environment`` for what ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` say. None
@@ -716,6 +718,44 @@ class McpGuidance(_McpGuidanceRequired, total=False):
 
     instructions: str | None
 
+
+class McpOptions(TypedDict, total=False):
+    """How the tool servers of workspaces are used. Times are in milliseconds."""
+
+    connectTimeoutMs: int
+    """How long a server may take until its tools are known. A turn that asks for them begins as late as that, at
+    most. Default ``5000``.
+    """
+    callTimeoutMs: int
+    """How long a call may take. Default ``900000``."""
+    silenceMs: int
+    """How long a server may say nothing during a call. Default ``300000``."""
+    keepMs: int
+    """How long a connection, and the list of tools that came over it, serves a workspace's next turns. Default
+    ``60000``.
+    """
+    maxResultBytes: int
+    """How many bytes of a result are kept; of more, a note says how much is missing. Default ``1048576``."""
+    programs: Mapping[str, McpProgram]
+    """Programs that speak the protocol over their input and output, by names that workspaces may use
+    (``transport`` ``stdio``). There are none unless they are listed here: what runs on this machine is for
+    whoever runs it to say.
+    """
+
+
+class _McpProgramRequired(TypedDict):
+    command: str
+    """What is started."""
+
+
+class McpProgram(_McpProgramRequired, total=False):
+    """A program that is a tool server."""
+
+    args: Sequence[str]
+    """Its arguments."""
+    env: Mapping[str, str]
+    """Its environment, besides ``PATH``. Nothing else of this process's environment is given to it."""
+
 McpServer: TypeAlias = Mapping[str, Any]
 """A tool server's row, as far as it is read. What is read of it: ``id``, ``name``, ``transport``, ``url``,
 ``enabled?``, ``toolAllowlist?``, ``instructions?``, ``headers?``, ``headersEnc?``.
@@ -743,6 +783,32 @@ class McpServerView(TypedDict):
     """Guidance for the model."""
     headerNames: list[str]
     """The names of these headers, as far as they can be read."""
+
+
+class _McpTestedRequired(TypedDict):
+    ok: bool
+    """Whether it answers."""
+
+
+class McpTested(_McpTestedRequired, total=False):
+    """What came of trying a tool server."""
+
+    error: str
+    """Why it does not, in one line."""
+    tools: list[str]
+    """Its tools, by its own names: those that a list of allowed tools may have."""
+    leftOut: list[str]
+    """Why others of its tools cannot be used."""
+
+McpTransport: TypeAlias = Literal["http", "sse", "stdio"]
+"""Which wire a tool server speaks.
+
+``http``: Streamable HTTP.
+
+``sse``: Server-sent events, as servers had them before that.
+
+``stdio``: The lines of a program that whoever runs the server allows.
+"""
 
 
 class _MessageRequired(TypedDict):
@@ -1308,9 +1374,7 @@ class RunLimits(TypedDict, total=False):
     """How many turns of one user may wait, in all chats. Default ``200``."""
 
 
-class RunOutcome(TypedDict):
-    """How a turn ended. It is given out only after it is on disk."""
-
+class _RunOutcomeRequired(TypedDict):
     runId: str
     """The run."""
     chatId: str
@@ -1331,6 +1395,13 @@ class RunOutcome(TypedDict):
     """Tokens of all steps."""
     stepCount: int
     """Steps in the log. The last one of a run that failed or was aborted may have been cut off."""
+
+
+class RunOutcome(_RunOutcomeRequired, total=False):
+    """How a turn ended. It is given out only after it is on disk."""
+
+    warnings: list[RunWarning]
+    """What went wrong beside it, where that is known: only whoever drives a run knows it."""
 
 RunReason: TypeAlias = Literal["stopped", "superseded", "disconnected", "worker_lost", "shutdown", "timeout", "budget", "degenerate", "provider_error", "internal"]
 """Why a run did not succeed.
@@ -1493,6 +1564,17 @@ class RunStepResult(_RunStepResultRequired, total=False):
     """A tool's result."""
 
     output: Any
+
+
+class RunWarning(TypedDict):
+    """Something that went wrong beside a turn, which went on without it."""
+
+    code: WarningCode
+    """What."""
+    server: str
+    """The tool server, as its administrators call it."""
+    message: str
+    """In one line, what is known of it."""
 
 
 class SaidPartText(TypedDict):
@@ -1984,6 +2066,11 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """Give the model the tool ``getCurrentPage``, which answers ``{page: {id, title}}``, or ``{page: ``None``}``
     where no page is open. A tool of the host's own that is named so takes its place. Default ``false``.
     """
+    mcpTools: bool
+    """Give the model the tools of the workspace's enabled tool servers (``mcp.create``), named after their
+    servers, with what the administrators say about them. Tools of the host's own that are named so take their
+    place. A server that cannot be used is missing, and told in the outcome's ``warnings``. Default ``false``.
+    """
     tools: Sequence[ToolDefinition]
     """The tools of this turn, for hosts that answer calls through a mailbox."""
     provider: ProviderChoice
@@ -2239,6 +2326,18 @@ class WaitingPage(_WaitingPageRequired, total=False):
 
     nextCursor: str
     """Where the next part begins, if there may be one."""
+
+WarningCode: TypeAlias = Literal["mcp_unavailable", "mcp_tool_left_out", "mcp_tools_changed", "mcp_call_failed"]
+"""What can go wrong beside a turn.
+
+``mcp_unavailable``: A tool server could not be used: its tools are missing.
+
+``mcp_tool_left_out``: A tool of a server cannot be used, and is missing.
+
+``mcp_tools_changed``: A tool server has other tools than when the turn began.
+
+``mcp_call_failed``: A call did not reach a tool server, or nothing came back.
+"""
 
 
 class Window(TypedDict):
@@ -2615,8 +2714,12 @@ __all__ = [
     "Lang",
     "ListedChat",
     "McpGuidance",
+    "McpOptions",
+    "McpProgram",
     "McpServer",
     "McpServerView",
+    "McpTested",
+    "McpTransport",
     "Message",
     "MessageInput",
     "MessageMetadata",
@@ -2672,6 +2775,7 @@ __all__ = [
     "RunStepContent",
     "RunStepError",
     "RunStepResult",
+    "RunWarning",
     "SaidPart",
     "SearchAnswer",
     "SearchMode",
@@ -2731,6 +2835,7 @@ __all__ = [
     "WaitKind",
     "WaitingCall",
     "WaitingPage",
+    "WarningCode",
     "Window",
     "WorkspaceFeatures",
     "WorkspaceFeaturesPatch",

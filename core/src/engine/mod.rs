@@ -26,8 +26,8 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
 pub use options::{
-    ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, ModelPrice, Prices, RunLimits, SecretOptions,
-    SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
+    ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, McpOptions, McpProgram, ModelPrice, Prices,
+    RunLimits, SecretOptions, SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
 };
 pub use request::{
     Actor, Busy, GivenMessage, GivenPart, PublicTurn, RunBudget, Stateless, ToolOffer, TurnRequest, Who,
@@ -43,6 +43,7 @@ pub use service::export::{Export, ExportFormat};
 pub use service::fork::ForkAt;
 pub use service::health::{Health, StoreHealth};
 pub use service::index::{IndexOutcome, IndexStatus, IndexedNow, ModelIndex, NotIndexed, PageToIndex, Reindexed};
+pub use service::mcp::{McpServerEdit, McpTested, McpTransport, NewMcpServer};
 pub use service::open::{Follow, InProgress, OpenChat};
 pub use service::provenance::{Provenance, SignedProvenance};
 pub use service::roles::{ImportOutcome, ImportedRole};
@@ -59,6 +60,7 @@ use run::registry::Registry;
 use run::stops::Stops;
 use run::worker::Worker;
 use run::{housekeeping, leases, stateless, stops, sweep, turn};
+use service::mcp::pool::McpPool;
 
 /// How long [`Engine::close`] lets running turns go on unless told otherwise.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -95,6 +97,7 @@ pub(crate) struct Inner {
     hosted: Hosted,
     worker: Worker,
     pages: PageCheck,
+    mcp: McpPool,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
     secrets: Option<Arc<SecretBox>>,
@@ -147,6 +150,7 @@ impl Engine {
             tails: Tails::default(),
             hosted: Hosted::default(),
             pages: PageCheck::default(),
+            mcp: McpPool::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
             close_by: watch::Sender::new(None),
@@ -273,6 +277,7 @@ async fn close(inner: Arc<Inner>) -> Result<()> {
     }
     inner.worker.retire();
     inner.pages.retire();
+    inner.mcp.clear();
     let closed = inner.store.close().await;
     inner.closed.send_replace(true);
     closed

@@ -48,6 +48,9 @@ pub struct EngineOptions {
     /// How providers are reached.
     #[serde(default)]
     pub http: HttpOptions,
+    /// How the tool servers of workspaces are used.
+    #[serde(default)]
+    pub mcp: McpOptions,
     /// Limits of single requests.
     #[serde(default)]
     pub requests: RequestLimits,
@@ -244,6 +247,59 @@ pub enum FeatureGates {
     Strict,
     /// It is told to hosts, which look after it themselves. What was never switched is on.
     Report,
+}
+
+/// How the tool servers of workspaces are used. Times are in milliseconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct McpOptions {
+    /// How long a server may take until its tools are known. A turn that asks for them begins as late as that, at most.
+    pub connect_timeout_ms: u64,
+    /// How long a call may take.
+    pub call_timeout_ms: u64,
+    /// How long a server may say nothing during a call.
+    pub silence_ms: u64,
+    /// How long a connection, and the list of tools that came over it, serves a workspace's next turns.
+    pub keep_ms: u64,
+    /// How many bytes of a result are kept; of more, a note says how much is missing.
+    pub max_result_bytes: u64,
+    /// Programs that speak the protocol over their input and output, by names that workspaces may use (`transport` `stdio`).
+    /// There are none unless they are listed here: what runs on this machine is for whoever runs it to say.
+    pub programs: BTreeMap<String, McpProgram>,
+}
+
+/// A program that is a tool server.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct McpProgram {
+    /// What is started.
+    pub command: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Its environment, besides `PATH`. Nothing else of this process's environment is given to it.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for McpProgram {
+    /// Without arguments and environment: there may be secrets in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("McpProgram").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
+impl Default for McpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout_ms: 5_000,
+            call_timeout_ms: 900_000,
+            silence_ms: 300_000,
+            keep_ms: 60_000,
+            max_result_bytes: 1024 * 1024,
+            programs: BTreeMap::new(),
+        }
+    }
 }
 
 /// How keys are kept.
@@ -471,6 +527,10 @@ impl EngineOptions {
             ("runs.runTimeoutMs", self.runs.run_timeout_ms.unwrap_or(1)),
             ("chats.retentionMs", self.chats.retention_ms.unwrap_or(1)),
             ("chats.deletedRetentionMs", self.chats.deleted_retention_ms.unwrap_or(1)),
+            ("mcp.connectTimeoutMs", self.mcp.connect_timeout_ms),
+            ("mcp.callTimeoutMs", self.mcp.call_timeout_ms),
+            ("mcp.silenceMs", self.mcp.silence_ms),
+            ("mcp.maxResultBytes", self.mcp.max_result_bytes),
             ("requests.embeddingTimeoutMs", self.requests.embedding_timeout_ms),
             ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
             ("requests.titleTimeoutMs", self.requests.title_timeout_ms),

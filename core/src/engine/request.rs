@@ -97,6 +97,11 @@ pub struct TurnRequest {
     /// open. A tool of the host's own that is named so takes its place.
     #[serde(default)]
     pub page_tool: bool,
+    /// Give the model the tools of the workspace's enabled tool servers (`mcp.create`), named after their servers, with what
+    /// the administrators say about them. Tools of the host's own that are named so take their place. A server that cannot be
+    /// used is missing, and told in the outcome's `warnings`.
+    #[serde(default)]
+    pub mcp_tools: bool,
     /// The tools of this turn, for hosts that answer calls through a mailbox.
     #[serde(default)]
     pub tools: Vec<ToolDefinition>,
@@ -220,6 +225,8 @@ pub(super) struct OwnPieces {
     pub(super) options: Option<CallOptions>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) page_tool: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) mcp_tools: bool,
 }
 
 impl OwnPieces {
@@ -436,6 +443,7 @@ impl TurnRequest {
             model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
             options: self.options.clone(),
             page_tool: self.page_tool,
+            mcp_tools: self.mcp_tools,
         }
     }
 }

@@ -24,7 +24,7 @@ pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
 pub use part::{Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState};
 pub use record::RecordIdentity;
 pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
-pub use run::{Run, RunOutcome, RunReason, RunStatus, StatelessRun, Trigger};
+pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, Trigger, WarningCode};
 pub use step::{FinishReason, StepRecord};
 pub use stored::{MessageFields, MessageSpan, MessageVisitor, StoredMessage};
 pub(crate) use usage::estimated_tokens;

@@ -170,4 +170,33 @@ pub struct RunOutcome {
     pub usage: Option<Usage>,
     /// Steps in the log. The last one of a run that failed or was aborted may have been cut off.
     pub step_count: u32,
+    /// What went wrong beside it, where that is known: only whoever drives a run knows it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<RunWarning>,
+}
+
+/// Something that went wrong beside a turn, which went on without it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunWarning {
+    /// What.
+    pub code: WarningCode,
+    /// The tool server, as its administrators call it.
+    pub server: String,
+    /// In one line, what is known of it.
+    pub message: String,
+}
+
+/// What can go wrong beside a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// A tool server could not be used: its tools are missing.
+    McpUnavailable,
+    /// A tool of a server cannot be used, and is missing.
+    McpToolLeftOut,
+    /// A tool server has other tools than when the turn began.
+    McpToolsChanged,
+    /// A call did not reach a tool server, or nothing came back.
+    McpCallFailed,
 }

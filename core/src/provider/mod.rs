@@ -39,9 +39,11 @@ pub(crate) use config::{OPENAI_URL, resolve};
 pub use describe::{
     BODY_SNIPPET_UNITS, ReportedError, describe_http_failure, describe_provider_error, is_fatal_status,
 };
+pub(crate) use http::{Exchange, NotExchanged};
 pub use http::{HttpClient, HttpOptions, HttpProvider};
 pub use part::{ProviderFailure, RunBy, Source, StreamPart};
 pub use request::{CallOptions, ChatRequest, KeyHeader, ResponseFormat, ToolChoice, WireRequest};
+pub(crate) use sse::SseEvent;
 pub use sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 pub use transcribe::MAX_AUDIO_BYTES;
 

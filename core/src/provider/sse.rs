@@ -28,6 +28,14 @@ pub enum SseError {
     NotUtf8,
 }
 
+/// An event that has data.
+pub(crate) struct SseEvent {
+    /// What it is called, where it is called anything.
+    pub(crate) name: Option<String>,
+    /// Its data.
+    pub(crate) data: String,
+}
+
 /// Incremental decoder for the `data` of server-sent events.
 pub struct SseDecoder {
     input: Arc<Mutex<VecDeque<Bytes>>>,
@@ -63,6 +71,16 @@ impl SseDecoder {
     /// # Errors
     /// [`SseError`]; the decoder yields nothing more after it.
     pub fn push(&mut self, bytes: &[u8], mut on_data: impl FnMut(String)) -> Result<(), SseError> {
+        self.push_events(bytes, |event| {
+            on_data(if event.name.as_deref() == Some("error") { as_error(event.data) } else { event.data });
+        })
+    }
+
+    /// The same with the events' names.
+    ///
+    /// # Errors
+    /// As [`SseDecoder::push`].
+    pub(crate) fn push_events(&mut self, bytes: &[u8], mut on_event: impl FnMut(SseEvent)) -> Result<(), SseError> {
         self.since_last_event += bytes.len();
         self.input.lock().unwrap_or_else(PoisonError::into_inner).push_back(Bytes::copy_from_slice(bytes));
         let mut context = Context::from_waker(Waker::noop());
@@ -72,7 +90,7 @@ impl SseDecoder {
                 Poll::Ready(Some(Ok(event))) => {
                     self.since_last_event = 0;
                     if let Some(data) = event.data {
-                        on_data(if event.event.as_deref() == Some("error") { as_error(data) } else { data });
+                        on_event(SseEvent { name: event.event, data });
                     }
                 }
                 Poll::Ready(Some(Err(_)) | None) => return Err(SseError::NotUtf8),

@@ -31,9 +31,9 @@ pub struct Rotating {
     pub dry_run: bool,
 }
 
-/// Seals every provider's key anew that is not sealed with the current application secret, or is in another form than the
+/// Seals every provider's key, and the headers of every tool server, anew that are not sealed with the current application secret, or is in another form than the
 /// one that is wanted. May be killed at any point and begun again, and may run in several processes at once: each record
-/// is replaced only as it was read. Headers of tool servers are not touched: they are their own calls' to write.
+/// is replaced only as it was read.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`.
@@ -46,9 +46,6 @@ pub async fn rotate(store: &dyn SettingsStore, secrets: Arc<SecretBox>, how: Rot
         let Some(last) = batch.last() else {
             return Ok(rotation);
         };
-        if matches!(last.place, SecretPlace::McpHeaders { .. }) {
-            return Ok(rotation);
-        }
         after = Some(last.place.clone());
         let secrets = Arc::clone(&secrets);
         // Old forms take tens of milliseconds each.

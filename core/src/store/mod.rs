@@ -9,6 +9,7 @@ mod conformance;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod memory;
 mod plan;
 mod postgres;
@@ -39,6 +40,7 @@ pub use limit::{LimitOf, LimitStore};
 pub use log::{
     CallNote, ChunkPack, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers,
 };
+pub use mcp::{McpServerChange, McpServerFields, McpStore, StoredMcpServer};
 pub use memory::MemoryStore;
 pub use plan::RunPlan;
 pub use postgres::{PendingMigration, PostgresStore};
@@ -75,6 +77,7 @@ pub trait Store:
     + ChatStore
     + RoleStore
     + SettingsStore
+    + McpStore
     + LimitStore
     + SearchStore
     + UsageStore

@@ -6,6 +6,7 @@
 //! and names it in the list below.
 
 mod chats;
+mod mcp;
 mod provenance;
 mod requests;
 mod roles;
@@ -109,6 +110,11 @@ operations![
     settings::Update,
     settings::Test,
     settings::Rotate,
+    mcp::Create,
+    mcp::Update,
+    mcp::Delete,
+    mcp::List,
+    mcp::Test,
     usage::Report,
     requests::Embed,
     requests::Transcribe,

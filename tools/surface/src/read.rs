@@ -274,7 +274,7 @@ fn ty(given: &SynType, shapes: bool) -> Ty {
                 "Set" => first(Ty::Set),
                 "BTreeMap" | "HashMap" => of.get(1).map_or(Ty::Any, |of| Ty::Map(Box::new(ty(of, shapes)))),
                 "String" | "str" | "SecretString" | "PathBuf" | "OwnedText" | "Text" | "Timestamp" | "ChatId"
-                | "RunId" | "MessageId" | "AgentRoleId" | "ChatRef" | "Cursor" => Ty::String,
+                | "RunId" | "MessageId" | "AgentRoleId" | "McpServerId" | "ChatRef" | "Cursor" => Ty::String,
                 "bool" => Ty::Bool,
                 "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => Ty::Int,
                 "f32" | "f64" | "Number" => Ty::Float,

@@ -26,6 +26,7 @@ use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
 use super::turn::{Means, Payer, Prepared};
+use super::warnings::Warnings;
 use super::{history, stops};
 
 /// How many tokens are set aside for an answer of unknown length.
@@ -52,6 +53,7 @@ pub(super) struct Driver {
     found_too_long: bool,
     provider: Arc<dyn Provider>,
     tools: Arc<ToolSet>,
+    warnings: Warnings,
     log: Arc<ChunkLog>,
     control: mpsc::UnboundedReceiver<Event>,
     finished: watch::Sender<Option<Finished>>,
@@ -88,7 +90,8 @@ impl Readers for RunReaders {
 
 impl Driver {
     pub(super) fn new(inner: Arc<Inner>, shell: Shell, prepared: Prepared, conversation: Conversation) -> Self {
-        let Prepared { means: Means { ids, payer, system, provider, tools, .. }, log, events, finished } = prepared;
+        let Prepared { means: Means { ids, payer, system, provider, tools, warnings, .. }, log, events, finished } =
+            prepared;
         Self {
             inner,
             shell,
@@ -100,6 +103,7 @@ impl Driver {
             found_too_long: false,
             provider,
             tools,
+            warnings,
             log,
             control: events,
             finished,
@@ -333,6 +337,7 @@ impl Driver {
             finish_reason: None,
             usage: journal.usage(),
             step_count: u32::try_from(journal.steps().len()).unwrap_or(u32::MAX),
+            warnings: self.warnings.so_far(),
         }))
     }
 
@@ -361,6 +366,7 @@ impl Driver {
                 finish_reason: settlement.finish_reason,
                 usage: settlement.usage,
                 step_count: u32::try_from(self.shell.journal().steps().len()).unwrap_or(u32::MAX),
+                warnings: self.warnings.so_far(),
             })),
             (Ending::Waiting(_), _) => self.waits(),
             (Ending::LeaseLost, _) => Finished::LeaseLost,

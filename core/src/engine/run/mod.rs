@@ -19,4 +19,5 @@ pub(crate) mod stops;
 pub(crate) mod sweep;
 pub(crate) mod tail;
 pub(crate) mod turn;
+pub(crate) mod warnings;
 pub(crate) mod worker;

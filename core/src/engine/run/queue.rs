@@ -177,5 +177,6 @@ fn outcome(begin: &BeginRun, reason: RunReason) -> RunOutcome {
         finish_reason: None,
         usage: None,
         step_count: 0,
+        warnings: Vec::new(),
     }
 }

@@ -79,6 +79,10 @@ pub(crate) async fn start(
         say_what_the_visitor_says(&mut request, &public)?;
         resolved.public = Some(public);
     }
+    if request.mcp_tools {
+        // The servers, and what opens their headers, are the other engine's.
+        resolved.mcp = Some(inner.mcp_tools(&request.workspace_id).await?);
+    }
     let engine = inner.stateless().await?;
     // One that closes meanwhile has closed the other one, or will.
     inner.ensure_open()?;
@@ -95,6 +99,7 @@ fn check_public(request: &TurnRequest, public: &PublicTurn) -> Result<()> {
         ("message", request.message.is_some()),
         ("history", request.history.is_some()),
         ("openPage", request.open_page.is_some()),
+        ("mcpTools", request.mcp_tools),
     ] {
         if is_given {
             return Err(Error::invalid(field, "must not be given beside stateless.public"));

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::message::{UserMessage, check_files};
 use crate::engine::request::{OwnPieces, TurnRequest};
+use crate::engine::service::mcp::McpTools;
 use crate::engine::service::requests::name_after_first_turn;
 use crate::engine::{Inner, PublicTurn};
 use crate::error::{Error, ErrorCode, Result};
@@ -29,6 +30,7 @@ use super::page::{self, CurrentPage};
 use super::reader::{Leaving, Source, TurnReader};
 use super::stops::stop_if_noted;
 use super::tail::RunTail;
+use super::warnings::Warnings;
 use super::{history, queue, stops};
 use crate::log::TailFrom;
 use crate::log::abandoned::AbandonedLog;
@@ -135,6 +137,7 @@ impl Turn {
             finish_reason: steps.last().and_then(|logged| logged.step.finish_reason),
             usage: steps.iter().fold(None, |sum, logged| Usage::accumulate(sum, logged.step.usage)),
             step_count: run.step_count,
+            warnings: Vec::new(),
         })
     }
 
@@ -162,7 +165,7 @@ pub(crate) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.parts()?;
-    let own = request.own_pieces();
+    let mut own = request.own_pieces();
     let runs = &inner.options.runs;
     let page = CurrentPage::default();
     // The host's tools come behind it: one of the same name takes its place.
@@ -170,8 +173,9 @@ pub(crate) async fn start(
     if request.offered_tools.is_none() {
         ensure_waits_for_nobody(&tools, &request)?;
     }
+    let given = tools.clone();
     let (tools, plan) = match &request.offered_tools {
-        None => (Some(Arc::new(runs.tool_set(page_tool.into_iter().chain(tools).collect())?)), None),
+        None => (Some(Arc::new(runs.tool_set(page_tool.clone().into_iter().chain(tools).collect())?)), None),
         Some(_) if !tools.is_empty() => {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }
@@ -181,7 +185,7 @@ pub(crate) async fn start(
         Some(names) => {
             let frees_chat = !request.holds_chat;
             let plan = RunPlan { tools: names.clone(), open_page: None, own: own.to_json(), frees_chat };
-            (inner.worker.offered(page_tool, names, runs).transpose()?, Some(plan))
+            (inner.worker.offered(page_tool.clone(), names, runs).transpose()?, Some(plan))
         }
     };
     let mut beginning = Beginning {
@@ -227,9 +231,23 @@ pub(crate) async fn start(
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
-    let Resolved { mut admin_prompt, mut model_name, role: given_role, public } = resolved
+    let Resolved { mut admin_prompt, mut model_name, role: given_role, public, mcp } = resolved
         .unwrap_or_else(|| Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() });
     let role = if is_resolved { given_role } else { role };
+    let mcp = match mcp {
+        Some(mcp) => mcp,
+        None if own.mcp_tools => inner.mcp_tools(&request.workspace_id).await?,
+        None => McpTools::default(),
+    };
+    let tools = match &request.offered_tools {
+        _ if mcp.tools.is_empty() => tools,
+        // Those of strangers come first: whoever is called the same takes their place.
+        None => Arc::new(runs.tool_set(mcp.tools.iter().cloned().chain(page_tool).chain(given).collect())?),
+        Some(names) => {
+            inner.worker.offered(mcp.tools.iter().cloned().chain(page_tool), names, runs).transpose()?.unwrap_or(tools)
+        }
+    };
+    own.mcp_instructions.extend(mcp.guidance);
     let provider: Arc<dyn Provider> = match provider {
         Some(_) if own.model.is_some() || own.options.is_some() => {
             let field = if own.model.is_some() { "model" } else { "options" };
@@ -262,7 +280,8 @@ pub(crate) async fn start(
         model: model_name.as_deref().map(Arc::from),
         kind: if public.is_some() { CallKind::PublicStep } else { CallKind::Step },
     };
-    let means = Means { ids, payer, system, provider, tools, max_steps, budget, given };
+    let warnings = mcp.warnings;
+    let means = Means { ids, payer, system, provider, tools, max_steps, budget, given, warnings };
     let prepared = Prepared::new(means, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
@@ -358,6 +377,8 @@ pub(crate) struct Resolved {
     pub(super) role: Option<RolePrompt>,
     /// It is for a visitor of public pages, and counted as such already.
     pub(super) public: Option<PublicTurn>,
+    /// What the workspace's tool servers contribute.
+    pub(super) mcp: Option<McpTools>,
 }
 
 /// Whose calls a turn's are, and to which model.
@@ -384,6 +405,8 @@ pub(crate) struct Means {
     pub(super) budget: Budget,
     /// The conversation, where the host keeps it itself.
     pub(super) given: Option<Vec<Message>>,
+    /// What goes wrong beside it.
+    pub(super) warnings: Warnings,
 }
 
 /// Everything that a turn needs once its chat is free.
@@ -411,10 +434,12 @@ impl Means {
     /// What a run that others have begun is driven with, if its tools are offered here.
     pub(super) async fn offered(inner: &Arc<Inner>, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Self> {
         // A version that is not ours may have written more; what can be read counts.
-        let own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
+        let mut own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
         let page = CurrentPage::from(OnceLock::from(plan.open_page.clone()));
         let page_tool = own.page_tool.then(|| page::page_tool(&page));
-        let tools = inner.worker.offered(page_tool, &plan.tools, &inner.options.runs);
+        let mcp = if own.mcp_tools { inner.mcp_tools(workspace_id).await? } else { McpTools::default() };
+        let tools = inner.worker.offered(mcp.tools.into_iter().chain(page_tool), &plan.tools, &inner.options.runs);
+        own.mcp_instructions.extend(mcp.guidance);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
         let chat = inner.store.chat(ids.chat).await?;
@@ -435,7 +460,8 @@ impl Means {
             model: model_name.as_deref().map(Arc::from),
             kind: CallKind::Step,
         };
-        Ok(Self { ids, payer, system, provider, tools, max_steps: own.steps(&inner.options.runs), budget, given: None })
+        let (max_steps, warnings) = (own.steps(&inner.options.runs), mcp.warnings);
+        Ok(Self { ids, payer, system, provider, tools, max_steps, budget, given: None, warnings })
     }
 }
 

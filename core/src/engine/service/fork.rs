@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId};
-use crate::model::{Chat, Message, MessageRole, MessageStatus, Part, StepRecord};
+use crate::model::{Chat, Message, MessageRole, MessageStatus, Part, StepRecord, ToolState};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{ForkChat, LastShown};
 
@@ -76,6 +76,11 @@ impl Engine {
             return Ok((LastShown::With(message.id), None));
         }
         let mut steps = self.finished_steps(&message).await?;
+        if streams {
+            // What waits for somebody's answer is the other chat's.
+            let waits = |step: &StepRecord| step.tools().any(|tool| tool.state == ToolState::InputAvailable);
+            steps.truncate(steps.iter().position(waits).unwrap_or(steps.len()));
+        }
         if let Some(last) = step {
             let wanted = usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1);
             if wanted > steps.len() {

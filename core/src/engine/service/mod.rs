@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod index;
+pub(crate) mod mcp;
 pub(crate) mod open;
 pub(crate) mod provenance;
 mod queries;

@@ -208,7 +208,7 @@ impl Inner {
 
     /// Settings are administrators' alone. A host that has looked who asks need not say it, unless it wants to be held to
     /// that.
-    fn check_settings_actor(&self, workspace_id: &str, actor: Option<&Actor>) -> Result<()> {
+    pub(crate) fn check_settings_actor(&self, workspace_id: &str, actor: Option<&Actor>) -> Result<()> {
         match actor {
             Some(actor) => actor.check_admin(workspace_id),
             None if self.options.settings.actor == ActorRule::Optional => Ok(()),

@@ -13,12 +13,12 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::provider::without_secrets;
 
-use super::guard::{self, Clients, GuardedResolver};
+use super::guard::{self, Clients, GuardedResolver, Names};
 
 /// How many redirects within one host are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// How providers are reached. Times are in milliseconds.
+/// How providers and tool servers are reached. Times are in milliseconds.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct HttpOptions {
@@ -158,14 +158,14 @@ fn proxies(options: &HttpOptions) -> Vec<String> {
 ///
 /// # Errors
 /// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
-pub(super) fn build(options: &HttpOptions) -> Result<Clients> {
+pub(super) fn build(options: &HttpOptions, names: Names) -> Result<Clients> {
     let extra = options.extra_certificates()?;
     let proxy = options.proxy()?;
     let agent = options.user_agent()?;
     let allowed = Arc::new(guard::allowed(&options.allow_private)?);
     let proxies = proxies(options);
     let by_proxy = !proxies.is_empty();
-    let resolver = Arc::new(GuardedResolver { allowed: Arc::clone(&allowed), proxies });
+    let resolver = Arc::new(GuardedResolver { names: names.clone(), allowed: Arc::clone(&allowed), proxies });
     let bundled = options.bundled_roots || !machine_has_roots();
     let certificates: Vec<_> = if bundled { extra.into_iter().chain(bundled_roots()).collect() } else { extra };
     let prepare = |guarded: bool| {
@@ -180,7 +180,7 @@ pub(super) fn build(options: &HttpOptions) -> Result<Clients> {
         };
         builder.build().map_err(|error| Error::internal(format!("the HTTP client cannot be built: {error}")))
     };
-    Ok(Clients { open: prepare(false)?, guarded: prepare(true)?, allowed, by_proxy })
+    Ok(Clients { open: prepare(false)?, guarded: prepare(true)?, allowed, names, by_proxy })
 }
 
 fn base(options: &HttpOptions) -> ClientBuilder {
@@ -233,6 +233,6 @@ mod tests {
     #[test]
     fn a_client_can_be_built_with_the_bundled_roots() {
         assert!(bundled_roots().count() > 100);
-        build(&HttpOptions { bundled_roots: true, ..HttpOptions::default() }).unwrap();
+        build(&HttpOptions { bundled_roots: true, ..HttpOptions::default() }, Names::of_machine()).unwrap();
     }
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url};
 
@@ -114,9 +115,41 @@ pub(super) enum Refused {
     Unusable(&'static str),
 }
 
+/// Who tells the addresses of a name, with a port.
+#[derive(Clone)]
+pub(super) struct Names(Arc<LookUp>);
+
+type LookUp = dyn Fn(String, u16) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync;
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+impl Names {
+    /// The machine's own resolver.
+    pub(super) fn of_machine() -> Self {
+        Self(Arc::new(|name, port| Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.collect()) })))
+    }
+
+    /// A resolver of a test's.
+    #[cfg(test)]
+    pub(super) fn given(
+        answer: impl Fn(String, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |name, port| Box::pin(std::future::ready(answer(name, port)))))
+    }
+
+    async fn look_up(&self, name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        (self.0)(name.to_owned(), port).await
+    }
+}
+
 /// Looks up names, and gives their addresses only when all of them are allowed: nobody can say which of them a
-/// connection takes.
+/// connection takes. What it gives is what is connected to: nothing is looked up again in between.
 pub(super) struct GuardedResolver {
+    pub(super) names: Names,
     pub(super) allowed: Arc<Vec<Allowed>>,
     /// Hosts of proxies, which whoever runs the server has named.
     pub(super) proxies: Vec<String>,
@@ -125,18 +158,15 @@ pub(super) struct GuardedResolver {
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (allowed, is_proxy) = (Arc::clone(&self.allowed), self.proxies.contains(&as_name(name.as_str())));
+        let names = self.names.clone();
         Box::pin(async move {
-            let addresses = look_up(name.as_str(), 0).await?;
+            let addresses = names.look_up(name.as_str(), 0).await?;
             if !is_proxy {
                 check_all(&addresses, None, &allowed)?;
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
-}
-
-async fn look_up(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host((name, port)).await?.collect())
 }
 
 fn check_all(addresses: &[SocketAddr], port: Option<u16>, allowed: &[Allowed]) -> Result<(), Refused> {
@@ -158,6 +188,7 @@ pub(super) struct Clients {
     /// For addresses of workspaces.
     pub(super) guarded: Client,
     pub(super) allowed: Arc<Vec<Allowed>>,
+    pub(super) names: Names,
     /// Requests may go through a proxy, which connects by itself.
     pub(super) by_proxy: bool,
 }
@@ -188,11 +219,40 @@ impl Clients {
         // A proxy's connections cannot be looked at, so names are judged by what they are here; one that is unknown here
         // is the proxy's to judge.
         if self.by_proxy
-            && let Ok(addresses) = look_up(name, port.unwrap_or_default()).await
+            && let Ok(addresses) = self.names.look_up(name, port.unwrap_or_default()).await
         {
             check_all(&addresses, port, &self.allowed)?;
         }
         Ok(&self.guarded)
+    }
+
+    /// Whether a workspace may name this address: as far as that can be known before anything is sent there. What a name
+    /// stands for by then is looked at again.
+    ///
+    /// # Errors
+    /// Why not, without the address.
+    pub(super) async fn check_place(&self, url: &str) -> Result<(), String> {
+        let url = Url::parse(url).map_err(|_| "it is not a URL".to_owned())?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("only http and https are taken".to_owned());
+        }
+        let (Some(name), port) = (url.host_str().filter(|name| !name.is_empty()), url.port_or_known_default()) else {
+            return Err("it is not a URL".to_owned());
+        };
+        let told = |refused: Refused| refused.to_string();
+        // Numbers in any form, with or without a dot behind them, are an address to whoever connects.
+        if let Ok(address) = name.trim_matches(['[', ']']).trim_end_matches('.').parse() {
+            return check(address, port, &self.allowed).map_err(told);
+        }
+        if self.allowed.iter().any(|entry| entry.is_named(name, port)) {
+            return Ok(());
+        }
+        match self.names.look_up(name, port.unwrap_or_default()).await {
+            Ok(addresses) if !addresses.is_empty() => check_all(&addresses, port, &self.allowed).map_err(told),
+            // A proxy may know names that are unknown here.
+            _ if self.by_proxy => Ok(()),
+            _ => Err("its host is not known".to_owned()),
+        }
     }
 }
 

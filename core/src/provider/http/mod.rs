@@ -1,6 +1,7 @@
 //! The shell around a driver: sends its bytes, feeds it the answer's.
 
 mod client;
+mod exchange;
 mod guard;
 mod send;
 
@@ -18,6 +19,7 @@ use crate::model::FailureKind;
 use super::{Access, CallOptions, ChatRequest, Decoder, Driver, Provider, ProviderFailure, StreamPart, sort};
 
 pub use client::HttpOptions;
+pub(crate) use exchange::{Exchange, NotExchanged};
 pub(crate) use send::{Outgoing, OutgoingBody};
 
 use send::{MAX_ERROR_BODY_BYTES, Tries, send, transport_failure};
@@ -37,7 +39,11 @@ impl HttpClient {
     /// # Errors
     /// `INVALID_INPUT` naming the option, `INTERNAL` when no TLS client can be had at all.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        Ok(Self { clients: client::build(&options)?, options: Arc::new(options), patience: Duration::MAX })
+        Self::with_names(options, guard::Names::of_machine())
+    }
+
+    fn with_names(options: HttpOptions, names: guard::Names) -> Result<Self> {
+        Ok(Self { clients: client::build(&options, names)?, options: Arc::new(options), patience: Duration::MAX })
     }
 
     /// The same, for callers that wait no longer than this: they are told why a request was refused, and not that nothing

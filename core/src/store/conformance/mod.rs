@@ -24,6 +24,7 @@ mod fork;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod queue;
 mod record;
 mod role;

@@ -5,6 +5,7 @@ mod fork;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod queue;
 mod record;
 mod role;
@@ -22,7 +23,7 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::id::{AgentRoleId, ChatId, McpServerId, MessageId, RunId};
 use crate::model::{Chat, Message, Run, RunReason};
 use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease_lost};
 
@@ -54,6 +55,7 @@ struct Tables {
     stop_notes: BTreeMap<(String, String, String), Timestamp>,
     roles: BTreeMap<AgentRoleId, role::StoredRole>,
     settings: settings::SettingsTables,
+    mcp_servers: BTreeMap<McpServerId, mcp::McpServer>,
     used: BTreeMap<uuid::Uuid, limit::Used>,
     index: search::IndexTable,
     ledger: BTreeMap<String, usage::Entry>,

@@ -14,7 +14,7 @@ use super::MemoryStore;
 #[derive(Default)]
 pub(super) struct SettingsTables {
     settings: BTreeMap<String, String>,
-    secrets: BTreeMap<SecretPlace, String>,
+    pub(super) secrets: BTreeMap<SecretPlace, String>,
     places: BTreeMap<(String, String, KeySlot), String>,
 }
 

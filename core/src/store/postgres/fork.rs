@@ -43,14 +43,11 @@ pub(super) fn place_of(message: &str) -> String {
 }
 
 /// The place of the message `$21` that the chat `$2` has, or has had: that of the message that a run begins instead of.
-pub(super) fn place_of_replaced() -> String {
-    format!(
-        "SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $21::uuid AND (one.chat_id = $2::uuid \
-         OR EXISTS (SELECT FROM turnkeep_chat_forks AS held WHERE held.chat_id = $2::uuid AND held.origin_id = one.chat_id \
-         AND (one.created_at, one.id) < (held.before_at, held.before_id) \
-         AND (one.deleted_at IS NULL OR one.deleted_at > held.as_of)))"
-    )
-}
+pub(super) const PLACE_OF_REPLACED: &str = "\
+     SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $21::uuid AND (one.chat_id = $2::uuid \
+     OR EXISTS (SELECT FROM turnkeep_chat_forks AS held WHERE held.chat_id = $2::uuid AND held.origin_id = one.chat_id \
+     AND (one.created_at, one.id) < (held.before_at, held.before_id) \
+     AND (one.deleted_at IS NULL OR one.deleted_at > held.as_of)))";
 
 /// The messages of the chat `$1`. `rest` says which of them, in which order, and how many of each chat that they come from
 /// at most; the same order is to be asked for once more.

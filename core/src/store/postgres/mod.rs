@@ -12,6 +12,7 @@ mod gate;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod migrate;
 mod notify;
 mod presence;

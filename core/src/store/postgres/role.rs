@@ -181,7 +181,8 @@ fn refused(failure: Failure) -> Error {
 }
 
 impl PostgresStore {
-    fn may_be_there(&self, workspace_id: &str) -> bool {
+    /// Whether an id can be a workspace's in this database at all.
+    pub(super) fn may_be_there(&self, workspace_id: &str) -> bool {
         check_id("", workspace_id, self.ids.workspace).is_ok()
     }
 

@@ -18,7 +18,8 @@ use crate::model::{
     Trigger, Usage,
 };
 use crate::role::stored_model_config;
-use crate::store::{ChunkPack, LoggedStep, StepNumbers};
+use crate::store::mcp::allowlist;
+use crate::store::{ChunkPack, LoggedStep, StepNumbers, StoredMcpServer};
 
 /// The columns of a run, of a row that is called `run`. Steps are counted from the log, since their own writes leave the
 /// run's row alone most of the time.
@@ -46,6 +47,11 @@ pub(super) const ROLE_COLUMNS: &str = "role.id::text AS id, role.name::text AS n
      role.description::text AS description, role.instructions::text AS instructions, \
      role.model_config::text AS model_config, role.enabled, role.auto_start, \
      role.launch_message::text AS launch_message, role.created_at, role.updated_at";
+/// The columns of a tool server, of a row that is called `server`.
+pub(super) const MCP_COLUMNS: &str = "server.id::text AS id, server.name::text AS name, \
+     server.transport::text AS transport, server.url::text AS url, server.headers_enc::text AS headers_enc, \
+     server.tool_allowlist::text AS tool_allowlist, server.instructions::text AS instructions, server.enabled, \
+     server.created_at, server.updated_at";
 pub(super) const STEP_COLUMNS: &str = "step_number::bigint AS step_number, state::text AS state, parts, \
      finish_reason, usage, packed_until, next_sequence";
 
@@ -60,6 +66,7 @@ fn place(row: &Row, column: &str) -> String {
         () if has("parts") => "the log",
         () if has("trigger") => "ai_chat_runs",
         () if has("role") => "ai_chat_messages",
+        () if has("headers_enc") => "ai_mcp_servers",
         () if has("instructions") => "ai_agent_roles",
         () => "a table",
     };
@@ -207,6 +214,21 @@ pub(super) fn role(row: &Row) -> Result<AgentRole> {
         enabled: get(row, "enabled")?,
         auto_start: get(row, "auto_start")?,
         launch_message: get(row, "launch_message")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+pub(super) fn mcp_server(row: &Row) -> Result<StoredMcpServer> {
+    Ok(StoredMcpServer {
+        id: id(row, "id")?,
+        name: get(row, "name")?,
+        transport: get(row, "transport")?,
+        url: get(row, "url")?,
+        headers_enc: get(row, "headers_enc")?,
+        tool_allowlist: allowlist(get(row, "tool_allowlist")?),
+        instructions: get(row, "instructions")?,
+        enabled: get(row, "enabled")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
     })

@@ -8,7 +8,7 @@ use crate::model::{Run, RunReason};
 use crate::store::{Began, BeginRun, Fence, RunPlan, RunStore, SettleRun, already_active, lease_lost};
 use crate::text::storable;
 
-use super::fork::{place_of_replaced, replaced_at};
+use super::fork::{PLACE_OF_REPLACED, replaced_at};
 use super::gate::{
     ATTEMPTS, CHAT, FOUND, Found, GATE, LOOK, ONE_PLACE, found, is_of, is_unique, lock_of, message_place, place,
     refused,
@@ -78,7 +78,7 @@ fn begin_statement() -> String {
          {FOUND}",
         message_place = message_place("$2::uuid"),
         replaced_at = replaced_at("$2::uuid"),
-        from = place_of_replaced(),
+        from = PLACE_OF_REPLACED,
         run_place = place("ai_chat_runs", "$2::uuid"),
     )
 }

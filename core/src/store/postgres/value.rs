@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 
 use crate::clock::Timestamp;
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::id::{AgentRoleId, ChatId, McpServerId, MessageId, RunId};
 use crate::model::Json;
 
 /// A parameter, as text that the server reads as whatever type it has there. So one statement serves tables whose ids
@@ -84,7 +84,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(bool, i64, u32, u64, Timestamp, RunId, ChatId, MessageId, AgentRoleId);
+as_text!(bool, i64, u32, u64, Timestamp, RunId, ChatId, MessageId, AgentRoleId, McpServerId);
 
 /// These run ids as an array.
 pub(super) fn ids(runs: &[RunId]) -> Value<'static> {

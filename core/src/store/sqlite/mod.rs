@@ -11,6 +11,7 @@ mod judge;
 mod lease;
 mod limit;
 mod log;
+mod mcp;
 mod queue;
 mod readers;
 mod record;

@@ -18,7 +18,10 @@ use crate::model::{
 };
 use crate::project::AssistantFlush;
 use crate::role::stored_model_config;
-use crate::store::{BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMessage};
+use crate::store::mcp::allowlist;
+use crate::store::{
+    BeginRun, ChunkPack, LoggedStep, NewUserMessage, RunPlan, StepNumbers, StoredMcpServer, StoredMessage,
+};
 use crate::text::one_line;
 
 /// The runs that somebody drives, or may; spelled as in the partial indexes, so that they serve.
@@ -38,6 +41,8 @@ pub(super) const MESSAGE_COLUMNS: &str =
 pub(super) const CHAT_COLUMNS: &str = "id, workspace_id, creator_id, title, role_id, page_id, created_at, updated_at";
 pub(super) const ROLE_COLUMNS: &str = "id, name, emoji, description, instructions, model_config, enabled, auto_start, \
      launch_message, created_at, updated_at";
+pub(super) const MCP_COLUMNS: &str = "id, name, transport, url, headers_enc, tool_allowlist, instructions, enabled, \
+     created_at, updated_at";
 pub(super) const STEP_COLUMNS: &str = "step_number, state, parts, finish_reason, usage, packed_until, next_sequence";
 /// A run that waits, in the columns of one that has begun.
 pub(super) const WAITING_COLUMNS: &str = "id, chat_id, workspace_id, created_by, trigger, 'pending' AS status, NULL AS reason, \
@@ -58,6 +63,8 @@ fn place(row: &Row<'_>, column: &str) -> String {
         "ai_chat_runs"
     } else if row.as_ref().column_index("role").is_ok() {
         "ai_chat_messages"
+    } else if row.as_ref().column_index("headers_enc").is_ok() {
+        "ai_mcp_servers"
     } else if row.as_ref().column_index("instructions").is_ok() {
         "ai_agent_roles"
     } else {
@@ -186,6 +193,21 @@ pub(super) fn role(row: &Row<'_>) -> SqlResult<AgentRole> {
         enabled: row.get("enabled")?,
         auto_start: row.get("auto_start")?,
         launch_message: row.get("launch_message")?,
+        created_at: time(row, "created_at"),
+        updated_at: time(row, "updated_at"),
+    })
+}
+
+pub(super) fn mcp_server(row: &Row<'_>) -> SqlResult<StoredMcpServer> {
+    Ok(StoredMcpServer {
+        id: parsed(row, "id", from_text)?,
+        name: row.get("name")?,
+        transport: row.get("transport")?,
+        url: row.get("url")?,
+        headers_enc: row.get("headers_enc")?,
+        tool_allowlist: allowlist(row.get::<_, Option<String>>("tool_allowlist")?.as_deref()),
+        instructions: row.get("instructions")?,
+        enabled: row.get("enabled")?,
         created_at: time(row, "created_at"),
         updated_at: time(row, "updated_at"),
     })

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
+use crate::id::{AgentRoleId, ChatId, McpServerId, MessageId, RunId};
 use crate::model::Json;
 
 use super::store_error;
@@ -87,7 +87,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Timestamp, RunId, ChatId, MessageId, AgentRoleId);
+as_text!(Timestamp, RunId, ChatId, MessageId, AgentRoleId, McpServerId);
 
 impl ToSql for Json {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
