@@ -99,7 +99,7 @@ export interface ToolSpec<Input = any> {
    * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);
    * `undefined` is null; what it throws, the model is told.
    */
-  execute?(input: Input, context: ToolContext): unknown;
+  execute(input: Input, context: ToolContext): unknown;
 }
 
 export interface Tool<Input = any> extends ToolSpec<Input> {
@@ -107,8 +107,15 @@ export interface Tool<Input = any> extends ToolSpec<Input> {
   name: string;
 }
 
+/** A tool that is offered: with code, or one whose calls wait for an answer. */
+export type OfferedToolSpec<Input = any> =
+  ToolSpec<Input> | (Omit<ToolSpec<Input>, 'execute'> & ({ answerSchema: object } | { clientSide: true }));
+
 /** Tools as a list, or as an object whose keys are their names. */
 export type Tools = readonly Tool[] | Readonly<Record<string, ToolSpec>>;
+
+/** Offered tools as a list, or as an object whose keys are their names. */
+export type OfferedTools = readonly (OfferedToolSpec & { name: string })[] | Readonly<Record<string, OfferedToolSpec>>;
 
 /** A Fastify reply, as far as it is used: it is hijacked, and the headers that plugins have set are sent. */
 export interface FastifyReply {
@@ -283,7 +290,7 @@ export declare class Engine {
    * step; of a call whose outcome is not known the model is told so. A tool takes the place of one of the same name.
    * Keeps the process (or the worker thread) alive until the engine is closed.
    */
-  offerTools(tools?: Tools): void;
+  offerTools(tools?: OfferedTools): void;
   /**
    * Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked: from now on only what
    * `check` gives is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat that is created. It gives

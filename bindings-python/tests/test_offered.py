@@ -217,7 +217,7 @@ def test_a_question_is_answered_from_another_engine(
     engine.offer_tools([turnkeep.Tool("ask", None, answer_schema={"enum": ["a", "b"]})])
     turn = engine.start_turn(**WHO, message="?", offered_tools=["ask"])
     assert turn.done()["status"] == "waiting"
-    actor = {"userId": WHO["user_id"], "isAdmin": False}
+    actor: turnkeep.types.Actor = {"userId": WHO["user_id"], "isAdmin": False}
     page = other.runs.waiting(workspace_id=WHO["workspace_id"], actor=actor)
     assert [call["kind"] for call in page["items"][0]["waitingFor"]] == ["question"]
     answer: dict[str, Any] = {**WHO, "run_id": turn.run_id, "call_id": "c1"}

@@ -66,6 +66,10 @@ await engine.startTurn({ ...user, message: 'hi', busy: { supersede: queued.runId
 await engine.startTurn({ ...user, message: 'hi', offeredTools: ['weather'] });
 engine.offerTools();
 const offered: void = engine.offerTools([{ name: 't', execute: () => 1 }]);
+engine.offerTools([{ name: 'ask', answerSchema: { type: 'string' } }]);
+engine.offerTools({ here: { clientSide: true }, there: { approval: 'always', execute: () => 1 } });
+// @ts-expect-error neither code nor anybody who answers
+engine.offerTools([{ name: 't', approval: 'always' }]);
 const listed: Run[] = await engine.runs.list({ ...user, chatId: queued.chatId, limit: 5 });
 const swept: number = await engine.runs.sweep();
 const additions: string[] = (await Engine.pendingMigrations('postgres://x')).flatMap((pending) => pending.additions);
@@ -239,6 +243,10 @@ function tellable(chunk: turnkeep.UIMessageChunk): string {
       return chunk.url;
     case 'source-document':
       return chunk.title;
+    case 'tool-approval-request':
+      return chunk.approvalId;
+    case 'tool-output-denied':
+      return chunk.toolCallId;
     default: {
       const none: never = chunk;
       return none;
