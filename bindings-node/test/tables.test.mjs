@@ -55,6 +55,7 @@ for (const name of [
   'settings.json',
   'search.json',
   'search-hits.json',
+  'mcp.json',
 ]) {
   const { cases, options, subjects } = JSON.parse(
     readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'),

@@ -22,7 +22,16 @@ def snake(name: str) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["roles.json", "chats.json", "usage.json", "provenance.json", "settings.json", "search.json", "search-hits.json"],
+    [
+        "roles.json",
+        "chats.json",
+        "usage.json",
+        "provenance.json",
+        "settings.json",
+        "search.json",
+        "search-hits.json",
+        "mcp.json",
+    ],
 )
 def test_table(name: str) -> None:
     options = {snake(option): value for option, value in table.options(name).items()}

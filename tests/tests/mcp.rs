@@ -412,3 +412,13 @@ fn tools_are_named_as_they_were_recorded() {
     };
     play(&path, "mcpToolset", &[], check).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_as_it_says() {
+    const TABLE: &str = include_str!("../mcp.json");
+    let folder = tempfile::tempdir().unwrap();
+    let options = serde_json::from_str::<Value>(TABLE).unwrap()["options"].clone();
+    let engine = open(folder.path(), "http://127.0.0.1:1", options).await;
+    let (played, wrong) = turnkeep_tests::table::play(&engine, TABLE).await;
+    assert!(played > 40 && wrong.is_empty(), "{} of {played}:\n{}", wrong.len(), wrong.join("\n"));
+}
