@@ -9,6 +9,9 @@ use super::process::Life;
 use super::schedule::Rates;
 use super::world::{FAR_TOO_MANY, LEASE, World};
 
+/// How often those who go on with what others have left come and go, far beyond what any run needs.
+const TOO_MANY_ROUNDS: usize = 500;
+
 impl World<'_> {
     pub(super) fn bring_to_an_end(&mut self) -> Result<(), Broken> {
         self.say(|| "everything comes to its end".to_owned());
@@ -71,7 +74,12 @@ impl World<'_> {
 
     /// Somebody comes who goes on with what others have left, or nobody does for so long that a sweep settles it.
     fn finish_abandoned_log(&mut self) -> Result<(), Broken> {
+        let mut rounds = 0;
         while self.ledger.runs.values().any(|facts| facts.settled.is_none() && facts.planned) {
+            rounds += 1;
+            if rounds > TOO_MANY_ROUNDS {
+                return Err(Broken::new("every run ends", "what was left is gone on with for ever".to_owned()));
+            }
             self.answer_all()?;
             if self.random.chance(300) {
                 self.pass(UNTOUCHED_WITHOUT_LEASE.as_millis() as i64);
