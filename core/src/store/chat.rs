@@ -177,7 +177,7 @@ pub trait ChatStore: Send + Sync {
     /// `STORE_UNAVAILABLE`.
     async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool>;
 
-    /// The chat that a message of this id was written in.
+    /// The chat that a message of this id was written in; where that is deleted, the newest fork that shows it, if any does.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.

@@ -353,10 +353,7 @@ impl Engine {
         if let Some(message_id) = before {
             let none = || Error::invalid("before", "is no message of this user's chats");
             let chat_id = self.inner.store.chat_of_message(message_id).await?.ok_or_else(none)?;
-            // It may have been deleted, and be shown by a fork.
-            let chat = self.inner.store.chat_even_deleted(chat_id).await?;
-            chat.filter(|chat| chat.workspace_id == who.workspace_id && chat.creator_id == who.user_id)
-                .ok_or_else(none)?;
+            self.chat(who, chat_id).await.map_err(|_| none())?;
         }
         let search = SearchFor {
             workspace_id: who.workspace_id.clone(),

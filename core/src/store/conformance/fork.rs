@@ -122,6 +122,7 @@ async fn a_fork_goes_its_own_way(store: TestStore, clock: Arc<TestClock>) {
     assert_eq!(found(&store, SearchFor { chat_id: Some(one), ..search("asksone") }).await, [(one, asked)]);
     store.delete_chat(origin).await.unwrap();
     assert_eq!(found(&store, search("asksone")).await, [(third, asked)]);
+    assert_eq!(store.chat_of_message(asked).await.unwrap(), Some(third));
     assert_eq!(texts(&store, one).await, ["asksone", "saysinone"]);
     assert_eq!(fork(&store, &clock, origin, LastShown::With(MessageId::generate())).await, None);
 }

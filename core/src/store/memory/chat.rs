@@ -159,7 +159,13 @@ impl ChatStore for MemoryStore {
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
-        Ok(self.tables()?.messages.values().find(|message| message.id == message_id).map(|message| message.chat_id))
+        let tables = self.tables()?;
+        let Some(message) = tables.messages.get(&message_id) else { return Ok(None) };
+        let lives =
+            |chat_id: &ChatId| tables.chats.contains_key(chat_id) && !tables.deleted_chats.contains_key(chat_id);
+        let shows = |fork: &&ChatId| lives(fork) && tables.shows(**fork, message);
+        let fork = tables.forks.keys().rev().find(shows).filter(|_| !lives(&message.chat_id));
+        Ok(Some(fork.copied().unwrap_or(message.chat_id)))
     }
 
     async fn messages(&self, chat_id: ChatId, limit: usize) -> Result<Vec<Message>> {

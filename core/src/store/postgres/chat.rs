@@ -318,8 +318,14 @@ impl ChatStore for PostgresStore {
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
-        const CHAT: &str = "SELECT chat_id::text AS id FROM ai_chat_messages WHERE id = $1::uuid";
-        let found = self.database.query(CHAT, &values![message_id]).await?;
+        let chat = format!(
+            "SELECT COALESCE((SELECT id FROM ai_chats WHERE id = message.chat_id AND deleted_at IS NULL), \
+             (SELECT fork.chat_id FROM turnkeep_chat_forks AS fork JOIN ai_chats AS one ON one.id = fork.chat_id \
+             WHERE {} AND one.deleted_at IS NULL ORDER BY fork.chat_id DESC LIMIT 1), message.chat_id)::text AS id \
+             FROM ai_chat_messages AS message WHERE message.id = $1::uuid",
+            fork_shows()
+        );
+        let found = self.database.query(&chat, &values![message_id]).await?;
         let Some(row) = found.first() else { return Ok(None) };
         Ok(rows::get::<&str>(row, "id")?.parse().ok())
     }

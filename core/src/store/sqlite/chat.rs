@@ -214,9 +214,14 @@ impl ChatStore for SqliteStore {
     }
 
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
-        const CHAT: &str = "SELECT chat_id FROM ai_chat_messages WHERE id = ?1";
+        let chat = format!(
+            "SELECT COALESCE((SELECT id FROM ai_chats WHERE id = message.chat_id AND deleted_at IS NULL), \
+             (SELECT fork.chat_id FROM turnkeep_chat_forks AS fork JOIN ai_chats AS one ON one.id = fork.chat_id \
+             WHERE {FORK_SHOWS} AND one.deleted_at IS NULL ORDER BY fork.chat_id DESC LIMIT 1), message.chat_id) \
+             FROM ai_chat_messages AS message WHERE message.id = ?1"
+        );
         let chat_id: Option<String> =
-            self.read(move |tables| tables.first(CHAT, [message_id], |row| row.get(0))).await?;
+            self.read(move |tables| tables.first(&chat, [message_id], |row| row.get(0))).await?;
         Ok(chat_id.and_then(|chat_id| chat_id.parse().ok()))
     }
 
