@@ -3128,8 +3128,6 @@ export interface McpOperations {
   create(params: {
     /** The workspace. */
     workspaceId: string;
-    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
-    actor?: Actor;
     /** What it is called: at most 200 characters. Its tools' names begin with it. */
     name: string;
     /**
@@ -3139,6 +3137,8 @@ export interface McpOperations {
     transport: McpTransport;
     /** Its address: at most 2,048 bytes. With `stdio` the name of the program. */
     url: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
     /**
      * Headers that go with every request. They are kept sealed, for which the engine needs its `appSecret`, and shown
      * by their names only. Blank ones are none.
@@ -3158,10 +3158,10 @@ export interface McpOperations {
   update(params: {
     /** The workspace. */
     workspaceId: string;
-    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
-    actor?: Actor;
     /** The server. */
     serverId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
     /** What it is called: at most 200 characters. */
     name?: string;
     /** `http`, `sse` or `stdio`. */
@@ -3187,10 +3187,10 @@ export interface McpOperations {
   delete(params: {
     /** The workspace. */
     workspaceId: string;
-    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
-    actor?: Actor;
     /** The server. */
     serverId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
   }): Promise<void>;
   /**
    * The workspace's tool servers in the order in which they were created, disabled ones included. Of headers there are
@@ -3210,10 +3210,10 @@ export interface McpOperations {
   test(params: {
     /** The workspace. */
     workspaceId: string;
-    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
-    actor?: Actor;
     /** The server. */
     serverId: string;
+    /** Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`. */
+    actor?: Actor;
   }): Promise<McpTested>;
 }
 

@@ -1860,12 +1860,12 @@ turnkeep_status turnkeep_secrets_rotate(const struct turnkeep_engine *engine,
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
- * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
- *   `required`.
  * - "name": string. What it is called: at most 200 characters. Its tools' names begin with it.
  * - "transport": McpTransport. `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program
  *   of the option `mcp.programs`.
  * - "url": string. Its address: at most 2,048 bytes. With `stdio` the name of the program.
+ * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+ *   `required`.
  * - "headers"?: object of string. Headers that go with every request. They are kept sealed, for which the engine
  *   needs its `appSecret`, and shown by their names only. Blank ones are none.
  * - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
@@ -1894,9 +1894,9 @@ turnkeep_status turnkeep_mcp_create(const struct turnkeep_engine *engine,
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
+ * - "serverId": string. The server.
  * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
  *   `required`.
- * - "serverId": string. The server.
  * - "name"?: string. What it is called: at most 200 characters.
  * - "transport"?: McpTransport. `http`, `sse` or `stdio`.
  * - "url"?: string. Its address: at most 2,048 bytes. Where it leads to another place, headers must be given again,
@@ -1927,9 +1927,9 @@ turnkeep_status turnkeep_mcp_update(const struct turnkeep_engine *engine,
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
+ * - "serverId": string. The server.
  * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
  *   `required`.
- * - "serverId": string. The server.
  *
  * `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -1975,9 +1975,9 @@ turnkeep_status turnkeep_mcp_list(const struct turnkeep_engine *engine,
  * `params` is a JSON object:
  *
  * - "workspaceId": string. The workspace.
+ * - "serverId": string. The server.
  * - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
  *   `required`.
- * - "serverId": string. The server.
  *
  * `result` receives McpTested, as JSON, and is freed by turnkeep_bytes_free().
  *

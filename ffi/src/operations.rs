@@ -1506,12 +1506,12 @@ pub unsafe extern "C" fn turnkeep_secrets_rotate(
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
-/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
-///   `required`.
 /// - "name": string. What it is called: at most 200 characters. Its tools' names begin with it.
 /// - "transport": McpTransport. `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program
 ///   of the option `mcp.programs`.
 /// - "url": string. Its address: at most 2,048 bytes. With `stdio` the name of the program.
+/// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
+///   `required`.
 /// - "headers"?: object of string. Headers that go with every request. They are kept sealed, for which the engine
 ///   needs its `appSecret`, and shown by their names only. Blank ones are none.
 /// - "toolAllowlist"?: array of string. The tools that may be used, by the server's own names; all when there are
@@ -1546,9 +1546,9 @@ pub unsafe extern "C" fn turnkeep_mcp_create(
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
+/// - "serverId": string. The server.
 /// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
 ///   `required`.
-/// - "serverId": string. The server.
 /// - "name"?: string. What it is called: at most 200 characters.
 /// - "transport"?: McpTransport. `http`, `sse` or `stdio`.
 /// - "url"?: string. Its address: at most 2,048 bytes. Where it leads to another place, headers must be given again,
@@ -1585,9 +1585,9 @@ pub unsafe extern "C" fn turnkeep_mcp_update(
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
+/// - "serverId": string. The server.
 /// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
 ///   `required`.
-/// - "serverId": string. The server.
 ///
 /// `result` receives null, as JSON, and is freed by turnkeep_bytes_free().
 ///
@@ -1645,9 +1645,9 @@ pub unsafe extern "C" fn turnkeep_mcp_list(
 /// `params` is a JSON object:
 ///
 /// - "workspaceId": string. The workspace.
+/// - "serverId": string. The server.
 /// - "actor"?: Actor. Who acts: an administrator. It may be left out unless the option `settings.actor` is
 ///   `required`.
-/// - "serverId": string. The server.
 ///
 /// `result` receives McpTested, as JSON, and is freed by turnkeep_bytes_free().
 ///

@@ -1272,12 +1272,12 @@ class McpOperations(_Asking):
         a connection is made.
 
         :param workspace_id: The workspace.
-        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
-            ``required``.
         :param name: What it is called: at most 200 characters. Its tools' names begin with it.
         :param transport: ``http`` (streamable HTTP), ``sse`` (what servers had before that), or ``stdio``:
             a program of the option ``mcp.programs``.
         :param url: Its address: at most 2,048 bytes. With ``stdio`` the name of the program.
+        :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
+            ``required``.
         :param headers: Headers that go with every request. They are kept sealed, for which the engine needs
             its ``appSecret``, and shown by their names only. Blank ones are none.
         :param tool_allowlist: The tools that may be used, by the server's own names; all when there are
@@ -1287,7 +1287,7 @@ class McpOperations(_Asking):
         :param enabled: Whether its tools are offered; true unless given.
         :raises TurnkeepError: ``FORBIDDEN``, ``INVALID_INPUT``
         """
-        answer: types.McpServerView = self._ask("mcp.create", {"workspaceId": workspace_id, "actor": actor, "name": name, "transport": transport, "url": url, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
+        answer: types.McpServerView = self._ask("mcp.create", {"workspaceId": workspace_id, "name": name, "transport": transport, "url": url, "actor": actor, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
         return answer
 
     def update(
@@ -1308,9 +1308,9 @@ class McpOperations(_Asking):
         given.
 
         :param workspace_id: The workspace.
+        :param server_id: The server.
         :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
             ``required``.
-        :param server_id: The server.
         :param name: What it is called: at most 200 characters.
         :param transport: ``http``, ``sse`` or ``stdio``.
         :param url: Its address: at most 2,048 bytes. Where it leads to another place, headers must be given
@@ -1322,7 +1322,7 @@ class McpOperations(_Asking):
         :param enabled: Whether its tools are offered.
         :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``, ``INVALID_INPUT``
         """
-        answer: types.McpServerView = self._ask("mcp.update", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id, "name": name, "transport": transport, "url": url, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
+        answer: types.McpServerView = self._ask("mcp.update", {"workspaceId": workspace_id, "serverId": server_id, "actor": actor, "name": name, "transport": transport, "url": url, "headers": headers, "toolAllowlist": tool_allowlist, "instructions": instructions, "enabled": enabled})
         return answer
 
     def delete(
@@ -1335,12 +1335,12 @@ class McpOperations(_Asking):
         """Deletes a tool server. Turns that are under way keep its tools until they end.
 
         :param workspace_id: The workspace.
+        :param server_id: The server.
         :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
             ``required``.
-        :param server_id: The server.
         :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
         """
-        self._ask("mcp.delete", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id})
+        self._ask("mcp.delete", {"workspaceId": workspace_id, "serverId": server_id, "actor": actor})
 
     def list(
         self,
@@ -1369,12 +1369,12 @@ class McpOperations(_Asking):
         """Tries a tool server: whether it answers, and with which tools. A disabled one may be tried, too.
 
         :param workspace_id: The workspace.
+        :param server_id: The server.
         :param actor: Who acts: an administrator. It may be left out unless the option ``settings.actor`` is
             ``required``.
-        :param server_id: The server.
         :raises TurnkeepError: ``FORBIDDEN``, ``NOT_FOUND``
         """
-        answer: types.McpTested = self._ask("mcp.test", {"workspaceId": workspace_id, "actor": actor, "serverId": server_id})
+        answer: types.McpTested = self._ask("mcp.test", {"workspaceId": workspace_id, "serverId": server_id, "actor": actor})
         return answer
 
 

@@ -26,15 +26,15 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Create {
     workspace_id: String,
-    /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
-    #[serde(default)]
-    actor: Option<Actor>,
     /// What it is called: at most 200 characters. Its tools' names begin with it.
     name: OwnedText,
     /// `http` (streamable HTTP), `sse` (what servers had before that), or `stdio`: a program of the option `mcp.programs`.
     transport: McpTransport,
     /// Its address: at most 2,048 bytes. With `stdio` the name of the program.
     url: OwnedText,
+    /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
+    #[serde(default)]
+    actor: Option<Actor>,
     /// Headers that go with every request. They are kept sealed, for which the engine needs its `appSecret`, and shown by
     /// their names only. Blank ones are none.
     #[serde(default)]
@@ -77,11 +77,11 @@ impl Operation for Create {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Update {
     workspace_id: String,
+    /// The server.
+    server_id: McpServerId,
     /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
     #[serde(default)]
     actor: Option<Actor>,
-    /// The server.
-    server_id: McpServerId,
     /// What it is called: at most 200 characters.
     #[serde(default)]
     name: Option<OwnedText>,
@@ -133,11 +133,11 @@ impl Operation for Update {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Delete {
     workspace_id: String,
+    /// The server.
+    server_id: McpServerId,
     /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
     #[serde(default)]
     actor: Option<Actor>,
-    /// The server.
-    server_id: McpServerId,
 }
 
 impl Operation for Delete {
@@ -181,11 +181,11 @@ impl Operation for List {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Test {
     workspace_id: String,
+    /// The server.
+    server_id: McpServerId,
     /// Who acts: an administrator. It may be left out unless the option `settings.actor` is `required`.
     #[serde(default)]
     actor: Option<Actor>,
-    /// The server.
-    server_id: McpServerId,
 }
 
 impl Operation for Test {

@@ -272,7 +272,7 @@ impl ChatStore for PostgresStore {
             "SELECT DISTINCT ON (message.id) message.id AS hit_id, fork.chat_id AS shown_in, one.title::text AS title \
              FROM turnkeep_chat_forks AS fork JOIN ai_chats AS one ON one.id = fork.chat_id \
              JOIN ai_chat_messages AS message ON {shows} JOIN ai_chats AS chat ON chat.id = message.chat_id \
-             WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
+             WHERE EXISTS (SELECT FROM turnkeep_chat_forks) AND message.tsv @@ to_tsquery('{language}', $1::text) \
              AND one.workspace_id = $2 AND one.creator_id = $3 AND one.deleted_at IS NULL \
              AND message.status IS DISTINCT FROM 'streaming' \
              AND ($4::uuid IS NULL OR fork.chat_id = $4::uuid) \
@@ -305,13 +305,19 @@ impl ChatStore for PostgresStore {
             search.before,
             limited(search.limit),
         ];
+        // Read from the newest on, all would be looked through for a word that few have: they are found by their words first.
+        let by_words = format!(
+            "(SELECT id, chat_id, tsv, status, created_at, deleted_at FROM ai_chat_messages \
+             WHERE tsv @@ to_tsquery('{language}', $1::text) AND deleted_at IS NULL OFFSET 0)"
+        );
+        let all = if search.chat_id.is_none() { by_words.as_str() } else { "ai_chat_messages" };
         let mut found = Vec::new();
         if search.chat_id.is_none() {
             // A common word is in the newest messages, and the newest that have it are wanted; all that have it are many.
             found = self.database.query(&statement(&recent(search.before)), &values).await?;
         }
         if found.len() < search.limit {
-            found = self.database.query(&statement("ai_chat_messages"), &values).await?;
+            found = self.database.query(&statement(all), &values).await?;
         }
         let hit = |row| Ok((message_of(rows::id(row, "shown_in")?, row)?, rows::get(row, "title")?));
         found.iter().map(hit).collect()
