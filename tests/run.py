@@ -78,7 +78,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1
 # The tests of whole turns and runs once more, on the other store.
 ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "contend", "crossing", "tails", "workers"]
 ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "usage", "stateless", "public"]
-ON_EITHER_STORE += ["provenance", "features", "open_page", "search", "forks"]
+ON_EITHER_STORE += ["provenance", "features", "open_page", "search", "forks", "waiting", "mcp"]
 POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
 POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [

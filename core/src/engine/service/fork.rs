@@ -36,7 +36,7 @@ impl Engine {
         let title = at.title.map(|title| checked_title(&title)).transpose()?.or(origin.title);
         let id = at.id.unwrap_or_else(ChatId::generate);
         if self.inner.store.chat_even_deleted(id).await?.is_some() {
-            return Err(Error::invalid("forkId", "is the id of a chat already"));
+            return Err(taken());
         }
         let now = self.inner.clock.now();
         let chat = Chat { id, title, created_at: now, updated_at: now, ..origin };
@@ -49,11 +49,14 @@ impl Engine {
         };
         let (last, own) = self.cut(id, message, at.step).await?;
         let fork = ForkChat { chat: chat.clone(), origin_id: chat_id, last, own };
-        match self.inner.store.fork_chat(fork).await? {
-            true => Ok(chat),
-            false => {
+        match self.inner.store.fork_chat(fork).await {
+            Ok(true) => Ok(chat),
+            Ok(false) => {
                 Err(Error::invalid("messageId", "is of a time of which it is not known any more what the chat had"))
             }
+            // Somebody has taken the id in between.
+            Err(_) if self.inner.store.chat_even_deleted(id).await?.is_some() => Err(taken()),
+            Err(error) => Err(error),
         }
     }
 
@@ -129,4 +132,8 @@ impl Engine {
         }
         Ok(steps)
     }
+}
+
+fn taken() -> Error {
+    Error::invalid("forkId", "is the id of a chat already")
 }

@@ -67,7 +67,8 @@ fn visit_statement(fields: MessageFields) -> String {
          ORDER BY message.created_at, message.id LIMIT $6::bigint",
         messages_of_chat(
             "*",
-            "AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid)) \
+            // Without an alternative, which no plan for all values could look up in an index.
+            "AND (created_at, id) > ($2::timestamptz, $3::uuid) \
              AND (created_at, id) <= ($4::timestamptz, $5::uuid) \
              ORDER BY message.created_at, message.id LIMIT $6::bigint"
         )
@@ -234,7 +235,7 @@ impl ChatStore for PostgresStore {
     async fn message_after(&self, chat_id: ChatId, message_id: MessageId) -> Result<Option<Message>> {
         let after = format!(
             "AND (message.created_at, message.id) > {} ORDER BY message.created_at, message.id LIMIT 1",
-            place_of("$2")
+            place_of("$1", "$2")
         );
         let statement = format!(
             "SELECT {MESSAGE_COLUMNS} FROM {} AS message ORDER BY message.created_at, message.id LIMIT 1",
@@ -255,7 +256,7 @@ impl ChatStore for PostgresStore {
     }
 
     async fn has_message(&self, chat_id: ChatId, message_id: MessageId) -> Result<bool> {
-        let place = format!("SELECT EXISTS {} AS has", place_of("$2"));
+        let place = format!("SELECT EXISTS {} AS has", place_of("$1", "$2"));
         rows::get(&self.database.query_one(&place, &values![chat_id, message_id]).await?, "has")
     }
 
@@ -281,15 +282,17 @@ impl ChatStore for PostgresStore {
              ORDER BY message.id, fork.chat_id DESC",
             shows = fork_shows(),
         );
+        let in_chat = if search.chat_id.is_some() { "message.chat_id = $4::uuid" } else { "$4::uuid IS NULL" };
         // What is found is looked up last: of a common word there is much, and its texts and metadata are large.
-        let statement = |from: &str| {
+        let by_word = format!("message.tsv @@ to_tsquery('{language}', $1::text)");
+        let statement = |from: &str, which: &str| {
             format!(
                 "SELECT {}, hit.shown_in::text AS shown_in, hit.title FROM ((SELECT message.id AS hit_id, \
                  chat.id AS shown_in, chat.title::text AS title FROM {from} AS message JOIN ai_chats AS chat ON chat.id = message.chat_id \
-                 WHERE message.tsv @@ to_tsquery('{language}', $1::text) \
+                 WHERE {which} \
                  AND chat.workspace_id = $2 AND chat.creator_id = $3 AND chat.deleted_at IS NULL \
                  AND message.deleted_at IS NULL AND message.status IS DISTINCT FROM 'streaming' \
-                 AND ($4::uuid IS NULL OR message.chat_id = $4::uuid) \
+                 AND {in_chat} \
                  AND ($5::uuid IS NULL OR (message.created_at, message.id) < ({BEFORE})) \
                  ORDER BY message.created_at DESC, message.id DESC LIMIT $6::bigint) UNION ALL ({of_forks})) AS hit \
                  JOIN ai_chat_messages AS message ON message.id = hit.hit_id \
@@ -307,17 +310,20 @@ impl ChatStore for PostgresStore {
         ];
         // Read from the newest on, all would be looked through for a word that few have: they are found by their words first.
         let by_words = format!(
-            "(SELECT id, chat_id, tsv, status, created_at, deleted_at FROM ai_chat_messages \
+            "(SELECT id, chat_id, status, created_at, deleted_at FROM ai_chat_messages \
              WHERE tsv @@ to_tsquery('{language}', $1::text) AND deleted_at IS NULL OFFSET 0)"
         );
-        let all = if search.chat_id.is_none() { by_words.as_str() } else { "ai_chat_messages" };
         let mut found = Vec::new();
         if search.chat_id.is_none() {
             // A common word is in the newest messages, and the newest that have it are wanted; all that have it are many.
-            found = self.database.query(&statement(&recent(search.before)), &values).await?;
+            found = self.database.query(&statement(&recent(search.before), &by_word), &values).await?;
         }
         if found.len() < search.limit {
-            found = self.database.query(&statement(all), &values).await?;
+            let all = match search.chat_id {
+                None => statement(&by_words, "true"),
+                Some(_) => statement("ai_chat_messages", &by_word),
+            };
+            found = self.database.query(&all, &values).await?;
         }
         let hit = |row| Ok((message_of(rows::id(row, "shown_in")?, row)?, rows::get(row, "title")?));
         found.iter().map(hit).collect()
@@ -342,7 +348,7 @@ impl ChatStore for PostgresStore {
     }
 
     async fn messages_before(&self, chat_id: ChatId, before: MessageId, limit: usize) -> Result<Vec<Message>> {
-        let statement = newest_statement(&format!("AND (message.created_at, message.id) < {}", place_of("$3")));
+        let statement = newest_statement(&format!("AND (message.created_at, message.id) < {}", place_of("$1", "$3")));
         let found = self.database.query(&statement, &values![chat_id, limited(limit), before]).await?;
         found.iter().rev().map(|row| message_of(chat_id, row)).collect()
     }
@@ -380,16 +386,11 @@ impl ChatStore for PostgresStore {
         self.database.ensure_open()?;
         let visit = visit_statement(fields);
         // By pages: what a reader that breaks off has not seen is not sent, however long the chat is.
-        let (mut after, mut page) = (span.after.clone(), FIRST_PAGE);
+        let first = || Place { created_at: "-infinity".to_owned(), id: uuid::Uuid::nil().to_string() };
+        let (mut after, mut page) = (span.after.clone().unwrap_or_else(first), FIRST_PAGE);
         loop {
-            let values = values![
-                span.chat_id,
-                after.as_ref().map(|place| &place.created_at),
-                after.as_ref().map(|place| &place.id),
-                &last.created_at,
-                &last.id,
-                limited(page),
-            ];
+            let values =
+                values![span.chat_id, &after.created_at, &after.id, &last.created_at, &last.id, limited(page),];
             let rows = self.database.query(&visit, &values).await?;
             for row in &rows {
                 if !shown(row, &mut visitor)? {
@@ -398,7 +399,7 @@ impl ChatStore for PostgresStore {
             }
             match rows.last() {
                 Some(row) if rows.len() == page => {
-                    after = Some(Place { created_at: rows::get(row, "exact")?, id: rows::get(row, "id")? });
+                    after = place(row)?;
                 }
                 _ => return Ok(()),
             }

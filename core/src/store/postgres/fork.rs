@@ -25,29 +25,27 @@ pub(super) fn fork_shows() -> String {
     format!("{EVER} AND (fork.cut_at IS NULL OR (message.created_at, message.id) < (fork.cut_at, fork.cut_id))")
 }
 
-/// Messages, called `message`, that the chat `$1` has, or has had before others came in their place.
-pub(super) fn ever_shown() -> String {
+/// Messages, called `message`, that the chat has, or has had before others came in their place.
+fn has_shown(chat: &str) -> String {
     format!(
-        "(message.chat_id = $1::uuid OR EXISTS \
-         (SELECT FROM turnkeep_chat_forks AS fork WHERE fork.chat_id = $1::uuid AND {EVER}))"
+        "(message.chat_id = {chat}::uuid OR EXISTS \
+         (SELECT FROM turnkeep_chat_forks AS fork WHERE fork.chat_id = {chat}::uuid AND {EVER}))"
     )
 }
 
-/// The place of a message that the chat `$1` has, or has had.
-pub(super) fn place_of(message: &str) -> String {
+/// The same for the chat `$1`.
+pub(super) fn ever_shown() -> String {
+    has_shown("$1")
+}
+
+/// The place of a message that the chat has, or has had.
+pub(super) fn place_of(chat: &str, message: &str) -> String {
     format!(
         "(SELECT message.created_at, message.id FROM ai_chat_messages AS message \
          WHERE message.id = {message}::uuid AND {})",
-        ever_shown()
+        has_shown(chat)
     )
 }
-
-/// The place of the message `$21` that the chat `$2` has, or has had: that of the message that a run begins instead of.
-pub(super) const PLACE_OF_REPLACED: &str = "\
-     SELECT one.created_at, one.id FROM ai_chat_messages AS one WHERE one.id = $21::uuid AND (one.chat_id = $2::uuid \
-     OR EXISTS (SELECT FROM turnkeep_chat_forks AS held WHERE held.chat_id = $2::uuid AND held.origin_id = one.chat_id \
-     AND (one.created_at, one.id) < (held.before_at, held.before_id) \
-     AND (one.deleted_at IS NULL OR one.deleted_at > held.as_of)))";
 
 /// The messages of the chat `$1`. `rest` says which of them, in which order, and how many of each chat that they come from
 /// at most; the same order is to be asked for once more.

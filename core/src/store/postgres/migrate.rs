@@ -1,4 +1,5 @@
-//! Tables, brought up to date at open: numbered migrations that only ever add, under a lock of the database's.
+//! Tables, brought up to date at open: numbered migrations that only ever add, or let more be
+//! stored than before, under a lock of the database's.
 //!
 //! They are our own and not refinery's: they have to adopt tables whose columns have other types, say beforehand what
 //! they would add, and hold their lock within one transaction, which is what works behind every pooler.

@@ -8,7 +8,7 @@ use crate::model::{Run, RunReason};
 use crate::store::{Began, BeginRun, Fence, RunPlan, RunStore, SettleRun, already_active, lease_lost};
 use crate::text::storable;
 
-use super::fork::{PLACE_OF_REPLACED, replaced_at};
+use super::fork::{place_of, replaced_at};
 use super::gate::{
     ATTEMPTS, CHAT, FOUND, Found, GATE, LOOK, ONE_PLACE, found, is_of, is_unique, lock_of, message_place, place,
     refused,
@@ -50,10 +50,10 @@ fn begin_statement() -> String {
          place AS MATERIALIZED (SELECT {message_place} AS message, {run_place} AS run FROM at), \
          replaced AS (UPDATE ai_chat_messages AS message SET deleted_at = {replaced_at} FROM go \
              WHERE message.chat_id = $2::uuid AND message.deleted_at IS NULL \
-             AND (message.created_at, message.id) >= ({from})), \
-         cut AS (UPDATE turnkeep_chat_forks AS part SET (cut_at, cut_id) = ({from}) FROM go \
-             WHERE part.chat_id = $2::uuid AND (part.before_at, part.before_id) > ({from}) \
-             AND (part.cut_at IS NULL OR (part.cut_at, part.cut_id) > ({from}))), \
+             AND (message.created_at, message.id) >= {from}), \
+         cut AS (UPDATE turnkeep_chat_forks AS part SET (cut_at, cut_id) = {from} FROM go \
+             WHERE part.chat_id = $2::uuid AND (part.before_at, part.before_id) > {from} \
+             AND (part.cut_at IS NULL OR (part.cut_at, part.cut_id) > {from})), \
          versions AS (INSERT INTO turnkeep_message_versions (message_id, first_id) \
              SELECT $21::uuid, $21::uuid FROM go WHERE $21::uuid IS NOT NULL \
              UNION ALL SELECT COALESCE($9::uuid, $12::uuid), COALESCE((SELECT first_id FROM turnkeep_message_versions \
@@ -78,7 +78,7 @@ fn begin_statement() -> String {
          {FOUND}",
         message_place = message_place("$2::uuid"),
         replaced_at = replaced_at("$2::uuid"),
-        from = PLACE_OF_REPLACED,
+        from = place_of("$2", "$21"),
         run_place = place("ai_chat_runs", "$2::uuid"),
     )
 }

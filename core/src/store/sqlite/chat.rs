@@ -13,7 +13,7 @@ use crate::project::{AssistantFlush, indexed_words};
 use crate::store::{BeginRun, ChatStore, ForkChat, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
 use crate::text::storable;
 
-use super::fork::{EVER_SHOWN, FORK_SHOWS, Look, message_of};
+use super::fork::{EVER_SHOWN, FORK_SHOWS, Look, message_of, newest_fork};
 use super::rows::{self, ACTIVE, CHAT_COLUMNS, MESSAGE_COLUMNS};
 use super::tables::Tables;
 use super::{SqliteStore, limited};
@@ -170,9 +170,7 @@ impl ChatStore for SqliteStore {
         let found = format!(
             "SELECT found.*, shown.title AS title FROM (SELECT {}, entry.number AS number, \
              CASE WHEN chat.deleted_at IS NULL AND message.deleted_at IS NULL AND (?4 IS NULL OR message.chat_id = ?4) \
-             THEN message.chat_id ELSE (SELECT fork.chat_id FROM turnkeep_chat_forks AS fork \
-                 JOIN ai_chats AS one ON one.id = fork.chat_id AND one.deleted_at IS NULL \
-                 WHERE {FORK_SHOWS} AND (?4 IS NULL OR fork.chat_id = ?4) ORDER BY fork.chat_id DESC LIMIT 1) END AS shown_in \
+             THEN message.chat_id ELSE {} END AS shown_in \
              FROM turnkeep_search \
              JOIN turnkeep_search_entries AS entry ON entry.number = turnkeep_search.rowid \
              JOIN ai_chat_messages AS message ON message.id = entry.message_id \
@@ -182,7 +180,8 @@ impl ChatStore for SqliteStore {
                  (SELECT number FROM turnkeep_search_entries WHERE message_id = ?5)) \
              AND shown_in IS NOT NULL ORDER BY turnkeep_search.rowid DESC LIMIT ?6) AS found \
              JOIN ai_chats AS shown ON shown.id = found.shown_in ORDER BY found.number DESC",
-            columns_of_message()
+            columns_of_message(),
+            newest_fork("(?4 IS NULL OR fork.chat_id = ?4)")
         );
         while self.enter_waiting().await? {}
         let search = search.clone();
@@ -216,9 +215,8 @@ impl ChatStore for SqliteStore {
     async fn chat_of_message(&self, message_id: MessageId) -> Result<Option<ChatId>> {
         let chat = format!(
             "SELECT COALESCE((SELECT id FROM ai_chats WHERE id = message.chat_id AND deleted_at IS NULL), \
-             (SELECT fork.chat_id FROM turnkeep_chat_forks AS fork JOIN ai_chats AS one ON one.id = fork.chat_id \
-             WHERE {FORK_SHOWS} AND one.deleted_at IS NULL ORDER BY fork.chat_id DESC LIMIT 1), message.chat_id) \
-             FROM ai_chat_messages AS message WHERE message.id = ?1"
+             {}, message.chat_id) FROM ai_chat_messages AS message WHERE message.id = ?1",
+            newest_fork("1")
         );
         let chat_id: Option<String> =
             self.read(move |tables| tables.first(&chat, [message_id], |row| row.get(0))).await?;

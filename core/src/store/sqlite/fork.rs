@@ -18,17 +18,37 @@ use super::rows::{self, MESSAGE_COLUMNS};
 use super::store_error;
 use super::tables::Tables;
 
+/// Whether the fork, called `fork`, shows the message, called `message`, of the chat that it comes from, or did so before it
+/// was cut.
+macro_rules! ever {
+    () => {
+        "fork.origin_id = message.chat_id AND (message.created_at, message.id) < (fork.before_at, fork.before_id) \
+         AND (message.deleted_at IS NULL OR message.deleted_at > fork.as_of)"
+    };
+}
+
 /// Messages, called `message`, that the chat `?1` has, or has had before others came in their place.
-pub(super) const EVER_SHOWN: &str = "(message.chat_id = ?1 OR EXISTS (SELECT 1 FROM turnkeep_chat_forks AS fork \
-     WHERE fork.chat_id = ?1 AND fork.origin_id = message.chat_id AND \
-     (message.created_at, message.id) < (fork.before_at, fork.before_id) \
-     AND (message.deleted_at IS NULL OR message.deleted_at > fork.as_of)))";
+pub(super) const EVER_SHOWN: &str = concat!(
+    "(message.chat_id = ?1 OR EXISTS (SELECT 1 FROM turnkeep_chat_forks AS fork WHERE fork.chat_id = ?1 AND ",
+    ever!(),
+    "))"
+);
 
 /// Whether the fork, called `fork`, shows the message, called `message`, of the chat that it comes from.
-pub(super) const FORK_SHOWS: &str = "fork.origin_id = message.chat_id \
-     AND (message.created_at, message.id) < (fork.before_at, fork.before_id) \
-     AND (fork.cut_at IS NULL OR (message.created_at, message.id) < (fork.cut_at, fork.cut_id)) \
-     AND (message.deleted_at IS NULL OR message.deleted_at > fork.as_of)";
+pub(super) const FORK_SHOWS: &str =
+    concat!(ever!(), " AND (fork.cut_at IS NULL OR (message.created_at, message.id) < (fork.cut_at, fork.cut_id))");
+
+/// Whether any fork shows the message, or has done so before it was cut.
+const EVER: &str = concat!("EXISTS (SELECT 1 FROM turnkeep_chat_forks AS fork WHERE ", ever!(), ")");
+
+/// The newest fork that is there and shows the message, called `message`.
+pub(super) fn newest_fork(which: &str) -> String {
+    format!(
+        "(SELECT fork.chat_id FROM turnkeep_chat_forks AS fork \
+         JOIN ai_chats AS one ON one.id = fork.chat_id AND one.deleted_at IS NULL \
+         WHERE {FORK_SHOWS} AND {which} ORDER BY fork.chat_id DESC LIMIT 1)"
+    )
+}
 
 /// One of the chats whose messages a chat shows.
 pub(super) struct Segment {
@@ -318,11 +338,6 @@ impl Tables<'_> {
         Ok(())
     }
 }
-
-/// Whether any fork shows the message, or has done so before it was cut.
-const EVER: &str = "EXISTS (SELECT 1 FROM turnkeep_chat_forks AS fork WHERE fork.origin_id = message.chat_id \
-     AND (message.created_at, message.id) < (fork.before_at, fork.before_id) \
-     AND (message.deleted_at IS NULL OR message.deleted_at > fork.as_of))";
 
 /// A message as the chat shows it, whosever it is.
 pub(super) fn message_of(chat_id: ChatId, row: &Row<'_>) -> rusqlite::Result<Message> {
