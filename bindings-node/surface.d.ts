@@ -656,6 +656,24 @@ export type FailureKind =
   /** A bug of ours, or a store that refused a write for good. */
   | 'internal';
 
+/** A model that is asked when another one fails. */
+export interface FallbackModel {
+  /** The model. */
+  model: string;
+  /**
+   * Its provider: the name of a configured one or, in turns that bring their tools, settings. The turn's own unless
+   * given.
+   */
+  provider?: ProviderChoice;
+  /** How it is to answer; what is not set is as its provider's settings say. */
+  options?: CallOptions;
+  /**
+   * The kinds of failures in which it is asked: `rate_limit`, `overloaded`, `unreachable`, `connection_lost`,
+   * `silence`, `bad_response`, `billing` and `model_not_found` unless given.
+   */
+  on?: readonly FailureKind[];
+}
+
 /** What becomes of what a workspace has switched off: `chat`, `autonomousRuns` and `dictation`. */
 export type FeatureGates =
   /** It is refused. What was never switched is on. */
@@ -682,6 +700,8 @@ export type FinishReason =
   | 'tool-calls'
   /** The stream broke or carried an error. */
   | 'error'
+  /** The answer broke off and was asked for again: the step is in the log and in no message. A word of ours. */
+  | 'withdrawn'
   /** Something else, or nothing was said; `unknown` in the words of earlier versions. */
   | 'other';
 
@@ -1470,6 +1490,12 @@ export interface RunLimits {
   firstChunkMs?: number;
   /** How long a step may take, with its tools; a run that takes longer is aborted with what it has. */
   stepTimeoutMs?: number;
+  /**
+   * How often a step is asked for again whose answer broke off: the connection was lost, the provider had too much to
+   * do or fell silent. What had streamed of it is withdrawn. At most 10.
+   * @default 1
+   */
+  stepRetries?: number;
   /** How long a run may take. */
   runTimeoutMs?: number;
   /**
@@ -2224,6 +2250,13 @@ export interface TurnRequestFields {
    * when four fifths of it are, the model is asked for its last answer.
    */
   budget?: RunBudget;
+  /** How often what fails is asked for again. */
+  retries?: TurnRetries;
+  /**
+   * The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10. Which one
+   * answers is told in the stream and stays in the message, as a part `data-model`.
+   */
+  fallbacks?: readonly FallbackModel[];
   /**
    * What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
    * stored messages.
@@ -2234,6 +2267,15 @@ export interface TurnRequestFields {
    * It is told `history`, and streams, stops and is limited as any other; its ids are those of no chat.
    */
   stateless?: Stateless;
+}
+
+/** How often a turn asks again. */
+export interface TurnRetries {
+  /**
+   * How often a step whose answer broke off is asked for again of the same model; `runs.stepRetries` unless given. 0 to
+   * 10.
+   */
+  step?: number;
 }
 
 /** One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads. */

@@ -3282,6 +3282,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "limit": The answer passed one of the engine's limits.
  *   "internal": A bug of ours, or a store that refused a write for good.
  *
+ * FallbackModel: A model that is asked when another one fails.
+ *   "model": string. The model.
+ *   "provider"?: ProviderChoice. Its provider: the name of a configured one or, in turns that bring their tools,
+ *       settings. The turn's own unless given.
+ *   "options"?: CallOptions. How it is to answer; what is not set is as its provider's settings say.
+ *   "on"?: array of FailureKind. The kinds of failures in which it is asked: "rate_limit", "overloaded",
+ *       "unreachable", "connection_lost", "silence", "bad_response", "billing" and "model_not_found" unless given.
+ *
  * FeatureGates: What becomes of what a workspace has switched off: "chat", "autonomousRuns" and "dictation".
  *   "enforce": It is refused. What was never switched is on.
  *   "strict": It is refused. What was never switched is off, as in Docmost.
@@ -3297,6 +3305,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "content-filter": Its output was withheld.
  *   "tool-calls": It wants its tool calls answered.
  *   "error": The stream broke or carried an error.
+ *   "withdrawn": The answer broke off and was asked for again: the step is in the log and in no message. A word
+ *       of ours.
  *   "other": Something else, or nothing was said; "unknown" in the words of earlier versions.
  *
  * FlushExtra: What is said of a message besides its steps.
@@ -3726,6 +3736,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "firstChunkMs"?: integer. The same until the first piece of an answer, where that is to be different.
  *   "stepTimeoutMs"?: integer. How long a step may take, with its tools; a run that takes longer is aborted with
  *       what it has.
+ *   "stepRetries"?: integer. How often a step is asked for again whose answer broke off: the connection was
+ *       lost, the provider had too much to do or fell silent. What had streamed of it is withdrawn. At most 10.
+ *       Default 1.
  *   "runTimeoutMs"?: integer. How long a run may take.
  *   "degenerationGuard"?: boolean. Abort a run whose model's output goes round in circles. Default true.
  *   "toolTimeoutMs"?: integer. How long a tool may take that does not say so itself. Default 900000.
@@ -4184,11 +4197,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       settings say.
  *   "budget"?: RunBudget. What this turn may spend. Once that is spent the run ends between two steps, as
  *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
+ *   "retries"?: TurnRetries. How often what fails is asked for again.
+ *   "fallbacks"?: array of FallbackModel. The models that are asked when the turn's own fails and asking it
+ *       again is no use, in order: at most 10. Which one answers is told in the stream and stays in the message, as
+ *       a part "data-model".
  *   "history"?: array of GivenMessage. What was said before, oldest first, where the host keeps that itself: the
  *       model is told this instead of the chat's stored messages.
  *   "stateless"?: Stateless. Nothing of the turn is stored but its record ("runs.getStateless") and what it
  *       uses: no chat, no message, no log. It is told "history", and streams, stops and is limited as any other; its
  *       ids are those of no chat.
+ *
+ * TurnRetries: How often a turn asks again.
+ *   "step"?: integer. How often a step whose answer broke off is asked for again of the same model;
+ *       "runs.stepRetries" unless given. 0 to 10.
  *
  * UIMessageChunk: One chunk of the stream. Serialized, it is the JSON that the AI SDK's client reads.
  *   - {"type": "start", "messageId": string, "messageMetadata": StreamMetadata}

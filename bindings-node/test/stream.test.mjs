@@ -94,6 +94,36 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
     });
   }
 
+  test(`${version} takes a step that is withdrawn, and a page can leave it out`, async (t) => {
+    const script = [
+      [text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })],
+      { status: 503, body: '{"error":{"message":"too much to do"}}' },
+      answer('whole'),
+    ];
+    const { engine } = await world(t, script, { tools, runs: { stepRetries: 1 } });
+    const turn = await engine.startTurn({ ...user, message: 'go', fallbacks: [{ model: 'other' }] });
+    assert.equal((await turn.done()).status, 'succeeded');
+    const chunks = await collect(turn.chunks());
+    const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
+    for (const chunk of chunks) {
+      const { success, error } = await schema.validate(chunk);
+      assert.ok(success, `${JSON.stringify(chunk)}: ${error}`);
+    }
+    const stream = ReadableStream.from(chunks);
+    const reduced = (await collect(sdk.readUIMessageStream({ stream }))).at(-1);
+    const steps = [];
+    for (const part of reduced.parts) {
+      if (part.type === 'step-start') steps.push([]);
+      steps.at(-1).push(comparable(part));
+    }
+    const shown = steps.filter((step) => !step.some(({ type }) => type === 'data-withdrawn')).flat();
+    const [, message] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+    assert.deepEqual(shown, message.metadata.parts);
+    const switched = shown.find(({ type }) => type === 'data-model');
+    assert.deepEqual(switched.data, { model: 'other', instead: 'm', kind: 'overloaded' });
+    assert.equal(message.content, 'whole');
+  });
+
   test(`${version} rejects what is not a chunk`, async () => {
     const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
     assert.equal((await schema.validate({ type: 'text-delta', id: '1' })).success, false);

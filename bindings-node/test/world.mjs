@@ -24,6 +24,7 @@ export async function world(t, script, options = {}) {
     // A script has one answer for each request.
     http: { maxTries: 1 },
     ...options,
+    runs: { stepRetries: 0, ...options.runs },
   };
   const engine = await Engine.open(settings);
   t.after(async () => {

@@ -26,7 +26,10 @@ def provider() -> Iterator[ScriptedProvider]:
 def engine(tmp_path: Path, provider: ScriptedProvider) -> Iterator[turnkeep.Engine]:
     # A script has one answer for each request.
     engine = turnkeep.Engine.open(
-        store=f"sqlite:{tmp_path}/chats.db", providers={"default": provider.settings}, http={"maxTries": 1}
+        store=f"sqlite:{tmp_path}/chats.db",
+        providers={"default": provider.settings},
+        http={"maxTries": 1},
+        runs={"stepRetries": 0},
     )
     yield engine
     engine.close(grace_ms=0)

@@ -71,14 +71,15 @@ pub mod stream {
 
 pub use engine::{
     Actor, ActorRule, Answered, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine,
-    EngineOptions, Export, ExportFormat, FeatureGates, Follow, ForkAt, FoundMessage, GivenAnswer, GivenMessage,
-    GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole, InProgress,
-    IndexOutcome, IndexStatus, IndexedNow, McpOptions, McpProgram, McpServerEdit, McpTested, McpTransport, MessagePage,
-    MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt, PageSearch,
-    PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
-    SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless,
-    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
-    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, WaitingPage, Who, Window,
+    EngineOptions, Export, ExportFormat, FallbackModel, FeatureGates, Follow, ForkAt, FoundMessage, GivenAnswer,
+    GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole,
+    InProgress, IndexOutcome, IndexStatus, IndexedNow, McpOptions, McpProgram, McpServerEdit, McpTested, McpTransport,
+    MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt,
+    PageSearch, PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits,
+    RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail,
+    SignedProvenance, Stateless, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
+    TurnRequest, TurnRetries, UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport,
+    WaitingPage, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, McpServerId, MessageId, RunId};

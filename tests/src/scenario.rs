@@ -101,17 +101,19 @@ pub fn is_paired(messages: &Value) -> bool {
     })
 }
 
-/// Options for an engine on `store` that talks to `base_url`; `more` is merged in.
+/// Options for an engine on `store` that talks to `base_url`; `more` is merged in. Most tests look at what becomes of one
+/// answer, so that none is asked for again unless they say so.
 pub fn options(store: &str, base_url: &str, more: Value) -> EngineOptions {
     let mut options = json!({
         "store": store,
         "providers": {"default": {"driver": "openai-compatible", "model": "test-model", "baseUrl": base_url, "apiKey": "test-key-0123456789"}},
         "http": {"allowPrivate": ["127.0.0.1"]},
+        "runs": {"stepRetries": 0},
     });
     for (key, value) in more.as_object().into_iter().flatten() {
         match (key.as_str(), value.as_object()) {
             // Settings of these tests lead to servers of these tests, whatever else they say.
-            ("http", Some(http)) => http.iter().for_each(|(name, value)| options["http"][name] = value.clone()),
+            ("http" | "runs", Some(some)) => some.iter().for_each(|(name, value)| options[key][name] = value.clone()),
             _ => options[key] = value.clone(),
         }
     }

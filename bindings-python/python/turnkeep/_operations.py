@@ -1109,6 +1109,8 @@ class EngineOperations(_Asking):
         model: str | None = None,
         options: types.CallOptions | None = None,
         budget: types.RunBudget | None = None,
+        retries: types.TurnRetries | None = None,
+        fallbacks: Sequence[types.FallbackModel] | None = None,
         history: Sequence[types.GivenMessage] | None = None,
         stateless: types.Stateless | None = None,
         tools: Sequence[Tool] | None = None,
@@ -1162,6 +1164,10 @@ class EngineOperations(_Asking):
         :param budget: What this turn may spend. Once that is spent the run ends between two steps, as
             ``aborted`` with the reason ``budget``; when four fifths of it are, the model is asked for its last
             answer.
+        :param retries: How often what fails is asked for again.
+        :param fallbacks: The models that are asked when the turn's own fails and asking it again is no use,
+            in order: at most 10. Which one answers is told in the stream and stays in the message, as a part
+            ``data-model``.
         :param history: What was said before, oldest first, where the host keeps that itself: the model is
             told this instead of the chat's stored messages.
         :param stateless: Nothing of the turn is stored but its record (``runs.getStateless``) and what it
@@ -1172,7 +1178,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -478,6 +478,26 @@ FailureKind: TypeAlias = Literal["authentication", "billing", "rate_limit", "con
 ``internal``: A bug of ours, or a store that refused a write for good.
 """
 
+
+class _FallbackModelRequired(TypedDict):
+    model: str
+    """The model."""
+
+
+class FallbackModel(_FallbackModelRequired, total=False):
+    """A model that is asked when another one fails."""
+
+    provider: ProviderChoice
+    """Its provider: the name of a configured one or, in turns that bring their tools, settings. The turn's own
+    unless given.
+    """
+    options: CallOptions
+    """How it is to answer; what is not set is as its provider's settings say."""
+    on: Sequence[FailureKind]
+    """The kinds of failures in which it is asked: ``rate_limit``, ``overloaded``, ``unreachable``,
+    ``connection_lost``, ``silence``, ``bad_response``, ``billing`` and ``model_not_found`` unless given.
+    """
+
 FeatureGates: TypeAlias = Literal["enforce", "strict", "report"]
 """What becomes of what a workspace has switched off: ``chat``, ``autonomousRuns`` and ``dictation``.
 
@@ -500,7 +520,7 @@ class FinalizePlanInsert(TypedDict):
 FinalizePlan: TypeAlias = Union[FinalizePlanUpdate, FinalizePlanInsert]
 """How the end of a turn is to be written."""
 
-FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-calls", "error", "other"]
+FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-calls", "error", "withdrawn", "other"]
 """Why the model stopped, in the AI SDK's words.
 
 ``stop``: It was done.
@@ -512,6 +532,9 @@ FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-call
 ``tool-calls``: It wants its tool calls answered.
 
 ``error``: The stream broke or carried an error.
+
+``withdrawn``: The answer broke off and was asked for again: the step is in the log and in no message. A word
+of ours.
 
 ``other``: Something else, or nothing was said; ``unknown`` in the words of earlier versions.
 """
@@ -1315,6 +1338,10 @@ class RunLimits(TypedDict, total=False):
     """The same until the first piece of an answer, where that is to be different."""
     stepTimeoutMs: int
     """How long a step may take, with its tools; a run that takes longer is aborted with what it has."""
+    stepRetries: int
+    """How often a step is asked for again whose answer broke off: the connection was lost, the provider had too
+    much to do or fell silent. What had streamed of it is withdrawn. At most 10. Default ``1``.
+    """
     runTimeoutMs: int
     """How long a run may take."""
     degenerationGuard: bool
@@ -2118,6 +2145,12 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """What this turn may spend. Once that is spent the run ends between two steps, as ``aborted`` with the
     reason ``budget``; when four fifths of it are, the model is asked for its last answer.
     """
+    retries: TurnRetries
+    """How often what fails is asked for again."""
+    fallbacks: Sequence[FallbackModel]
+    """The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10.
+    Which one answers is told in the stream and stays in the message, as a part ``data-model``.
+    """
     history: Sequence[GivenMessage]
     """What was said before, oldest first, where the host keeps that itself: the model is told this instead of
     the chat's stored messages.
@@ -2126,6 +2159,15 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """Nothing of the turn is stored but its record (``runs.getStateless``) and what it uses: no chat, no
     message, no log. It is told ``history``, and streams, stops and is limited as any other; its ids are those
     of no chat.
+    """
+
+
+class TurnRetries(TypedDict, total=False):
+    """How often a turn asks again."""
+
+    step: int
+    """How often a step whose answer broke off is asked for again of the same model; ``runs.stepRetries`` unless
+    given. 0 to 10.
     """
 
 
@@ -2696,6 +2738,7 @@ __all__ = [
     "ExistingRoles",
     "ExportLabels",
     "FailureKind",
+    "FallbackModel",
     "FeatureGates",
     "FinalizePlan",
     "FinishReason",
@@ -2820,6 +2863,7 @@ __all__ = [
     "TrimOptions",
     "TrimmedHistory",
     "TurnRequest",
+    "TurnRetries",
     "UIMessageChunk",
     "UiMessagePage",
     "UnknownMembers",

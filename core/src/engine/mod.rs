@@ -1,5 +1,6 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
+pub(crate) mod fallback;
 mod message;
 mod options;
 mod request;
@@ -25,6 +26,7 @@ use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
 pub use crate::log::{Cursor, TailEnd, TailFrom, TailItem};
+pub use fallback::{FallbackModel, TurnRetries};
 pub use options::{
     ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, McpOptions, McpProgram, ModelPrice, Prices,
     RunLimits, SecretOptions, SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,

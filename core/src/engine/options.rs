@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::fallback::MOST_RETRIES;
 use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, ChatRef};
 use crate::machine::shell::Pace;
@@ -377,6 +378,9 @@ pub struct RunLimits {
     pub first_chunk_ms: Option<u64>,
     /// How long a step may take, with its tools; a run that takes longer is aborted with what it has.
     pub step_timeout_ms: Option<u64>,
+    /// How often a step is asked for again whose answer broke off: the connection was lost, the provider had too much to do
+    /// or fell silent. What had streamed of it is withdrawn. At most 10.
+    pub step_retries: u32,
     /// How long a run may take.
     pub run_timeout_ms: Option<u64>,
     /// Abort a run whose model's output goes round in circles.
@@ -432,6 +436,7 @@ impl Default for RunLimits {
             provider_silence_ms: 900_000,
             first_chunk_ms: None,
             step_timeout_ms: None,
+            step_retries: 1,
             run_timeout_ms: None,
             degeneration_guard: true,
             tool_timeout_ms: 900_000,
@@ -508,6 +513,9 @@ impl EngineOptions {
         }
         if self.app_secret.is_none() && !self.previous_app_secrets.is_empty() {
             return Err(Error::invalid("previousAppSecrets", "need an appSecret that takes their place"));
+        }
+        if self.runs.step_retries > MOST_RETRIES {
+            return Err(Error::invalid("runs.stepRetries", format!("must be at most {MOST_RETRIES}")));
         }
         let positive = [
             ("runs.maxSteps", u64::from(self.runs.max_steps)),

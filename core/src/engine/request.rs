@@ -14,6 +14,7 @@ use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
 use crate::text::{counted_len, js_trim, utf16_len};
 use crate::tool::ToolDefinition;
 
+use super::fallback::{self, FallbackModel, PlannedFallback, TurnRetries, price_of};
 use super::message::{UserMessage, check_part};
 use super::options::{Prices, RunLimits};
 
@@ -160,6 +161,13 @@ pub struct TurnRequest {
     /// when four fifths of it are, the model is asked for its last answer.
     #[serde(default)]
     pub budget: Option<RunBudget>,
+    /// How often what fails is asked for again.
+    #[serde(default)]
+    pub retries: Option<TurnRetries>,
+    /// The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10. Which one
+    /// answers is told in the stream and stays in the message, as a part `data-model`.
+    #[serde(default)]
+    pub fallbacks: Vec<FallbackModel>,
     /// What was said before, oldest first, where the host keeps that itself: the model is told this instead of the chat's
     /// stored messages.
     #[serde(default)]
@@ -227,6 +235,10 @@ pub(super) struct OwnPieces {
     pub(super) page_tool: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) mcp_tools: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retries: Option<TurnRetries>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) fallbacks: Vec<PlannedFallback>,
 }
 
 impl OwnPieces {
@@ -241,6 +253,11 @@ impl OwnPieces {
         self.budget.and_then(|budget| budget.calls).map_or(steps, |calls| calls.min(steps))
     }
 
+    /// How often a step is asked for again.
+    pub(super) fn step_retries(&self, limits: &RunLimits) -> u32 {
+        self.retries.and_then(|retries| retries.step).unwrap_or(limits.step_retries)
+    }
+
     /// What the run may spend with this model.
     ///
     /// # Errors
@@ -250,10 +267,10 @@ impl OwnPieces {
         let cost = match cost {
             None => None,
             Some(limit) => {
-                let price = model.and_then(|model| prices.get(model)).ok_or_else(|| {
+                let price = model.and_then(|model| price_of(prices, model)).ok_or_else(|| {
                     Error::invalid("budget.cost", "needs the price of the model that answers, in the option prices")
                 })?;
-                Some(Cost { limit, input: price.input, output: price.output })
+                Some(Cost { limit, price })
             }
         };
         Ok(Budget { tokens, cost, time: time_ms.map(Duration::from_millis) })
@@ -390,6 +407,7 @@ impl TurnRequest {
         if self.options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
             return Err(Error::invalid("options.maxOutputTokens", "must be at least 1"));
         }
+        fallback::check(self.retries.unwrap_or_default(), &self.fallbacks, self.offered_tools.is_some())?;
         let Self { mcp_instructions, extra_rules, extra_system, .. } = self;
         if mcp_instructions.len() > MOST_PIECES {
             return Err(Error::invalid("mcpInstructions", format!("must be at most {MOST_PIECES}")));
@@ -444,6 +462,8 @@ impl TurnRequest {
             options: self.options.clone(),
             page_tool: self.page_tool,
             mcp_tools: self.mcp_tools,
+            retries: self.retries,
+            fallbacks: self.fallbacks.iter().map(FallbackModel::planned).collect(),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolState, Usage};
+use crate::model::{
+    Approval, FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolPart, ToolState,
+    Usage,
+};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{CallNote, ClaimedRun, Fence, LogPage, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers};
 
@@ -163,17 +166,77 @@ fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
     }
 }
 
+/// A call that waited and is not made any more. What its answer came to may have been told before that was on disk of the
+/// step; then it stays so.
+fn close_waiting(tool: &mut ToolPart, view: &StepView) {
+    (tool.waits, tool.approval) = (None, None);
+    if let Some(input) = view.input_of(&tool.call_id) {
+        tool.input = Some(input);
+    }
+    if view.is_denied(&tool.call_id) {
+        tool.approval = Some(Approval::requested(&tool.call_id).answered(false, None));
+    }
+    let never_made = || ToolState::OutputError(NEVER_MADE.to_owned());
+    tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(never_made);
+}
+
 fn close_calls(step: &mut StepRecord, view: &StepView, leave_waiting: bool) {
     for part in &mut step.parts {
         let Part::Tool(tool) = part else { continue };
         if tool.waits.is_some() {
             if !leave_waiting {
-                (tool.waits, tool.approval) = (None, None);
-                tool.state = ToolState::OutputError(NEVER_MADE.to_owned());
+                close_waiting(tool, view);
             }
         } else if tool.state == ToolState::InputAvailable {
             let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
             tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Json, WaitKind};
+
+    fn waiting(kind: WaitKind) -> StepRecord {
+        let tool = ToolPart::new("form", "c", Some(Json::empty_object()), ToolState::InputAvailable);
+        let approval = (kind == WaitKind::Approval).then(|| Approval::requested("c"));
+        let parts = vec![Part::StepStart, Part::Tool(ToolPart { waits: Some(kind), approval, ..tool })];
+        StepRecord { number: 0, parts, finish_reason: None, usage: None }
+    }
+
+    fn closed(kind: WaitKind, told: &[UiChunk]) -> ToolPart {
+        let mut view = StepView::default();
+        told.iter().for_each(|chunk| view.apply(chunk));
+        let mut step = waiting(kind);
+        close_calls(&mut step, &view, false);
+        let tool = step.tools().next().cloned().unwrap();
+        assert!(tool.waits.is_none());
+        tool
+    }
+
+    #[test]
+    fn what_was_told_of_an_answered_call_stays_when_the_run_is_not_gone_on_with() {
+        let input = |input: Json| UiChunk::ToolInputAvailable {
+            tool_call_id: "c".into(),
+            tool_name: "form".into(),
+            input,
+            more: crate::log::CallDetails::default(),
+        };
+        let (output, more) = (Json::string("blue"), crate::log::CallDetails::default());
+        let answered = UiChunk::ToolOutputAvailable { tool_call_id: "c".into(), output: output.clone(), more };
+        let asked = input(Json::empty_object());
+        let tool = closed(WaitKind::Question, &[asked.clone(), answered]);
+        assert_eq!(tool.state, ToolState::OutputAvailable(Some(output)));
+        let tool = closed(WaitKind::Approval, &[asked.clone(), UiChunk::ToolOutputDenied { tool_call_id: "c".into() }]);
+        assert!(tool.is_denied());
+        // It was allowed with another input, and not made.
+        let edited = Json::parse(r#"{"a":1}"#).unwrap();
+        let tool = closed(WaitKind::Approval, &[asked.clone(), input(edited.clone())]);
+        assert_eq!((tool.input, tool.state), (Some(edited), ToolState::OutputError(NEVER_MADE.to_owned())));
+        // Nobody has said anything.
+        let tool = closed(WaitKind::Question, &[asked]);
+        assert_eq!(tool.state, ToolState::OutputError(NEVER_MADE.to_owned()));
     }
 }

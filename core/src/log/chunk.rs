@@ -215,13 +215,28 @@ impl CallDetails {
     }
 }
 
+/// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked.
+const NOTES: &[&str] = &["data-withdrawn", "data-model"];
+/// Types of parts that are chunks as they are.
+const TOLD: &[&str] = &["source-url", "source-document", "file"];
+
+#[derive(Deserialize)]
+struct PartType {
+    r#type: String,
+}
+
+fn is_of_type(part: &Json, types: &[&str]) -> bool {
+    part.read::<PartType>().is_ok_and(|part| types.contains(&part.r#type.as_str()))
+}
+
 /// Whether a part that the engine stores unread has a chunk of its own.
 pub(crate) fn is_told(part: &Json) -> bool {
-    #[derive(Deserialize)]
-    struct Type {
-        r#type: String,
-    }
-    part.read::<Type>().is_ok_and(|part| matches!(part.r#type.as_str(), "source-url" | "source-document" | "file"))
+    is_of_type(part, TOLD) || is_note(part)
+}
+
+/// Whether a part tells of its step itself, and nothing of its answer.
+pub(crate) fn is_note(part: &Json) -> bool {
+    is_of_type(part, NOTES)
 }
 
 /// Every field that a chunk of a step may have.
@@ -315,7 +330,7 @@ impl UiChunk {
                 UiChunk::ToolApprovalRequest { approval_id: fields.approval_id?, tool_call_id: fields.tool_call_id? }
             }
             "tool-output-denied" => UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id? },
-            "source-url" | "source-document" | "file" => UiChunk::Part(Json::parse(json).ok()?),
+            told if TOLD.contains(&told) || NOTES.contains(&told) => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,
         })
     }

@@ -162,9 +162,11 @@ impl Journal {
 
     /// What a model that is asked for the next step is told of the steps before it. One without calls that is not the
     /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
-    /// not every provider goes on with an answer that it had begun.
+    /// not every provider goes on with an answer that it had begun. Nor is it told what was withdrawn.
     pub(crate) fn steps_for_the_model(&self) -> Cow<'_, [StepRecord]> {
-        let is_told = |step: &&StepRecord| step.finish_reason.is_some() || step.tools().next().is_some();
+        let is_told = |step: &&StepRecord| {
+            !step.is_withdrawn() && (step.finish_reason.is_some() || step.tools().next().is_some())
+        };
         if self.steps.iter().all(|step| is_told(&step)) {
             return Cow::Borrowed(&self.steps);
         }

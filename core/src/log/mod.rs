@@ -9,6 +9,7 @@ mod live;
 pub(crate) mod reader;
 pub(crate) mod replay;
 
+pub(crate) use chunk::is_note;
 pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
 pub use cursor::{Cursor, TailEnd, TailFrom, TailItem};
 pub use live::{ChunkLog, ChunkReader};

@@ -210,7 +210,8 @@ impl LogReader {
         } else if self.wanted > self.next || self.view.is_started() {
             return false;
         } else {
-            let chunks = replay::encode(&rest);
+            // What was taken back before anybody came is told nobody.
+            let chunks = if logged.step.is_withdrawn() { Vec::new() } else { replay::encode(&rest) };
             let (last, base) = (chunks.len(), self.next - 1);
             for (place, chunk) in (1_u32..).zip(chunks) {
                 if place > self.skip {

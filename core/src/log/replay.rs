@@ -258,8 +258,22 @@ impl StepView {
 
     /// The outcome that the call had by the last pack.
     pub(crate) fn outcome_of(&self, wanted: &str) -> Option<ToolState> {
+        self.seen_call(wanted)?.outcome.clone().map(tool_state)
+    }
+
+    /// The input of the call that was told last.
+    pub(crate) fn input_of(&self, wanted: &str) -> Option<Json> {
+        self.seen_call(wanted)?.input.clone()
+    }
+
+    /// Whether it was told that somebody would not allow the call.
+    pub(crate) fn is_denied(&self, wanted: &str) -> bool {
+        self.seen_call(wanted).is_some_and(|call| call.denied)
+    }
+
+    fn seen_call(&self, wanted: &str) -> Option<&SeenCall> {
         self.items.iter().find_map(|item| match item {
-            Seen::Call(call) if call.call_id == wanted => call.outcome.clone().map(tool_state),
+            Seen::Call(call) if call.call_id == wanted => Some(call),
             _ => None,
         })
     }

@@ -23,6 +23,13 @@ pub struct Budget {
 pub struct Cost {
     /// In the unit of the prices.
     pub limit: f64,
+    /// What the model costs that is asked.
+    pub price: Price,
+}
+
+/// What tokens of a model cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
     /// A million tokens of prompts.
     pub input: f64,
     /// A million tokens of answers.
@@ -34,21 +41,25 @@ pub struct Cost {
 pub(crate) struct Spent {
     input: u64,
     output: u64,
+    /// The money of them, by what each model costs.
+    money: f64,
     /// The time is up.
     pub(crate) time: bool,
 }
 
 impl Spent {
-    /// Counts a step, of whose answer there are so many bytes.
-    pub(crate) fn add(&mut self, usage: Option<Usage>, bytes: u64) {
+    /// Counts a step of a model of this price, of whose answer there are so many bytes.
+    pub(crate) fn add(&mut self, usage: Option<Usage>, bytes: u64, price: Option<Price>) {
         let tokens = CallTokens::of(usage, usize::try_from(bytes).unwrap_or(usize::MAX), None);
+        self.money +=
+            price.map_or(0.0, |price| (tokens.input as f64 * price.input + tokens.output as f64 * price.output) / 1e6);
         self.input = self.input.saturating_add(tokens.input);
         self.output = self.output.saturating_add(tokens.output);
     }
 
     /// Counts a step that another owner has recorded.
-    pub(crate) fn add_recorded(&mut self, step: &StepRecord) {
-        self.add(step.usage, u64::try_from(step.text().len()).unwrap_or(u64::MAX));
+    pub(crate) fn add_recorded(&mut self, step: &StepRecord, price: Option<Price>) {
+        self.add(step.usage, u64::try_from(step.text().len()).unwrap_or(u64::MAX), price);
     }
 
     /// Whether the next answer should be the last.
@@ -66,10 +77,7 @@ impl Spent {
         let count = |tokens: u64| tokens as f64;
         let part = |spent: f64, limit: f64| if limit > 0.0 { spent / limit } else { 1.0 };
         let tokens = budget.tokens.map(|limit| part(count(self.input) + count(self.output), count(limit)));
-        let cost = budget.cost.map(|cost| {
-            let spent = (count(self.input) * cost.input + count(self.output) * cost.output) / 1e6;
-            part(spent, cost.limit)
-        });
+        let cost = budget.cost.map(|cost| part(self.money, cost.limit));
         tokens.into_iter().chain(cost).fold(0.0, f64::max)
     }
 }
@@ -78,13 +86,18 @@ impl Spent {
 mod tests {
     use super::*;
 
+    const PRICE: Price = Price { input: 10.0, output: 100.0 };
+
     fn spent(input: u64, output: u64) -> Spent {
-        Spent { input, output, time: false }
+        let mut spent = Spent::default();
+        let usage = Usage { input_tokens: Some(input), output_tokens: Some(output), ..Usage::default() };
+        spent.add(Some(usage), 0, Some(PRICE));
+        spent
     }
 
     #[test]
     fn the_largest_part_counts() {
-        let cost = Some(Cost { limit: 1.0, input: 10.0, output: 100.0 });
+        let cost = Some(Cost { limit: 1.0, price: PRICE });
         let budget = Budget { tokens: Some(100_000), cost, time: None };
         assert!(!spent(50_000, 0).is_near(&budget));
         assert!(!spent(79_000, 0).is_near(&Budget { cost: None, ..budget }));
@@ -99,9 +112,9 @@ mod tests {
     #[test]
     fn what_no_provider_counts_is_estimated() {
         let mut spent = Spent::default();
-        spent.add(None, 300);
-        spent.add(Some(Usage { input_tokens: Some(7), total_tokens: Some(10), ..Usage::default() }), 999);
-        spent.add(Some(Usage { output_tokens: Some(5), ..Usage::default() }), 999);
+        spent.add(None, 300, None);
+        spent.add(Some(Usage { input_tokens: Some(7), total_tokens: Some(10), ..Usage::default() }), 999, None);
+        spent.add(Some(Usage { output_tokens: Some(5), ..Usage::default() }), 999, None);
         assert_eq!((spent.input, spent.output), (7, 108));
     }
 }

@@ -15,6 +15,8 @@ pub enum Effect {
         step: u32,
         /// The model may call no tool and must answer with what it has.
         text_only: bool,
+        /// Of which model: 0 is the turn's own, the others are those that are asked instead.
+        model: usize,
     },
     /// Close the connection to the provider.
     CancelProvider,
@@ -76,6 +78,8 @@ pub struct ToolCall {
 pub enum Timer {
     /// How long the provider may send nothing of its answer.
     ProviderSilence,
+    /// How long a provider that had too much to do is left alone.
+    Retry,
     /// How long a step may take, with its tools.
     Step,
     /// How long the whole run may take.

@@ -77,6 +77,7 @@ impl Event {
             Event::Released => "Released",
             Event::Suspended => "Suspended",
             Event::TimerFired(Timer::ProviderSilence) => "TimerFired(ProviderSilence)",
+            Event::TimerFired(Timer::Retry) => "TimerFired(Retry)",
             Event::TimerFired(Timer::Step) => "TimerFired(Step)",
             Event::TimerFired(Timer::Run) => "TimerFired(Run)",
             Event::TimerFired(Timer::Tool { .. }) => "TimerFired(Tool)",

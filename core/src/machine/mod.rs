@@ -9,6 +9,8 @@
 //! - A run is settled once; whatever comes after is ignored. Nobody is told how it ended before that is on disk.
 //! - At the last allowed step the model may call no tool.
 //! - A run whose budget is spent ends between two steps; when it is nearly spent, the next answer is the last one.
+//! - A step whose answer broke off before any call of it was made is withdrawn and asked for again, as often as allowed, then
+//!   of other models: it stays in the log, and no message and no model is told of it.
 //! - A stop or a lost lease cancels provider and tools at once; what has streamed so far is kept.
 //! - A run that others can drive is not aborted when its process ends: it is given up, between two steps if there is time.
 //!   Whoever takes it over goes on after the last step in the log.
@@ -19,6 +21,7 @@ mod event;
 mod loop_guard;
 #[cfg(test)]
 pub(crate) mod reached;
+mod retry;
 pub(crate) mod shell;
 mod shown;
 mod step;
@@ -28,9 +31,10 @@ mod transition;
 pub(crate) mod writes;
 
 pub use crate::log::journal::Settlement;
-pub use budget::{Budget, Cost};
+pub use budget::{Budget, Cost, Price};
 pub use effect::{Effect, Ending, Timer, ToolCall};
 pub use event::{Event, StopCause};
+pub use retry::{Fallback, Retries};
 #[cfg(test)]
 pub(crate) use transition::Phase;
 pub use transition::{Limits, RunMachine, TurnIds};

@@ -1,6 +1,6 @@
 //! The step in progress: what has streamed, and what became of its tool calls.
 
-use crate::log::CallDetails;
+use crate::log::{CallDetails, is_note};
 use crate::model::{
     Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart,
     ToolPart, ToolState, Usage, Wait, WaitKind,
@@ -39,6 +39,8 @@ enum Item {
     Call(Call),
     /// A source or a file, as the part that it is.
     Part(Json),
+    /// What readers are told of the step itself, and nothing of its answer.
+    Note(Json),
 }
 
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ impl StepBuilder {
                 std::mem::take(&mut block.open).then(|| Closed::Block(block.kind, block.ui_id.clone()))
             }
             Item::Call(call) => call.abandon(error).map(Closed::Call),
-            Item::Part(_) => None,
+            Item::Part(_) | Item::Note(_) => None,
         };
         self.items.iter_mut().filter_map(close).collect()
     }
@@ -150,6 +152,10 @@ impl StepBuilder {
 
     pub(super) fn add_part(&mut self, part: Json) {
         self.items.push(Item::Part(part));
+    }
+
+    pub(super) fn add_note(&mut self, note: Json) {
+        self.items.push(Item::Note(note));
     }
 
     pub(super) fn open_call(&mut self, driver_id: String, call_id: String, name: String, run_by: RunBy) {
@@ -184,7 +190,8 @@ impl StepBuilder {
                     restored.calls = restored.calls.saturating_add(1);
                     restored.items.push(Item::Call(Call::restored(tool)));
                 }
-                Part::Other(part) => restored.items.push(Item::Part(part)),
+                Part::Other(part) if is_note(&part) => restored.add_note(part),
+                Part::Other(part) => restored.add_part(part),
             }
         }
         restored
@@ -226,19 +233,29 @@ impl StepBuilder {
     pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
         self.items.iter().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) | Item::Part(_) => None,
+            Item::Block(_) | Item::Part(_) | Item::Note(_) => None,
         })
     }
 
     pub(super) fn calls_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Call> {
         self.items.iter_mut().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) | Item::Part(_) => None,
+            Item::Block(_) | Item::Part(_) | Item::Note(_) => None,
         })
     }
 
     pub(super) fn has_open_calls(&self) -> bool {
         self.calls().any(|call| matches!(call.phase, CallPhase::Streaming | CallPhase::Ready(_)))
+    }
+
+    /// Whether it is taken back.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.finish_reason == Some(FinishReason::Withdrawn)
+    }
+
+    /// Whether the provider may have done something itself already.
+    pub(super) fn calls_elsewhere(&self) -> bool {
+        self.calls().any(|call| call.run_by != RunBy::Host)
     }
 
     /// Whether the host has anything to do before the model can go on.
@@ -250,7 +267,7 @@ impl StepBuilder {
     pub(super) fn says_something(&self) -> bool {
         self.items.iter().any(|item| match item {
             Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
-            Item::Call(_) => false,
+            Item::Call(_) | Item::Note(_) => false,
             Item::Part(_) => true,
         })
     }
@@ -260,6 +277,7 @@ impl StepBuilder {
         self.items.iter().any(|item| match item {
             Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
             Item::Call(_) | Item::Part(_) => true,
+            Item::Note(_) => false,
         })
     }
 
@@ -308,7 +326,7 @@ impl StepBuilder {
                 }
             }
             Item::Call(call) => Part::Tool(call.part()),
-            Item::Part(part) => Part::Other(part.clone()),
+            Item::Part(part) | Item::Note(part) => Part::Other(part.clone()),
         }));
         StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage }
     }

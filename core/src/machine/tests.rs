@@ -82,7 +82,7 @@ impl World {
         let ids = TurnIds { chat: ChatId::generate(), run: RunId::generate(), message: MessageId::generate() };
         let limits = Limits::new(max_steps, Duration::from_secs(1));
         Self {
-            machine: RunMachine::new(ids, limits, Arc::new(Tools)),
+            machine: RunMachine::new(ids, limits, Arc::new(Tools)).retrying(retries()),
             max_steps,
             calling: false,
             running: Vec::new(),
@@ -116,10 +116,12 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::CallProvider { step, text_only } => {
+            Effect::CallProvider { step, text_only, .. } => {
                 assert_eq!(step as usize, self.log.len(), "called before the step before it was on disk");
                 assert!(self.step_pending.is_none() && !self.calling);
-                assert_eq!(text_only, step + 1 >= self.max_steps);
+                // What was withdrawn is no step of the limit.
+                let kept = self.log.iter().filter(|step| !step.is_withdrawn()).count();
+                assert_eq!(text_only, kept + 1 >= self.max_steps as usize);
                 assert!(!self.handing_over, "another step of a run that is to be given up");
                 self.calling = true;
                 self.provider_calls += 1;
@@ -396,8 +398,8 @@ proptest! {
         }
         prop_assert!(world.ended.is_some());
         prop_assert!(world.machine.is_over());
-        // One that was broken off is made again.
-        prop_assert!(world.provider_calls < max_steps + owners);
+        // One that was broken off is made again, and once more by whoever goes on.
+        prop_assert!(world.provider_calls < 2 * (max_steps + owners));
         if world.ended == Some(Ending::Settled) {
             prop_assert!(!world.calling && world.running.is_empty(), "something still runs");
             prop_assert_eq!(world.settles, 1);
@@ -421,6 +423,10 @@ fn text(delta: &str) -> Event {
         delta: delta.to_owned(),
         metadata: None,
     })
+}
+
+fn retries() -> Retries {
+    Retries { step: 1, wait: Duration::from_secs(1), ..Retries::default() }
 }
 
 fn begun(limits: Limits) -> World {
@@ -590,6 +596,64 @@ fn a_run_is_given_up_between_two_steps_and_gone_on_with() {
     let settlement = world.settlement.clone().expect("a settlement");
     assert_eq!(settlement.step.map(|step| step.number), Some(1));
     assert_eq!(settlement.usage.and_then(|usage| usage.input_tokens), Some(2));
+}
+
+fn overloaded() -> Event {
+    Event::StreamFailed(ProviderFailure::new(FailureKind::Overloaded, "too much to do"))
+}
+
+#[test]
+fn a_step_is_withdrawn_once_it_is_on_disk_as_such_and_asked_for_again_after_a_while() {
+    let mut world = World::new(2);
+    world.feed(Event::Begun);
+    world.feed(text("half"));
+    world.feed(overloaded());
+    let step = world.step_pending.clone().expect("a step");
+    assert!(step.is_withdrawn() && step.text() == "half");
+    assert_eq!(world.provider_calls, 1);
+    world.store_answers(false);
+    assert!(world.armed.contains(&Timer::Retry) && world.provider_calls == 1);
+    world.armed.remove(&Timer::Retry);
+    world.feed(Event::TimerFired(Timer::Retry));
+    assert_eq!(world.provider_calls, 2);
+    // The second attempt is the last.
+    world.feed(text("again"));
+    world.feed(overloaded());
+    assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::ProviderError)));
+    assert_eq!(world.settlement.unwrap().step.map(|step| step.text()).as_deref(), Some("again"));
+}
+
+#[test]
+fn what_the_provider_has_run_itself_is_not_taken_back() {
+    let mut world = World::new(2);
+    world.feed(Event::Begun);
+    world.feed(Event::Part(StreamPart::ToolCall {
+        id: "c".into(),
+        name: "search".into(),
+        arguments: "{}".into(),
+        run_by: RunBy::Provider { dynamic: false },
+        metadata: None,
+    }));
+    world.feed(overloaded());
+    assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::ProviderError)));
+}
+
+#[test]
+fn whoever_goes_on_with_a_run_counts_the_attempts_of_others() {
+    let mut world = World::handing_over(3);
+    world.feed(Event::Begun);
+    world.feed(text("half"));
+    world.feed(Event::StreamFailed(ProviderFailure::new(FailureKind::ConnectionLost, "")));
+    world.handing_over = true;
+    world.feed(Event::HandOver);
+    world.store_answers(false);
+    assert!(world.releasing && world.provider_calls == 1);
+    world.store_answers(false);
+    let mut world = world.taken_over();
+    world.feed(Event::Begun);
+    world.feed(text("again"));
+    world.feed(Event::StreamFailed(ProviderFailure::new(FailureKind::ConnectionLost, "")));
+    assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::ProviderError)));
 }
 
 #[test]

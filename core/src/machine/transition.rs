@@ -17,9 +17,10 @@ use crate::provider::{ProviderFailure, RunBy, StreamPart};
 use crate::text::storable;
 use crate::tool::ToolCatalog;
 
-use super::budget::{Budget, Spent};
+use super::budget::{Budget, Price, Spent};
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
+use super::retry::{Attempts, Retries, withdrawn_part};
 use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
 
@@ -86,6 +87,7 @@ impl Limits {
 pub(crate) enum Phase {
     Created,
     Streaming,
+    BackingOff,
     PersistingIntent,
     RunningTools,
     PersistingStep,
@@ -115,6 +117,16 @@ pub struct RunMachine {
     spent: Spent,
     /// The answer that is awaited is the last one, and goes without tools.
     is_last: bool,
+    /// The attempts at the step in progress, and which model they are of.
+    attempts: Attempts,
+    /// How long to wait before the next one.
+    back_off: Duration,
+    /// What readers are told of another model when its step begins.
+    switched: Option<Json>,
+    /// How many steps were withdrawn.
+    withdrawn: u32,
+    /// What the step costs that is withdrawn in favour of another model.
+    spent_at: Option<Option<Price>>,
     context_tokens: Option<u64>,
     last_finish: Option<FinishReason>,
     /// A recorded step has text or a file in it.
@@ -144,6 +156,11 @@ impl RunMachine {
             usage: None,
             spent: Spent::default(),
             is_last: false,
+            attempts: Attempts::default(),
+            back_off: Duration::ZERO,
+            switched: None,
+            withdrawn: 0,
+            spent_at: None,
             context_tokens: None,
             last_finish: None,
             has_said_something: false,
@@ -164,12 +181,24 @@ impl RunMachine {
         self
     }
 
+    /// The same, which makes up for calls that fail.
+    pub fn retrying(mut self, retries: Retries) -> Self {
+        self.attempts = Attempts::new(retries);
+        self
+    }
+
     /// The same for a run that another process has driven so far: it goes on after these steps.
     pub fn after(mut self, steps: &[StepRecord]) -> Self {
+        self.attempts.after(steps);
         for step in steps {
             self.number = step.number.saturating_add(1);
-            self.spent.add_recorded(step);
+            self.spent.add_recorded(step, self.price());
             self.usage = Usage::accumulate(self.usage, step.usage);
+            if step.is_withdrawn() {
+                self.withdrawn = self.withdrawn.saturating_add(1);
+                self.call_ids.extend(step.tools().map(|tool| tool.call_id.clone()));
+                continue;
+            }
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
             self.has_said_something |= !step.text().trim().is_empty();
@@ -221,7 +250,9 @@ impl RunMachine {
             (Event::Begun, Phase::Created) => self.begin(effects),
             (Event::Part(part), Phase::Streaming) => self.part(part, effects),
             (Event::StreamEnded, Phase::Streaming) => self.stream_ended(effects),
-            (Event::StreamFailed(failure), Phase::Streaming) => self.fail(failure, RunReason::ProviderError, effects),
+            (Event::StreamFailed(failure), Phase::Streaming) => {
+                self.try_again_or_fail(failure, false, RunReason::ProviderError, effects);
+            }
             (Event::IntentPersisted, Phase::PersistingIntent) => self.run_tools(effects),
             (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
                 self.tool_finished(&call_id, outcome, effects);
@@ -293,8 +324,10 @@ impl RunMachine {
     fn call_provider(&mut self, effects: &mut Vec<Effect>) {
         self.step = StepBuilder::default();
         self.phase = Phase::Streaming;
-        self.is_last = self.number + 1 >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
-        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last });
+        let steps = self.number.saturating_sub(self.withdrawn).saturating_add(1);
+        self.is_last = steps >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
+        let model = self.attempts.model();
+        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last, model });
         if let Some(after) = self.limits.step {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
@@ -390,6 +423,10 @@ impl RunMachine {
         if !self.step.started {
             self.step.started = true;
             effects.push(Effect::EmitChunk(UiChunk::StartStep));
+            if let Some(note) = self.switched.take() {
+                self.step.add_note(note.clone());
+                effects.push(Effect::EmitChunk(UiChunk::Part(note)));
+            }
         }
     }
 
@@ -555,19 +592,21 @@ impl RunMachine {
 
     fn stream_ended(&mut self, effects: &mut Vec<Effect>) {
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
-        if let Some(failure) = &self.step.failure {
-            let failure = failure.to_run_failure();
-            return self.close_failed(failure, RunReason::ProviderError, effects);
+        if let Some(failure) = self.step.failure.clone() {
+            if self.tries_again(&failure, false, effects) {
+                return;
+            }
+            return self.close_failed(failure.to_run_failure(), RunReason::ProviderError, effects);
         }
         let Some(reason) = self.step.finish_reason else {
             let message = "The provider's answer ended without a finish reason.";
             let failure = ProviderFailure::new(FailureKind::BadResponse, message);
-            return self.fail(failure, RunReason::ProviderError, effects);
+            return self.try_again_or_fail(failure, true, RunReason::ProviderError, effects);
         };
         if reason == FinishReason::Error {
             let message = "The provider ended its answer with an error.";
             let failure = ProviderFailure::new(FailureKind::BadResponse, message);
-            return self.fail(failure, RunReason::ProviderError, effects);
+            return self.try_again_or_fail(failure, true, RunReason::ProviderError, effects);
         }
         self.start_step(effects);
         self.close_blocks(effects);
@@ -580,7 +619,8 @@ impl RunMachine {
             matches!(reason, FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other) && !self.is_last;
         if !self.step.calls_the_host() || !may_run {
             if !self.has_said_something && !self.step.shows_something() {
-                return self.fail(nothing_said(reason, self.step.refused), RunReason::ProviderError, effects);
+                let failure = nothing_said(reason, self.step.refused);
+                return self.try_again_or_fail(failure, false, RunReason::ProviderError, effects);
             }
             return self.finish(reason, effects);
         }
@@ -710,9 +750,15 @@ impl RunMachine {
     }
 
     fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
+        let is_withdrawn = self.step.is_withdrawn();
         self.count_usage();
         self.finish_step(effects);
-        self.has_said_something |= self.step.says_something();
+        if is_withdrawn {
+            self.withdrawn += 1;
+        } else {
+            self.has_said_something |= self.step.says_something();
+            self.attempts.succeeded();
+        }
         self.number += 1;
         self.step = StepBuilder::default();
         if self.stop.is_some() {
@@ -722,16 +768,17 @@ impl RunMachine {
             self.stop = Some(RunReason::Budget);
             return self.abort(effects);
         }
-        if self.handing_over {
-            return self.release(effects);
-        }
-        self.call_provider(effects);
+        self.call_provider_in_time(effects);
     }
 
     /// Only usage of steps that are (about to be) in the log is counted.
     fn count_usage(&mut self) {
         self.usage = Usage::accumulate(self.usage, self.step.usage);
-        self.spent.add(self.step.usage, self.step.bytes);
+        let price = self.spent_at.take().unwrap_or_else(|| self.price());
+        self.spent.add(self.step.usage, self.step.bytes, price);
+        if self.step.is_withdrawn() {
+            return;
+        }
         self.context_tokens = self.step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
         self.last_finish = self.step.finish_reason.or(self.last_finish);
     }
@@ -741,6 +788,70 @@ impl RunMachine {
         let truncated = self.step.truncated_outputs();
         if let Some(message_metadata) = StreamMetadata::of_step(self.usage, truncated) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
+        }
+    }
+
+    // ---- calls that are made up for ----------------------------------------------------------------------------
+
+    fn price(&self) -> Option<Price> {
+        self.limits.budget.cost.map(|cost| cost.price)
+    }
+
+    fn try_again_or_fail(
+        &mut self,
+        failure: ProviderFailure,
+        cut_short: bool,
+        reason: RunReason,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.tries_again(&failure, cut_short, effects) {
+            self.fail(failure, reason, effects);
+        }
+    }
+
+    /// Whether the call that failed is made up for by another one. What had streamed of its answer is withdrawn: first on
+    /// disk, as any step. What the provider has done itself meanwhile cannot be taken back.
+    fn tries_again(&mut self, failure: &ProviderFailure, cut_short: bool, effects: &mut Vec<Effect>) -> bool {
+        if self.stop.is_some() || self.step.calls_elsewhere() {
+            return false;
+        }
+        let Some(again) = self.attempts.next(failure, cut_short, self.number) else { return false };
+        effects.push(Effect::CancelProvider);
+        effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
+        effects.push(Effect::DisarmTimer(Timer::Step));
+        self.back_off = again.wait;
+        self.switched = again.switched.or(self.switched.take());
+        self.spent_at = Some(self.price());
+        if let (Some(cost), Some(price)) = (&mut self.limits.budget.cost, again.price) {
+            cost.price = price;
+        }
+        if !self.step.started {
+            self.spent_at = None;
+            self.call_provider_in_time(effects);
+            return true;
+        }
+        self.close_all(effects);
+        if let Some(note) = withdrawn_part(self.number, failure.kind) {
+            self.step.add_note(note.clone());
+            effects.push(Effect::EmitChunk(UiChunk::Part(note)));
+        }
+        self.step.finish_reason = Some(FinishReason::Withdrawn);
+        self.phase = Phase::PersistingStep;
+        effects.push(Effect::PersistStep(self.step.record(self.number)));
+        true
+    }
+
+    fn call_provider_in_time(&mut self, effects: &mut Vec<Effect>) {
+        if self.handing_over {
+            return self.release(effects);
+        }
+        match std::mem::take(&mut self.back_off) {
+            Duration::ZERO => self.call_provider(effects),
+            after => {
+                self.step = StepBuilder::default();
+                self.phase = Phase::BackingOff;
+                effects.push(Effect::ArmTimer { timer: Timer::Retry, after });
+            }
         }
     }
 
@@ -758,7 +869,10 @@ impl RunMachine {
     }
 
     fn close_failed(&mut self, failure: RunFailure, reason: RunReason, effects: &mut Vec<Effect>) {
-        self.step.finish_reason = Some(FinishReason::Error);
+        // A step that was to be withdrawn may be on disk as such, whatever its write has come to.
+        if !self.step.is_withdrawn() {
+            self.step.finish_reason = Some(FinishReason::Error);
+        }
         self.settle(RunStatus::Failed, Some(reason), Some(failure), None, effects);
     }
 
@@ -775,6 +889,9 @@ impl RunMachine {
 
     /// Gives the run up for others to go on with.
     fn release(&mut self, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::BackingOff {
+            effects.push(Effect::DisarmTimer(Timer::Retry));
+        }
         self.phase = Phase::Releasing;
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
@@ -801,6 +918,9 @@ impl RunMachine {
         finish_reason: Option<FinishReason>,
         effects: &mut Vec<Effect>,
     ) {
+        if self.phase == Phase::BackingOff {
+            effects.push(Effect::DisarmTimer(Timer::Retry));
+        }
         self.phase = Phase::Settling;
         effects.push(Effect::DisarmTimer(Timer::Step));
         effects.push(Effect::DisarmTimer(Timer::Run));
@@ -838,7 +958,8 @@ impl RunMachine {
             if self.step.started {
                 self.close_step(effects);
             }
-            let told = end.told(finish_reason, self.step.started, self.usage);
+            let in_step = self.step.started && !self.step.is_withdrawn();
+            let told = end.told(finish_reason, in_step, self.usage);
             effects.extend(told.into_iter().map(Effect::EmitChunk));
         }
         effects.push(Effect::End(Ending::Settled));
@@ -900,7 +1021,7 @@ impl RunMachine {
         match phase {
             // The answer of the store is on its way and decides whether this step is in the log.
             Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending => {}
-            Phase::Created | Phase::Streaming | Phase::RunningTools => self.abort(effects),
+            Phase::Created | Phase::Streaming | Phase::BackingOff | Phase::RunningTools => self.abort(effects),
             Phase::Settling | Phase::Releasing | Phase::Over => {}
         }
     }
@@ -920,7 +1041,7 @@ impl RunMachine {
                 self.close_failed(failure, RunReason::Internal, effects);
             }
             // What streams could not be put on disk.
-            Phase::Streaming | Phase::RunningTools => {
+            Phase::Streaming | Phase::BackingOff | Phase::RunningTools => {
                 effects.push(Effect::CancelProvider);
                 effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
                 self.cancel_tools(effects);
@@ -955,8 +1076,11 @@ impl RunMachine {
                 let seconds = limit.as_secs_f64();
                 let message = format!("The provider timed out: it sent nothing for {seconds} s.");
                 let failure = ProviderFailure::new(FailureKind::Silence, message);
-                self.fail(ProviderFailure { answered: begun, ..failure }, RunReason::Timeout, effects);
+                let failure = ProviderFailure { answered: begun, ..failure };
+                self.try_again_or_fail(failure, false, RunReason::Timeout, effects);
             }
+            (Timer::Retry, Phase::BackingOff) if self.handing_over => self.release(effects),
+            (Timer::Retry, Phase::BackingOff) => self.call_provider(effects),
             (Timer::Tool { call_id }, Phase::RunningTools) => {
                 let Some(name) = self.step.call(&call_id).map(|call| call.name.clone()) else {
                     return;
@@ -974,7 +1098,8 @@ impl RunMachine {
 /// comes after the end is nobody's fault.
 pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
     use Phase::{
-        Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming, Suspending,
+        BackingOff, Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming,
+        Suspending,
     };
     let phases_and_rule: (&[Phase], &'static str) = match event {
         _ if phase == Over => return None,
@@ -986,13 +1111,15 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
         Event::Settled | Event::FailedInstead => (&[Settling], "only what is being written is confirmed"),
         Event::Released => (&[Releasing], "only what is being written is confirmed"),
         Event::Suspended => (&[Suspending], "only what is being written is confirmed"),
+        Event::TimerFired(Timer::Retry) => (&[BackingOff], "a timer that was disarmed does not fire"),
         Event::TimerFired(Timer::ProviderSilence) => (&[Streaming], "a timer that was disarmed does not fire"),
         Event::TimerFired(Timer::Tool { .. }) => (&[RunningTools], "a timer that was disarmed does not fire"),
         Event::TimerFired(Timer::Step) => {
             (&[Streaming, PersistingIntent, RunningTools], "a timer that was disarmed does not fire")
         }
         Event::TimerFired(Timer::Run) => {
-            (&[Streaming, PersistingIntent, RunningTools, PersistingStep], "a timer that was disarmed does not fire")
+            let phases = &[Streaming, BackingOff, PersistingIntent, RunningTools, PersistingStep];
+            (phases, "a timer that was disarmed does not fire")
         }
         // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
         Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,

@@ -1,5 +1,7 @@
 //! One finished model call with its tool outcomes: a row of the log.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::part::{Part, ToolPart};
@@ -19,6 +21,8 @@ pub enum FinishReason {
     ToolCalls,
     /// The stream broke or carried an error.
     Error,
+    /// The answer broke off and was asked for again: the step is in the log and in no message. A word of ours.
+    Withdrawn,
     /// Something else, or nothing was said; `unknown` in the words of earlier versions.
     #[serde(alias = "unknown")]
     Other,
@@ -33,6 +37,7 @@ impl FinishReason {
             FinishReason::ContentFilter => "content-filter",
             FinishReason::ToolCalls => "tool-calls",
             FinishReason::Error => "error",
+            FinishReason::Withdrawn => "withdrawn",
             FinishReason::Other => "other",
         }
     }
@@ -45,6 +50,7 @@ impl FinishReason {
             "content-filter" => FinishReason::ContentFilter,
             "tool-calls" => FinishReason::ToolCalls,
             "error" => FinishReason::Error,
+            "withdrawn" => FinishReason::Withdrawn,
             _ => FinishReason::Other,
         }
     }
@@ -68,6 +74,19 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
+    /// Whether it was taken back: its answer broke off and was asked for again. It is in the log, and in nothing else.
+    pub fn is_withdrawn(&self) -> bool {
+        self.finish_reason == Some(FinishReason::Withdrawn)
+    }
+
+    /// Those of the steps that were not taken back.
+    pub(crate) fn kept(steps: &[Self]) -> Cow<'_, [Self]> {
+        if steps.iter().any(Self::is_withdrawn) {
+            return Cow::Owned(steps.iter().filter(|step| !step.is_withdrawn()).cloned().collect());
+        }
+        Cow::Borrowed(steps)
+    }
+
     /// The tool calls, in order.
     pub fn tools(&self) -> impl Iterator<Item = &ToolPart> {
         self.parts.iter().filter_map(|part| match part {

@@ -86,7 +86,9 @@ struct TraceEntry<'a> {
 
 /// The row that the engine writes for the steps of its log: as [`super::flush_assistant`], with step boundaries, reasoning,
 /// provider metadata and the real error texts kept, and outputs as pages were shown them while the run went on.
-pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra) -> AssistantFlush {
+/// Steps that were withdrawn are in none of it.
+pub fn flush_run(logged: &[StepRecord], status: MessageStatus, extra: &FlushExtra) -> AssistantFlush {
+    let steps = &*StepRecord::kept(logged);
     let content = steps.iter().flat_map(|step| step.parts.iter().filter_map(Part::as_text)).collect();
     let mut trace = Vec::new();
     for step in steps {
@@ -105,7 +107,7 @@ pub fn flush_run(steps: &[StepRecord], status: MessageStatus, extra: &FlushExtra
         }));
     }
     let parts: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().map(shown_part)).collect();
-    let extra = FlushExtra { steps_persisted: Some(u32::try_from(steps.len()).unwrap_or(u32::MAX)), ..extra.clone() };
+    let extra = FlushExtra { steps_persisted: Some(u32::try_from(logged.len()).unwrap_or(u32::MAX)), ..extra.clone() };
     AssistantFlush {
         content,
         tool_calls: trace_json(&trace),

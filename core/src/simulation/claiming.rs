@@ -135,6 +135,10 @@ impl World<'_> {
     }
 
     fn wait_claimed(&mut self, process: usize, begin: BeginRun) {
+        // It waits here, and its lease is good again: two that waited would both begin it.
+        if self.registered(process).contains(&begin.run_id) {
+            return;
+        }
         self.waiters.push(Waiter { process, begin, control: VecDeque::new() });
     }
 

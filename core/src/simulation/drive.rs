@@ -10,11 +10,11 @@ use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::{Input, Output, Pace, Shell};
 use crate::machine::writes::Write;
-use crate::machine::{Ending, Event, Limits, RunMachine, StopCause, ToolCall, TurnIds};
-use crate::model::{FailureKind, FinishReason, Json, Usage};
-use crate::project::{ModelMessage, append_steps};
+use crate::machine::{Ending, Event, Fallback, Limits, Retries, RunMachine, StopCause, ToolCall, TurnIds};
+use crate::model::{FailureKind, FinishReason, Json, StepRecord, Usage};
+use crate::project::{FlushExtra, ModelMessage, append_steps, flush_run};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
-use crate::store::{Fence, LogStore, RunStore, WaitStore};
+use crate::store::{Fence, LogStore, LoggedStep, RunStore, SettleRun, WaitStore};
 use crate::tool::ToolCatalog;
 
 use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
@@ -44,7 +44,18 @@ impl World<'_> {
             run: self.plan.run_limit,
             ..Limits::new(self.plan.max_steps, Duration::from_secs(60))
         };
-        let mut machine = RunMachine::new(ids, limits, Arc::new(Tools));
+        let fallback = |number: usize| Fallback {
+            model: format!("m{number}").into(),
+            on: Fallback::DEFAULT_ON.to_vec(),
+            price: None,
+        };
+        let retries = Retries {
+            step: if self.mutation == Some(Mutation::RetryWithoutEnd) { u32::MAX } else { self.plan.retries },
+            wait: Duration::from_secs(20),
+            model: None,
+            fallbacks: (0..self.plan.fallbacks).map(fallback).collect(),
+        };
+        let mut machine = RunMachine::new(ids, limits, Arc::new(Tools)).retrying(retries);
         let mut journal = Journal::new(fence, None);
         let mut first_step = 0;
         let mut told = Vec::new();
@@ -88,6 +99,7 @@ impl World<'_> {
             taking_over: false,
             left: None,
             first_step,
+            called: None,
             over: false,
         }
     }
@@ -99,9 +111,10 @@ impl World<'_> {
         drive.at = drive.at.max(now);
         let timeout = drive.shell.poll_timeout();
         let has = |there: bool, weight: u32| if there { weight } else { 0 };
+        let waits_for_time = drive.write.is_none() && drive.running.is_empty() && drive.answer.is_none();
         let next = match timeout {
             None => 0,
-            Some(_) if drive.again => 100,
+            Some(_) if drive.again || waits_for_time => 100,
             Some(at) if at <= drive.at + SOON => self.plan.weights.pack,
             Some(_) => self.plan.weights.timer,
         };
@@ -275,6 +288,14 @@ impl World<'_> {
             let detail = format!("{}: step {step} was asked for, {finished} are on disk", drive.ids.run);
             return Err(Broken::new("the next call follows a confirmed step", detail));
         }
+        self.check_retries(drive, &stored)?;
+        // What was set aside for a call of which nothing came is settled before the next one.
+        if drive.called.replace(step) == Some(step)
+            && ready(self.store.settle_reserved(drive.shell.journal().fence())).is_err()
+        {
+            drive.control.push_back(Event::LeaseLost);
+            return Ok(());
+        }
         let mut messages = drive.history.clone();
         append_steps(&mut messages, &drive.shell.journal().steps_for_the_model());
         can_be_sent(&messages)?;
@@ -285,6 +306,19 @@ impl World<'_> {
         self.ledger.called(drive.ids.run);
         let parts_left = self.random.below(self.plan.parts + 1);
         drive.answer = Some(Answer { parts_left, called: false, finished: false });
+        Ok(())
+    }
+
+    /// A step is asked for again as often as that is allowed, by each owner.
+    fn check_retries(&mut self, drive: &Drive, stored: &[LoggedStep]) -> Result<(), Broken> {
+        let own = stored.iter().skip(drive.first_step);
+        let withdrawn = own.rev().take_while(|logged| logged.step.is_withdrawn()).count();
+        self.coverage.withdrawn += u64::from(withdrawn > 0);
+        let (again, others) = (self.plan.retries as usize, self.plan.fallbacks);
+        if withdrawn > again * (1 + others) + others {
+            let detail = format!("{}: {withdrawn} in a row", drive.ids.run);
+            return Err(Broken::new("a step is withdrawn no more often than is allowed", detail));
+        }
         Ok(())
     }
 
@@ -328,7 +362,7 @@ impl World<'_> {
             if self.random.chance(fails / 4) {
                 drive.answer = None;
                 let answered = self.random.chance(500);
-                return Event::StreamFailed(failure("the connection broke", answered));
+                return Event::StreamFailed(self.failure(answered));
             }
             let part = self.part(bad_call);
             if let (StreamPart::ToolCall { .. }, Some(answer)) = (&part, drive.answer.as_mut()) {
@@ -350,9 +384,15 @@ impl World<'_> {
         }
         drive.answer = None;
         if self.random.chance(fails) {
-            return Event::StreamFailed(failure("the connection was reset", self.random.chance(500)));
+            let answered = self.random.chance(500);
+            return Event::StreamFailed(self.failure(answered));
         }
         Event::StreamEnded
+    }
+
+    fn failure(&mut self, answered: bool) -> ProviderFailure {
+        let kinds = [FailureKind::ConnectionLost, FailureKind::Overloaded, FailureKind::Refused];
+        ProviderFailure { answered, ..ProviderFailure::new(self.random.pick(&kinds), "as the schedule wants it") }
     }
 
     /// Some schedules know calls that wait, and some call nothing else.
@@ -381,7 +421,7 @@ impl World<'_> {
             0 => StreamPart::BlockStart { kind, id, metadata: None },
             1 => StreamPart::BlockEnd { kind, id, metadata: None },
             2 => StreamPart::ResponseMetadata { id: None, model: None },
-            3 if self.random.chance(self.plan.rates.provider_fails) => StreamPart::Error(failure("overloaded", true)),
+            3 if self.random.chance(self.plan.rates.provider_fails) => StreamPart::Error(self.failure(true)),
             _ => StreamPart::BlockDelta { kind, id, delta: self.word(), metadata: None },
         }
     }
@@ -426,8 +466,22 @@ impl World<'_> {
         }
     }
 
+    /// The write as a broken rule makes it.
+    fn mutated(&self, write: &Arc<Write>) -> Arc<Write> {
+        let (Some(Mutation::WithdrawnShown), Write::Settle(settle)) = (self.mutation, &**write) else {
+            return Arc::clone(write);
+        };
+        let stored = ready(self.store.steps(settle.fence.run_id)).unwrap_or_default();
+        let last = settle.step.iter().map(|(step, _)| step.clone());
+        let mut steps: Vec<StepRecord> = stored.into_iter().map(|logged| logged.step).chain(last).collect();
+        steps.iter_mut().filter(|step| step.is_withdrawn()).for_each(|step| step.finish_reason = None);
+        let assistant = flush_run(&steps, settle.assistant.status, &FlushExtra::default());
+        Arc::new(Write::Settle(SettleRun { assistant, ..settle.clone() }))
+    }
+
     /// What the schedule makes of an attempt.
     pub(super) fn attempt(&mut self, fence: &Fence, write: &Arc<Write>) -> Result<Answered, Broken> {
+        let write = &self.mutated(write);
         let late = || LateWrite { fence: fence.clone(), write: Arc::clone(write) };
         match (self.mutation, &**write) {
             (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(()))),
@@ -533,8 +587,4 @@ impl World<'_> {
     pub(super) fn tell(&mut self, drive: usize, cause: StopCause) {
         self.drives[drive].control.push_back(Event::StopRequested(cause));
     }
-}
-
-fn failure(message: &str, answered: bool) -> ProviderFailure {
-    ProviderFailure { answered, ..ProviderFailure::new(FailureKind::ConnectionLost, message) }
 }

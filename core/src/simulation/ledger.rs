@@ -239,11 +239,13 @@ impl Facts {
             return Ok(());
         }
         let steps: Vec<&StepRecord> = rows.steps.iter().map(|logged| &logged.step).collect();
-        let in_log: Vec<Part> = steps.iter().flat_map(|step| step.parts.iter().cloned()).collect();
+        // What was withdrawn is in the log, and in nothing else.
+        let kept = || steps.iter().filter(|step| !step.is_withdrawn());
+        let in_log: Vec<Part> = kept().flat_map(|step| step.parts.iter().cloned()).collect();
         if message.parts() != in_log {
             return Err(wrong("the message's parts are not those of the steps".to_owned()));
         }
-        if message.content != steps.iter().map(|step| step.text()).collect::<String>() {
+        if message.content != kept().map(|step| step.text()).collect::<String>() {
             return Err(wrong("the message's text is not that of the steps".to_owned()));
         }
         if run.step_count as usize != steps.len() {

@@ -131,6 +131,10 @@ mutations! {
     PackAttemptedOnce = "pack-attempted-once",
     /// The last step is not written with the settlement.
     EndForgetsStep = "end-forgets-step",
+    /// A step that breaks off is asked for again without end.
+    RetryWithoutEnd = "retry-without-end",
+    /// Steps that were withdrawn stay in the message.
+    WithdrawnShown = "withdrawn-shown",
     /// Sweeps settle what others could go on with.
     SweepWaitsForNobody = "sweep-waits-for-nobody",
     /// A process that is late with its renewals settles its own runs.
@@ -248,6 +252,7 @@ coverage! {
     sleeps,
     /// Times when the clock was set.
     clock_steps,
+    withdrawn,
     /// Times when nobody could reach the store for a while.
     outages,
     /// Times when any of these came between a look at the clocks and what was to follow from it.

@@ -93,6 +93,8 @@ pub(super) struct Drive {
     pub(super) left: Option<AbandonedLog>,
     /// The first step that is driven here.
     pub(super) first_step: usize,
+    /// The step that was asked for last.
+    pub(super) called: Option<u32>,
     pub(super) over: bool,
 }
 

@@ -27,13 +27,31 @@ pub(super) struct ToldStep {
 
 #[derive(Clone, PartialEq)]
 enum Item {
-    Block { kind: BlockKind, id: String, text: String, open: bool },
-    Call { id: String, name: String, input: Option<String>, outcome: Option<Result<String, String>> },
+    Block {
+        kind: BlockKind,
+        id: String,
+        text: String,
+        open: bool,
+    },
+    Call {
+        id: String,
+        name: String,
+        input: Option<String>,
+        outcome: Option<Result<String, String>>,
+    },
+    /// What is told of the step itself.
+    Note(String),
 }
 
 impl ToldStep {
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Whether it tells that this step is withdrawn.
+    fn withdraws(&self, step: &StepRecord) -> bool {
+        let id = format!(r#""id":"withdrawn-{}""#, step.number);
+        self.items.iter().any(|item| matches!(item, Item::Note(note) if note.contains(&id)))
     }
 
     fn begin_block(&mut self, kind: BlockKind, id: String) -> Result<(), String> {
@@ -101,6 +119,7 @@ impl ToldStep {
                 self.outcome(&tool_call_id, Err(error_text))?
             }
             UiChunk::ToolOutputDenied { tool_call_id } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
+            UiChunk::Part(part) => self.items.push(Item::Note(part.get().to_owned())),
             _ => {}
         }
         Ok(())
@@ -130,6 +149,7 @@ impl ToldStep {
                         && (input.as_deref() == known || (!whole && input.is_none()))
                         && (*outcome == came || (!whole && outcome.is_none()))
                 }
+                (Item::Note(note), Some(Part::Other(part))) => part.get() == note,
                 _ => false,
             };
             if !fits {
@@ -174,8 +194,20 @@ impl Told {
         self.current == other.current
     }
 
-    /// Whether these are the steps of a run that is over, and its one end.
-    pub(super) fn is_whole(&self, steps: &[StepRecord]) -> Result<(), String> {
+    /// Whether these are the steps of a run that is over, and its one end. Who came later was not told of those that had been
+    /// withdrawn by then.
+    pub(super) fn is_whole(&self, stored: &[StepRecord]) -> Result<(), String> {
+        let mut told = self.finished.iter().peekable();
+        let steps: Vec<&StepRecord> = stored
+            .iter()
+            .filter(|step| {
+                let is_told = !step.is_withdrawn() || told.peek().is_some_and(|told| told.withdraws(step));
+                if is_told {
+                    told.next();
+                }
+                is_told
+            })
+            .collect();
         if self.ends > 1 || !self.closed {
             return Err(format!("{} ends were told, the last chunk is one: {}", self.ends, self.closed));
         }

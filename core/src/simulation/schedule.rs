@@ -77,6 +77,9 @@ pub(super) struct Plan {
     pub(super) calls: u32,
     /// Calls that wait for somebody, among all calls.
     pub(super) asks: u32,
+    /// How often a step that broke off is asked for again, and how many models there are besides.
+    pub(super) retries: u32,
+    pub(super) fallbacks: usize,
     pub(super) rates: Rates,
     pub(super) weights: Weights,
 }
@@ -144,6 +147,8 @@ impl Plan {
             parts: random.pick(&[1, 3, 5, 8]),
             calls: random.pick(&[0, 200, 400, 600, 800]),
             asks: random.pick(&[0, 0, 0, 300, 1000]),
+            retries: random.pick(&[0, 0, 1, 1, 2]),
+            fallbacks: random.pick(&[0, 0, 0, 1, 2]),
             rates,
             weights,
         }

@@ -8,9 +8,10 @@ use crate::machine::{Event, Phase, StopCause, Timer};
 use crate::model::{FailureKind, Json};
 use crate::provider::{ProviderFailure, StreamPart};
 
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase::Created,
     Phase::Streaming,
+    Phase::BackingOff,
     Phase::PersistingIntent,
     Phase::RunningTools,
     Phase::PersistingStep,
@@ -20,14 +21,11 @@ const PHASES: [Phase; 8] = [
 ];
 
 /// What may come and does not, and why.
-const UNREACHED: [(&str, Phase, &str); 3] = [
+const UNREACHED: [(&str, Phase, &str); 4] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
-    (
-        "ToolFinished",
-        Phase::Suspending,
-        "a cancelled call would have to come back just while it is written that the run waits.",
-    ),
+    ("ToolShows", Phase::BackingOff, LATE),
+    ("PersistFailed", Phase::BackingOff, "everything that had streamed is on disk by then."),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";
 
@@ -52,6 +50,7 @@ fn events() -> Vec<Event> {
         Event::Released,
         Event::Suspended,
         Event::TimerFired(Timer::ProviderSilence),
+        Event::TimerFired(Timer::Retry),
         Event::TimerFired(Timer::Tool { call_id: call_id() }),
         Event::TimerFired(Timer::Step),
         Event::TimerFired(Timer::Run),
@@ -102,6 +101,11 @@ fn tables(table: &Table) -> String {
         let mut phases = BTreeMap::<&str, Vec<String>>::new();
         for phase in PHASES {
             let (_, rule) = reached::rule(&event, phase);
+            // It leads to the end from everywhere, whether it was drawn there or not.
+            if event == Event::LeaseLost && rule.is_none() {
+                text += " → Over |";
+                continue;
+            }
             let found = table.get(&(name, phase));
             assert!(found.is_none() || rule.is_none(), "{name} came in {phase:?}");
             write!(text, " {} |", cell(found, rule)).unwrap();

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::engine::Inner;
+use crate::engine::fallback::Candidate;
 use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::ChunkLog;
@@ -20,7 +21,7 @@ use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
 use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus};
 use crate::project::{Conversation, last_step_prompt};
-use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
+use crate::provider::{ChatRequest, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::store::{CallNote, LedgerCall};
 use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
 
@@ -49,9 +50,10 @@ pub(super) struct Driver {
     /// How many of the run's steps the conversation has.
     told_steps: usize,
     /// The call that is on its way, and whether the provider has found its conversation too long before.
-    call: (u32, bool),
+    call: (u32, bool, usize),
     found_too_long: bool,
-    provider: Arc<dyn Provider>,
+    /// The turn's own model, and those that are asked when it fails.
+    models: Vec<Candidate>,
     tools: Arc<ToolSet>,
     warnings: Warnings,
     log: Arc<ChunkLog>,
@@ -60,6 +62,8 @@ pub(super) struct Driver {
     payer: Payer,
     /// The step whose call has its tokens set aside.
     reserved: Option<u32>,
+    /// Nothing came of an earlier call for the same step.
+    asked_again: bool,
     /// That is being done; the call is made after it.
     reserving: Option<BoxFuture<'static, Result<bool>>>,
     stream: Option<BoxStream<'static, Result<StreamPart, ProviderFailure>>>,
@@ -90,8 +94,10 @@ impl Readers for RunReaders {
 
 impl Driver {
     pub(super) fn new(inner: Arc<Inner>, shell: Shell, prepared: Prepared, conversation: Conversation) -> Self {
-        let Prepared { means: Means { ids, payer, system, provider, tools, warnings, .. }, log, events, finished } =
-            prepared;
+        let Prepared { means, log, events, finished } = prepared;
+        let Means { ids, payer, system, provider, fallbacks, tools, warnings, .. } = means;
+        let own = Candidate { provider, model: payer.model.clone() };
+        let models = std::iter::once(own).chain(fallbacks.candidates).collect();
         Self {
             inner,
             shell,
@@ -99,9 +105,9 @@ impl Driver {
             system,
             conversation,
             told_steps: 0,
-            call: (0, false),
+            call: (0, false, 0),
             found_too_long: false,
-            provider,
+            models,
             tools,
             warnings,
             log,
@@ -109,6 +115,7 @@ impl Driver {
             finished,
             payer,
             reserved: None,
+            asked_again: false,
             reserving: None,
             stream: None,
             calls: FuturesUnordered::new(),
@@ -177,12 +184,13 @@ impl Driver {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::CallProvider { step, text_only, first_sequence } => {
+            Output::CallProvider { step, text_only, model, first_sequence } => {
                 if step > 0 {
                     self.log.step_begins(first_sequence);
                 }
                 self.call_handles.clear();
-                self.call_provider(step, text_only);
+                self.asked_again = self.reserved == Some(step);
+                self.call_provider(step, text_only, model);
             }
             Output::CancelProvider => (self.stream, self.reserving) = (None, None),
             Output::RunTool(call) => self.run_tool(call),
@@ -206,8 +214,9 @@ impl Driver {
         self.write = Some(Box::pin(async move { write.attempt(&*inner.store, &fence).await }));
     }
 
-    fn call_provider(&mut self, step: u32, text_only: bool) {
-        self.call = (step, text_only);
+    fn call_provider(&mut self, step: u32, text_only: bool, model: usize) {
+        self.call = (step, text_only, model);
+        let Some(Candidate { provider, model }) = self.models.get(model).cloned() else { return };
         let steps = self.shell.journal().steps_for_the_model();
         for step in steps.iter().skip(self.told_steps) {
             self.conversation.add_step(step);
@@ -215,13 +224,13 @@ impl Driver {
         self.told_steps = steps.len();
         let system = if text_only { last_step_prompt(&self.system) } else { self.system.clone() };
         let tools = self.tools.definitions();
-        if let Some(budget) = history::budget(self.provider.as_ref(), &system, &tools) {
+        if let Some(budget) = history::budget(provider.as_ref(), &system, &tools) {
             self.conversation.trim(budget);
         }
         self.shell.journal_mut().note_history(&self.conversation);
-        let options = self.provider.options();
+        let options = provider.options();
         let prompt = self.conversation.tokens().saturating_add(history::frame_tokens(&system, &tools));
-        let model = self.payer.model.clone();
+        self.payer.model.clone_from(&model);
         self.shell.journal_mut().note_call(CallNote { model, prompt_tokens: Some(prompt), kind: self.payer.kind });
         self.reserve(step, prompt, options.max_output_tokens.unwrap_or(RESERVED_ANSWER));
         let request = ChatRequest {
@@ -232,7 +241,7 @@ impl Driver {
             options,
         };
         let tools = Arc::clone(&self.tools);
-        let checked = self.provider.stream(&request).then(move |item| {
+        let checked = provider.stream(&request).then(move |item| {
             let tools = Arc::clone(&tools);
             async move {
                 if let Ok(StreamPart::ToolCall { name, arguments, run_by: RunBy::Host, .. }) = &item {
@@ -245,9 +254,11 @@ impl Driver {
         *self.conversation.messages_mut() = request.messages;
     }
 
-    /// Sets aside what the step's call is taken for, before it is made.
+    /// Sets aside what the step's call is taken for, before it is made. What was set aside for an earlier one, of which nothing
+    /// came, is settled first: each call is counted by itself.
     fn reserve(&mut self, step: u32, prompt: u64, answer: u64) {
-        if !self.inner.reserves(self.payer.kind) || self.reserved == Some(step) {
+        let again = std::mem::take(&mut self.asked_again);
+        if !self.inner.reserves(self.payer.kind) || (self.reserved == Some(step) && !again) {
             return;
         }
         self.reserved = Some(step);
@@ -262,7 +273,12 @@ impl Driver {
             model: self.payer.model.as_deref().map(str::to_owned),
             tokens: CallTokens::estimated(prompt, answer),
         };
-        self.reserving = Some(Box::pin(async move { inner.reserve_tokens(&call, &fence).await }));
+        self.reserving = Some(Box::pin(async move {
+            if again {
+                inner.store.settle_reserved(&fence).await?;
+            }
+            inner.reserve_tokens(&call, &fence).await
+        }));
     }
 
     /// Whether the provider finds the conversation too long and is asked again with half of it: once, and before anything
@@ -276,8 +292,8 @@ impl Driver {
             return false;
         }
         tracing::debug!("the provider found the conversation too long; it is asked again with less of it");
-        let (step, text_only) = self.call;
-        self.call_provider(step, text_only);
+        let (step, text_only, model) = self.call;
+        self.call_provider(step, text_only, model);
         true
     }
 

@@ -63,8 +63,10 @@ pub(crate) async fn start(
         None => {
             let model = inner.chat_model(&request.workspace_id, request.provider.as_ref(), role.as_ref()).await?;
             resolved.admin_prompt = model.admin_prompt;
-            let config = own.applied_to(model.config);
+            let config = own.clone().applied_to(model.config);
             resolved.model_name = Some(config.model.clone());
+            let cost = own.budget(&inner.options.prices, resolved.model_name.as_deref())?.cost;
+            resolved.fallbacks = Some(inner.fallbacks(&request.fallbacks, Some(&config), cost)?);
             // It has them by now.
             (request.provider, request.model, request.options) = (None, None, None);
             Arc::new(config.build(inner.http()?)?)

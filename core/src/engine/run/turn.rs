@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::fallback::{FallbackModel, Fallbacks};
 use crate::engine::message::{UserMessage, check_files};
 use crate::engine::request::{OwnPieces, TurnRequest};
 use crate::engine::service::mcp::McpTools;
@@ -134,7 +135,11 @@ impl Turn {
             reason: run.reason,
             error: run.error,
             failure: run.failure,
-            finish_reason: steps.last().and_then(|logged| logged.step.finish_reason),
+            finish_reason: steps
+                .iter()
+                .rev()
+                .find(|logged| !logged.step.is_withdrawn())
+                .and_then(|logged| logged.step.finish_reason),
             usage: steps.iter().fold(None, |sum, logged| Usage::accumulate(sum, logged.step.usage)),
             step_count: run.step_count,
             warnings: Vec::new(),
@@ -231,8 +236,11 @@ pub(crate) async fn start(
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
-    let Resolved { mut admin_prompt, mut model_name, role: given_role, public, mcp } = resolved
-        .unwrap_or_else(|| Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() });
+    let Resolved { mut admin_prompt, mut model_name, role: given_role, public, mcp, fallbacks: given_fallbacks } =
+        resolved.unwrap_or_else(|| Resolved {
+            admin_prompt: inner.options.prompt.admin_prompt.clone(),
+            ..Resolved::default()
+        });
     let role = if is_resolved { given_role } else { role };
     let mcp = match mcp {
         Some(mcp) => mcp,
@@ -248,6 +256,7 @@ pub(crate) async fn start(
         }
     };
     own.mcp_instructions.extend(mcp.guidance);
+    let mut config = None;
     let provider: Arc<dyn Provider> = match provider {
         Some(_) if own.model.is_some() || own.options.is_some() => {
             let field = if own.model.is_some() { "model" } else { "options" };
@@ -258,9 +267,9 @@ pub(crate) async fn start(
             let model =
                 inner.chat_model_of(&request.workspace_id, &stored, request.provider.as_ref(), role.as_ref())?;
             admin_prompt = model.admin_prompt;
-            let config = own.clone().applied_to(model.config);
+            let config = &*config.insert(own.clone().applied_to(model.config));
             model_name = Some(config.model.clone());
-            Arc::new(config.build(inner.http()?)?)
+            Arc::new(config.clone().build(inner.http()?)?)
         }
     };
     check_files(parts.as_deref().unwrap_or_default(), provider.takes())?;
@@ -269,6 +278,10 @@ pub(crate) async fn start(
         None => system_prompt(&inner, admin_prompt, role, open_page.clone(), &own),
     };
     let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
+    let fallbacks = match given_fallbacks {
+        Some(fallbacks) => fallbacks,
+        None => inner.fallbacks(&request.fallbacks, config.as_ref(), budget.cost)?,
+    };
 
     let outcome = beginning.begin(&inner, ids, user_message_id, replaces, role_id).await?;
     let (control, events) = mpsc::unbounded_channel();
@@ -281,7 +294,9 @@ pub(crate) async fn start(
         kind: if public.is_some() { CallKind::PublicStep } else { CallKind::Step },
     };
     let warnings = mcp.warnings;
-    let means = Means { ids, payer, system, provider, tools, max_steps, budget, given, warnings };
+    let step_retries = own.step_retries(runs);
+    let means =
+        Means { ids, payer, system, provider, fallbacks, step_retries, tools, max_steps, budget, given, warnings };
     let prepared = Prepared::new(means, events, sender);
     let log = Arc::clone(&prepared.log);
     let done = Done { hands_over: may_hand_over, ..Done::default() };
@@ -379,6 +394,8 @@ pub(crate) struct Resolved {
     pub(super) public: Option<PublicTurn>,
     /// What the workspace's tool servers contribute.
     pub(super) mcp: Option<McpTools>,
+    /// The models that are asked when the first one fails.
+    pub(super) fallbacks: Option<Fallbacks>,
 }
 
 /// Whose calls a turn's are, and to which model.
@@ -398,6 +415,9 @@ pub(crate) struct Means {
     pub(super) payer: Payer,
     pub(super) system: String,
     pub(super) provider: Arc<dyn Provider>,
+    /// The models that are asked when that one fails, and how often it is asked again before.
+    pub(super) fallbacks: Fallbacks,
+    pub(super) step_retries: u32,
     pub(super) tools: Arc<ToolSet>,
     /// Model calls, at most.
     pub(super) max_steps: u32,
@@ -450,10 +470,13 @@ impl Means {
         let model = inner.chat_model(workspace_id, None, role.as_ref()).await?;
         let config = own.clone().applied_to(model.config);
         let model_name = Some(config.model.clone());
-        let provider = Arc::new(config.build(inner.http()?)?);
+        let provider = Arc::new(config.clone().build(inner.http()?)?);
         let system = system_prompt(inner, model.admin_prompt, role, plan.open_page.clone(), &own);
         // What nobody here can count is not spent.
         let budget = own.budget(&inner.options.prices, model_name.as_deref())?;
+        let planned: Vec<FallbackModel> = own.fallbacks.iter().cloned().map(FallbackModel::from).collect();
+        let fallbacks = inner.fallbacks(&planned, Some(&config), budget.cost)?;
+        let step_retries = own.step_retries(&inner.options.runs);
         let payer = Payer {
             workspace_id: workspace_id.to_owned(),
             user_id: None,
@@ -461,7 +484,8 @@ impl Means {
             kind: CallKind::Step,
         };
         let (max_steps, warnings) = (own.steps(&inner.options.runs), mcp.warnings);
-        Ok(Self { ids, payer, system, provider, tools, max_steps, budget, given: None, warnings })
+        let given = None;
+        Ok(Self { ids, payer, system, provider, fallbacks, step_retries, tools, max_steps, budget, given, warnings })
     }
 }
 
@@ -507,7 +531,10 @@ impl Prepared {
         };
         let catalog: Arc<dyn ToolCatalog> = Arc::clone(&self.means.tools) as _;
         let steps = done.left.as_ref().map_or(&[][..], |left| &left.steps);
-        let mut machine = RunMachine::new(ids, limits, catalog).after(steps);
+        let wait = millis(inner.options.http.retry_wait_ms);
+        let Means { fallbacks, step_retries, payer, .. } = &self.means;
+        let retries = fallbacks.retries(*step_retries, wait, payer.model.clone());
+        let mut machine = RunMachine::new(ids, limits, catalog).retrying(retries).after(steps);
         if done.hands_over {
             machine = machine.handing_over();
         }

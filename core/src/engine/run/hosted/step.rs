@@ -109,11 +109,16 @@ impl HostedStep {
                 tool.state = ToolState::OutputError(INCOMPLETE_CALL.to_owned());
             }
         }
+        // A host's loop takes no step back.
+        let finish_reason = self.finish_reason.map(|reason| match reason {
+            FinishReason::Withdrawn => FinishReason::Other,
+            reason => reason,
+        });
         let parts = parts.into_iter().map(|part| match part {
             Part::Tool(tool) => Part::Tool(tool.showing(shown_bytes)),
             other => other,
         });
-        Ok(StepRecord { number, parts: parts.collect(), finish_reason: self.finish_reason, usage: self.usage })
+        Ok(StepRecord { number, parts: parts.collect(), finish_reason, usage: self.usage })
     }
 }
 
