@@ -121,8 +121,6 @@ async fn a_step_that_breaks_off_is_withdrawn_and_asked_for_again() {
                 "message-metadata",
                 "finish",
             ]
-            .into_iter()
-            .collect::<Vec<_>>()
         );
         // The message has nothing of it, and the model is not told of it.
         assert_eq!(told.row.content, "whole");
@@ -134,6 +132,40 @@ async fn a_step_that_breaks_off_is_withdrawn_and_asked_for_again() {
         assert_eq!(deltas(&world.log(&told, TailFrom::Snapshot).await), "whole");
         world.engine.close(None).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_version_7_take_a_step_back() {
+    let world = World::of(vec![breaks_off("half"), says("whole")], json!({})).await;
+    let told = world.turn(json!({"protocol": "ai-7"})).await;
+    let expected = [
+        "start",
+        "start-step",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "reset-step",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "finish-step",
+        "message-metadata",
+        "finish",
+    ];
+    assert_eq!(types(&told.chunks), expected);
+    let params =
+        json!({"workspaceId": "w1", "userId": "u1", "runId": told.outcome.run_id, "from": "start", "protocol": "ai-7"});
+    let mut tail = world.engine.tail_from_json(&params.to_string()).await.unwrap();
+    let mut chunks = Vec::new();
+    loop {
+        let items = tail.next_batch(1).await.unwrap();
+        if items.is_empty() {
+            break;
+        }
+        chunks.extend(items.iter().map(|item| serde_json::from_str::<Value>(&item.chunk).unwrap()));
+    }
+    assert_eq!(types(&chunks), expected);
+    world.engine.close(None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

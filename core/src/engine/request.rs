@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
+use crate::log::Protocol;
 use crate::machine::{Budget, Cost};
 use crate::model::{Json, Part, Trigger};
 use crate::project::{McpGuidance, OpenPage};
@@ -161,6 +162,10 @@ pub struct TurnRequest {
     /// when four fifths of it are, the model is asked for its last answer.
     #[serde(default)]
     pub budget: Option<RunBudget>,
+    /// `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of steps that
+    /// are withdrawn, and of messages that join the run, by chunks of their own.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// How often what fails is asked for again.
     #[serde(default)]
     pub retries: Option<TurnRetries>,

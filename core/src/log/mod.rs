@@ -6,6 +6,7 @@ mod chunk;
 pub(crate) mod cursor;
 pub(crate) mod journal;
 mod live;
+mod protocol;
 pub(crate) mod reader;
 pub(crate) mod replay;
 
@@ -13,3 +14,5 @@ pub(crate) use chunk::is_note;
 pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
 pub use cursor::{Cursor, TailEnd, TailFrom, TailItem};
 pub use live::{ChunkLog, ChunkReader};
+pub use protocol::Protocol;
+pub(crate) use protocol::Speaker;

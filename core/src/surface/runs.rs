@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{
-    Cursor, Engine, HostedFinish, HostedRequest, HostedRun, HostedStep, RunSignal, RunTail, TailFrom, Who,
+    Cursor, Engine, HostedFinish, HostedRequest, HostedRun, HostedStep, Protocol, RunSignal, RunTail, TailFrom, Who,
 };
 use crate::error::{Error, Result};
 use crate::id::{ChatRef, RunId};
@@ -340,6 +340,10 @@ pub(super) struct TailLog {
     /// `snapshot` (the default): finished steps in compact form, then chunk by chunk. `start`: chunk by chunk.
     #[serde(default)]
     from: Option<String>,
+    /// `ai-6` (the default) or `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, and of messages
+    /// that join the run, by chunks of their own.
+    #[serde(default)]
+    protocol: Protocol,
 }
 
 /// A cursor as it was given out, or its number.
@@ -362,6 +366,7 @@ impl Opening for TailLog {
             (None, Some("start")) => TailFrom::Start,
             (None, Some(_)) => return Err(Error::invalid("from", "must be snapshot or start")),
         };
-        engine.tail(&Who { workspace_id: self.workspace_id, user_id: self.user_id }, self.run_id, from).await
+        let who = Who { workspace_id: self.workspace_id, user_id: self.user_id };
+        Ok(engine.tail(&who, self.run_id, from).await?.telling(self.protocol))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::engine::Inner;
 use crate::id::RunId;
 use crate::log::cursor::numbered_event;
-use crate::log::{ChunkReader, Cursor, SSE_DONE, TailItem};
+use crate::log::{ChunkReader, Cursor, Protocol, SSE_DONE, Speaker, TailItem};
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
 
@@ -18,6 +18,7 @@ use super::tail::RunTail;
 /// detached, the last reader's disconnect stops the run.
 pub struct TurnReader {
     source: Source,
+    speaker: Speaker,
     at_end: bool,
     leaving: Option<Leaving>,
 }
@@ -39,13 +40,17 @@ impl Source {
         }
     }
 
-    async fn next_events(&mut self, limit: usize) -> Vec<String> {
+    /// The same with their places, as far as those are known.
+    async fn next_placed(&mut self, limit: usize) -> Vec<(Option<Cursor>, Arc<str>)> {
         match self {
             Source::Turn(chunks) => {
                 let batch = chunks.next_numbered(limit).await.into_iter();
-                batch.map(|(number, chunk)| numbered_event(number.map(Cursor::after).as_ref(), &chunk)).collect()
+                batch.map(|(number, chunk)| (number.map(Cursor::after), chunk)).collect()
             }
-            Source::Log(tail) => next_of(tail, limit).await.iter().map(TailItem::to_sse).collect(),
+            Source::Log(tail) => {
+                let batch = next_of(tail, limit).await.into_iter();
+                batch.map(|item| (Some(item.cursor), item.chunk)).collect()
+            }
         }
     }
 }
@@ -86,22 +91,42 @@ impl Leaving {
 
 impl TurnReader {
     pub(crate) fn new(source: Source, leaving: Option<Leaving>) -> Self {
-        Self { source, at_end: false, leaving }
+        Self { source, speaker: Speaker::default(), at_end: false, leaving }
+    }
+
+    /// The same for a client of this version.
+    pub(crate) fn telling(mut self, protocol: Protocol) -> Self {
+        self.speaker = Speaker::new(protocol);
+        self
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end. Cancel-safe.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Arc<str>> {
-        let batch = self.source.next_batch(limit).await;
-        self.at_end |= batch.is_empty();
-        batch
+        loop {
+            let batch = self.source.next_batch(limit).await;
+            self.at_end |= batch.is_empty();
+            let told = self.speaker.tell(batch);
+            if self.at_end || !told.is_empty() {
+                return told;
+            }
+        }
     }
 
     /// The same framed as server-sent events. Their ids are cursors, behind which a tail goes on; an event without one
     /// comes before all that have one. Cancel-safe.
     pub async fn next_events(&mut self, limit: usize) -> Vec<String> {
-        let batch = self.source.next_events(limit).await;
-        self.at_end |= batch.is_empty();
-        batch
+        loop {
+            let batch = self.source.next_placed(limit).await;
+            self.at_end |= batch.is_empty();
+            let mut events = Vec::with_capacity(batch.len());
+            for (place, chunk) in batch {
+                let told = self.speaker.tell(vec![chunk]);
+                events.extend(told.iter().map(|chunk| numbered_event(place.as_ref(), chunk)));
+            }
+            if self.at_end || !events.is_empty() {
+                return events;
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::reader::{LogReader, Reached};
 use crate::log::replay::waiting_chunk;
-use crate::log::{Cursor, SSE_DONE, TailEnd, TailFrom, TailItem};
+use crate::log::{Cursor, Protocol, SSE_DONE, Speaker, TailEnd, TailFrom, TailItem};
 use crate::model::RunStatus;
 use crate::project::ErrorText;
 
@@ -29,6 +29,7 @@ pub struct RunTail {
     end: Option<TailEnd>,
     /// Behind what was given out last.
     last: Cursor,
+    speaker: Speaker,
     closed: watch::Receiver<bool>,
 }
 
@@ -56,7 +57,14 @@ impl RunTail {
             TailFrom::After(cursor) => cursor,
             TailFrom::Snapshot | TailFrom::Start => Cursor { sequence: 0, compact: 0 },
         };
-        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, last, closed }
+        let speaker = Speaker::default();
+        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, last, speaker, closed }
+    }
+
+    /// The same for a client of this version.
+    #[must_use]
+    pub fn telling(self, protocol: Protocol) -> Self {
+        Self { speaker: Speaker::new(protocol), ..self }
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end of the run. Cancel-safe.
@@ -64,7 +72,17 @@ impl RunTail {
     /// # Errors
     /// `STORE_UNAVAILABLE` (reading may be tried again), `ENGINE_CLOSED`.
     pub async fn next_batch(&mut self, limit: usize) -> Result<Vec<TailItem>> {
-        let limit = limit.max(1);
+        loop {
+            let items = self.next_of_log(limit.max(1)).await?;
+            let is_end = items.is_empty();
+            let told = self.speaker.tell_items(items);
+            if is_end || !told.is_empty() {
+                return Ok(told);
+            }
+        }
+    }
+
+    async fn next_of_log(&mut self, limit: usize) -> Result<Vec<TailItem>> {
         loop {
             if !self.buffer.is_empty() {
                 let count = self.buffer.len().min(limit);

@@ -15,8 +15,8 @@ use crate::engine::service::requests::name_after_first_turn;
 use crate::engine::{Inner, PublicTurn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::log::ChunkLog;
 use crate::log::journal::Journal;
+use crate::log::{ChunkLog, Protocol};
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
 use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Usage, Waits};
@@ -43,6 +43,7 @@ pub struct Turn {
     feed: Feed,
     detached: bool,
     repeated: bool,
+    protocol: Protocol,
     readers: Arc<AtomicUsize>,
 }
 
@@ -79,7 +80,7 @@ impl Turn {
             Feed::Driver(log, _) => Source::Turn(log.reader(0)),
             Feed::Store => Source::Log(RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot)),
         };
-        TurnReader::new(source, leaving)
+        TurnReader::new(source, leaving).telling(self.protocol)
     }
 
     /// Whether the run had been begun before, with the same idempotency key.
@@ -210,7 +211,7 @@ pub(crate) async fn start(
         counted: resolved.as_ref().is_some_and(|resolved| resolved.public.is_some()),
     };
     if let Some(run_id) = beginning.repeated(&inner).await? {
-        return repeated(inner, run_id, request.detached).await;
+        return repeated(inner, run_id, &request).await;
     }
     let stored = inner.stored_settings(&request.workspace_id).await?;
     inner.ensure_may_run(&stored, request.trigger, request.detached)?;
@@ -225,14 +226,14 @@ pub(crate) async fn start(
     let Found { role, role_id, replaces, .. } = found;
     let Some(tools) = tools else {
         let run_id = match beginning.begin(&inner, ids, user_message_id, replaces, role_id).await? {
-            Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
+            Outcome::Repeated(run_id) => return repeated(inner, run_id, &request).await,
             Outcome::Begun(fence) => fence.run_id,
             Outcome::Waits(begin) => begin.run_id,
         };
         stop_if_noted(&inner, beginning.stop_note(), run_id).await;
         inner.changed(run_id);
-        let (feed, detached) = (Feed::Store, request.detached);
-        return Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() });
+        let (feed, detached, protocol) = (Feed::Store, request.detached, request.protocol);
+        return Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, readers: Arc::default() });
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
@@ -302,7 +303,7 @@ pub(crate) async fn start(
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
     match outcome {
-        Outcome::Repeated(run_id) => return repeated(inner, run_id, request.detached).await,
+        Outcome::Repeated(run_id) => return repeated(inner, run_id, &request).await,
         Outcome::Begun(fence) => {
             let driver = prepared.driver(&inner, fence, done).await?;
             inner.registry.add(ids.run, control);
@@ -330,8 +331,8 @@ pub(crate) async fn start(
         });
     }
     inner.stop_if_closing(ids.run);
-    let (feed, detached) = (Feed::Driver(log, finished), request.detached);
-    Ok(Turn { inner, ids, feed, detached, repeated: false, readers: Arc::default() })
+    let (feed, detached, protocol) = (Feed::Driver(log, finished), request.detached, request.protocol);
+    Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, readers: Arc::default() })
 }
 
 /// Refuses what could not be gone on with: by the time of the answer there may be neither this process nor its tools.
@@ -554,7 +555,7 @@ impl Prepared {
 }
 
 /// The turn of a run that was begun before.
-async fn repeated(inner: Arc<Inner>, run_id: RunId, detached: bool) -> Result<Turn> {
-    let ids = inner.repeated(run_id).await?;
-    Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, readers: Arc::default() })
+async fn repeated(inner: Arc<Inner>, run_id: RunId, request: &TurnRequest) -> Result<Turn> {
+    let (ids, detached, protocol) = (inner.repeated(run_id).await?, request.detached, request.protocol);
+    Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, protocol, readers: Arc::default() })
 }
