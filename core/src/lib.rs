@@ -77,8 +77,9 @@ pub use engine::{
     MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt, PageSearch,
     PageToIndex, Prices, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget, RunLimits, RunSignal, RunTail,
     SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail, SignedProvenance, Stateless,
-    StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, UiMessage,
-    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, WaitingPage, Who, Window,
+    SteerAnswer, SteeringPlace, StoreHealth, TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader,
+    TurnRequest, UiMessage, UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, UserMessage,
+    WaitingPage, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, McpServerId, MessageId, RunId};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, ToolPart, Usage};
+use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -221,7 +221,9 @@ pub(crate) fn is_told(part: &Json) -> bool {
     struct Type {
         r#type: String,
     }
-    part.read::<Type>().is_ok_and(|part| matches!(part.r#type.as_str(), "source-url" | "source-document" | "file"))
+    let is_told =
+        |part: Type| matches!(part.r#type.as_str(), "source-url" | "source-document" | "file" | STEERING_PART);
+    part.read::<Type>().is_ok_and(is_told)
 }
 
 /// Every field that a chunk of a step may have.
@@ -315,7 +317,7 @@ impl UiChunk {
                 UiChunk::ToolApprovalRequest { approval_id: fields.approval_id?, tool_call_id: fields.tool_call_id? }
             }
             "tool-output-denied" => UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id? },
-            "source-url" | "source-document" | "file" => UiChunk::Part(Json::parse(json).ok()?),
+            "source-url" | "source-document" | "file" | STEERING_PART => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,
         })
     }

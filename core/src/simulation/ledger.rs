@@ -9,11 +9,14 @@ use crate::log::UiChunk;
 use crate::log::journal::message_status;
 use crate::log::reader::{LogReader, Reached};
 use crate::machine::ToolCall;
-use crate::model::{Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
+use crate::machine::writes::Told as WriteTold;
+use crate::model::{
+    Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState, entering_chunks,
+};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
-    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore, SuspendRun,
-    UNTOUCHED_WITHOUT_LEASE,
+    BeginRun, ChunkPack, EnterSteering, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore,
+    SuspendRun, UNTOUCHED_WITHOUT_LEASE,
 };
 
 use super::reduce::{Told, ToldStep};
@@ -190,6 +193,15 @@ impl Facts {
 
     pub(super) fn pack_acknowledged(&mut self, pack: ChunkPack) {
         self.packs.insert(pack.first_sequence, pack);
+    }
+
+    /// What entered was told in a pack.
+    pub(super) fn entered(&mut self, enter: &EnterSteering, told: &WriteTold) {
+        if !told.entered.is_empty() {
+            let chunks = entering_chunks(enter.begun, &told.entered);
+            let first_sequence = enter.first_sequence;
+            self.pack_acknowledged(ChunkPack { step_number: enter.step, first_sequence, chunks });
+        }
     }
 
     fn rows(&self, store: &SimulatedStore, run_id: RunId) -> Result<Settled, Broken> {

@@ -238,6 +238,16 @@ coverage! {
     expired,
     /// Steps that were gone on with after an answer.
     resumed,
+    /// Messages that were accepted for a run.
+    steered,
+    /// Messages that have entered one.
+    entered,
+    /// Ends that were none because messages waited.
+    kept,
+    /// Messages that became the next turn's.
+    next_turn,
+    /// Messages that were taken back.
+    unsteered,
     /// Sweeps.
     sweeps,
     /// Processes that died.

@@ -8,12 +8,13 @@ use crate::machine::{Event, Phase, StopCause, Timer};
 use crate::model::{FailureKind, Json};
 use crate::provider::{ProviderFailure, StreamPart};
 
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase::Created,
     Phase::Streaming,
     Phase::PersistingIntent,
     Phase::RunningTools,
     Phase::PersistingStep,
+    Phase::Entering,
     Phase::Settling,
     Phase::Releasing,
     Phase::Suspending,
@@ -43,6 +44,8 @@ fn events() -> Vec<Event> {
         Event::ToolShows { call_id: call_id(), output: Json::null() },
         Event::ToolFinished { call_id: call_id(), outcome: Ok(Json::null()) },
         Event::StepPersisted,
+        Event::Steered,
+        Event::SteeringEntered(Vec::new()),
         Event::Settled,
         Event::FailedInstead,
         Event::PersistFailed,
