@@ -249,7 +249,13 @@ impl Shell {
                 if matches!(*write, Write::Pack(_)) {
                     self.journal.pack_refused();
                 }
-                if error.code() == ErrorCode::LeaseLost { Event::LeaseLost } else { Event::PersistFailed }
+                // Whether messages have entered, nobody knows then: whoever goes on with the run reads it from the log.
+                let is_unknown = matches!(*write, Write::Enter(_));
+                match error.code() {
+                    ErrorCode::LeaseLost => Event::LeaseLost,
+                    _ if is_unknown => Event::LeaseLost,
+                    _ => Event::PersistFailed,
+                }
             }
         };
         self.happen(event, now);

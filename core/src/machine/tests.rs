@@ -297,14 +297,8 @@ impl World {
     }
 
     fn store_answers(&mut self, refused: bool) {
-        if refused
-            && (self.intent_pending
-                || self.step_pending.is_some()
-                || self.settlement.is_some()
-                || self.entering.is_some())
-        {
+        if refused && (self.intent_pending || self.step_pending.is_some() || self.settlement.is_some()) {
             self.intent_pending = false;
-            self.entering = None;
             self.step_pending = None;
             return self.feed(Event::PersistFailed);
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::part::{Part, ToolPart};
+use super::steering::is_steering;
 use super::usage::Usage;
 
 /// Why the model stopped, in the AI SDK's words.
@@ -68,6 +69,18 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
+    /// Whether anything of a call's answer is in it. One in which there are only messages that have joined the run was never
+    /// asked for, or nothing came.
+    pub fn is_of_a_call(&self) -> bool {
+        let came = |part: &Part| match part {
+            Part::StepStart => false,
+            Part::Other(part) => !is_steering(part),
+            _ => true,
+        };
+        let heard = self.parts.iter().any(|part| matches!(part, Part::Other(part) if is_steering(part)));
+        !heard || self.finish_reason.is_some() || self.usage.is_some() || self.parts.iter().any(came)
+    }
+
     /// The tool calls, in order.
     pub fn tools(&self) -> impl Iterator<Item = &ToolPart> {
         self.parts.iter().filter_map(|part| match part {

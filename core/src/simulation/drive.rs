@@ -213,6 +213,7 @@ impl World<'_> {
                     self.request_stop(drive.ids.run, reason)?;
                 }
                 if ending == Ending::Settled {
+                    self.check_answered_all(drive.ids.run)?;
                     self.check_told(drive)?;
                     self.check_ended(drive)?;
                     self.coverage.ends += 1;

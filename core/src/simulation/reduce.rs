@@ -27,6 +27,7 @@ pub(super) struct ToldStep {
 
 #[derive(Clone, PartialEq)]
 enum Item {
+    Part(String),
     Block { kind: BlockKind, id: String, text: String, open: bool },
     Call { id: String, name: String, input: Option<String>, outcome: Option<Result<String, String>> },
 }
@@ -100,6 +101,7 @@ impl ToldStep {
             UiChunk::ToolOutputError { tool_call_id, error_text, .. } => {
                 self.outcome(&tool_call_id, Err(error_text))?
             }
+            UiChunk::Part(part) => self.items.push(Item::Part(part.get().to_owned())),
             UiChunk::ToolOutputDenied { tool_call_id } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
             _ => {}
         }
@@ -130,6 +132,7 @@ impl ToldStep {
                         && (input.as_deref() == known || (!whole && input.is_none()))
                         && (*outcome == came || (!whole && outcome.is_none()))
                 }
+                (Item::Part(told), Some(Part::Other(part))) => told == part.get(),
                 _ => false,
             };
             if !fits {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{CallKind, CallTokens, Message, Run, RunReason, Steering, StepRecord, Waits};
+use crate::model::{CallKind, CallTokens, Message, Run, RunReason, Steering, SteeringState, StepRecord, Waits};
 use crate::project::AssistantFlush;
 use crate::store::{
     Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, EnterSteering, Fence, LeaseStore, LedgerCall, LogFrom, LogPage,
@@ -168,7 +168,15 @@ impl RunStore for SimulatedStore {
         if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
             return Err(unreachable());
         }
+        let (chat_id, own) = (begin.chat_id, begin.user_message.as_ref().map(|message| message.id));
+        let waiting = self.inner.steering(&SteeringOf::WaitingInChat(chat_id)).await?;
         let began = self.inner.begin_run(begin).await;
+        if self.breaks(Mutation::NextTurnLosesMessage) && began.is_ok() {
+            waiting
+                .iter()
+                .filter(|left| Some(left.message_id) != own)
+                .for_each(|left| self.inner.lose(left.message_id));
+        }
         if let Ok(Began::Started(fence)) = &began {
             self.own(fence);
         }
@@ -185,6 +193,12 @@ impl RunStore for SimulatedStore {
             }
             _ => {}
         }
+        let unless_steered = match self.mutation {
+            Some(Mutation::EndForgetsMessages) => None,
+            Some(Mutation::LateEndCounts) => settle.unless_steered.map(|_| u32::MAX),
+            _ => settle.unless_steered,
+        };
+        let settle = SettleRun { unless_steered, ..settle };
         let again = self.breaks(Mutation::DoubleSettle).then(|| settle.clone());
         let fence = self.fence(&settle.fence);
         let answer = self.inner.settle_run(SettleRun { fence, ..settle }).await;
@@ -386,7 +400,13 @@ impl SteerStore for SimulatedStore {
     }
 
     async fn unsteer(&self, message_id: MessageId) -> Result<Option<Steering>> {
-        self.inner.unsteer(message_id).await
+        let known = self.inner.steering_message(message_id).await?;
+        match known {
+            Some(known) if known.state == SteeringState::Waiting && self.breaks(Mutation::TakingBackForgotten) => {
+                Ok(Some(Steering { state: SteeringState::TakenBack, ..known }))
+            }
+            _ => self.inner.unsteer(message_id).await,
+        }
     }
 
     async fn steering_message(&self, message_id: MessageId) -> Result<Option<Steering>> {
@@ -399,6 +419,14 @@ impl SteerStore for SimulatedStore {
 
     async fn enter_steering(&self, enter: EnterSteering) -> Result<Vec<Steering>> {
         let fence = self.fence(&enter.fence);
-        self.inner.enter_steering(EnterSteering { fence, ..enter }).await
+        let enter = EnterSteering { fence, ..enter };
+        let entered = self.inner.enter_steering(enter.clone()).await?;
+        if self.breaks(Mutation::EnteringLosesPack) {
+            self.inner.lose_pack(enter.fence.run_id, enter.first_sequence);
+        }
+        if self.breaks(Mutation::EnteredWaitsOn) {
+            entered.iter().for_each(|message| self.inner.wait_on(message.message_id));
+        }
+        Ok(entered)
     }
 }

@@ -84,6 +84,33 @@ impl SteerStore for MemoryStore {
     }
 }
 
+/// What a store that keeps its promises never does.
+#[cfg(any(test, feature = "simulation"))]
+impl MemoryStore {
+    /// The row of a message that was taken up by a turn is gone.
+    pub(crate) fn lose(&self, message_id: MessageId) {
+        if let Ok(mut tables) = self.tables() {
+            tables.messages.remove(&message_id);
+        }
+    }
+
+    /// A pack is gone.
+    pub(crate) fn lose_pack(&self, run_id: RunId, first_sequence: u64) {
+        if let Ok(mut tables) = self.tables() {
+            tables.packs.remove(&(run_id, first_sequence));
+        }
+    }
+
+    /// A message that has entered waits all the same.
+    pub(crate) fn wait_on(&self, message_id: MessageId) {
+        if let Ok(mut tables) = self.tables()
+            && let Some(row) = tables.steering.get_mut(&message_id)
+        {
+            row.shown.state = SteeringState::Waiting;
+        }
+    }
+}
+
 impl Steering {
     fn waits_for(&self, run_id: RunId) -> bool {
         self.run_id == run_id && self.state == SteeringState::Waiting

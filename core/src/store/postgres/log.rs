@@ -85,7 +85,7 @@ fn record_statement(refresh: &str) -> String {
          step AS ({}), {}{refresh} \
          SELECT COUNT(*) AS owned, COALESCE(MAX(steering), 0) > 0 AS steered FROM owned",
         step_insert(4, ""),
-        call_entry(12, "true")
+        call_entry(12, "$12::integer IS NOT NULL")
     )
 }
 
