@@ -22,6 +22,7 @@ import type {
   SettingsOperations,
   SettingsPatch,
   SettingsTest,
+  Steering,
   TailEnd,
   TailItem,
   TrimOptions,
@@ -162,6 +163,11 @@ export declare class Turn {
   toResponse(options?: PipeOptions): Promise<Response>;
   /** Asks the run to stop; false when it has settled already. */
   stop(): Promise<boolean>;
+  /**
+   * The messages that wait for the run (`engine.runs.steer`), in their order: for its next step, or, once it has ended, for
+   * the chat's next turn.
+   */
+  queue(): Promise<Steering[]>;
   /**
    * How the turn ended, once that is on disk. Rejects with LEASE_LOST when another engine drives the run now, also one
    * that has taken it over from this one, and with ENGINE_CLOSED when the turn was left to others.

@@ -24,6 +24,7 @@ export const {
   NotWaitingError,
   AnswerMismatchError,
   AnswerExpiredError,
+  RunNotActiveError,
   StoreUnavailableError,
   EngineClosedError,
   SecretUnreadableError,

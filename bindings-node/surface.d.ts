@@ -38,12 +38,14 @@ export type ErrorCode =
   | 'MESSAGE_EXISTS'
   /** Another role of the workspace has this name; the message says which. */
   | 'ROLE_NAME_TAKEN'
-  /** The run, or the call that is answered, does not wait, or not any more. */
+  /** The run, the call that is answered, or the message that is taken back does not wait, or not any more. */
   | 'NOT_WAITING'
   /** The answer is for another call, or for other arguments, than those that wait. */
   | 'ANSWER_MISMATCH'
   /** The time in which the call could be answered is over. */
   | 'ANSWER_EXPIRED'
+  /** The run has ended, or has not begun: no message can join it. */
+  | 'RUN_NOT_ACTIVE'
   /** The store cannot be reached or written. */
   | 'STORE_UNAVAILABLE'
   /** The engine is shutting down or closed. */
@@ -151,7 +153,7 @@ export declare const MessageExistsError: ErrorClass<MessageExistsError>;
 export type RoleNameTakenError = ErrorOf<'ROLE_NAME_TAKEN'>;
 export declare const RoleNameTakenError: ErrorClass<RoleNameTakenError>;
 
-/** The run, or the call that is answered, does not wait, or not any more. `NOT_WAITING`, 409. */
+/** The run, the call that is answered, or the message that is taken back does not wait, or not any more. `NOT_WAITING`, 409. */
 export type NotWaitingError = ErrorOf<'NOT_WAITING'>;
 export declare const NotWaitingError: ErrorClass<NotWaitingError>;
 
@@ -162,6 +164,10 @@ export declare const AnswerMismatchError: ErrorClass<AnswerMismatchError>;
 /** The time in which the call could be answered is over. `ANSWER_EXPIRED`, 410. */
 export type AnswerExpiredError = ErrorOf<'ANSWER_EXPIRED'>;
 export declare const AnswerExpiredError: ErrorClass<AnswerExpiredError>;
+
+/** The run has ended, or has not begun: no message can join it. `RUN_NOT_ACTIVE`, 409. */
+export type RunNotActiveError = ErrorOf<'RUN_NOT_ACTIVE'>;
+export declare const RunNotActiveError: ErrorClass<RunNotActiveError>;
 
 /** The store cannot be reached or written. `STORE_UNAVAILABLE`, 503. */
 export type StoreUnavailableError = ErrorOf<'STORE_UNAVAILABLE'>;
@@ -1597,6 +1603,11 @@ export interface RunLimits {
    * @default 200
    */
   maxWaitingPerUser?: number;
+  /**
+   * How many messages may wait for a run that they are to join.
+   * @default 20
+   */
+  maxSteering?: number;
 }
 
 /** How a turn ended. It is given out only after it is on disk. */
@@ -1957,6 +1968,54 @@ export interface StatelessRun {
   /** When it ended. */
   finishedAt: string | null;
 }
+
+/** That a message was accepted. */
+export interface SteerAnswer {
+  /** Its id. */
+  messageId: string;
+  /** Where it will be. */
+  place: SteeringPlace;
+  /** What has become of it so far. */
+  state: SteeringState;
+}
+
+/** A message that was to join a run. */
+export interface Steering {
+  /** Its id: the client's own, or one that is made of it. */
+  messageId: string;
+  /** The run that it was for. */
+  runId: string;
+  /** The chat. */
+  chatId: string;
+  /** What has become of it. */
+  state: SteeringState;
+  /** The step before whose answer it has entered. */
+  step?: number;
+  /** The user's message: `{"parts": [...], "metadata"?}`. */
+  message: unknown;
+  /** When it was accepted. */
+  createdAt: string;
+}
+
+/** Where a message that was accepted will be, as far as that is known when it is acknowledged. */
+export type SteeringPlace =
+  /** In its run: before the answer of the next step, unless the run ends before that. */
+  | 'this_run'
+  /** In the chat's next turn: the run has ended, or is to stop. */
+  | 'next_turn'
+  /** Nowhere: it was taken back. */
+  | 'nowhere';
+
+/** What has become of a message that was to join a run. */
+export type SteeringState =
+  /** It waits: for the next step of its run, or for the chat's next turn once that run has ended. */
+  | 'waiting'
+  /** It is in the log of its run, before the model's answer of `step`. */
+  | 'entered'
+  /** Its run had ended: it is a message of the chat now, of the turn that came next. */
+  | 'next_turn'
+  /** It was taken back before any of that. */
+  | 'taken_back';
 
 /** One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read. */
 export interface Step {
@@ -2636,6 +2695,59 @@ export interface RunsOperations {
     /** At most so many; 50 unless given. */
     limit?: number;
   }): Promise<WaitingPage>;
+  /**
+   * Lets a user's message join a run that has not ended, of whichever process. It is on disk when this answers. It
+   * enters before the answer of the run's next step, and a run that would have succeeded makes one more step for it; if
+   * the run ends otherwise, or has no step left, the message is the chat's next turn's. `place` says which of the two
+   * is to be expected. A message of an id, or with a key, that was accepted before is that one: `state` says what has
+   * become of it.
+   * @throws {TurnkeepError} RUN_NOT_ACTIVE, MESSAGE_EXISTS, RATE_LIMITED, INVALID_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  steer(params: Who & {
+    /** The run. */
+    runId: string;
+    /** The message, as a turn is begun with. */
+    message: MessageInput;
+    /** What stands for the message where it has no id: a second one of the same key is the first. */
+    idempotencyKey?: string;
+  }): Promise<SteerAnswer>;
+  /**
+   * Takes a message back that waits: for its run, or for the next turn. Taking it back again changes nothing.
+   * @throws {TurnkeepError} NOT_WAITING, NOT_FOUND, FORBIDDEN
+   */
+  unsteer(params: Who & {
+    /** The message's id, as `runs.steer` has answered it. */
+    messageId: string;
+  }): Promise<Steering>;
+  /**
+   * The messages that wait, in their order: for the next step of a run, or, where that has ended, for the chat's next
+   * turn.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  queue(params: Who & {
+    /** Those of one run, */
+    runId?: string;
+    /** or those of a whole chat. */
+    chatId?: string;
+  }): Promise<Steering[]>;
+  /**
+   * All messages that were accepted for a run, in their order, with what has become of each.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN
+   */
+  steering(params: Who & {
+    /** The run. */
+    runId: string;
+  }): Promise<Steering[]>;
+  /**
+   * For a host with a loop of its own (`runs.begin`): lets the messages that wait for its run enter before the step
+   * that it records next, and answers them, to be told to the model. They are in the log then. Asking again before the
+   * step is recorded answers the same ones.
+   * @throws {TurnkeepError} NOT_FOUND, FORBIDDEN, LEASE_LOST
+   */
+  takeSteering(params: Who & {
+    /** The run. */
+    runId: string;
+  }): Promise<Steering[]>;
   /** Settles what dead processes have left, as opening an engine does. Answers how many runs that were. */
   sweep(): Promise<number>;
   /**

@@ -60,6 +60,11 @@ class Turn {
     return native(this.#native.stop());
   }
 
+  /** The messages that wait for the run, in their order. */
+  async queue() {
+    return JSON.parse(await native(this.#native.queue()));
+  }
+
   /** How the turn ended, once that is on disk. */
   done() {
     if (!this.#done) {

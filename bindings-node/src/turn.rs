@@ -57,6 +57,16 @@ impl NativeTurn {
         promise(env, async move { turn.stop().await })
     }
 
+    /// The messages that wait for the run; their JSON.
+    #[napi(catch_unwind)]
+    pub fn queue<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        let turn = Arc::clone(&self.turn);
+        promise(env, async move {
+            let waiting = turn.queue().await?;
+            serde_json::to_string(&waiting).map_err(|_| Error::internal("the messages could not be encoded"))
+        })
+    }
+
     /// Waits for the outcome; its JSON.
     #[napi(catch_unwind)]
     pub fn done<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {

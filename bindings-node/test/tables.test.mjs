@@ -56,6 +56,7 @@ for (const name of [
   'search.json',
   'search-hits.json',
   'mcp.json',
+  'steering.json',
 ]) {
   const { cases, options, subjects } = JSON.parse(
     readFileSync(new URL(`../../tests/${name}`, import.meta.url), 'utf8'),

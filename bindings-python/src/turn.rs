@@ -59,6 +59,13 @@ impl Turn {
         wait(py, parts.runtime.spawn(async move { turn.stop().await }))
     }
 
+    /// The messages that wait for the run, as JSON.
+    fn queue(&self, py: Python<'_>) -> PyResult<String> {
+        let parts = self.parts.get().or_raise(py)?;
+        let turn = Arc::clone(&parts.turn);
+        wait(py, parts.runtime.spawn(async move { encode(&turn.queue().await?) }))
+    }
+
     /// Waits for the end of the turn; its outcome as JSON.
     fn done(&self, py: Python<'_>) -> PyResult<String> {
         let parts = self.parts.get().or_raise(py)?;

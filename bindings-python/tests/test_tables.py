@@ -31,6 +31,7 @@ def snake(name: str) -> str:
         "search.json",
         "search-hits.json",
         "mcp.json",
+        "steering.json",
     ],
 )
 def test_table(name: str) -> None:

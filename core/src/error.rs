@@ -72,12 +72,14 @@ codes! {
     MessageExists = "MESSAGE_EXISTS", 2007, 409;
     /// Another role of the workspace has this name; the message says which.
     RoleNameTaken = "ROLE_NAME_TAKEN", 2008, 409;
-    /// The run, or the call that is answered, does not wait, or not any more.
+    /// The run, the call that is answered, or the message that is taken back does not wait, or not any more.
     NotWaiting = "NOT_WAITING", 2010, 409;
     /// The answer is for another call, or for other arguments, than those that wait.
     AnswerMismatch = "ANSWER_MISMATCH", 2011, 409;
     /// The time in which the call could be answered is over.
     AnswerExpired = "ANSWER_EXPIRED", 2012, 410;
+    /// The run has ended, or has not begun: no message can join it.
+    RunNotActive = "RUN_NOT_ACTIVE", 2013, 409;
     /// The store cannot be reached or written.
     StoreUnavailable = "STORE_UNAVAILABLE", 3001, 503;
     /// The engine is shutting down or closed.

@@ -30,12 +30,14 @@ pub const TURNKEEP_SUPERSEDE_INVALID: i32 = 2006;
 pub const TURNKEEP_MESSAGE_EXISTS: i32 = 2007;
 /// Another role of the workspace has this name; the message says which.
 pub const TURNKEEP_ROLE_NAME_TAKEN: i32 = 2008;
-/// The run, or the call that is answered, does not wait, or not any more.
+/// The run, the call that is answered, or the message that is taken back does not wait, or not any more.
 pub const TURNKEEP_NOT_WAITING: i32 = 2010;
 /// The answer is for another call, or for other arguments, than those that wait.
 pub const TURNKEEP_ANSWER_MISMATCH: i32 = 2011;
 /// The time in which the call could be answered is over.
 pub const TURNKEEP_ANSWER_EXPIRED: i32 = 2012;
+/// The run has ended, or has not begun: no message can join it.
+pub const TURNKEEP_RUN_NOT_ACTIVE: i32 = 2013;
 /// The store cannot be reached or written.
 pub const TURNKEEP_STORE_UNAVAILABLE: i32 = 3001;
 /// The engine is shutting down or closed.

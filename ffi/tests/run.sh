@@ -80,7 +80,7 @@ suite "recorded vectors" python3 "$root/tests/vectors_c.py" "$work/vectors"
 gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -g -O1 -I "$root/include" "$ffi/tests/c/operations.c" \
     -L "$work/lib" -Wl,-rpath,"$work/lib" -lturnkeep -o "$work/operations"
 suite "tables of cases" python3 "$root/tests/table_c.py" "$work/operations" roles.json chats.json usage.json \
-    provenance.json settings.json search.json search-hits.json mcp.json
+    provenance.json settings.json search.json search-hits.json mcp.json steering.json
 
 for suite in boundary functions turns tools offered runs; do
     if [ "${VALGRIND:-1}" = 0 ]; then

@@ -10,6 +10,7 @@ mod provider;
 pub mod recorded;
 pub mod scenario;
 pub mod stage;
+pub mod steered;
 pub mod table;
 
 pub use provider::{Response, Script, ScriptedProvider, Then};

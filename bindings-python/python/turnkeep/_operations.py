@@ -204,6 +204,107 @@ class RunsOperations(_Asking):
         answer: types.WaitingPage = self._ask("runs.waiting", {"workspaceId": workspace_id, "actor": actor, "userId": user_id, "chatId": chat_id, "cursor": cursor, "limit": limit})
         return answer
 
+    def steer(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+        message: types.MessageInput,
+        idempotency_key: str | None = None,
+    ) -> types.SteerAnswer:
+        """Lets a user's message join a run that has not ended, of whichever process. It is on disk when this
+        answers. It enters before the answer of the run's next step, and a run that would have succeeded makes
+        one more step for it; if the run ends otherwise, or has no step left, the message is the chat's next
+        turn's. ``place`` says which of the two is to be expected. A message of an id, or with a key, that was
+        accepted before is that one: ``state`` says what has become of it.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :param message: The message, as a turn is begun with.
+        :param idempotency_key: What stands for the message where it has no id: a second one of the same key
+            is the first.
+        :raises TurnkeepError: ``RUN_NOT_ACTIVE``, ``MESSAGE_EXISTS``, ``RATE_LIMITED``, ``INVALID_INPUT``,
+        ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.SteerAnswer = self._ask("runs.steer", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "message": message, "idempotencyKey": idempotency_key})
+        return answer
+
+    def unsteer(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        message_id: str,
+    ) -> types.Steering:
+        """Takes a message back that waits: for its run, or for the next turn. Taking it back again changes
+        nothing.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param message_id: The message's id, as ``runs.steer`` has answered it.
+        :raises TurnkeepError: ``NOT_WAITING``, ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: types.Steering = self._ask("runs.unsteer", {"workspaceId": workspace_id, "userId": user_id, "messageId": message_id})
+        return answer
+
+    def queue(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str | None = None,
+        chat_id: str | None = None,
+    ) -> builtins.list[types.Steering]:
+        """The messages that wait, in their order: for the next step of a run, or, where that has ended, for the
+        chat's next turn.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: Those of one run,
+        :param chat_id: or those of a whole chat.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: builtins.list[types.Steering] = self._ask("runs.queue", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "chatId": chat_id})
+        return answer
+
+    def steering(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+    ) -> builtins.list[types.Steering]:
+        """All messages that were accepted for a run, in their order, with what has become of each.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``
+        """
+        answer: builtins.list[types.Steering] = self._ask("runs.steering", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id})
+        return answer
+
+    def take_steering(
+        self,
+        *,
+        workspace_id: str,
+        user_id: str,
+        run_id: str,
+    ) -> builtins.list[types.Steering]:
+        """For a host with a loop of its own (``runs.begin``): lets the messages that wait for its run enter before
+        the step that it records next, and answers them, to be told to the model. They are in the log then.
+        Asking again before the step is recorded answers the same ones.
+
+        :param workspace_id: The workspace.
+        :param user_id: The user who asks.
+        :param run_id: The run.
+        :raises TurnkeepError: ``NOT_FOUND``, ``FORBIDDEN``, ``LEASE_LOST``
+        """
+        answer: builtins.list[types.Steering] = self._ask("runs.takeSteering", {"workspaceId": workspace_id, "userId": user_id, "runId": run_id})
+        return answer
+
     def sweep(self) -> int:
         """Settles what dead processes have left, as opening an engine does. Answers how many runs that were."""
         answer: int = self._ask("runs.sweep", {})

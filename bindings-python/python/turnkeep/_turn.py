@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from turnkeep._engine import Engine
     from turnkeep._tools import ToolPump
+    from turnkeep.types import Steering
 
 _Item = TypeVar("_Item")
 
@@ -133,6 +134,12 @@ class Turn:
     def stop(self) -> bool:
         """Asks the run to stop; ``False`` when it has settled already."""
         return self._native.stop()
+
+    def queue(self) -> list[Steering]:
+        """The messages that wait for the run (``engine.runs.steer``), in their order: for its next step, or, once it has
+        ended, for the chat's next turn."""
+        waiting: list[Steering] = decode(self._native.queue())
+        return waiting
 
     def done(self) -> dict[str, Any]:
         """Waits for the end of the turn and says how it ended, once that is on disk.

@@ -67,7 +67,9 @@ class RoleNameTakenError(TurnkeepError):
 
 
 class NotWaitingError(TurnkeepError):
-    """The run, or the call that is answered, does not wait, or not any more. ``NOT_WAITING``, 409."""
+    """The run, the call that is answered, or the message that is taken back does not wait, or not any more.
+    ``NOT_WAITING``, 409.
+    """
 
 
 class AnswerMismatchError(TurnkeepError):
@@ -76,6 +78,10 @@ class AnswerMismatchError(TurnkeepError):
 
 class AnswerExpiredError(TurnkeepError):
     """The time in which the call could be answered is over. ``ANSWER_EXPIRED``, 410."""
+
+
+class RunNotActiveError(TurnkeepError):
+    """The run has ended, or has not begun: no message can join it. ``RUN_NOT_ACTIVE``, 409."""
 
 
 class StoreUnavailableError(TurnkeepError):
@@ -136,6 +142,7 @@ BY_CODE: dict[str, type[TurnkeepError]] = {
     "NOT_WAITING": NotWaitingError,
     "ANSWER_MISMATCH": AnswerMismatchError,
     "ANSWER_EXPIRED": AnswerExpiredError,
+    "RUN_NOT_ACTIVE": RunNotActiveError,
     "STORE_UNAVAILABLE": StoreUnavailableError,
     "ENGINE_CLOSED": EngineClosedError,
     "SECRET_UNREADABLE": SecretUnreadableError,

@@ -1399,6 +1399,8 @@ class RunLimits(TypedDict, total=False):
     """How many turns of one chat may wait for it. Default ``20``."""
     maxWaitingPerUser: int
     """How many turns of one user may wait, in all chats. Default ``200``."""
+    maxSteering: int
+    """How many messages may wait for a run that they are to join. Default ``20``."""
 
 
 class _RunOutcomeRequired(TypedDict):
@@ -1795,6 +1797,61 @@ class StatelessRun(TypedDict):
     """When it was begun."""
     finishedAt: str | None
     """When it ended."""
+
+
+class SteerAnswer(TypedDict):
+    """That a message was accepted."""
+
+    messageId: str
+    """Its id."""
+    place: SteeringPlace
+    """Where it will be."""
+    state: SteeringState
+    """What has become of it so far."""
+
+
+class _SteeringRequired(TypedDict):
+    messageId: str
+    """Its id: the client's own, or one that is made of it."""
+    runId: str
+    """The run that it was for."""
+    chatId: str
+    """The chat."""
+    state: SteeringState
+    """What has become of it."""
+    message: Any
+    """The user's message: ``{"parts": [...], "metadata"?}``."""
+    createdAt: str
+    """When it was accepted."""
+
+
+class Steering(_SteeringRequired, total=False):
+    """A message that was to join a run."""
+
+    step: int
+    """The step before whose answer it has entered."""
+
+SteeringPlace: TypeAlias = Literal["this_run", "next_turn", "nowhere"]
+"""Where a message that was accepted will be, as far as that is known when it is acknowledged.
+
+``this_run``: In its run: before the answer of the next step, unless the run ends before that.
+
+``next_turn``: In the chat's next turn: the run has ended, or is to stop.
+
+``nowhere``: Nowhere: it was taken back.
+"""
+
+SteeringState: TypeAlias = Literal["waiting", "entered", "next_turn", "taken_back"]
+"""What has become of a message that was to join a run.
+
+``waiting``: It waits: for the next step of its run, or for the chat's next turn once that run has ended.
+
+``entered``: It is in the log of its run, before the model's answer of ``step``.
+
+``next_turn``: Its run had ended: it is a message of the chat now, of the turn that came next.
+
+``taken_back``: It was taken back before any of that.
+"""
 
 
 class Step(TypedDict, total=False):
@@ -2836,6 +2893,10 @@ __all__ = [
     "SplitOptions",
     "Stateless",
     "StatelessRun",
+    "SteerAnswer",
+    "Steering",
+    "SteeringPlace",
+    "SteeringState",
     "Step",
     "StepOverride",
     "StepToolCall",

@@ -1,6 +1,6 @@
 //! A user's message: what a client may send, and what is refused before anything is written.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Json, Part, TextPart};
@@ -89,6 +89,18 @@ impl UserMessage {
         }
         parts.iter().map(|part| part.read().map_err(|_| Error::invalid("message.parts", "cannot be read"))).collect()
     }
+}
+
+/// A message's metadata as it is stored: its parts, and what its client wants to find with it again.
+pub(super) fn stored_message(parts: &[Part], metadata: Option<&Json>) -> Result<Json> {
+    #[derive(Serialize)]
+    struct Stored<'a> {
+        parts: &'a [Part],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metadata: Option<&'a Json>,
+    }
+    let stored = Json::from_value(&Stored { parts, metadata });
+    stored.map_err(|_| Error::invalid("message.parts", "cannot be stored"))
 }
 
 /// The files that some provider takes.

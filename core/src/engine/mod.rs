@@ -27,6 +27,7 @@ use crate::tool::Tool;
 
 pub use crate::log::{Cursor, Protocol, TailEnd, TailFrom, TailItem};
 pub use fallback::{FallbackModel, TurnRetries};
+pub use message::UserMessage;
 pub use options::{
     ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, McpOptions, McpProgram, ModelPrice, Prices,
     RunLimits, SecretOptions, SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
@@ -51,6 +52,7 @@ pub use service::provenance::{Provenance, SignedProvenance};
 pub use service::roles::{ImportOutcome, ImportedRole};
 pub use service::search::{ChunkHit, PageSearch, SearchAnswer, SearchMode};
 pub use service::settings::{Capability, Tested};
+pub use service::steering::{SteerAnswer, SteeringPlace};
 pub use service::usage::{ReportOf, UsageLine, UsageReport};
 pub use service::waiting::{Answered, GivenAnswer, WaitingPage};
 

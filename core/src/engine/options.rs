@@ -426,6 +426,8 @@ pub struct RunLimits {
     pub max_waiting_per_chat: u32,
     /// How many turns of one user may wait, in all chats.
     pub max_waiting_per_user: u32,
+    /// How many messages may wait for a run that they are to join.
+    pub max_steering: u32,
 }
 
 impl Default for RunLimits {
@@ -458,6 +460,7 @@ impl Default for RunLimits {
             hosted_silence_ms: None,
             max_waiting_per_chat: 20,
             max_waiting_per_user: 200,
+            max_steering: 20,
         }
     }
 }

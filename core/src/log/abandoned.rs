@@ -123,6 +123,7 @@ impl AbandonedLog {
         let reason = claimed.stop_reason.unwrap_or(RunReason::WorkerLost);
         SettleRun {
             fence: claimed.fence,
+            unless_steered: None,
             status: RunStatus::Aborted,
             reason: Some(reason),
             error: None,
@@ -140,6 +141,7 @@ impl AbandonedLog {
         let extra = FlushExtra { error: Some(error.clone()), failure: failure.clone(), ..extra_of(&steps, reason) };
         SettleRun {
             fence,
+            unless_steered: None,
             status: RunStatus::Failed,
             reason: Some(reason),
             error: Some(error),

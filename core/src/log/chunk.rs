@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, ToolPart, Usage};
+use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -218,7 +218,7 @@ impl CallDetails {
 /// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked.
 const NOTES: &[&str] = &["data-withdrawn", "data-model"];
 /// Types of parts that are chunks as they are.
-const TOLD: &[&str] = &["source-url", "source-document", "file"];
+const TOLD: &[&str] = &["source-url", "source-document", "file", STEERING_PART];
 
 #[derive(Deserialize)]
 struct PartType {

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::{FinishReason, MessageStatus, RunFailure, RunReason, RunStatus, StepRecord, Usage, Waits};
+use crate::model::{
+    FinishReason, Json, MessageStatus, Part, RunFailure, RunReason, RunStatus, Steering, StepRecord, Usage, Waits,
+    entering_chunks, is_steering,
+};
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
-use crate::store::{CallNote, ChunkPack, Fence, RecordStep, SettleRun, StepNumbers, SuspendRun};
+use crate::store::{CallNote, ChunkPack, EnterSteering, Fence, RecordStep, SettleRun, StepNumbers, SuspendRun};
 
 use super::UiChunk;
 use super::replay::StepView;
@@ -34,6 +37,8 @@ pub struct Settlement {
     pub usage: Option<Usage>,
     /// How full the context was after the last step.
     pub context_tokens: Option<u64>,
+    /// It is none while messages wait for the run.
+    pub unless_steered: bool,
 }
 
 impl Settlement {
@@ -48,6 +53,7 @@ impl Settlement {
             step: None,
             usage: None,
             context_tokens: None,
+            unless_steered: false,
         }
     }
 }
@@ -75,6 +81,8 @@ pub(crate) struct Journal {
     left_out: bool,
     /// The call to the provider that is on its way, or was the last one.
     call: CallNote,
+    /// Messages that have entered before the step in progress.
+    heard: Vec<Json>,
 }
 
 /// Whether the message row is brought up to date.
@@ -146,6 +154,7 @@ impl Journal {
             settling_step: false,
             left_out: false,
             call: CallNote::default(),
+            heard: Vec::new(),
         }
     }
 
@@ -162,7 +171,8 @@ impl Journal {
 
     /// What a model that is asked for the next step is told of the steps before it. One without calls that is not the
     /// last one was broken off when its process ended: what it had said is shown, and the model is asked again, since
-    /// not every provider goes on with an answer that it had begun. Nor is it told what was withdrawn.
+    /// not every provider goes on with an answer that it had begun; nor what was withdrawn. Messages that had joined the run before
+    /// it are told.
     pub(crate) fn steps_for_the_model(&self) -> Cow<'_, [StepRecord]> {
         let is_told = |step: &&StepRecord| {
             !step.is_withdrawn() && (step.finish_reason.is_some() || step.tools().next().is_some())
@@ -170,7 +180,7 @@ impl Journal {
         if self.steps.iter().all(|step| is_told(&step)) {
             return Cow::Borrowed(&self.steps);
         }
-        Cow::Owned(self.steps.iter().filter(is_told).cloned().collect())
+        Cow::Owned(self.steps.iter().map(|step| if is_told(&step) { step.clone() } else { heard_of(step) }).collect())
     }
 
     /// Notes how much of the chat the model was told, for the message's row.
@@ -279,10 +289,39 @@ impl Journal {
         }
     }
 
+    /// The write with which the messages that wait enter before the next step.
+    pub(crate) fn enter(&self) -> EnterSteering {
+        EnterSteering {
+            fence: self.fence.clone(),
+            step: self.step_number(),
+            first_sequence: self.next_sequence,
+            begun: self.view.is_started(),
+        }
+    }
+
+    /// These messages have entered. Returns the chunks that tell of them, which are on disk.
+    pub(crate) fn entered(&mut self, entered: &[Steering]) -> Vec<Arc<str>> {
+        if entered.is_empty() {
+            self.heard.clear();
+            return Vec::new();
+        }
+        let chunks = entering_chunks(self.view.is_started(), entered);
+        chunks.iter().filter_map(|chunk| UiChunk::parse_of_step(chunk)).for_each(|chunk| self.view.apply(&chunk));
+        self.next_sequence += chunks.len() as u64;
+        self.heard = entered.iter().map(Steering::part).collect();
+        chunks
+    }
+
+    /// The messages that have entered before the step in progress.
+    pub(crate) fn heard(&self) -> &[Json] {
+        &self.heard
+    }
+
     /// The step is on disk.
     pub(crate) fn step_persisted(&mut self) {
         self.next_sequence = self.next_after_step;
         self.view = StepView::default();
+        self.heard.clear();
         self.unpacked.clear();
         self.unpacked_bytes = 0;
     }
@@ -332,8 +371,10 @@ impl Journal {
             reason: settlement.reason,
             ..self.extra()
         };
+        let last = self.steps.last().map_or(0, |step| step.number);
         SettleRun {
             fence: self.fence.clone(),
+            unless_steered: settlement.unless_steered.then_some(last),
             status: settlement.status,
             reason: settlement.reason,
             error: settlement.error.clone(),
@@ -357,6 +398,16 @@ impl Journal {
             ..FlushExtra::default()
         }
     }
+}
+
+/// The step without what the model has said.
+fn heard_of(step: &StepRecord) -> StepRecord {
+    let is_told = |part: &&Part| match part {
+        Part::StepStart => true,
+        Part::Other(part) => is_steering(part),
+        _ => false,
+    };
+    StepRecord { parts: step.parts.iter().filter(is_told).cloned().collect(), ..step.clone() }
 }
 
 /// The status of the message of a run with this status.

@@ -211,7 +211,12 @@ impl LogReader {
             return false;
         } else {
             // What was taken back before anybody came is told nobody.
-            let chunks = if logged.step.is_withdrawn() { Vec::new() } else { replay::encode(&rest) };
+            let rest = match (logged.step.is_withdrawn(), logged.step.heard()) {
+                (true, Some(heard)) => self.view.continuation(&heard, usage),
+                (true, None) => Vec::new(),
+                (false, _) => rest,
+            };
+            let chunks = replay::encode(&rest);
             let (last, base) = (chunks.len(), self.next - 1);
             for (place, chunk) in (1_u32..).zip(chunks) {
                 if place > self.skip {

@@ -31,6 +31,12 @@ pub enum Effect {
     PersistIntent(StepRecord),
     /// Append the finished step. Answered by `StepPersisted`.
     PersistStep(StepRecord),
+    /// Let the messages that wait for the run enter before this step, on disk, and tell readers. Answered by
+    /// `SteeringEntered`.
+    EnterSteering {
+        /// The step, from 0.
+        step: u32,
+    },
     /// Give this chunk to the readers.
     EmitChunk(UiChunk),
     /// Give this chunk to the readers, which is none of the log.

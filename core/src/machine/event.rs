@@ -37,6 +37,10 @@ pub enum Event {
     /// The intent, the step or the settlement was refused for good. (A store that is only out of reach is asked again,
     /// which is not reported here.)
     PersistFailed,
+    /// Messages wait for the run: comes before the confirmation of the step, or instead of the settlement's.
+    Steered,
+    /// These messages, as parts of the step that comes next, have entered the run, and readers were told.
+    SteeringEntered(Vec<Json>),
     /// The settlement is on disk.
     Settled,
     /// The settlement was refused for good; that the run has failed is on disk, without the last step.
@@ -69,6 +73,8 @@ impl Event {
             Event::IntentPersisted => "IntentPersisted",
             Event::StepPersisted => "StepPersisted",
             Event::PersistFailed => "PersistFailed",
+            Event::Steered => "Steered",
+            Event::SteeringEntered(_) => "SteeringEntered",
             Event::Settled => "Settled",
             Event::FailedInstead => "FailedInstead",
             Event::StopRequested(_) => "StopRequested",

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use crate::error::{ErrorCode, Result};
 use crate::log::journal::{Journal, Rows, Settlement};
-use crate::model::{FailureKind, RunFailure, RunReason, RunStatus, Waits};
+use crate::model::{FailureKind, Json, RunFailure, RunReason, RunStatus, Steering, Waits};
 
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::transition::{NOT_WRITTEN, RunMachine};
-use super::writes::{Write, Writes};
+use super::writes::{Told, Write, Writes};
 
 /// Streamed chunks of this size are put on disk at once, and smaller ones after [`PACK_INTERVAL`].
 const PACK_BYTES: usize = 4 * 1024;
@@ -36,7 +36,7 @@ pub(crate) enum Input {
     /// Something happened outside of it: not the answer of a write, and no timer.
     Event(Event),
     /// The write that was under way has come to this.
-    Written(Result<()>),
+    Written(Result<Told>),
     /// It is as late as [`Shell::poll_timeout`] has said.
     Timeout,
 }
@@ -52,6 +52,8 @@ pub(crate) enum Output {
     RunTool(ToolCall),
     /// Cancel a tool's call; its outcome is already decided.
     CancelTool { call_id: String },
+    /// A step begins with messages that have entered: the next chunk has this number on disk.
+    StepBegins { first_sequence: u64 },
     /// Give this chunk to the readers in this process.
     Chunk(Arc<str>),
     /// The same with one that is none of the log.
@@ -215,17 +217,29 @@ impl Shell {
         }
     }
 
-    fn written(&mut self, answer: Result<()>, now: Instant) {
-        let answer = if self.breaks(Flaw::PackAttemptedOnce) && self.writes.is_packing() { Ok(()) } else { answer };
+    fn written(&mut self, answer: Result<Told>, now: Instant) {
+        let gives_up = self.breaks(Flaw::PackAttemptedOnce) && self.writes.is_packing();
+        let answer = if gives_up { Ok(Told::default()) } else { answer };
         let Some((write, answer)) = self.writes.answered(answer, now) else { return };
         let event = match (&*write, answer) {
-            (Write::Pack(_), Ok(())) => return,
-            (Write::Intent(_), Ok(())) => Event::IntentPersisted,
-            (Write::Step(_), Ok(())) => Event::StepPersisted,
-            (Write::Settle(_), Ok(())) => Event::Settled,
-            (Write::Fail(_), Ok(())) => Event::FailedInstead,
-            (Write::Release, Ok(())) => Event::Released,
-            (Write::Suspend(_), Ok(())) => {
+            (Write::Pack(_), Ok(_)) => return,
+            (Write::Intent(_), Ok(_)) => Event::IntentPersisted,
+            (Write::Step(_), Ok(told)) => {
+                if told.steered {
+                    self.happen(Event::Steered, now);
+                }
+                Event::StepPersisted
+            }
+            (Write::Settle(_), Ok(told)) if told.steered => {
+                self.settlement = None;
+                self.journal.settlement_refused();
+                Event::Steered
+            }
+            (Write::Settle(_), Ok(_)) => Event::Settled,
+            (Write::Fail(_), Ok(_)) => Event::FailedInstead,
+            (Write::Release, Ok(_)) => Event::Released,
+            (Write::Enter(_), Ok(told)) => Event::SteeringEntered(self.entered(&told.entered)),
+            (Write::Suspend(_), Ok(_)) => {
                 self.outputs.extend(std::mem::take(&mut self.held).into_iter().map(Output::Chunk));
                 Event::Suspended
             }
@@ -235,10 +249,27 @@ impl Shell {
                 if matches!(*write, Write::Pack(_)) {
                     self.journal.pack_refused();
                 }
-                if error.code() == ErrorCode::LeaseLost { Event::LeaseLost } else { Event::PersistFailed }
+                // Whether messages have entered, nobody knows then: whoever goes on with the run reads it from the log.
+                let is_unknown = matches!(*write, Write::Enter(_));
+                match error.code() {
+                    ErrorCode::LeaseLost => Event::LeaseLost,
+                    _ if is_unknown => Event::LeaseLost,
+                    _ => Event::PersistFailed,
+                }
             }
         };
         self.happen(event, now);
+    }
+
+    /// Tells readers of messages that have entered. Returns what they are of the step.
+    fn entered(&mut self, entered: &[Steering]) -> Vec<Json> {
+        let first_sequence = self.journal.next_sequence();
+        let chunks = self.journal.entered(entered);
+        if !chunks.is_empty() {
+            self.outputs.push_back(Output::StepBegins { first_sequence });
+            self.outputs.extend(chunks.into_iter().map(Output::Chunk));
+        }
+        self.journal.heard().to_vec()
     }
 
     /// The end as far as it can be written: what cannot is left out.
@@ -315,6 +346,7 @@ impl Shell {
                 }
                 return;
             }
+            Effect::EnterSteering { .. } => return self.writes.add(Write::Enter(self.journal.enter())),
             Effect::Settle(settlement) => {
                 self.pack_as_numbered();
                 let mut settle = self.journal.settle(&settlement);
@@ -422,6 +454,7 @@ mod tests {
                         Write::Fail(_) => "fail",
                         Write::Suspend(_) => "suspend",
                         Write::Release => "release",
+                        Write::Enter(_) => "enter",
                     }),
                     Output::End(Ending::Settled) => Some("settled"),
                     Output::End(Ending::Waiting(_)) => Some("waiting"),
@@ -449,7 +482,7 @@ mod tests {
         }
 
         fn answer(&mut self, at: u64, code: Option<ErrorCode>) -> Vec<&'static str> {
-            self.tell(at, Input::Written(code.map_or(Ok(()), |code| Err(Error::new(code, "")))))
+            self.tell(at, Input::Written(code.map_or(Ok(Told::default()), |code| Err(Error::new(code, "")))))
         }
 
         fn timeout(&self) -> Option<u64> {

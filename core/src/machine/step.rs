@@ -3,7 +3,7 @@
 use crate::log::{CallDetails, is_note};
 use crate::model::{
     Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart,
-    ToolPart, ToolState, Usage, Wait, WaitKind,
+    ToolPart, ToolState, Usage, Wait, WaitKind, is_steering,
 };
 use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
@@ -14,6 +14,8 @@ use super::loop_guard::LoopGuard;
 #[derive(Clone, Debug, Default)]
 pub(super) struct StepBuilder {
     pub(super) started: bool,
+    /// Something of the provider's answer has come.
+    pub(super) answered: bool,
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) usage: Option<Usage>,
     /// The provider wants to go on with this answer.
@@ -41,6 +43,8 @@ enum Item {
     Part(Json),
     /// What readers are told of the step itself, and nothing of its answer.
     Note(Json),
+    /// A user's message that has joined the run.
+    Heard(Json),
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +135,7 @@ impl StepBuilder {
                 std::mem::take(&mut block.open).then(|| Closed::Block(block.kind, block.ui_id.clone()))
             }
             Item::Call(call) => call.abandon(error).map(Closed::Call),
-            Item::Part(_) | Item::Note(_) => None,
+            Item::Part(_) | Item::Note(_) | Item::Heard(_) => None,
         };
         self.items.iter_mut().filter_map(close).collect()
     }
@@ -177,6 +181,18 @@ impl StepBuilder {
         }));
     }
 
+    /// A step before which these messages have entered; they are its first parts.
+    pub(super) fn hearing(messages: Vec<Json>) -> Self {
+        let started = !messages.is_empty();
+        Self { started, items: messages.into_iter().map(Item::Heard).collect(), ..Self::default() }
+    }
+
+    /// The same step before anything of its answer had come.
+    pub(super) fn unanswered(self) -> Self {
+        let items = self.items.into_iter().filter(|item| matches!(item, Item::Heard(_))).collect();
+        Self { started: self.started, items, ..Self::default() }
+    }
+
     /// A step as it is on disk, some calls of which wait or have waited.
     pub(super) fn restored(step: StepRecord) -> Self {
         let mut restored =
@@ -191,6 +207,7 @@ impl StepBuilder {
                     restored.items.push(Item::Call(Call::restored(tool)));
                 }
                 Part::Other(part) if is_note(&part) => restored.add_note(part),
+                Part::Other(part) if is_steering(&part) => restored.items.push(Item::Heard(part)),
                 Part::Other(part) => restored.add_part(part),
             }
         }
@@ -233,14 +250,14 @@ impl StepBuilder {
     pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
         self.items.iter().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) | Item::Part(_) | Item::Note(_) => None,
+            Item::Block(_) | Item::Part(_) | Item::Note(_) | Item::Heard(_) => None,
         })
     }
 
     pub(super) fn calls_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Call> {
         self.items.iter_mut().filter_map(|item| match item {
             Item::Call(call) => Some(call),
-            Item::Block(_) | Item::Part(_) | Item::Note(_) => None,
+            Item::Block(_) | Item::Part(_) | Item::Note(_) | Item::Heard(_) => None,
         })
     }
 
@@ -267,7 +284,7 @@ impl StepBuilder {
     pub(super) fn says_something(&self) -> bool {
         self.items.iter().any(|item| match item {
             Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
-            Item::Call(_) | Item::Note(_) => false,
+            Item::Call(_) | Item::Note(_) | Item::Heard(_) => false,
             Item::Part(_) => true,
         })
     }
@@ -277,7 +294,7 @@ impl StepBuilder {
         self.items.iter().any(|item| match item {
             Item::Block(block) => block.kind == BlockKind::Text && !block.text.trim().is_empty(),
             Item::Call(_) | Item::Part(_) => true,
-            Item::Note(_) => false,
+            Item::Note(_) | Item::Heard(_) => false,
         })
     }
 
@@ -326,7 +343,7 @@ impl StepBuilder {
                 }
             }
             Item::Call(call) => Part::Tool(call.part()),
-            Item::Part(part) | Item::Note(part) => Part::Other(part.clone()),
+            Item::Part(part) | Item::Note(part) | Item::Heard(part) => Part::Other(part.clone()),
         }));
         StepRecord { number, parts, finish_reason: self.finish_reason, usage: self.usage }
     }

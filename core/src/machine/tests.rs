@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
-use crate::model::{FailureKind, FinishReason, Json, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait};
+use crate::model::{
+    FailureKind, FinishReason, Json, Part, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait, is_steering,
+};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::tool::ToolCatalog;
 
@@ -57,6 +59,10 @@ struct World {
     waiting: Option<(StepRecord, Vec<Wait>)>,
     asked: Vec<UiChunk>,
     releasing: bool,
+    /// Messages that wait for the run, and the step that they are to enter before.
+    messages: usize,
+    entering: Option<u32>,
+    entered: usize,
 }
 
 impl World {
@@ -102,6 +108,9 @@ impl World {
             waiting: None,
             asked: Vec::new(),
             releasing: false,
+            messages: 0,
+            entering: None,
+            entered: 0,
         }
     }
 
@@ -133,6 +142,7 @@ impl World {
             }
             Effect::CancelTool { call_id } => self.running.retain(|running| *running != call_id),
             Effect::PersistIntent(_) => self.intent_pending = true,
+            Effect::EnterSteering { step } => self.entering = Some(step),
             Effect::PersistStep(step) => {
                 assert_complete(&step);
                 self.step_pending = Some(step);
@@ -198,6 +208,15 @@ impl World {
             if outside == 5 && self.ended.is_none() {
                 self.feed(Event::StopRequested(StopCause::Shutdown));
             }
+            return;
+        }
+        if outside == 6 || outside == 7 {
+            self.messages += 1;
+            return;
+        }
+        if outside == 8 && self.messages > 0 {
+            // Taken back.
+            self.messages -= 1;
             return;
         }
         if outside < 4
@@ -293,13 +312,52 @@ impl World {
         }
         if let Some(step) = self.step_pending.take() {
             self.log.push(step);
+            if self.messages > 0 {
+                self.feed(Event::Steered);
+            }
             return self.feed(Event::StepPersisted);
         }
+        if let Some(step) = self.entering.take() {
+            return self.messages_enter(step);
+        }
         if let Some(settlement) = self.settlement.take() {
+            if settlement.unless_steered && self.messages > 0 {
+                self.settles -= 1;
+                return self.feed(Event::Steered);
+            }
             self.settled = true;
             self.log.extend(settlement.step);
             self.feed(Event::Settled);
         }
+    }
+
+    fn messages_enter(&mut self, step: u32) {
+        assert_eq!(step as usize, self.log.len(), "they enter before the next step");
+        let part = |number: usize| {
+            Json::parse(&format!(r#"{{"type":"data-steering","id":"m{number}","data":{{"parts":[]}}}}"#)).unwrap()
+        };
+        let parts: Vec<Json> = (self.entered..self.entered + self.messages).map(part).collect();
+        if !parts.is_empty() {
+            self.reader_sees(UiChunk::StartStep);
+            parts.iter().for_each(|part| self.reader_sees(UiChunk::Part(part.clone())));
+        }
+        self.entered += std::mem::take(&mut self.messages);
+        self.feed(Event::SteeringEntered(parts));
+    }
+
+    /// How often messages are in the log, and that of each the first comes first.
+    fn messages_in_the_log(&self) -> usize {
+        let parts = self.log.iter().flat_map(|step| &step.parts);
+        let ids: Vec<String> = parts
+            .filter_map(|part| match part {
+                Part::Other(part) if is_steering(part) => Some(part.get().to_owned()),
+                _ => None,
+            })
+            .collect();
+        let mut once = ids.clone();
+        once.dedup();
+        assert_eq!(ids, once, "a message entered twice");
+        ids.len()
     }
 
     fn check_readers(&self) {
@@ -392,7 +450,7 @@ proptest! {
         // Whatever has happened, a stop brings it to its end.
         if world.ended.is_none() {
             world.feed(Event::StopRequested(StopCause::Shutdown));
-            for _ in 0..4 {
+            for _ in 0..6 {
                 world.store_answers(false);
             }
         }
@@ -403,6 +461,7 @@ proptest! {
         if world.ended == Some(Ending::Settled) {
             prop_assert!(!world.calling && world.running.is_empty(), "something still runs");
             prop_assert_eq!(world.settles, 1);
+            prop_assert_eq!(world.messages_in_the_log(), world.entered);
         }
         for (place, step) in world.log.iter().enumerate() {
             prop_assert_eq!(step.number as usize, place);

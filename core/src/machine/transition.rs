@@ -1,5 +1,7 @@
 //! The transitions: one method per event.
 
+mod steering;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use super::event::Event;
 use super::retry::{Attempts, Retries, withdrawn_part};
 use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
+use steering::{Counted, Joining};
 
 /// The ids that readers are told in the first chunk.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,7 @@ pub(crate) enum Phase {
     PersistingIntent,
     RunningTools,
     PersistingStep,
+    Entering,
     Settling,
     Releasing,
     Suspending,
@@ -102,6 +106,8 @@ pub(crate) enum Phase {
 struct Close {
     end: RunEnd,
     finish_reason: Option<FinishReason>,
+    /// What was counted before, of an end that is none while messages wait.
+    counted: Option<Counted>,
 }
 
 /// One run of the agent loop. See the module's documentation for its rules.
@@ -141,6 +147,8 @@ pub struct RunMachine {
     resumes: bool,
     untold: Vec<UiChunk>,
     told: Vec<String>,
+    /// Messages that are to join the run.
+    joining: Joining,
 }
 
 impl RunMachine {
@@ -172,6 +180,7 @@ impl RunMachine {
             resumes: false,
             untold: Vec::new(),
             told: Vec::new(),
+            joining: Joining::default(),
         }
     }
 
@@ -207,6 +216,7 @@ impl RunMachine {
                 _ => None,
             }));
         }
+        self.joining = Joining::behind(steps.last());
         self
     }
 
@@ -259,6 +269,8 @@ impl RunMachine {
             }
             (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
+            (Event::Steered, _) => self.steered(effects),
+            (Event::SteeringEntered(messages), Phase::Entering) => self.entered(messages, effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
             (Event::FailedInstead, Phase::Settling) => self.failed_instead(effects),
             (Event::HandOver, _) => self.handing_over = self.hands_over,
@@ -282,7 +294,11 @@ impl RunMachine {
         if let Some(after) = self.limits.run.into_iter().chain(self.limits.budget.time).min() {
             effects.push(Effect::ArmTimer { timer: Timer::Run, after });
         }
-        if self.resumes { self.resume(effects) } else { self.call_provider(effects) }
+        match () {
+            () if self.resumes => self.resume(effects),
+            () if self.joining.wait => self.enter(effects),
+            () => self.call_provider(effects),
+        }
     }
 
     /// Tells what the answers have come to. What was allowed is on disk as such before it is made: whoever finds it there
@@ -322,7 +338,6 @@ impl RunMachine {
     }
 
     fn call_provider(&mut self, effects: &mut Vec<Effect>) {
-        self.step = StepBuilder::default();
         self.phase = Phase::Streaming;
         let steps = self.number.saturating_sub(self.withdrawn).saturating_add(1);
         self.is_last = steps >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
@@ -420,13 +435,14 @@ impl RunMachine {
     }
 
     fn start_step(&mut self, effects: &mut Vec<Effect>) {
+        self.step.answered = true;
         if !self.step.started {
             self.step.started = true;
             effects.push(Effect::EmitChunk(UiChunk::StartStep));
-            if let Some(note) = self.switched.take() {
-                self.step.add_note(note.clone());
-                effects.push(Effect::EmitChunk(UiChunk::Part(note)));
-            }
+        }
+        if let Some(note) = self.switched.take() {
+            self.step.add_note(note.clone());
+            effects.push(Effect::EmitChunk(UiChunk::Part(note)));
         }
     }
 
@@ -761,12 +777,26 @@ impl RunMachine {
         }
         self.number += 1;
         self.step = StepBuilder::default();
+        self.after_step(effects);
+    }
+
+    /// The last step is on disk, and the next one has not begun.
+    fn after_step(&mut self, effects: &mut Vec<Effect>) {
         if self.stop.is_some() {
             return self.abort(effects);
         }
         if self.spent.is_all_of(&self.limits.budget) {
+            if let Some(reason) = self.joining.take_ending() {
+                return self.settle(RunStatus::Succeeded, None, None, Some(reason), effects);
+            }
             self.stop = Some(RunReason::Budget);
             return self.abort(effects);
+        }
+        if self.handing_over {
+            return self.release(effects);
+        }
+        if self.joining.wait {
+            return self.enter(effects);
         }
         self.call_provider_in_time(effects);
     }
@@ -825,8 +855,9 @@ impl RunMachine {
         if let (Some(cost), Some(price)) = (&mut self.limits.budget.cost, again.price) {
             cost.price = price;
         }
-        if !self.step.started {
+        if !self.step.answered {
             self.spent_at = None;
+            self.step = std::mem::take(&mut self.step).unanswered();
             self.call_provider_in_time(effects);
             return true;
         }
@@ -848,7 +879,6 @@ impl RunMachine {
         match std::mem::take(&mut self.back_off) {
             Duration::ZERO => self.call_provider(effects),
             after => {
-                self.step = StepBuilder::default();
                 self.phase = Phase::BackingOff;
                 effects.push(Effect::ArmTimer { timer: Timer::Retry, after });
             }
@@ -923,17 +953,21 @@ impl RunMachine {
         }
         self.phase = Phase::Settling;
         effects.push(Effect::DisarmTimer(Timer::Step));
-        effects.push(Effect::DisarmTimer(Timer::Run));
         let error = failure.as_ref().map(|failure| failure.message.clone());
         let error_text = self.limits.error_text;
         let end = RunEnd { status, reason, error: error.clone(), failure: failure.clone(), error_text };
-        self.close = Some(Close { end, finish_reason });
+        let counted = self.counted();
         // What readers are told of the open calls waits for the settlement; what is stored does not.
         let mut recorded = self.step.clone();
         for call in recorded.calls_mut() {
             call.abandon(INCOMPLETE_CALL);
         }
         self.count_usage();
+        let unless_steered = self.waits_for_nobody(status);
+        if !unless_steered {
+            effects.push(Effect::DisarmTimer(Timer::Run));
+        }
+        self.close = Some(Close { end, finish_reason, counted: unless_steered.then_some(counted) });
         // What readers were shown is kept, also when nothing came of it; a step that never began is none.
         let worth_keeping = recorded.started;
         effects.push(Effect::Settle(Settlement {
@@ -949,12 +983,13 @@ impl RunMachine {
             step: worth_keeping.then(|| recorded.record(self.number)),
             usage: self.usage,
             context_tokens: self.context_tokens,
+            unless_steered,
         }));
     }
 
     fn settled(&mut self, effects: &mut Vec<Effect>) {
         self.phase = Phase::Over;
-        if let Some(Close { end, finish_reason }) = self.close.take() {
+        if let Some(Close { end, finish_reason, .. }) = self.close.take() {
             if self.step.started {
                 self.close_step(effects);
             }
@@ -1014,13 +1049,16 @@ impl RunMachine {
     // ---- from outside ----------------------------------------------------------------------------------------
 
     fn stop(&mut self, reason: RunReason, phase: Phase, effects: &mut Vec<Effect>) {
-        if self.stop.is_some() || matches!(phase, Phase::Settling | Phase::Releasing) {
+        if phase == Phase::Settling {
+            return self.stop_if_it_goes_on(reason);
+        }
+        if self.stop.is_some() || phase == Phase::Releasing {
             return;
         }
         self.stop = Some(reason);
         match phase {
             // The answer of the store is on its way and decides whether this step is in the log.
-            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending => {}
+            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending | Phase::Entering => {}
             Phase::Created | Phase::Streaming | Phase::BackingOff | Phase::RunningTools => self.abort(effects),
             Phase::Settling | Phase::Releasing | Phase::Over => {}
         }
@@ -1037,7 +1075,7 @@ impl RunMachine {
     fn persist_failed(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
         let failure = RunFailure::new(FailureKind::Internal, NOT_WRITTEN);
         match phase {
-            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending => {
+            Phase::PersistingIntent | Phase::PersistingStep | Phase::Suspending | Phase::Entering => {
                 self.close_failed(failure, RunReason::Internal, effects);
             }
             // What streams could not be put on disk.
@@ -1071,7 +1109,7 @@ impl RunMachine {
             }
             (Timer::Step | Timer::Run, phase) => self.stop(RunReason::Timeout, phase, effects),
             (Timer::ProviderSilence, Phase::Streaming) => {
-                let begun = self.step.started;
+                let begun = self.step.answered;
                 let limit = if begun { self.limits.provider_silence } else { self.limits.first_chunk };
                 let seconds = limit.as_secs_f64();
                 let message = format!("The provider timed out: it sent nothing for {seconds} s.");
@@ -1098,8 +1136,8 @@ impl RunMachine {
 /// comes after the end is nobody's fault.
 pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
     use Phase::{
-        BackingOff, Created, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling, Streaming,
-        Suspending,
+        BackingOff, Created, Entering, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling,
+        Streaming, Suspending,
     };
     let phases_and_rule: (&[Phase], &'static str) = match event {
         _ if phase == Over => return None,
@@ -1108,6 +1146,8 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
         Event::Part(_) | Event::StreamEnded | Event::StreamFailed(_) => (&[Streaming], "only an open call is answered"),
         Event::IntentPersisted => (&[PersistingIntent], "only what is being written is confirmed"),
         Event::StepPersisted => (&[PersistingStep], "only what is being written is confirmed"),
+        Event::Steered => (&[PersistingStep, Settling], "messages are told of by what the store says to a write"),
+        Event::SteeringEntered(_) => (&[Entering], "only what is being written is confirmed"),
         Event::Settled | Event::FailedInstead => (&[Settling], "only what is being written is confirmed"),
         Event::Released => (&[Releasing], "only what is being written is confirmed"),
         Event::Suspended => (&[Suspending], "only what is being written is confirmed"),
@@ -1118,9 +1158,10 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
             (&[Streaming, PersistingIntent, RunningTools], "a timer that was disarmed does not fire")
         }
         Event::TimerFired(Timer::Run) => {
-            let phases = &[Streaming, BackingOff, PersistingIntent, RunningTools, PersistingStep];
+            let phases = &[Streaming, BackingOff, PersistingIntent, RunningTools, PersistingStep, Entering, Settling];
             (phases, "a timer that was disarmed does not fire")
         }
+        Event::PersistFailed if phase == Entering => (&[], "whether messages have entered is told by no failure"),
         // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
         Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,
         Event::StopRequested(_) | Event::LeaseLost | Event::HandOver => return None,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::StepRecord;
-use crate::store::{ChunkPack, Fence, LeaseStore, LogStore, RecordStep, RunStore, SettleRun, SuspendRun, WaitStore};
+use crate::model::{Steering, StepRecord};
+use crate::store::{
+    ChunkPack, EnterSteering, Fence, LeaseStore, LogStore, RecordStep, RunStore, SettleRun, SteerStore, SuspendRun,
+    WaitStore,
+};
 
 /// A write of a run's owner.
 #[derive(Clone, Debug)]
@@ -23,28 +26,49 @@ pub(crate) enum Write {
     Fail(&'static str),
     /// The run begins to wait for somebody's answer.
     Suspend(SuspendRun),
+    /// Messages that wait for the run enter before its next step.
+    Enter(EnterSteering),
     /// The run is given up, for others to go on with.
     Release,
 }
 
+/// What a store says to a write that it has carried out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    /// Messages wait for the run; its end was not written because of them.
+    pub(crate) steered: bool,
+    /// The messages that have entered.
+    pub(crate) entered: Vec<Steering>,
+}
+
 impl Write {
     /// Attempts it once.
-    pub(crate) async fn attempt<S>(&self, store: &S, fence: &Fence) -> Result<()>
+    pub(crate) async fn attempt<S>(&self, store: &S, fence: &Fence) -> Result<Told>
     where
-        S: RunStore + LogStore + LeaseStore + WaitStore + ?Sized,
+        S: RunStore + LogStore + LeaseStore + WaitStore + SteerStore + ?Sized,
     {
         match self {
-            Write::Pack(pack) => store.append_pack(fence, pack).await,
-            Write::Intent(step) => store.record_intent(fence, step).await,
-            Write::Step(record) => store.record_step(record.clone()).await,
-            Write::Settle(settle) => store.settle_run(settle.clone()).await,
-            Write::Fail(error) => store.fail_run(fence, error).await,
+            Write::Pack(pack) => store.append_pack(fence, pack).await?,
+            Write::Intent(step) => store.record_intent(fence, step).await?,
+            Write::Step(record) => {
+                return store.record_step(record.clone()).await.map(|steered| Told { steered, ..Told::default() });
+            }
+            Write::Settle(settle) => {
+                let settled = store.settle_run(settle.clone()).await?;
+                return Ok(Told { steered: !settled, ..Told::default() });
+            }
+            Write::Fail(error) => store.fail_run(fence, error).await?,
             Write::Suspend(suspend) => {
                 let waits = suspend.waits.clone().from(store.time().await?);
-                store.suspend_run(SuspendRun { waits, ..suspend.clone() }).await
+                store.suspend_run(SuspendRun { waits, ..suspend.clone() }).await?;
             }
-            Write::Release => store.release_run(fence).await,
+            Write::Release => store.release_run(fence).await?,
+            Write::Enter(enter) => {
+                let entered = store.enter_steering(enter.clone()).await?;
+                return Ok(Told { steered: false, entered });
+            }
         }
+        Ok(Told::default())
     }
 }
 
@@ -164,7 +188,7 @@ impl Writes {
 
     /// The store has answered the write that was under way. Returns the write once this is over: with an error when it is
     /// not on disk and never will be.
-    pub(super) fn answered(&mut self, answer: Result<()>, now: Instant) -> Option<(Arc<Write>, Result<()>)> {
+    pub(super) fn answered(&mut self, answer: Result<Told>, now: Instant) -> Option<(Arc<Write>, Result<Told>)> {
         if let Err(error) = &answer {
             self.again_at = self.attempts.as_mut()?.again_at(error, now);
             if self.again_at.is_some() {

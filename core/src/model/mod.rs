@@ -9,6 +9,7 @@ mod part;
 mod record;
 mod role;
 mod run;
+mod steering;
 mod step;
 mod stored;
 mod usage;
@@ -25,6 +26,7 @@ pub use part::{Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, P
 pub use record::RecordIdentity;
 pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, Trigger, WarningCode};
+pub use steering::{STEERING_PART, Steering, SteeringState, entering_chunks, is_steering, steering_parts};
 pub use step::{FinishReason, StepRecord};
 pub use stored::{MessageFields, MessageSpan, MessageVisitor, StoredMessage};
 pub(crate) use usage::estimated_tokens;

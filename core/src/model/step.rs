@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::part::{Part, ToolPart};
+use super::steering::is_steering;
 use super::usage::Usage;
 
 /// Why the model stopped, in the AI SDK's words.
@@ -79,12 +80,33 @@ impl StepRecord {
         self.finish_reason == Some(FinishReason::Withdrawn)
     }
 
-    /// Those of the steps that were not taken back.
+    /// Those of the steps that were not taken back. Messages that had joined the run before one that was stay.
     pub(crate) fn kept(steps: &[Self]) -> Cow<'_, [Self]> {
-        if steps.iter().any(Self::is_withdrawn) {
-            return Cow::Owned(steps.iter().filter(|step| !step.is_withdrawn()).cloned().collect());
+        if !steps.iter().any(Self::is_withdrawn) {
+            return Cow::Borrowed(steps);
         }
-        Cow::Borrowed(steps)
+        let keep = |step: &Self| if step.is_withdrawn() { step.heard() } else { Some(step.clone()) };
+        Cow::Owned(steps.iter().filter_map(keep).collect())
+    }
+
+    /// The step without anything of an answer: the messages that have joined the run before it, if there are any.
+    pub(crate) fn heard(&self) -> Option<Self> {
+        let is_heard = |part: &&Part| matches!(part, Part::Other(part) if is_steering(part));
+        let heard: Vec<Part> = self.parts.iter().filter(is_heard).cloned().collect();
+        let parts = std::iter::once(Part::StepStart).chain(heard.iter().cloned()).collect();
+        (!heard.is_empty()).then_some(Self { number: self.number, parts, finish_reason: None, usage: None })
+    }
+
+    /// Whether anything of a call's answer is in it. One in which there are only messages that have joined the run was never
+    /// asked for, or nothing came.
+    pub fn is_of_a_call(&self) -> bool {
+        let came = |part: &Part| match part {
+            Part::StepStart => false,
+            Part::Other(part) => !is_steering(part),
+            _ => true,
+        };
+        let heard = self.parts.iter().any(|part| matches!(part, Part::Other(part) if is_steering(part)));
+        !heard || self.finish_reason.is_some() || self.usage.is_some() || self.parts.iter().any(came)
     }
 
     /// The tool calls, in order.

@@ -4,7 +4,7 @@
 //! its end only, for as long as possible: where something has to go, much goes at once and then nothing for a while, and
 //! where the cut is depends on what is stored and on nothing else.
 
-use crate::model::{Message, MessageRole, StepRecord};
+use crate::model::{Json, Message, MessageRole, Part, StepRecord};
 
 use super::history::{
     AssistantPart, CallIds, ModelMessage, ToolOutput, UserPart, assistant_messages, messages_from_rows,
@@ -32,6 +32,8 @@ pub struct Conversation {
     /// Where the turn's own steps begin.
     own: usize,
     left_out: bool,
+    /// How many of the last messages are told again with the step that they have entered before.
+    heard: usize,
 }
 
 impl Conversation {
@@ -45,12 +47,26 @@ impl Conversation {
             messages.insert(0, ModelMessage::User(vec![UserPart::text(LEFT_OUT)]));
         }
         let (ids, own) = (CallIds::of(&messages), messages.len());
-        Self { messages, ids, own, left_out }
+        Self { messages, ids, own, left_out, heard: 0 }
     }
 
     /// Adds a step of the turn.
     pub fn add_step(&mut self, step: &StepRecord) {
-        assistant_messages(&step.parts, &mut self.ids, &mut self.messages);
+        assistant_messages(&step.parts, true, &mut self.ids, &mut self.messages);
+    }
+
+    /// Adds messages that have entered before the step that the model is asked for.
+    pub fn hear(&mut self, entered: &[Json]) {
+        let before = self.messages.len();
+        let parts: Vec<Part> = entered.iter().cloned().map(Part::Other).collect();
+        assistant_messages(&parts, true, &mut self.ids, &mut self.messages);
+        self.heard = self.messages.len() - before;
+    }
+
+    /// Takes them away again: they are a part of that step.
+    pub fn forget_heard(&mut self) {
+        let kept = self.messages.len().saturating_sub(std::mem::take(&mut self.heard));
+        self.messages.truncate(kept);
     }
 
     /// What the model is told, to be lent out and given back.
@@ -195,7 +211,6 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::{ChatId, MessageId};
-    use crate::model::Json;
 
     fn row(role: MessageRole, parts: &str) -> Message {
         Message {

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::compact::compact_tool_output;
 use super::tool_content::{ContentPart, shortened, told};
-use crate::model::{INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolPart, ToolState};
+use crate::model::{
+    INCOMPLETE_CALL, Json, Message, MessageRole, Part, StepRecord, ToolPart, ToolState, steering_parts,
+};
 
 /// A message of the conversation, independent of any provider's format.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +149,7 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
                     messages.push(ModelMessage::User(parts));
                 }
             }
-            MessageRole::Assistant => assistant_messages(&compact_parts(row.parts()), &mut ids, &mut messages),
+            MessageRole::Assistant => assistant_messages(&compact_parts(row.parts()), false, &mut ids, &mut messages),
         }
     }
     messages
@@ -178,7 +180,7 @@ fn is_compact(output: &Json) -> bool {
 pub fn append_steps(messages: &mut Vec<ModelMessage>, steps: &[StepRecord]) {
     let mut ids = CallIds::of(messages);
     for step in steps {
-        assistant_messages(&step.parts, &mut ids, messages);
+        assistant_messages(&step.parts, true, &mut ids, messages);
     }
 }
 
@@ -250,12 +252,13 @@ impl FilePart {
 }
 
 /// One assistant message and one tool message per step. Rows of older writers have no step boundaries; there, text or
-/// reasoning after a tool call begins the next step.
-pub(super) fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
+/// reasoning after a tool call begins the next step. A user's message that has joined the run stands where it has entered;
+/// `now` says that it is of the turn in progress.
+pub(super) fn assistant_messages(parts: &[Part], now: bool, ids: &mut CallIds, messages: &mut Vec<ModelMessage>) {
     let has_boundaries = parts.contains(&Part::StepStart);
     let mut block: Vec<AssistantPart> = Vec::new();
     let mut results: Vec<ToolResult> = Vec::new();
-    let mut flush = |block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
+    let flush = |messages: &mut Vec<ModelMessage>, block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
         // Reasoning alone is no answer; providers refuse a message of nothing else.
         if block.iter().any(|part| !matches!(part, AssistantPart::Reasoning { .. })) {
             messages.push(ModelMessage::Assistant(std::mem::take(block)));
@@ -267,13 +270,13 @@ pub(super) fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &m
     };
     for part in parts {
         match part {
-            Part::StepStart => flush(&mut block, &mut results),
+            Part::StepStart => flush(messages, &mut block, &mut results),
             Part::Text(text) | Part::Reasoning(text) => {
                 if text.text.is_empty() && text.provider_metadata.is_none() {
                     continue;
                 }
                 if !has_boundaries && !results.is_empty() {
-                    flush(&mut block, &mut results);
+                    flush(messages, &mut block, &mut results);
                 }
                 let (metadata, is_reasoning) = (text.provider_metadata.clone(), matches!(part, Part::Reasoning(_)));
                 let text = text.text.clone();
@@ -294,14 +297,20 @@ pub(super) fn assistant_messages(parts: &[Part], ids: &mut CallIds, messages: &m
                 }
             }
             Part::Other(json) => {
-                if let Some(file) = FilePart::of(json) {
+                if let Some(said) = steering_parts(json) {
+                    flush(messages, &mut block, &mut results);
+                    let said: Vec<UserPart> = said.iter().filter_map(|part| user_part(part, now)).collect();
+                    if !said.is_empty() {
+                        messages.push(ModelMessage::User(said));
+                    }
+                } else if let Some(file) = FilePart::of(json) {
                     let (media_type, url, metadata) = (file.media_type, file.url, file.provider_metadata);
                     block.push(AssistantPart::File { media_type, url, metadata });
                 }
             }
         }
     }
-    flush(&mut block, &mut results);
+    flush(messages, &mut block, &mut results);
 }
 
 fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolResult) {
@@ -346,7 +355,12 @@ mod tests {
 
     fn convert(parts: &str) -> Vec<ModelMessage> {
         let mut messages = Vec::new();
-        assistant_messages(&serde_json::from_str::<Vec<Part>>(parts).unwrap(), &mut CallIds::default(), &mut messages);
+        assistant_messages(
+            &serde_json::from_str::<Vec<Part>>(parts).unwrap(),
+            false,
+            &mut CallIds::default(),
+            &mut messages,
+        );
         messages
     }
 

@@ -151,6 +151,7 @@ impl World<'_> {
                 }
             }
             self.ledger.check_gate(&self.store, begin.chat_id)?;
+            self.check_taken_up(begin.chat_id)?;
         }
         self.ledger.check(&self.store, begin.run_id)
     }

@@ -169,7 +169,7 @@ impl World<'_> {
         if let Some(write) = drive.write.clone() {
             let fence = drive.shell.journal().fence().clone();
             match self.attempt(&fence, &write)? {
-                Some(Ok(())) => self.acknowledge(&fence, &write),
+                Some(Ok(told)) => self.acknowledge(&fence, &write, &told),
                 Some(Err(ErrorCode::StoreUnavailable)) => {
                     self.drives.push(drive);
                     return Ok(());

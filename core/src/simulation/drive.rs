@@ -9,9 +9,9 @@ use crate::error::{Error, ErrorCode};
 use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::Journal;
 use crate::machine::shell::{Input, Output, Pace, Shell};
-use crate::machine::writes::Write;
+use crate::machine::writes::{Told, Write};
 use crate::machine::{Ending, Event, Fallback, Limits, Retries, RunMachine, StopCause, ToolCall, TurnIds};
-use crate::model::{FailureKind, FinishReason, Json, StepRecord, Usage};
+use crate::model::{FailureKind, FinishReason, Json, Part, StepRecord, Usage};
 use crate::project::{FlushExtra, ModelMessage, append_steps, flush_run};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, LogStore, LoggedStep, RunStore, SettleRun, WaitStore};
@@ -26,7 +26,7 @@ use super::{Broken, Mutation, ready};
 const SOON: Duration = Duration::from_millis(250);
 
 /// What the store has said to a write; nothing when the process died over it.
-pub(super) type Answered = Option<Result<(), ErrorCode>>;
+pub(super) type Answered = Option<Result<Told, ErrorCode>>;
 
 impl World<'_> {
     /// A turn in this process: of a run that has just begun, or `after` what others have written of it.
@@ -210,6 +210,7 @@ impl World<'_> {
                     drive.control.push_back(Event::ToolFinished { call_id, outcome: Ok(Json::string("too late")) });
                 }
             }
+            Output::StepBegins { .. } => {}
             Output::Chunk(chunk) => {
                 if chunk.starts_with(r#"{"type":"finish","#) || chunk.starts_with(r#"{"type":"abort","#) {
                     self.check_told(drive)?;
@@ -225,6 +226,7 @@ impl World<'_> {
                     self.request_stop(drive.ids.run, reason)?;
                 }
                 if ending == Ending::Settled {
+                    self.check_answered_all(drive.ids.run)?;
                     self.check_told(drive)?;
                     self.check_ended(drive)?;
                     self.coverage.ends += 1;
@@ -298,6 +300,8 @@ impl World<'_> {
         }
         let mut messages = drive.history.clone();
         append_steps(&mut messages, &drive.shell.journal().steps_for_the_model());
+        let heard = drive.shell.journal().heard().iter().cloned().map(Part::Other).collect();
+        append_steps(&mut messages, &[StepRecord { number: step, parts: heard, finish_reason: None, usage: None }]);
         can_be_sent(&messages)?;
         if ready(self.store.reserve(drive.shell.journal().fence())).is_err() {
             drive.control.push_back(Event::LeaseLost);
@@ -433,8 +437,12 @@ impl World<'_> {
         };
         let Some(answer) = self.attempt(&fence, &write)? else { return Ok(None) };
         drive.write = None;
-        if answer.is_ok() {
-            self.acknowledge(&fence, &write);
+        if let Ok(told) = &answer {
+            self.acknowledge(&fence, &write, told);
+            if told.steered && matches!(*write, Write::Settle(_)) {
+                drive.settle = None;
+                self.coverage.kept += 1;
+            }
             if matches!(*write, Write::Release) {
                 self.coverage.released += 1;
                 if !self.ledger.runs.get(&drive.ids.run).is_some_and(|facts| facts.renumbered) {
@@ -456,12 +464,13 @@ impl World<'_> {
         Ok(Some(()))
     }
 
-    pub(super) fn acknowledge(&mut self, fence: &Fence, write: &Write) {
+    pub(super) fn acknowledge(&mut self, fence: &Fence, write: &Write, told: &Told) {
         let Some(facts) = self.ledger.runs.get_mut(&fence.run_id) else { return };
         match write {
             Write::Pack(pack) => facts.pack_acknowledged(pack.clone()),
             Write::Intent(step) => facts.intent_acknowledged(step.clone()),
             Write::Step(record) => facts.step_acknowledged(record.step.clone()),
+            Write::Enter(enter) => facts.entered(enter, told),
             Write::Settle(_) | Write::Fail(_) | Write::Release | Write::Suspend(_) => {}
         }
     }
@@ -484,16 +493,16 @@ impl World<'_> {
         let write = &self.mutated(write);
         let late = || LateWrite { fence: fence.clone(), write: Arc::clone(write) };
         match (self.mutation, &**write) {
-            (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(()))),
+            (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(Told::default()))),
             (Some(Mutation::AllowedUnwritten), Write::Intent(step))
                 if step.tools().any(|tool| tool.approval.as_ref().is_some_and(|asked| asked.approved.is_some())) =>
             {
-                return Ok(Some(Ok(())));
+                return Ok(Some(Ok(Told::default())));
             }
             (Some(Mutation::SettleBeforePersist), Write::Settle(_))
             | (Some(Mutation::ToolBeforeIntent), Write::Intent(_)) => {
                 self.late.push(late());
-                return Ok(Some(Ok(())));
+                return Ok(Some(Ok(Told::default())));
             }
             _ => {}
         }
@@ -534,13 +543,13 @@ impl World<'_> {
             return Ok(Some(Err(ErrorCode::StoreUnavailable)));
         }
         Ok(Some(match answer {
-            Err(ErrorCode::LeaseLost) if self.mutation == Some(Mutation::RefusalIgnored) => Ok(()),
+            Err(ErrorCode::LeaseLost) if self.mutation == Some(Mutation::RefusalIgnored) => Ok(Told::default()),
             answer => answer,
         }))
     }
 
     /// The store executes a write, and is compared with the books.
-    pub(super) fn perform(&mut self, fence: &Fence, write: &Write) -> Result<Result<(), ErrorCode>, Broken> {
+    pub(super) fn perform(&mut self, fence: &Fence, write: &Write) -> Result<Result<Told, ErrorCode>, Broken> {
         let run_id = fence.run_id;
         let is_again = matches!(write, Write::Suspend(_));
         let old = self
@@ -559,7 +568,7 @@ impl World<'_> {
             }
             return Ok(answer);
         }
-        if answer.is_ok() {
+        if let Ok(told) = &answer {
             let (now, elapsed) = (self.now(), self.elapsed);
             if let Some(facts) = self.ledger.runs.get_mut(&run_id).filter(|facts| facts.settled.is_none()) {
                 match write {
@@ -571,6 +580,7 @@ impl World<'_> {
                         self.coverage.cut_short += 1;
                     }
                     Write::Release => facts.is_given_up(now),
+                    Write::Enter(enter) => facts.entered(enter, told),
                     Write::Suspend(suspend) if !facts.suspended => {
                         facts.is_suspended(now, suspend);
                         self.coverage.suspended += 1;

@@ -69,6 +69,7 @@ impl World<'_> {
             self.late_event()?;
         }
         self.ledger.check_all(&self.store)?;
+        self.check_messages(true)?;
         self.read_everything()
     }
 

@@ -9,11 +9,14 @@ use crate::log::UiChunk;
 use crate::log::journal::message_status;
 use crate::log::reader::{LogReader, Reached};
 use crate::machine::ToolCall;
-use crate::model::{Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState};
+use crate::machine::writes::Told as WriteTold;
+use crate::model::{
+    Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState, entering_chunks,
+};
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
-    BeginRun, ChunkPack, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore, SuspendRun,
-    UNTOUCHED_WITHOUT_LEASE,
+    BeginRun, ChunkPack, EnterSteering, Fence, LogFrom, LogRange, LogRow, LogStore, LoggedStep, MOST_OWNERS, RunStore,
+    SuspendRun, UNTOUCHED_WITHOUT_LEASE,
 };
 
 use super::reduce::{Told, ToldStep};
@@ -192,6 +195,15 @@ impl Facts {
         self.packs.insert(pack.first_sequence, pack);
     }
 
+    /// What entered was told in a pack.
+    pub(super) fn entered(&mut self, enter: &EnterSteering, told: &WriteTold) {
+        if !told.entered.is_empty() {
+            let chunks = entering_chunks(enter.begun, &told.entered);
+            let first_sequence = enter.first_sequence;
+            self.pack_acknowledged(ChunkPack { step_number: enter.step, first_sequence, chunks });
+        }
+    }
+
     fn rows(&self, store: &SimulatedStore, run_id: RunId) -> Result<Settled, Broken> {
         let run = ready(store.run(run_id)).ok().flatten();
         let run = run.ok_or_else(|| broken("no acknowledged run is lost", run_id.to_string()))?;
@@ -240,12 +252,13 @@ impl Facts {
         }
         let steps: Vec<&StepRecord> = rows.steps.iter().map(|logged| &logged.step).collect();
         // What was withdrawn is in the log, and in nothing else.
-        let kept = || steps.iter().filter(|step| !step.is_withdrawn());
-        let in_log: Vec<Part> = kept().flat_map(|step| step.parts.iter().cloned()).collect();
+        let all: Vec<StepRecord> = steps.iter().map(|step| (*step).clone()).collect();
+        let kept = StepRecord::kept(&all);
+        let in_log: Vec<Part> = kept.iter().flat_map(|step| step.parts.iter().cloned()).collect();
         if message.parts() != in_log {
             return Err(wrong("the message's parts are not those of the steps".to_owned()));
         }
-        if message.content != kept().map(|step| step.text()).collect::<String>() {
+        if message.content != kept.iter().map(StepRecord::text).collect::<String>() {
             return Err(wrong("the message's text is not that of the steps".to_owned()));
         }
         if run.step_count as usize != steps.len() {

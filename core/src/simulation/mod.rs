@@ -25,6 +25,7 @@ mod reading;
 mod reduce;
 mod schedule;
 mod sleeping;
+mod steering;
 mod store;
 mod sweeping;
 #[cfg(test)]
@@ -163,6 +164,18 @@ mutations! {
     WaitingLosesPack = "waiting-loses-pack",
     /// Messages stand in the order of the clock, also where it was set back.
     OrderByClock = "order-by-clock",
+    /// Messages enter a run without being put into its log.
+    EnteringLosesPack = "entering-loses-pack",
+    /// Messages that have entered wait on.
+    EnteredWaitsOn = "entered-waits-on",
+    /// A run's end waits for no messages.
+    EndForgetsMessages = "end-forgets-messages",
+    /// A run that ends later than messages have entered it ends all the same.
+    LateEndCounts = "late-end-counts",
+    /// A turn takes messages up and does not write them.
+    NextTurnLosesMessage = "next-turn-loses-message",
+    /// That a message is taken back is acknowledged and not done.
+    TakingBackForgotten = "taking-back-forgotten",
 }
 
 impl Mutation {
@@ -242,6 +255,16 @@ coverage! {
     expired,
     /// Steps that were gone on with after an answer.
     resumed,
+    /// Messages that were accepted for a run.
+    steered,
+    /// Messages that have entered one.
+    entered,
+    /// Ends that were none because messages waited.
+    kept,
+    /// Messages that became the next turn's.
+    next_turn,
+    /// Messages that were taken back.
+    unsteered,
     /// Sweeps.
     sweeps,
     /// Processes that died.

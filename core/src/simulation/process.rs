@@ -53,6 +53,7 @@ impl Write {
             Write::Fail(_) => "failure",
             Write::Suspend(_) => "suspension",
             Write::Release => "release",
+            Write::Enter(_) => "entering",
         }
     }
 }

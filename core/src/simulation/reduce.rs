@@ -1,6 +1,7 @@
 //! What a client makes of the chunks that it receives: written a second time, so that a mistake of the log's own view is
 //! not repeated here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::log::UiChunk;
@@ -27,20 +28,9 @@ pub(super) struct ToldStep {
 
 #[derive(Clone, PartialEq)]
 enum Item {
-    Block {
-        kind: BlockKind,
-        id: String,
-        text: String,
-        open: bool,
-    },
-    Call {
-        id: String,
-        name: String,
-        input: Option<String>,
-        outcome: Option<Result<String, String>>,
-    },
-    /// What is told of the step itself.
-    Note(String),
+    Part(String),
+    Block { kind: BlockKind, id: String, text: String, open: bool },
+    Call { id: String, name: String, input: Option<String>, outcome: Option<Result<String, String>> },
 }
 
 impl ToldStep {
@@ -51,7 +41,7 @@ impl ToldStep {
     /// Whether it tells that this step is withdrawn.
     fn withdraws(&self, step: &StepRecord) -> bool {
         let id = format!(r#""id":"withdrawn-{}""#, step.number);
-        self.items.iter().any(|item| matches!(item, Item::Note(note) if note.contains(&id)))
+        self.items.iter().any(|item| matches!(item, Item::Part(note) if note.contains(&id)))
     }
 
     fn begin_block(&mut self, kind: BlockKind, id: String) -> Result<(), String> {
@@ -118,8 +108,8 @@ impl ToldStep {
             UiChunk::ToolOutputError { tool_call_id, error_text, .. } => {
                 self.outcome(&tool_call_id, Err(error_text))?
             }
+            UiChunk::Part(part) => self.items.push(Item::Part(part.get().to_owned())),
             UiChunk::ToolOutputDenied { tool_call_id } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
-            UiChunk::Part(part) => self.items.push(Item::Note(part.get().to_owned())),
             _ => {}
         }
         Ok(())
@@ -149,7 +139,7 @@ impl ToldStep {
                         && (input.as_deref() == known || (!whole && input.is_none()))
                         && (*outcome == came || (!whole && outcome.is_none()))
                 }
-                (Item::Note(note), Some(Part::Other(part))) => part.get() == note,
+                (Item::Part(told), Some(Part::Other(part))) => told == part.get(),
                 _ => false,
             };
             if !fits {
@@ -197,17 +187,16 @@ impl Told {
     /// Whether these are the steps of a run that is over, and its one end. Who came later was not told of those that had been
     /// withdrawn by then.
     pub(super) fn is_whole(&self, stored: &[StepRecord]) -> Result<(), String> {
-        let mut told = self.finished.iter().peekable();
-        let steps: Vec<&StepRecord> = stored
-            .iter()
-            .filter(|step| {
-                let is_told = !step.is_withdrawn() || told.peek().is_some_and(|told| told.withdraws(step));
-                if is_told {
-                    told.next();
-                }
-                is_told
-            })
-            .collect();
+        let mut steps: Vec<Cow<'_, StepRecord>> = Vec::new();
+        for step in stored {
+            let is_told =
+                !step.is_withdrawn() || self.finished.get(steps.len()).is_some_and(|told| told.withdraws(step));
+            match step.heard() {
+                _ if is_told => steps.push(Cow::Borrowed(step)),
+                Some(heard) => steps.push(Cow::Owned(heard)),
+                None => {}
+            }
+        }
         if self.ends > 1 || !self.closed {
             return Err(format!("{} ends were told, the last chunk is one: {}", self.ends, self.closed));
         }
@@ -219,6 +208,6 @@ impl Told {
         if surplus.len() > 1 || surplus.iter().any(|step| !step.is_empty()) {
             return Err(format!("{} steps were told, {} are stored", self.finished.len(), steps.len()));
         }
-        self.finished.iter().zip(steps).try_for_each(|(told, stored)| told.is_in(stored, true))
+        self.finished.iter().zip(steps).try_for_each(|(told, stored)| told.is_in(&stored, true))
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Weights {
     pub(super) step: u32,
     pub(super) outage: u32,
     pub(super) answer: u32,
+    pub(super) steer: u32,
+    pub(super) unsteer: u32,
 }
 
 pub(super) struct Plan {
@@ -85,6 +87,22 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The same with messages that join runs, in one schedule of six. They are drawn apart, so that all others are what they
+    /// would be without.
+    pub(super) fn with_messages(mut self, seed: u64) -> Self {
+        let mut apart = Random::new(seed ^ 0x7374_6565_7269_6e67);
+        if apart.below(6) == 0 {
+            self.weights.steer = apart.pick(&[20, 60, 100, 300]);
+            self.weights.unsteer = apart.pick(&[0, 5, 20, 60]);
+            if apart.below(2) == 0 {
+                // An end that arrives late may meet a run that went on.
+                (self.rates.late, self.rates.unreachable) = (900, 150);
+                self.weights.late_write = 200;
+            }
+        }
+        self
+    }
+
     pub(super) fn draw(random: &mut Random) -> Self {
         let mut rate = |choices: [u32; 6]| random.pick(&choices);
         let rates = Rates {
@@ -132,6 +150,8 @@ impl Plan {
             step: rate([0, 0, 0, 5, 10, 30]),
             outage: rate([0, 0, 0, 5, 10, 30]),
             answer: rate([20, 60, 100, 200, 300, 900]),
+            steer: 0,
+            unsteer: 0,
         };
         let seconds = Duration::from_secs;
         Self {

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{CallKind, CallTokens, Message, Run, RunReason, StepRecord, Waits};
+use crate::model::{CallKind, CallTokens, Message, Run, RunReason, Steering, SteeringState, StepRecord, Waits};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, Fence, LeaseStore, LedgerCall, LogFrom, LogPage, LogRange,
-    LogStore, LoggedStep, MemoryStore, Offer, OfferedRuns, QueueStore, RecordStep, Renewal, RunStore, SettleRun,
-    StopStore, SuspendRun, Sweep, TokenLimit, UsageStore, WaitStore, Waiting, WaitingOf, WaitingRun,
+    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, EnterSteering, Fence, LeaseStore, LedgerCall, LogFrom, LogPage,
+    LogRange, LogStore, LoggedStep, MemoryStore, NewSteering, Offer, OfferedRuns, QueueStore, RecordStep, Renewal,
+    RunStore, SettleRun, SteerStore, Steered, SteeringOf, StopStore, SuspendRun, Sweep, TokenLimit, UsageStore,
+    WaitStore, Waiting, WaitingOf, WaitingRun,
 };
 
 use super::Mutation;
@@ -167,14 +168,22 @@ impl RunStore for SimulatedStore {
         if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
             return Err(unreachable());
         }
+        let (chat_id, own) = (begin.chat_id, begin.user_message.as_ref().map(|message| message.id));
+        let waiting = self.inner.steering(&SteeringOf::WaitingInChat(chat_id)).await?;
         let began = self.inner.begin_run(begin).await;
+        if self.breaks(Mutation::NextTurnLosesMessage) && began.is_ok() {
+            waiting
+                .iter()
+                .filter(|left| Some(left.message_id) != own)
+                .for_each(|left| self.inner.lose(left.message_id));
+        }
         if let Ok(Began::Started(fence)) = &began {
             self.own(fence);
         }
         after(fault, began)
     }
 
-    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
+    async fn settle_run(&self, settle: SettleRun) -> Result<bool> {
         let fault = self.take_fault();
         match fault {
             Some(Fault::Unreachable) => return Err(unreachable()),
@@ -184,6 +193,12 @@ impl RunStore for SimulatedStore {
             }
             _ => {}
         }
+        let unless_steered = match self.mutation {
+            Some(Mutation::EndForgetsMessages) => None,
+            Some(Mutation::LateEndCounts) => settle.unless_steered.map(|_| u32::MAX),
+            _ => settle.unless_steered,
+        };
+        let settle = SettleRun { unless_steered, ..settle };
         let again = self.breaks(Mutation::DoubleSettle).then(|| settle.clone());
         let fence = self.fence(&settle.fence);
         let answer = self.inner.settle_run(SettleRun { fence, ..settle }).await;
@@ -192,7 +207,7 @@ impl RunStore for SimulatedStore {
         {
             let (status, reason, error) = (settle.status, settle.reason, settle.error);
             self.state().settled_again.insert(run.id, Run { status, reason, error, ..run });
-            return Ok(());
+            return Ok(true);
         }
         after(fault, answer)
     }
@@ -271,7 +286,7 @@ impl LogStore for SimulatedStore {
         self.inner.record_intent(&self.fence(fence), step).await
     }
 
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
+    async fn record_step(&self, record: RecordStep) -> Result<bool> {
         let fence = self.fence(&record.fence);
         self.inner.record_step(RecordStep { fence, ..record }).await
     }
@@ -371,5 +386,47 @@ impl WaitStore for SimulatedStore {
 
     async fn expired_waits(&self, limit: usize) -> Result<Vec<WaitingRun>> {
         self.inner.expired_waits(limit).await
+    }
+}
+
+#[async_trait]
+impl SteerStore for SimulatedStore {
+    async fn steer(&self, new: NewSteering) -> Result<Steered> {
+        let fault = self.take_fault();
+        if matches!(fault, Some(Fault::Unreachable | Fault::Late)) {
+            return Err(unreachable());
+        }
+        after(fault, self.inner.steer(new).await)
+    }
+
+    async fn unsteer(&self, message_id: MessageId) -> Result<Option<Steering>> {
+        let known = self.inner.steering_message(message_id).await?;
+        match known {
+            Some(known) if known.state == SteeringState::Waiting && self.breaks(Mutation::TakingBackForgotten) => {
+                Ok(Some(Steering { state: SteeringState::TakenBack, ..known }))
+            }
+            _ => self.inner.unsteer(message_id).await,
+        }
+    }
+
+    async fn steering_message(&self, message_id: MessageId) -> Result<Option<Steering>> {
+        self.inner.steering_message(message_id).await
+    }
+
+    async fn steering(&self, of: &SteeringOf) -> Result<Vec<Steering>> {
+        self.inner.steering(of).await
+    }
+
+    async fn enter_steering(&self, enter: EnterSteering) -> Result<Vec<Steering>> {
+        let fence = self.fence(&enter.fence);
+        let enter = EnterSteering { fence, ..enter };
+        let entered = self.inner.enter_steering(enter.clone()).await?;
+        if self.breaks(Mutation::EnteringLosesPack) {
+            self.inner.lose_pack(enter.fence.run_id, enter.first_sequence);
+        }
+        if self.breaks(Mutation::EnteredWaitsOn) {
+            entered.iter().for_each(|message| self.inner.wait_on(message.message_id));
+        }
+        Ok(entered)
     }
 }

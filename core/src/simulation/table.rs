@@ -8,13 +8,14 @@ use crate::machine::{Event, Phase, StopCause, Timer};
 use crate::model::{FailureKind, Json};
 use crate::provider::{ProviderFailure, StreamPart};
 
-const PHASES: [Phase; 9] = [
+const PHASES: [Phase; 10] = [
     Phase::Created,
     Phase::Streaming,
     Phase::BackingOff,
     Phase::PersistingIntent,
     Phase::RunningTools,
     Phase::PersistingStep,
+    Phase::Entering,
     Phase::Settling,
     Phase::Releasing,
     Phase::Suspending,
@@ -41,6 +42,8 @@ fn events() -> Vec<Event> {
         Event::ToolShows { call_id: call_id(), output: Json::null() },
         Event::ToolFinished { call_id: call_id(), outcome: Ok(Json::null()) },
         Event::StepPersisted,
+        Event::Steered,
+        Event::SteeringEntered(Vec::new()),
         Event::Settled,
         Event::FailedInstead,
         Event::PersistFailed,

@@ -15,6 +15,7 @@ use super::process::{Drive, LateWrite, Life, Process, Superseding, Waiter};
 use super::random::Random;
 use super::readers::Client;
 use super::schedule::Plan;
+use super::steering::Messages;
 use super::store::SimulatedStore;
 use super::{Broken, Coverage, Mutation};
 
@@ -52,6 +53,7 @@ pub(super) struct World<'t> {
     pub(super) judged: (i64, i64),
     pub(super) store: Arc<SimulatedStore>,
     pub(super) ledger: Ledger,
+    pub(super) messages: Messages,
     pub(super) coverage: Coverage,
     pub(super) drives: Vec<Drive>,
     pub(super) late: Vec<LateWrite>,
@@ -71,7 +73,7 @@ pub(super) struct World<'t> {
 impl<'t> World<'t> {
     pub(super) fn new(seed: u64, mutation: Option<Mutation>, trace: Trace<'t>) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::draw(&mut random);
+        let plan = Plan::draw(&mut random).with_messages(seed);
         let clock = Arc::new(SimulatedClock(AtomicI64::new(1_782_909_296_789)));
         let store = Arc::new(SimulatedStore::new(Arc::clone(&clock) as Arc<dyn Clock>, mutation));
         let mut world = Self {
@@ -86,6 +88,7 @@ impl<'t> World<'t> {
             judged: (-HOUR, 0),
             store,
             ledger: Ledger::default(),
+            messages: Messages::default(),
             coverage: Coverage::default(),
             drives: Vec::new(),
             late: Vec::new(),
@@ -178,6 +181,9 @@ impl<'t> World<'t> {
             let pause = self.random.below(4) as i64;
             self.pass(pause);
             self.happen()?;
+            if self.coverage.events.is_multiple_of(4) {
+                self.check_messages(false)?;
+            }
             if self.is_idle() && self.random.chance(60) {
                 break;
             }
@@ -236,6 +242,8 @@ impl<'t> World<'t> {
             weights.step,
             weights.outage,
             has(self.ledger.runs.values().any(Facts::waits), weights.answer),
+            has(!self.ledger.runs.is_empty(), weights.steer),
+            has(!self.ledger.runs.is_empty(), weights.unsteer),
         ];
         match self.random.weighted(&choices) {
             Some(0) => self.begin_event(),
@@ -301,7 +309,12 @@ impl<'t> World<'t> {
                 self.outage_event();
                 Ok(())
             }
-            Some(_) => self.answer_event(),
+            Some(21) => self.answer_event(),
+            Some(22) => self.steer_event(),
+            Some(_) => {
+                self.unsteer_event();
+                Ok(())
+            }
             None => Ok(()),
         }
     }

@@ -146,12 +146,11 @@ pub trait LogStore: Send + Sync {
     async fn record_intent(&self, fence: &Fence, step: &StepRecord) -> Result<()>;
 
     /// Appends a finished step, counts it, enters its call into the ledger, renews the lease and refreshes the row when asked
-    /// to. Recording the same
-    /// step again changes nothing.
+    /// to. Recording the same step again changes nothing. Returns whether messages wait for the run.
     ///
     /// # Errors
     /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
-    async fn record_step(&self, record: RecordStep) -> Result<()>;
+    async fn record_step(&self, record: RecordStep) -> Result<bool>;
 
     /// The run's log, in order.
     ///

@@ -20,6 +20,7 @@ mod run;
 mod search;
 mod settings;
 mod sqlite;
+mod steer;
 mod stop;
 mod usage;
 mod wait;
@@ -60,6 +61,7 @@ pub use settings::{
 pub use sqlite::SqliteStore;
 #[cfg(test)]
 pub(crate) use sqlite::file_of_the_first_version;
+pub use steer::{EnterSteering, NewSteering, SteerStore, Steered, SteeringOf};
 pub use stop::{STOP_NOTES_KEPT, StopStore};
 pub(crate) use usage::step_call_id;
 pub use usage::{LedgerCall, TokenLimit, UsageBy, UsageGroup, UsageOf, UsageStore};
@@ -83,6 +85,7 @@ pub trait Store:
     + UsageStore
     + RecordStore
     + WaitStore
+    + SteerStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;

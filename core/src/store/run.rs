@@ -86,6 +86,8 @@ pub enum Began {
 pub struct SettleRun {
     /// The right to write it.
     pub fence: Fence,
+    /// Only if no messages wait for the run, and none have entered behind this step.
+    pub unless_steered: Option<u32>,
     /// A final status.
     pub status: RunStatus,
     /// Why it did not succeed.
@@ -119,11 +121,12 @@ pub trait RunStore: Send + Sync {
     async fn begin_run(&self, begin: BeginRun) -> Result<Began>;
 
     /// Sets run and message to their final state together, enters the call of the last step into the ledger, and settles
-    /// what was reserved for calls. Settling again under the same fence changes nothing.
+    /// what was reserved for calls. Settling again under the same fence changes nothing. `false` when messages keep the run
+    /// from its end ([`SettleRun::unless_steered`]): then nothing was written.
     ///
     /// # Errors
     /// `LEASE_LOST`, `STORE_UNAVAILABLE`.
-    async fn settle_run(&self, settle: SettleRun) -> Result<()>;
+    async fn settle_run(&self, settle: SettleRun) -> Result<bool>;
 
     /// Ends a run as `failed` and `internal` without reading anything of it, and its message with it, whose text stays
     /// as it is: for runs whose rows cannot be read, or cannot be written as they should be.

@@ -13,6 +13,7 @@ mod roles;
 mod runs;
 mod search;
 mod settings;
+mod steering;
 mod usage;
 mod waiting;
 
@@ -70,6 +71,11 @@ operations![
     runs::Stop,
     waiting::Answer,
     waiting::Waiting,
+    steering::Steer,
+    steering::Unsteer,
+    steering::Queue,
+    steering::List,
+    steering::Take,
     runs::SweepNow,
     runs::Begin,
     runs::RecordStep,

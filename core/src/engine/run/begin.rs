@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::engine::Inner;
-use crate::engine::message::Envelope;
+use crate::engine::message::{Envelope, stored_message};
 use crate::engine::request::Busy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId, RunId};
 use crate::log::abandoned::AbandonedLog;
 use crate::log::journal::empty_row;
 use crate::machine::TurnIds;
-use crate::model::{Json, MessageRole, MessageStatus, Part, Run, RunReason, Trigger};
+use crate::model::{MessageRole, MessageStatus, Part, Run, RunReason, Trigger};
 use crate::project::OpenPage;
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, RolePrompt, RunPlan, already_active, forbidden};
 
@@ -282,19 +281,12 @@ impl Beginning<'_> {
         replaces: Option<MessageId>,
         role_id: Option<AgentRoleId>,
     ) -> Result<BeginRun> {
-        #[derive(Serialize)]
-        struct Metadata<'a> {
-            parts: &'a [Part],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            metadata: Option<&'a Json>,
-        }
         let user_message = match self.parts {
             None => None,
             Some(parts) => Some(NewUserMessage {
                 id: user,
                 content: parts.iter().filter_map(Part::as_text).collect(),
-                metadata: Json::from_value(&Metadata { parts, metadata: self.envelope.metadata.as_ref() })
-                    .map_err(|_| Error::invalid("message.parts", "cannot be stored"))?,
+                metadata: stored_message(parts, self.envelope.metadata.as_ref())?,
             }),
         };
         Ok(BeginRun {

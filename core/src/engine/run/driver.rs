@@ -17,7 +17,7 @@ use crate::error::{ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
-use crate::machine::writes::Write;
+use crate::machine::writes::{Told, Write};
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
 use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus};
 use crate::project::{Conversation, last_step_prompt};
@@ -71,7 +71,7 @@ pub(super) struct Driver {
     /// What the calls show before they are done.
     shown: SelectAll<BoxStream<'static, Event>>,
     call_handles: HashMap<String, AbortHandle>,
-    write: Option<BoxFuture<'static, Result<()>>>,
+    write: Option<BoxFuture<'static, Result<Told>>>,
     over: bool,
 }
 
@@ -148,7 +148,10 @@ impl Driver {
                 Some(event) = self.control.recv() => return Input::Event(event),
                 answer = ready_or_never(self.write.as_mut()) => {
                     self.write = None;
-                    if answer.is_ok() {
+                    if let Ok(told) = &answer {
+                        if told.steered {
+                            self.inner.registry.settling(self.ids.run, false);
+                        }
                         self.inner.changed(self.ids.run);
                     }
                     return Input::Written(answer);
@@ -199,6 +202,7 @@ impl Driver {
                     handle.abort();
                 }
             }
+            Output::StepBegins { first_sequence } => self.log.step_begins(first_sequence),
             Output::Chunk(chunk) => self.log.append(chunk),
             Output::Aside(chunk) => self.log.append_aside(chunk),
             Output::Write(write) => self.write(write),
@@ -217,11 +221,13 @@ impl Driver {
     fn call_provider(&mut self, step: u32, text_only: bool, model: usize) {
         self.call = (step, text_only, model);
         let Some(Candidate { provider, model }) = self.models.get(model).cloned() else { return };
+        self.conversation.forget_heard();
         let steps = self.shell.journal().steps_for_the_model();
         for step in steps.iter().skip(self.told_steps) {
             self.conversation.add_step(step);
         }
         self.told_steps = steps.len();
+        self.conversation.hear(self.shell.journal().heard());
         let system = if text_only { last_step_prompt(&self.system) } else { self.system.clone() };
         let tools = self.tools.definitions();
         if let Some(budget) = history::budget(provider.as_ref(), &system, &tools) {

@@ -118,7 +118,7 @@ pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed:
             tracing::error!(%error, run_id = %fence.run_id, "an abandoned run can only be ended");
             store.fail_run(&fence, UNREADABLE_LOG).await
         }
-        settled => settled,
+        settled => settled.map(|_| ()),
     }
 }
 

@@ -19,10 +19,10 @@ use crate::log::journal::Journal;
 use crate::log::{ChunkLog, Protocol};
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
-use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Usage, Waits};
+use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Steering, SteeringState, Usage, Waits};
 use crate::project::{OpenPage, PromptLayers, build_public_prompt, build_system_prompt};
 use crate::provider::Provider;
-use crate::store::{Fence, RolePrompt, RunPlan};
+use crate::store::{Fence, RolePrompt, RunPlan, SteeringOf};
 use crate::tool::{Tool, ToolCatalog, ToolSet};
 
 use super::begin::{Beginning, Found, Outcome, fail_begun};
@@ -100,6 +100,16 @@ impl Turn {
     /// `STORE_UNAVAILABLE` when the stop could not be noted; the run is stopped all the same.
     pub async fn stop(&self) -> Result<bool> {
         stops::stop(&self.inner, self.ids.run, RunReason::Stopped).await
+    }
+
+    /// The messages that wait for the run, in their order: for its next step, or, once it has ended, for the chat's next turn.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`.
+    pub async fn queue(&self) -> Result<Vec<Steering>> {
+        let mut found = self.inner.store.steering(&SteeringOf::Run(self.ids.run)).await?;
+        found.retain(|message| message.state == SteeringState::Waiting);
+        Ok(found)
     }
 
     /// Waits for the end of the turn and says how it ended, once that is on disk.

@@ -298,7 +298,7 @@ async fn close_last_step(inner: &Arc<Inner>, fence: &Fence) -> Result<Done> {
         let closed = match &record {
             // The call of a step that goes on is entered with it.
             None if left.open.is_some() => Ok(()),
-            Some(record) => inner.store.record_step(record.clone()).await,
+            Some(record) => inner.store.record_step(record.clone()).await.map(|_| ()),
             // Of the call that was on its way, if there was one, nothing came.
             None => inner.store.settle_reserved(fence).await,
         };
@@ -350,7 +350,7 @@ async fn release_or_fail(inner: &Arc<Inner>, fence: Fence, error: Error) {
     let message = error.message().to_owned();
     let run_id = fence.run_id;
     let settled = match sweep::abandoned_log(&*inner.store, run_id).await {
-        Ok(left) => inner.store.settle_run(left.failure(fence, message)).await,
+        Ok(left) => inner.store.settle_run(left.failure(fence, message)).await.map(|_| ()),
         Err(error) => Err(error),
     };
     if let Err(error) = settled {

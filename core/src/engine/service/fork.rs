@@ -115,10 +115,9 @@ impl Engine {
     async fn finished_steps(&self, message: &Message) -> Result<Vec<StepRecord>> {
         if let Some(run) = self.inner.store.run_of_message(message.id).await? {
             let logged = self.inner.store.steps(run.id).await?.into_iter();
-            let steps: Vec<StepRecord> =
-                logged.filter(|entry| entry.finished && !entry.step.is_withdrawn()).map(|entry| entry.step).collect();
+            let steps: Vec<StepRecord> = logged.filter(|entry| entry.finished).map(|entry| entry.step).collect();
             if !steps.is_empty() {
-                return Ok(steps);
+                return Ok(StepRecord::kept(&steps).into_owned());
             }
         }
         let mut steps: Vec<StepRecord> = Vec::new();

@@ -13,5 +13,6 @@ pub(crate) mod requests;
 pub(crate) mod roles;
 pub(crate) mod search;
 pub(crate) mod settings;
+pub(crate) mod steering;
 pub(crate) mod usage;
 pub(crate) mod waiting;

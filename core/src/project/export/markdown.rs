@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use serde::Deserialize;
 
 use crate::js::{Number, Raw, Scanner, Text, canonical, pretty_shown, truthy, unescape};
-use crate::model::RunFailure;
+use crate::model::{Part, RunFailure, STEERING_PART};
 use crate::project::labels::Labels;
 use crate::project::{ErrorText, told_failure};
 use crate::text::{js_trim, one_line};
@@ -240,6 +240,9 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
         if kind == "text" {
             return self.text(&string(part.text).unwrap_or_default());
         }
+        if kind == STEERING_PART {
+            return self.said(part.data.unwrap_or_default());
+        }
         let name = match kind.strip_prefix("tool-") {
             Some(name) => name.to_owned(),
             None if kind == "dynamic-tool" => string(part.tool_name).unwrap_or_default().into_owned(),
@@ -268,6 +271,22 @@ impl<'a, W: Write> MarkdownWriter<'a, W> {
             Some(text) => write!(self.out, "\n\n{}", contained(&format!("**Error:** {text}"))),
             None => Ok(()),
         }
+    }
+
+    /// What a user has said to a run that was under way, as their words.
+    fn said(&mut self, message: &str) -> fmt::Result {
+        if !message.starts_with('{') {
+            return Ok(());
+        }
+        let mut texts = Vec::new();
+        each_field(&mut Scanner::new(message), |key, value| {
+            if key == "parts" && is_filled_list(value) {
+                let parts = serde_json::from_str::<Vec<Part>>(value).unwrap_or_default();
+                texts.extend(parts.iter().filter_map(Part::as_text).map(str::to_owned));
+            }
+        });
+        write!(self.out, "\n\n**{}:**", self.labels.you.as_deref().unwrap_or_default())?;
+        texts.iter().try_for_each(|text| self.text(text))
     }
 
     /// A `json` block whose fence is longer than any run of backticks inside. Strings stand as they are.
@@ -368,6 +387,7 @@ struct PartFields<'a> {
     output: Option<&'a str>,
     error_text: Option<&'a str>,
     approval: Option<&'a str>,
+    data: Option<&'a str>,
 }
 
 impl<'a> PartFields<'a> {
@@ -383,6 +403,7 @@ impl<'a> PartFields<'a> {
                 "output" => &mut fields.output,
                 "errorText" => &mut fields.error_text,
                 "approval" => &mut fields.approval,
+                "data" => &mut fields.data,
                 _ => return,
             };
             *field = Some(value);

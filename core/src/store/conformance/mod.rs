@@ -31,6 +31,7 @@ mod role;
 mod run;
 mod search;
 mod settings;
+mod steer;
 mod stop;
 mod usage;
 mod wait;
@@ -162,6 +163,7 @@ pub(super) fn record(fence: &Fence, step: StepRecord) -> RecordStep {
 pub(super) fn settle(fence: &Fence, steps: &[StepRecord], last: Option<StepRecord>) -> SettleRun {
     SettleRun {
         fence: fence.clone(),
+        unless_steered: None,
         status: RunStatus::Succeeded,
         reason: None,
         error: None,

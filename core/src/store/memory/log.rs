@@ -30,9 +30,10 @@ impl LogStore for MemoryStore {
         Ok(())
     }
 
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
-        self.record_here(&record)?;
-        self.enter_elsewhere(record.fence.run_id, &record.step, &record.call).await
+    async fn record_step(&self, record: RecordStep) -> Result<bool> {
+        let steered = self.record_here(&record)?;
+        self.enter_elsewhere(record.fence.run_id, &record.step, &record.call).await?;
+        Ok(steered)
     }
 
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {
@@ -106,7 +107,7 @@ impl LogStore for MemoryStore {
 }
 
 impl MemoryStore {
-    fn record_here(&self, record: &RecordStep) -> Result<()> {
+    fn record_here(&self, record: &RecordStep) -> Result<bool> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         let row = tables.owned(&record.fence)?;
@@ -122,7 +123,7 @@ impl MemoryStore {
         if let Some(flush) = &record.refresh {
             tables.update_message(record.fence.run_id, flush, now);
         }
-        Ok(())
+        Ok(tables.waiting_for(record.fence.run_id).next().is_some())
     }
 }
 

@@ -12,6 +12,7 @@ mod role;
 mod run;
 mod search;
 mod settings;
+mod steer;
 mod stop;
 mod usage;
 mod wait;
@@ -60,6 +61,7 @@ struct Tables {
     index: search::IndexTable,
     ledger: BTreeMap<String, usage::Entry>,
     records: BTreeMap<RunId, record::Record>,
+    steering: BTreeMap<MessageId, steer::Row>,
 }
 
 struct Owned {
@@ -73,6 +75,8 @@ struct Owned {
     waits: Option<crate::model::Waits>,
     /// How often it has waited for an answer.
     suspensions: i64,
+    /// The step before which messages have entered last.
+    steering_step: u32,
 }
 
 /// A run that waits for its chat.

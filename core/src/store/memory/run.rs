@@ -45,9 +45,11 @@ impl RunStore for MemoryStore {
         Ok(Began::Started(fence))
     }
 
-    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
-        self.settle_here(settle.clone())?;
-        self.finish_elsewhere(&settle).await
+    async fn settle_run(&self, settle: SettleRun) -> Result<bool> {
+        if !self.settle_here(settle.clone())? {
+            return Ok(false);
+        }
+        self.finish_elsewhere(&settle).await.map(|()| true)
     }
 
     async fn fail_run(&self, fence: &Fence, error: &str) -> Result<()> {
@@ -103,16 +105,20 @@ impl RunStore for MemoryStore {
 }
 
 impl MemoryStore {
-    fn settle_here(&self, settle: SettleRun) -> Result<()> {
+    fn settle_here(&self, settle: SettleRun) -> Result<bool> {
         let now = self.clock.now();
         let mut tables = self.tables()?;
         let already = tables.runs.get(&settle.fence.run_id).is_some_and(|row| {
             row.owner == settle.fence.owner && row.epoch == settle.fence.epoch && row.run.status == settle.status
         });
         if already {
-            return Ok(());
+            return Ok(true);
         }
+        let waits = tables.waiting_for(settle.fence.run_id).next().is_some();
         let row = tables.owned(&settle.fence)?;
+        if settle.unless_steered.is_some_and(|step| waits || row.steering_step > step) {
+            return Ok(false);
+        }
         row.run.status = settle.status;
         row.run.reason = settle.reason;
         row.run.error = settle.error;
@@ -129,7 +135,7 @@ impl MemoryStore {
         }
         tables.settle_reserved(settle.fence.run_id);
         tables.update_message(settle.fence.run_id, &settle.assistant, now);
-        Ok(())
+        Ok(true)
     }
 
     fn fail_here(&self, fence: &Fence, error: &str) -> Result<()> {
@@ -205,7 +211,10 @@ impl Tables {
         aborted: Option<RunReason>,
         stop_requested_at: Option<Timestamp>,
     ) {
-        let place = self.next_place(begin.chat_id, now);
+        let mut place = self.next_place(begin.chat_id, now);
+        if begin.user_message.is_some() && begin.replaces.is_none() && aborted.is_none() {
+            place = self.take_steering(&begin, place, now);
+        }
         if let Some(replaced) = begin.replaces {
             self.replace_from(begin.chat_id, replaced, now);
             let first = *self.versions.entry(replaced).or_insert(replaced);
@@ -275,6 +284,7 @@ impl Tables {
             idempotency_key: begin.idempotency_key,
             waits: None,
             suspensions: 0,
+            steering_step: 0,
             run,
         };
         self.runs.insert(row.run.id, row);

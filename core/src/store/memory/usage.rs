@@ -130,6 +130,9 @@ impl MemoryStore {
 impl Tables {
     /// Enters the call that a finished step is.
     pub(super) fn enter_step(&mut self, run_id: RunId, step: &StepRecord, note: &CallNote, now: Timestamp) {
+        if !step.is_of_a_call() {
+            return self.settle_reserved(run_id);
+        }
         let Some(row) = self.runs.get(&run_id) else { return };
         let call = LedgerCall {
             id: step_call_id(run_id, step.number),

@@ -28,7 +28,7 @@ pub(super) const OWNED: &str =
 pub(super) const AT: &str = "at AS MATERIALIZED (SELECT turnkeep_now() AS now)";
 
 /// What statements need of the run that they have.
-pub(super) const OF_RUN: &str = "id, assistant_message_id, chat_id, workspace_id, created_by";
+pub(super) const OF_RUN: &str = "id, assistant_message_id, chat_id, workspace_id, created_by, steering";
 
 /// How many settled runs are looked at for chunks at once.
 const TRIMMED_AT_ONCE: i64 = 100;
@@ -83,9 +83,9 @@ fn record_statement(refresh: &str) -> String {
          FOR SHARE), \
          owned AS (SELECT * FROM renewed UNION ALL SELECT * FROM held), \
          step AS ({}), {}{refresh} \
-         SELECT COUNT(*) AS owned FROM owned",
+         SELECT COUNT(*) AS owned, COALESCE(MAX(steering), 0) > 0 AS steered FROM owned",
         step_insert(4, ""),
-        call_entry(12, "true")
+        call_entry(12, "$12::integer IS NOT NULL")
     )
 }
 
@@ -158,17 +158,19 @@ impl LogStore for PostgresStore {
         self.write_owned(&record, &values).await
     }
 
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
+    async fn record_step(&self, record: RecordStep) -> Result<bool> {
         let mut values = fence_values(&record.fence).to_vec();
         values.extend(step_values(&record.step, Some(record.numbers))?);
         values.extend(values![record.lease.map(seconds)]);
         values.extend(call_values(Some(&record.step), &record.call));
-        let Some(flush) = &record.refresh else {
-            return self.write_owned(&record_statement(""), &values).await;
+        let row = match &record.refresh {
+            None => self.database.query_one(&record_statement(""), &values).await?,
+            Some(flush) => {
+                let refresh = format!(", refreshed AS ({})", message_update(12 + CALL_VALUES));
+                self.write_with_message(&record_statement(&refresh), values, flush).await?
+            }
         };
-        let refresh = format!(", refreshed AS ({})", message_update(12 + CALL_VALUES));
-        let row = self.write_with_message(&record_statement(&refresh), values, flush).await?;
-        if rows::get::<i64>(&row, "owned")? == 1 { Ok(()) } else { Err(lease_lost()) }
+        if rows::get::<i64>(&row, "owned")? == 1 { rows::get(&row, "steered") } else { Err(lease_lost()) }
     }
 
     async fn steps(&self, run_id: RunId) -> Result<Vec<LoggedStep>> {

@@ -24,6 +24,7 @@ mod run;
 mod search;
 mod session;
 mod settings;
+mod steer;
 mod stop;
 mod usage;
 mod value;

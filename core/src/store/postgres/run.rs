@@ -16,6 +16,7 @@ use super::gate::{
 use super::log::{AT, OF_RUN, OWNED, fence_values, message_update, step_insert, step_values};
 use super::migrate::check_id;
 use super::rows::{self, RUN_COLUMNS, WAITING_COLUMNS};
+use super::steer::take_steering;
 use super::usage::{CALL_VALUES, call_entry, call_values};
 use super::value::{Value, values};
 use super::{PostgresStore, limited, seconds};
@@ -59,14 +60,15 @@ fn begin_statement() -> String {
              UNION ALL SELECT COALESCE($9::uuid, $12::uuid), COALESCE((SELECT first_id FROM turnkeep_message_versions \
                  WHERE message_id = $21::uuid), $21::uuid) FROM go WHERE $21::uuid IS NOT NULL \
              ON CONFLICT (message_id) DO NOTHING), \
+         {take_steering}, \
          users AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, user_id, role, content, metadata, created_at, updated_at) \
-             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, place.message, now FROM go, place \
+             SELECT $9::uuid, $2::uuid, $3, $4, 'user', $10::text, $11, place.message + {BEHIND}, now FROM go, place \
              WHERE $9::uuid IS NOT NULL ON CONFLICT (id) DO NOTHING), \
          assistants AS (INSERT INTO ai_chat_messages \
              (id, chat_id, workspace_id, role, content, metadata, status, created_at, updated_at) \
              SELECT $12::uuid, $2::uuid, $3, 'assistant', $13::text, $14, $15::text, \
-             place.message + CASE WHEN $9::uuid IS NULL THEN interval '0' ELSE {ONE_PLACE} END, now FROM go, place), \
+             place.message + {BEHIND} + CASE WHEN $9::uuid IS NULL THEN interval '0' ELSE {ONE_PLACE} END, now FROM go, place), \
          done AS (INSERT INTO ai_chat_runs (id, chat_id, workspace_id, created_by, trigger, status, \
              assistant_message_id, idempotency_key, owner, epoch, lease_expires_at, created_at, started_at, updated_at, \
              stop_requested_at, stop_reason, plan, frees_chat) \
@@ -76,6 +78,7 @@ fn begin_statement() -> String {
              CASE WHEN NOT $20::boolean THEN now END, now, stop_requested_at, \
              CASE WHEN stop_requested_at IS NOT NULL THEN 'stopped' END, $19::text, $22::boolean FROM go, place RETURNING id) \
          {FOUND}",
+        take_steering = take_steering(),
         message_place = message_place("$2::uuid"),
         replaced_at = replaced_at("$2::uuid"),
         from = place_of("$2", "$21"),
@@ -83,20 +86,26 @@ fn begin_statement() -> String {
     )
 }
 
+/// How far behind its place a message comes, because of those that are taken up before it.
+const BEHIND: &str = "(SELECT COUNT(*) FROM told) * interval '1 millisecond'";
+
 fn settle_statement() -> String {
+    let kept = 15 + CALL_VALUES;
     format!(
         "WITH {AT}, \
          owned AS (UPDATE ai_chat_runs SET status = $4::text, reason = $5::text, error = $6::text, \
          failure = $7::text, step_count = GREATEST(step_count, $8::integer + 1, (SELECT MAX(step_number) + 1 \
          FROM ai_chat_run_steps WHERE run_id = $1::uuid AND state = 'finished')), \
-         lease_expires_at = NULL, finished_at = now, updated_at = now FROM at WHERE {OWNED} \
+         lease_expires_at = NULL, finished_at = now, updated_at = now FROM at WHERE {OWNED} AND ({unkept}) \
          RETURNING {OF_RUN}), \
          step AS ({}), {}, message AS ({}) \
          SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND owner = $2::text \
-         AND epoch = $3::bigint AND status = $4::text) AS settled_before FROM owned",
+         AND epoch = $3::bigint AND status = $4::text) AS settled_before, \
+         EXISTS (SELECT FROM ai_chat_runs WHERE {OWNED}) AS kept FROM owned",
         step_insert(8, "WHERE $8::integer IS NOT NULL"),
-        call_entry(15, "$8::integer IS NOT NULL"),
-        message_update(15 + CALL_VALUES),
+        call_entry(15, "$15::integer IS NOT NULL"),
+        message_update(kept + 1),
+        unkept = format!("${kept}::integer IS NULL OR (steering = 0 AND steering_step <= ${kept}::integer)"),
     )
 }
 
@@ -161,7 +170,7 @@ impl RunStore for PostgresStore {
         Err(already_active(self.active_run(begin.chat_id).await?.map(|run| run.id)))
     }
 
-    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
+    async fn settle_run(&self, settle: SettleRun) -> Result<bool> {
         let mut values = fence_values(&settle.fence).to_vec();
         let error = settle.error.clone().map(storable);
         let failure = settle.failure.as_ref().map(|failure| storable(failure.to_json()));
@@ -171,10 +180,13 @@ impl RunStore for PostgresStore {
             None => values.extend(std::array::from_fn::<_, 7, _>(|_| Value::default())),
         }
         values.extend(call_values(settle.step.as_ref().map(|(step, _)| step), &settle.call));
+        values.extend(values![settle.unless_steered]);
         let row = self.write_with_message(&settle_statement(), values, &settle.assistant).await?;
         // The answer to an earlier attempt may have been lost on its way.
         if rows::get::<i64>(&row, "owned")? == 1 || rows::get::<bool>(&row, "settled_before")? {
-            Ok(())
+            Ok(true)
+        } else if settle.unless_steered.is_some() && rows::get::<bool>(&row, "kept")? {
+            Ok(false)
         } else {
             Err(lease_lost())
         }

@@ -70,7 +70,7 @@ pub(super) fn call_entry(from: usize, is_step: &str) -> String {
 
 /// The parameters of [`call_entry`].
 pub(super) fn call_values(step: Option<&StepRecord>, note: &CallNote) -> [Value<'static>; CALL_VALUES] {
-    let Some(step) = step else { return std::array::from_fn(|_| Value::default()) };
+    let Some(step) = step.filter(|step| step.is_of_a_call()) else { return std::array::from_fn(|_| Value::default()) };
     let tokens = CallTokens::of(step.usage, step.text().len(), note.prompt_tokens);
     values![
         step.number,

@@ -444,10 +444,13 @@ impl Tables<'_> {
     }
 
     /// Writes both messages of a run that begins.
-    pub(super) fn insert_messages(&self, begin: &BeginRun) -> Result<()> {
+    pub(super) fn insert_messages(&self, begin: &BeginRun, aborted: bool) -> Result<()> {
         let mut place = self.next_message_place(begin.chat_id)?;
         if let Some(replaced) = begin.replaces {
             self.replace_from(begin.chat_id, replaced)?;
+        }
+        if begin.user_message.is_some() && begin.replaces.is_none() && !aborted {
+            place = self.take_steering(begin, place)?;
         }
         if begin.user_message.is_some() {
             self.insert_message(place, begin, MessageRole::User)?;

@@ -43,7 +43,7 @@ impl LogStore for SqliteStore {
         .await
     }
 
-    async fn record_step(&self, record: RecordStep) -> Result<()> {
+    async fn record_step(&self, record: RecordStep) -> Result<bool> {
         self.write(move |tables| {
             match record.lease {
                 Some(lease) => tables.update_owned(
@@ -51,15 +51,17 @@ impl LogStore for SqliteStore {
                     "step_count = MAX(step_count, :count), lease_expires_at = :lease, updated_at = :now",
                     &[(":count", &(record.step.number + 1)), (":lease", &tables.now.after(lease))],
                 )?,
-                None => tables.ensure_owned(&record.fence)?,
+                None => {}
             }
+            let steered = tables.is_steered(&record.fence)?;
             if tables.write_step(&record.fence, &record.step, Some(record.numbers))? {
                 tables.enter_step(record.fence.run_id, &record.step, &record.call)?;
             }
             match &record.refresh {
-                Some(flush) => tables.update_message(record.fence.run_id, flush),
-                None => Ok(()),
+                Some(flush) => tables.update_message(record.fence.run_id, flush)?,
+                None => {}
             }
+            Ok(steered)
         })
         .await
     }

@@ -20,6 +20,7 @@ mod rows;
 mod run;
 mod search;
 mod settings;
+mod steer;
 mod stop;
 mod tables;
 mod usage;

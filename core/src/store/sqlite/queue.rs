@@ -126,7 +126,7 @@ impl Tables<'_> {
         for row in waiting {
             let is_stopped = row.stop_requested && reason == RunReason::WorkerLost;
             let reason = if is_stopped { RunReason::Stopped } else { reason };
-            self.insert_messages(&row.begin)?;
+            self.insert_messages(&row.begin, true)?;
             self.insert_run(&row.begin, RunStatus::Aborted, Some(reason)).map_err(store_error)?;
             self.leave_queue(row.begin.run_id)?;
         }

@@ -92,7 +92,7 @@ fn tolerated<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<
 }
 
 /// As [`tolerated`], for times, which are only shown.
-fn time(row: &Row<'_>, column: &str) -> Timestamp {
+pub(super) fn time(row: &Row<'_>, column: &str) -> Timestamp {
     tolerated(row, column, Timestamp::parse).unwrap_or(Timestamp::from_millis(0))
 }
 
@@ -107,6 +107,14 @@ fn from_text<T: FromStr>(text: &str) -> Option<T> {
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
+}
+
+pub(super) fn id<T: FromStr>(row: &Row<'_>, column: &str) -> SqlResult<T> {
+    parsed(row, column, from_text)
+}
+
+pub(super) fn value(row: &Row<'_>, column: &str) -> SqlResult<Json> {
+    parsed(row, column, |text| Json::parse(text).ok())
 }
 
 pub(super) fn run(row: &Row<'_>) -> SqlResult<Run> {

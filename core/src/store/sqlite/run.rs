@@ -38,7 +38,7 @@ impl RunStore for SqliteStore {
             if let Some(active) = tables.active_run_id(begin.chat_id)? {
                 return Err(already_active(Some(active)));
             }
-            tables.insert_messages(&begin)?;
+            tables.insert_messages(&begin, false)?;
             let status = if begin.unowned { RunStatus::Pending } else { RunStatus::Running };
             match tables.insert_run(&begin, status, None) {
                 Ok(()) => {}
@@ -54,8 +54,13 @@ impl RunStore for SqliteStore {
         .await
     }
 
-    async fn settle_run(&self, settle: SettleRun) -> Result<()> {
+    async fn settle_run(&self, settle: SettleRun) -> Result<bool> {
         self.write(move |tables| {
+            if let Some(step) = settle.unless_steered
+                && tables.is_kept(&settle.fence, step)?
+            {
+                return Ok(false);
+            }
             let count = settle.step.as_ref().map_or(0, |(step, _)| step.number + 1);
             let settled = tables.update_owned(
                 &settle.fence,
@@ -75,7 +80,7 @@ impl RunStore for SqliteStore {
             match settled {
                 Ok(()) => {}
                 // The answer to an earlier attempt may have been lost on its way.
-                Err(_) if tables.is_settled(&settle.fence, settle.status)? => return Ok(()),
+                Err(_) if tables.is_settled(&settle.fence, settle.status)? => return Ok(true),
                 Err(error) => return Err(error),
             }
             if let Some((step, numbers)) = &settle.step
@@ -84,7 +89,8 @@ impl RunStore for SqliteStore {
                 tables.enter_step(settle.fence.run_id, step, &settle.call)?;
             }
             tables.settle_reserved(settle.fence.run_id)?;
-            tables.update_message(settle.fence.run_id, &settle.assistant)
+            tables.update_message(settle.fence.run_id, &settle.assistant)?;
+            Ok(true)
         })
         .await
     }
@@ -291,6 +297,24 @@ impl Tables<'_> {
     /// Whether the run is still this fence's; for writes that leave its row as it is.
     pub(super) fn ensure_owned(&self, fence: &Fence) -> Result<()> {
         if self.is_one_of(fence, ACTIVE)? { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    /// Whether messages wait for the run, which has to be this fence's.
+    pub(super) fn is_steered(&self, fence: &Fence) -> Result<bool> {
+        let steered =
+            format!("SELECT steering > 0 FROM ai_chat_runs WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND {ACTIVE}");
+        self.first(&steered, params![fence.run_id, fence.owner, fence.epoch], |row| row.get(0))?.ok_or_else(lease_lost)
+    }
+
+    /// Whether messages keep the run from its end: they wait, or have entered behind this step.
+    fn is_kept(&self, fence: &Fence, step: u32) -> Result<bool> {
+        self.one(
+            &format!(
+                "SELECT EXISTS (SELECT 1 FROM ai_chat_runs WHERE id = ?1 AND owner = ?2 AND epoch = ?3 AND {ACTIVE} \
+                 AND (steering > 0 OR steering_step > ?4))"
+            ),
+            params![fence.run_id, fence.owner, fence.epoch, step],
+        )
     }
 
     fn is_settled(&self, fence: &Fence, status: RunStatus) -> Result<bool> {

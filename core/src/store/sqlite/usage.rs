@@ -86,6 +86,9 @@ impl Tables<'_> {
     /// Enters the call that a step is which has just been written as finished, for the first time: a late attempt of an
     /// earlier write takes nothing of the call that is on its way by now.
     pub(super) fn enter_step(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
+        if !step.is_of_a_call() {
+            return self.settle_reserved(run_id);
+        }
         const RUN: &str = "SELECT workspace_id, created_by, chat_id FROM ai_chat_runs WHERE id = ?1";
         let owner = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?));
         let Some((workspace_id, user_id, chat_id)) = self.first(RUN, [run_id], owner)? else { return Ok(()) };

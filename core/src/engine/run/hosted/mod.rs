@@ -1,6 +1,7 @@
 //! Runs of hosts that keep their own agent loop: the gate, the log, leases, stops and the end, without the loop.
 
 mod begin;
+mod steering;
 mod step;
 mod unattended;
 
@@ -264,10 +265,11 @@ impl Inner {
             _ => {}
         }
         let step = step.into_record(number, self.options.runs.shown_output_bytes)?;
+        let step = writing.with_heard(Some(step.clone())).unwrap_or(step);
         state.heard();
         let due = writing.rows.due(Instant::now());
         let record = writing.journal.record_step(step, due);
-        let written = self.store.record_step(record).await;
+        let written = self.store.record_step(record).await.map(|_| ());
         match &written {
             Ok(()) => writing.journal.step_persisted(),
             Err(_) => writing.journal.step_refused(),
@@ -292,7 +294,7 @@ impl Inner {
         let mut writing = state.journal.lock().await;
         let number = writing.next_number();
         let shown = self.options.runs.shown_output_bytes;
-        let step = step.map(|step| step.into_record(number, shown)).transpose()?;
+        let step = writing.with_heard(step.map(|step| step.into_record(number, shown)).transpose()?);
         let steps = writing.journal.steps().iter().chain(&step);
         let usage = steps.clone().fold(None, |sum, step| Usage::accumulate(sum, step.usage));
         let last = steps.last();
@@ -301,11 +303,20 @@ impl Inner {
             _ => finish_reason.or_else(|| last.and_then(|step| step.finish_reason)),
         };
         let context_tokens = last.and_then(|step| step.usage?.context_tokens());
-        let settlement =
-            Settlement { status, reason, error, failure: None, finish_reason, step, usage, context_tokens };
+        let settlement = Settlement {
+            status,
+            reason,
+            error,
+            failure: None,
+            finish_reason,
+            step,
+            usage,
+            context_tokens,
+            unless_steered: false,
+        };
         let settle = writing.journal.settle(&settlement);
         self.registry.settling(run_id, true);
-        let settled = self.store.settle_run(settle).await;
+        let settled = self.store.settle_run(settle).await.map(|_| ());
         if settled.is_err() {
             self.registry.settling(run_id, false);
             writing.journal.settlement_refused();
