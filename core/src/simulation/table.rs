@@ -24,11 +24,7 @@ const PHASES: [Phase; 9] = [
 const UNREACHED: [(&str, Phase, &str); 3] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
-    (
-        "ToolFinished",
-        Phase::Suspending,
-        "a cancelled call would have to come back just while it is written that the run waits.",
-    ),
+    ("ToolShows", Phase::Entering, "a cancelled call would have to show something just while messages enter."),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";
 
