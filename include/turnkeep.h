@@ -106,7 +106,7 @@
 #define TURNKEEP_ROLE_NAME_TAKEN 2008
 
 /**
- * The run, or the call that is answered, does not wait, or not any more.
+ * The run, the call that is answered, or the message that is taken back does not wait, or not any more.
  */
 #define TURNKEEP_NOT_WAITING 2010
 
@@ -119,6 +119,11 @@
  * The time in which the call could be answered is over.
  */
 #define TURNKEEP_ANSWER_EXPIRED 2012
+
+/**
+ * The run has ended, or has not begun: no message can join it.
+ */
+#define TURNKEEP_RUN_NOT_ACTIVE 2013
 
 /**
  * The store cannot be reached or written.
@@ -850,6 +855,133 @@ turnkeep_status turnkeep_run_waiting(const struct turnkeep_engine *engine,
                                      size_t params_len,
                                      struct turnkeep_bytes *result,
                                      struct turnkeep_error **error);
+
+/**
+ * Lets a user's message join a run that has not ended, of whichever process. It is on disk when this answers. It
+ * enters before the answer of the run's next step, and a run that would have succeeded makes one more step for it;
+ * if the run ends otherwise, or has no step left, the message is the chat's next turn's. `place` says which of the
+ * two is to be expected. A message of an id, or with a key, that was accepted before is that one: `state` says what
+ * has become of it.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ * - "message": MessageInput. The message, as a turn is begun with.
+ * - "idempotencyKey"?: string. What stands for the message where it has no id: a second one of the same key is the
+ *   first.
+ *
+ * `result` receives SteerAnswer, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, RUN_NOT_ACTIVE, MESSAGE_EXISTS, RATE_LIMITED, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE,
+ * ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_steer(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * Takes a message back that waits: for its run, or for the next turn. Taking it back again changes nothing.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "messageId": string. The message's id, as `runs.steer` has answered it.
+ *
+ * `result` receives Steering, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_WAITING, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_unsteer(const struct turnkeep_engine *engine,
+                                     const char *params,
+                                     size_t params_len,
+                                     struct turnkeep_bytes *result,
+                                     struct turnkeep_error **error);
+
+/**
+ * The messages that wait, in their order: for the next step of a run, or, where that has ended, for the chat's next
+ * turn.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId"?: string. Those of one run,
+ * - "chatId"?: string. or those of a whole chat.
+ *
+ * `result` receives array of Steering, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_queue(const struct turnkeep_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   struct turnkeep_bytes *result,
+                                   struct turnkeep_error **error);
+
+/**
+ * All messages that were accepted for a run, in their order, with what has become of each.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives array of Steering, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_steering(const struct turnkeep_engine *engine,
+                                      const char *params,
+                                      size_t params_len,
+                                      struct turnkeep_bytes *result,
+                                      struct turnkeep_error **error);
+
+/**
+ * For a host with a loop of its own (`runs.begin`): lets the messages that wait for its run enter before the step
+ * that it records next, and answers them, to be told to the model. They are in the log then. Asking again before the
+ * step is recorded answers the same ones.
+ *
+ * `params` is a JSON object:
+ *
+ * - "workspaceId": string. The workspace.
+ * - "userId": string. The user who asks.
+ * - "runId": string. The run.
+ *
+ * `result` receives array of Steering, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT, NOT_FOUND, FORBIDDEN, LEASE_LOST, STORE_UNAVAILABLE, ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `params` is NULL or holds `params_len` bytes; `result` and
+ * `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_run_take_steering(const struct turnkeep_engine *engine,
+                                           const char *params,
+                                           size_t params_len,
+                                           struct turnkeep_bytes *result,
+                                           struct turnkeep_error **error);
 
 /**
  * Begins a run whose loop is the host's own: `runs.recordStep` and `runs.finish` drive it. The gate, the log, the
@@ -3772,6 +3904,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       "timeout". Unlimited by default.
  *   "maxWaitingPerChat"?: integer. How many turns of one chat may wait for it. Default 20.
  *   "maxWaitingPerUser"?: integer. How many turns of one user may wait, in all chats. Default 200.
+ *   "maxSteering"?: integer. How many messages may wait for a run that they are to join. Default 20.
  *
  * RunOutcome: How a turn ended. It is given out only after it is on disk.
  *   "runId": string. The run.
@@ -3982,6 +4115,31 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "stopRequestedAt": string or null. When a stop was asked for.
  *   "createdAt": string. When it was begun.
  *   "finishedAt": string or null. When it ended.
+ *
+ * SteerAnswer: That a message was accepted.
+ *   "messageId": string. Its id.
+ *   "place": SteeringPlace. Where it will be.
+ *   "state": SteeringState. What has become of it so far.
+ *
+ * Steering: A message that was to join a run.
+ *   "messageId": string. Its id: the client's own, or one that is made of it.
+ *   "runId": string. The run that it was for.
+ *   "chatId": string. The chat.
+ *   "state": SteeringState. What has become of it.
+ *   "step"?: integer. The step before whose answer it has entered.
+ *   "message": any JSON. The user's message: "{"parts": [...], "metadata"?}".
+ *   "createdAt": string. When it was accepted.
+ *
+ * SteeringPlace: Where a message that was accepted will be, as far as that is known when it is acknowledged.
+ *   "this_run": In its run: before the answer of the next step, unless the run ends before that.
+ *   "next_turn": In the chat's next turn: the run has ended, or is to stop.
+ *   "nowhere": Nowhere: it was taken back.
+ *
+ * SteeringState: What has become of a message that was to join a run.
+ *   "waiting": It waits: for the next step of its run, or for the chat's next turn once that run has ended.
+ *   "entered": It is in the log of its run, before the model's answer of "step".
+ *   "next_turn": Its run had ended: it is a message of the chat now, of the turn that came next.
+ *   "taken_back": It was taken back before any of that.
  *
  * Step: One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read.
  *   "text"?: string or null

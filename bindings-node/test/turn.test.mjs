@@ -118,6 +118,20 @@ test('stop, by turn, by run and by signal', async (t) => {
   await assert.rejects(begin({ signal: controller.signal }), { name: 'AbortError' });
 });
 
+test('what waits for a turn is in its queue until it is taken back', async (t) => {
+  const { engine } = await world(t, () => ({ events: [text('half')], then: 'hang' }));
+  const turn = await engine.startTurn({ ...user, message: 'go' });
+  assert.deepEqual(await turn.queue(), []);
+  const { messageId, place } = await engine.runs.steer({ ...user, runId: turn.runId, message: 'I meant B' });
+  assert.equal(place, 'this_run');
+  const [waiting] = await turn.queue();
+  assert.deepEqual([waiting.messageId, waiting.state], [messageId, 'waiting']);
+  assert.equal((await engine.runs.unsteer({ ...user, messageId })).state, 'taken_back');
+  assert.deepEqual(await turn.queue(), []);
+  await turn.stop();
+  await turn.done();
+});
+
 test('a reader that leaves early ends itself, and the run only when it is not detached', async (t) => {
   const { engine } = await world(t, () => ({ events: [text('half')], then: 'hang' }));
   const detached = await engine.startTurn({ ...user, message: 'go' });

@@ -184,6 +184,22 @@ def test_runs_stop(engine: turnkeep.Engine, provider: ScriptedProvider, by: str)
     assert engine.runs.stop(**WHO, **target) is False
 
 
+def test_what_waits_for_a_turn_is_in_its_queue_until_it_is_taken_back(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    provider.then(hangs())
+    turn = engine.start_turn(**WHO, message="?")
+    assert turn.queue() == []
+    steered = engine.runs.steer(**WHO, run_id=turn.run_id, message="I meant B")
+    assert steered["place"] == "this_run"
+    assert [(waiting["messageId"], waiting["state"]) for waiting in turn.queue()] == [(steered["messageId"], "waiting")]
+    taken = engine.runs.unsteer(**WHO, message_id=steered["messageId"])
+    assert taken["state"] == "taken_back"
+    assert turn.queue() == []
+    turn.stop()
+    turn.done()
+
+
 def test_a_busy_chat_refuses(engine: turnkeep.Engine, provider: ScriptedProvider) -> None:
     provider.then(hangs())
     turn = engine.start_turn(**WHO, message="?")

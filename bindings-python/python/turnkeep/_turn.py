@@ -136,8 +136,10 @@ class Turn:
         return self._native.stop()
 
     def queue(self) -> list[Steering]:
-        """The messages that wait for the run (``engine.runs.steer``), in their order: for its next step, or, once it has
-        ended, for the chat's next turn."""
+        """The messages that wait for the run (``engine.runs.steer``), in their order.
+
+        They wait for its next step, or, once it has ended, for the chat's next turn.
+        """
         waiting: list[Steering] = decode(self._native.queue())
         return waiting
 

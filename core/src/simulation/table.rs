@@ -22,11 +22,12 @@ const PHASES: [Phase; 10] = [
 ];
 
 /// What may come and does not, and why.
-const UNREACHED: [(&str, Phase, &str); 4] = [
+const UNREACHED: [(&str, Phase, &str); 5] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::BackingOff, LATE),
     ("PersistFailed", Phase::BackingOff, "everything that had streamed is on disk by then."),
+    ("ToolShows", Phase::Entering, "a cancelled call would have to show something just while messages enter."),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";
 
