@@ -72,5 +72,6 @@ export const {
   trimHistory,
   resolveEditSource,
   cutsSnapshot,
+  effectStatement,
   toView,
 } = turnkeep;

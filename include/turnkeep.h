@@ -578,7 +578,8 @@ void turnkeep_turn_free(struct turnkeep_turn *turn);
 
 /**
  * The call as JSON: {"toolCallId", "toolName", "input", "chatId", "runId", "messageId"}, with the input checked against
- * the tool's schema. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
+ * the tool's schema; with "effect" of a tool with effects, for turnkeep_effect_statement(), and "idempotencyKey" of one that
+ * is idempotent. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
  *
  * Errors: INVALID_INPUT.
  *
@@ -2982,6 +2983,32 @@ turnkeep_status turnkeep_cuts_snapshot(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
+ * What a tool with effects carries out in the transaction in which it changes something, once and before it commits:
+ * it notes there that the call has been done. The statement fails where the call was done before, was given up, or
+ * its run has ended; the transaction then has to be rolled back.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "effect": ToolEffect. What the call has come with.
+ * - "result"?: any JSON. The call's output, which the model is told if the process ends before it can be told
+ *   otherwise.
+ * - "placeholders"?: Placeholders. How the client library writes the places of parameters; as the database does
+ *   unless given.
+ * - "schema"?: string. The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given.
+ *
+ * `result` receives EffectStatement, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_effect_statement(const char *arguments,
+                                          size_t arguments_len,
+                                          struct turnkeep_bytes *result,
+                                          struct turnkeep_error **error);
+
+/**
  * A tool server without the values of its headers: their names only.
  *
  * `arguments` is a JSON object:
@@ -3211,6 +3238,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "user": A person.
  *   "agent": The agent of a chat.
  *
+ * EffectDatabase: A database that a store and its tools have in common.
+ *   "sqlite"
+ *   "postgres"
+ *
+ * EffectStatement: A statement with its parameters.
+ *   "sql": string
+ *   "params": array of string or null
+ *
  * EndStatus: How a run may end.
  *   "succeeded"
  *   "failed"
@@ -3347,6 +3382,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       to public addresses only. What the engine is opened with, and what a turn brings, may name any address.
  *   "userAgent"?: string. What requests say that they come from, in the header "User-Agent": some gateways
  *       account by it. "turnkeep/" and its version unless given.
+ *
+ * Idempotent: Whether doing something twice is as good as doing it once.
+ *   - "No"
+ *   - "Yes"
+ *   - {"By": string}
  *
  * ImportOutcome: What an import has done with a role of its document.
  *   "created": There was none of its name.
@@ -3588,6 +3628,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "version": integer
  *   "name": string
  *   "additions": array of string. What it would add to the database as it is.
+ *
+ * Placeholders: How a client library writes the places of parameters: "?", "$1" or "%s".
+ *   "question"
+ *   "dollar"
+ *   "format"
  *
  * Prices: What models cost, by their ids.
  *   object of ModelPrice
@@ -4097,6 +4142,16 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "answerers"?: array of string. Users who may allow or answer its calls, instead of the chat's owner.
  *   "expiresAfterMs"?: integer. After how many milliseconds a call that waits has expired, and counts as not
  *       allowed or not answered; never unless given.
+ *   "effects"?: boolean. Everything that a call changes it changes in one transaction in the store's own
+ *       database, in which it also carries out the statement that it is given for that. Whoever goes on after a
+ *       death knows then whether it was done; if not, it is made again. Default false.
+ *   "idempotent"?: Idempotent. A call that is made twice does no more than one that is made once: "true", or
+ *       "{key: NAME}" where a member of the input is what tells such calls apart. Whoever goes on after a death
+ *       makes it again, with the same key. Default "No".
+ *
+ * ToolEffect: What a call of a tool with effects is noted by.
+ *   "key": string. The call's name over all runs; the same whenever the call is made.
+ *   "database"?: EffectDatabase. The store's database; none where nothing is stored of the turn.
  *
  * ToolOutcomePart: A tool call with its outcome.
  *   - {"state": "output-available", "type": string that begins with "tool-", "toolCallId": string, "input": any

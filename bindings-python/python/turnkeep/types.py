@@ -346,6 +346,16 @@ EditSource: TypeAlias = Literal["user", "agent"]
 ``agent``: The agent of a chat.
 """
 
+EffectDatabase: TypeAlias = Literal["sqlite", "postgres"]
+"""A database that a store and its tools have in common."""
+
+
+class EffectStatement(TypedDict):
+    """A statement with its parameters."""
+
+    sql: str
+    params: list[str | None]
+
 EndStatus: TypeAlias = Literal["succeeded", "failed", "aborted"]
 """How a run may end."""
 
@@ -613,6 +623,14 @@ class HttpOptions(TypedDict, total=False):
     """What requests say that they come from, in the header ``User-Agent``: some gateways account by it.
     ``turnkeep/`` and its version unless given.
     """
+
+
+class IdempotentBy(TypedDict):
+    By: str
+    """It is, for calls that have the same value in this member of the input."""
+
+Idempotent: TypeAlias = Union[Literal["No"], Literal["Yes"], IdempotentBy]
+"""Whether doing something twice is as good as doing it once."""
 
 ImportOutcome: TypeAlias = Literal["created", "replaced", "skipped"]
 """What an import has done with a role of its document.
@@ -1055,6 +1073,9 @@ class PendingMigration(TypedDict):
     name: str
     additions: list[str]
     """What it would add to the database as it is."""
+
+Placeholders: TypeAlias = Literal["question", "dollar", "format"]
+"""How a client library writes the places of parameters: ``?``, ``$1`` or ``%s``."""
 
 
 class PromptOptions(TypedDict, total=False):
@@ -1967,6 +1988,28 @@ class ToolDefinition(_ToolDefinitionRequired, total=False):
     """After how many milliseconds a call that waits has expired, and counts as not allowed or not answered;
     never unless given.
     """
+    effects: bool
+    """Everything that a call changes it changes in one transaction in the store's own database, in which it also
+    carries out the statement that it is given for that. Whoever goes on after a death knows then whether it
+    was done; if not, it is made again. Default ``false``.
+    """
+    idempotent: Idempotent
+    """A call that is made twice does no more than one that is made once: ``true``, or ``{key: NAME}`` where a
+    member of the input is what tells such calls apart. Whoever goes on after a death makes it again, with the
+    same key. Default ``"No"``.
+    """
+
+
+class _ToolEffectRequired(TypedDict):
+    key: str
+    """The call's name over all runs; the same whenever the call is made."""
+
+
+class ToolEffect(_ToolEffectRequired, total=False):
+    """What a call of a tool with effects is noted by."""
+
+    database: EffectDatabase
+    """The store's database; none where nothing is stored of the turn."""
 
 
 class ToolOutcomePartOutputAvailable(TypedDict):
@@ -2689,6 +2732,8 @@ __all__ = [
     "DocumentFormat",
     "DriverName",
     "EditSource",
+    "EffectDatabase",
+    "EffectStatement",
     "EndStatus",
     "EndedMessageStatus",
     "EngineOptions",
@@ -2705,6 +2750,7 @@ __all__ = [
     "GivenMessage",
     "Health",
     "HttpOptions",
+    "Idempotent",
     "ImportOutcome",
     "ImportedRole",
     "InProgress",
@@ -2744,6 +2790,7 @@ __all__ = [
     "PartChunk",
     "PartState",
     "PendingMigration",
+    "Placeholders",
     "Prices",
     "PromptOptions",
     "Provenance",
@@ -2812,6 +2859,7 @@ __all__ = [
     "TitlePrompt",
     "ToldPart",
     "ToolDefinition",
+    "ToolEffect",
     "ToolOutcomePart",
     "TraceCall",
     "TraceEntry",

@@ -264,6 +264,16 @@ impl StepView {
         })
     }
 
+    /// The input of the call as it was told last, and whether it was told that somebody would not allow it.
+    pub(crate) fn answer_to(&self, wanted: &str) -> (Option<Json>, Option<Approval>) {
+        let call = self.items.iter().find_map(|item| match item {
+            Seen::Call(call) if call.call_id == wanted => Some(call),
+            _ => None,
+        });
+        let denial = |call: &SeenCall| call.denied.then(|| Approval::requested(&call.call_id).answered(false, None));
+        (call.and_then(|call| call.input.clone()), call.and_then(denial))
+    }
+
     /// Closes, for the reader, a step that is not in the log: nothing came of it.
     fn closing(&self) -> Vec<UiChunk> {
         let mut chunks = Vec::new();

@@ -25,6 +25,16 @@ pub enum Effect {
         /// The call.
         call_id: String,
     },
+    /// Note in the store that this call of a tool with effects was not made and never will be, unless it has been made; it
+    /// may be cancelled already. Answered by `EffectClosed`.
+    CloseEffect {
+        /// The call.
+        call_id: String,
+        /// Its name over all runs.
+        key: String,
+        /// The error's text if it was not made.
+        error: String,
+    },
     /// Append the step's calls, before tools that change something run. Answered by `IntentPersisted`.
     PersistIntent(StepRecord),
     /// Append the finished step. Answered by `StepPersisted`.
@@ -69,6 +79,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments.
     pub input: Json,
+    /// Its name over all runs, the same whenever it is made.
+    pub key: String,
 }
 
 /// What timers are for.

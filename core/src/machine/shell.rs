@@ -52,6 +52,8 @@ pub(crate) enum Output {
     RunTool(ToolCall),
     /// Cancel a tool's call; its outcome is already decided.
     CancelTool { call_id: String },
+    /// Note in the store that this call was not made, unless it has been made, and tell what it has come to.
+    CloseEffect { call_id: String, key: String, error: String },
     /// Give this chunk to the readers in this process.
     Chunk(Arc<str>),
     /// The same with one that is none of the log.
@@ -292,6 +294,7 @@ impl Shell {
             Effect::CancelProvider => Output::CancelProvider,
             Effect::RunTool(call) => Output::RunTool(call),
             Effect::CancelTool { call_id } => Output::CancelTool { call_id },
+            Effect::CloseEffect { call_id, key, error } => Output::CloseEffect { call_id, key, error },
             Effect::EmitChunk(chunk) => {
                 let encoded: Arc<str> = chunk.encode().into();
                 self.journal.chunk(chunk, &encoded);

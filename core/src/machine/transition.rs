@@ -1,5 +1,7 @@
 //! The transitions: one method per event.
 
+mod repeats;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
     Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
-    RunStatus, StepRecord, Usage,
+    RunStatus, StepRecord, Usage, call_key,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -21,7 +23,7 @@ use super::budget::{Budget, Spent};
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::shown::{file_part, source_part};
-use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
+use super::step::{Abandoned, Attempt, Call, CallPhase, Closed, StepBuilder};
 
 /// The ids that readers are told in the first chunk.
 #[derive(Clone, Copy, Debug)]
@@ -226,6 +228,9 @@ impl RunMachine {
             (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
                 self.tool_finished(&call_id, outcome, effects);
             }
+            (Event::EffectClosed { call_id, outcome }, Phase::RunningTools) => {
+                self.effect_closed(&call_id, outcome, effects);
+            }
             (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Settled, Phase::Settling) => self.settled(effects),
@@ -261,6 +266,7 @@ impl RunMachine {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
         effects.extend(std::mem::take(&mut self.untold).into_iter().map(Effect::EmitChunk));
+        self.resume_cut_calls(effects);
         for call in self.step.calls_mut() {
             let Some(answer) = call.answer.take() else { continue };
             call.take_answer(&answer);
@@ -283,8 +289,7 @@ impl RunMachine {
             }
         }
         if self.step.has_open_calls() {
-            self.phase = Phase::PersistingIntent;
-            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+            self.persist_intent(effects);
         } else {
             self.run_tools(effects);
         }
@@ -591,8 +596,7 @@ impl RunMachine {
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
         if changes_something || self.step.is_waiting() {
-            self.phase = Phase::PersistingIntent;
-            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+            self.persist_intent(effects);
         } else {
             self.run_tools(effects);
         }
@@ -625,14 +629,21 @@ impl RunMachine {
     /// Starts as many of the calls that wait as may run beside those that do.
     fn start_tools(&mut self, effects: &mut Vec<Effect>) {
         let most = usize::try_from(self.limits.calls_at_once.max(1)).unwrap_or(usize::MAX);
-        while self.step.running < most
+        while self.stop.is_none()
+            && self.step.running < most
             && let Some(call) = self.step.next_to_run()
         {
             let CallPhase::Ready(input) = &call.phase else { continue };
             let (call_id, name, input) = (call.call_id.clone(), call.name.clone(), input.clone());
+            if call.attempt == Attempt::Cut {
+                self.close_cut_call(&call_id, effects);
+                continue;
+            }
+            call.attempt = Attempt::Made;
+            let key = call_key(self.ids.run, self.number, &call_id);
             let after = self.tools.timeout(&name);
             effects.push(Effect::ArmTimer { timer: Timer::Tool { call_id: call_id.clone() }, after });
-            effects.push(Effect::RunTool(ToolCall { call_id, name, input }));
+            effects.push(Effect::RunTool(ToolCall { call_id, name, input, key }));
         }
     }
 
@@ -640,10 +651,24 @@ impl RunMachine {
         let Some(call) = self.step.call(call_id) else {
             return;
         };
+        if !matches!(call.phase, CallPhase::Ready(_)) || call.attempt == Attempt::Closing {
+            return;
+        }
+        effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
+        match outcome {
+            // A tool that has failed may have done it all the same.
+            Err(error) if self.asks_store(call_id, &error, effects) => {}
+            outcome => self.end_call(call_id, outcome, effects),
+        }
+    }
+
+    fn end_call(&mut self, call_id: &str, outcome: Result<Json, String>, effects: &mut Vec<Effect>) {
+        let Some(call) = self.step.call(call_id) else {
+            return;
+        };
         let CallPhase::Ready(input) = call.phase.clone() else {
             return;
         };
-        effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
         let (tool_call_id, more) = (call_id.to_owned(), CallDetails::default());
         let chunk = match outcome {
             Ok(output) => {
@@ -764,6 +789,9 @@ impl RunMachine {
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
         let reason = self.stop.unwrap_or(RunReason::Stopped);
+        if self.end_waits_for_effects(reason, effects) {
+            return;
+        }
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
         self.cancel_tools(effects);
@@ -996,6 +1024,9 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
         }
         // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
         Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,
+        Event::EffectClosed { .. } => {
+            (&[RunningTools, Settling, Releasing], "only a call that the store is asked for is closed")
+        }
         Event::StopRequested(_) | Event::LeaseLost | Event::HandOver => return None,
     };
     let (phases, rule) = phases_and_rule;

@@ -14,6 +14,7 @@ mod answering;
 mod begin;
 mod claiming;
 mod drive;
+mod effects;
 mod ending;
 mod ledger;
 mod life;
@@ -159,6 +160,10 @@ mutations! {
     WaitingLosesPack = "waiting-loses-pack",
     /// Messages stand in the order of the clock, also where it was set back.
     OrderByClock = "order-by-clock",
+    /// A call is told to have not been made, and may be made all the same, later.
+    LateEffectLetThrough = "late-effect-let-through",
+    /// A tool with effects that has failed is taken for not having done anything.
+    FailedToolUnasked = "failed-tool-unasked",
 }
 
 impl Mutation {
@@ -238,6 +243,14 @@ coverage! {
     expired,
     /// Steps that were gone on with after an answer.
     resumed,
+    /// Calls that were made again by whoever went on with their run.
+    repeated_calls,
+    /// Calls that had failed, were cancelled or cut off, and of which the store knew that they were done.
+    closed_effects,
+    /// Calls that were done when nobody waited for them any more.
+    late_effects,
+    /// Transactions of tools that came too late, or a second time.
+    effects_refused,
     /// Sweeps.
     sweeps,
     /// Processes that died.

@@ -20,14 +20,15 @@ const PHASES: [Phase; 8] = [
 ];
 
 /// What may come and does not, and why.
-const UNREACHED: [(&str, Phase, &str); 3] = [
-    ("ToolFinished", Phase::PersistingIntent, LATE),
+const UNREACHED: [(&str, Phase, &str); 4] = [
     ("ToolShows", Phase::PersistingIntent, LATE),
     (
-        "ToolFinished",
+        "ToolShows",
         Phase::Suspending,
-        "a cancelled call would have to come back just while it is written that the run waits.",
+        "a cancelled call would have to show something just while it is written that the run waits.",
     ),
+    ("EffectClosed", Phase::Settling, "a pack would have to be refused for good just while the store is asked."),
+    ("EffectClosed", Phase::Releasing, "the run would have to be given up just while the store is asked."),
 ];
 const LATE: &str = "what a cancelled call still says would have to be later than the whole next answer.";
 
@@ -42,6 +43,7 @@ fn events() -> Vec<Event> {
         Event::IntentPersisted,
         Event::ToolShows { call_id: call_id(), output: Json::null() },
         Event::ToolFinished { call_id: call_id(), outcome: Ok(Json::null()) },
+        Event::EffectClosed { call_id: call_id(), outcome: Ok(Json::null()) },
         Event::StepPersisted,
         Event::Settled,
         Event::FailedInstead,

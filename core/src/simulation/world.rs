@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clock, Timestamp};
 use crate::engine::run::patience::Patience;
 use crate::id::{ChatId, RunId};
+use crate::machine::ToolCall;
 use crate::model::Waits;
 
 use super::ledger::{Facts, Ledger};
@@ -55,6 +56,8 @@ pub(super) struct World<'t> {
     pub(super) coverage: Coverage,
     pub(super) drives: Vec<Drive>,
     pub(super) late: Vec<LateWrite>,
+    /// Calls of tools with effects that nobody waits for.
+    pub(super) late_effects: Vec<(RunId, ToolCall)>,
     pub(super) processes: Vec<Process>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) superseding: Vec<Superseding>,
@@ -89,6 +92,7 @@ impl<'t> World<'t> {
             coverage: Coverage::default(),
             drives: Vec::new(),
             late: Vec::new(),
+            late_effects: Vec::new(),
             processes: Vec::new(),
             waiters: Vec::new(),
             superseding: Vec::new(),
@@ -236,6 +240,7 @@ impl<'t> World<'t> {
             weights.step,
             weights.outage,
             has(self.ledger.runs.values().any(Facts::waits), weights.answer),
+            has(!self.late_effects.is_empty(), weights.late_write),
         ];
         match self.random.weighted(&choices) {
             Some(0) => self.begin_event(),
@@ -301,7 +306,8 @@ impl<'t> World<'t> {
                 self.outage_event();
                 Ok(())
             }
-            Some(_) => self.answer_event(),
+            Some(21) => self.answer_event(),
+            Some(_) => self.late_effect_event(),
             None => Ok(()),
         }
     }

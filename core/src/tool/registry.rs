@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
-use crate::model::{Ask, Json, WaitKind};
+use crate::model::{Ask, Json, Repeat, WaitKind};
 
 use super::input::{InputCheck, read};
-use super::{ApprovalPolicy, ToolCatalog, ToolDefinition, ToolHandler, UnknownMembers};
+use super::{ApprovalPolicy, Idempotent, ToolCatalog, ToolDefinition, ToolEffect, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]
@@ -82,6 +82,7 @@ impl ToolSet {
             let input = InputCheck::new(checked);
             let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
             let asks_when = checked_asks(&tool.definition, field)?;
+            check_repeats(&tool.definition, field)?;
             let entry = Entry { tool, input, asks_when };
             if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
                 *place = entry;
@@ -153,6 +154,15 @@ impl ToolSet {
         self.entries.iter().map(|entry| entry.tool.definition.clone()).collect()
     }
 
+    /// What a call of this key is noted by, of a tool with effects; and what it is made again under, of one that is
+    /// idempotent.
+    pub(crate) fn repeating(&self, name: &str, key: &str, input: &Json) -> (Option<ToolEffect>, Option<String>) {
+        let Some(entry) = self.entry(name) else { return (None, None) };
+        let definition = &entry.tool.definition;
+        let effect = definition.effects.then(|| ToolEffect { key: key.to_owned(), database: None });
+        (effect, definition.idempotency_key(key, input))
+    }
+
     /// The code of a tool.
     pub fn handler(&self, name: &str) -> Option<Arc<dyn ToolHandler>> {
         self.entry(name).map(|entry| Arc::clone(&entry.tool.handler))
@@ -212,6 +222,10 @@ impl ToolCatalog for ToolSet {
         })
     }
 
+    fn repeats(&self, name: &str) -> Option<Repeat> {
+        self.entry(name)?.tool.definition.repeats()
+    }
+
     fn timeout(&self, name: &str) -> Duration {
         self.entry(name)
             .and_then(|entry| entry.tool.definition.timeout_ms)
@@ -254,6 +268,25 @@ fn checked_asks(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> 
         }
         ApprovalPolicy::Never | ApprovalPolicy::Always => Ok(None),
     }
+}
+
+/// Checks what a definition says of calls that may be made again.
+fn check_repeats(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> Result<()> {
+    let Some(repeat) = definition.repeats() else { return Ok(()) };
+    let name = repeat.as_str();
+    if definition.effects && definition.idempotent != Idempotent::No {
+        return Err(Error::invalid(field("idempotent"), "must not be given beside effects"));
+    }
+    if definition.read_only {
+        return Err(Error::invalid(field(name), "is for tools that change something"));
+    }
+    if definition.answer_schema.is_some() || definition.client_side {
+        return Err(Error::invalid(field(name), "is not for questions and tools of the client, which run nothing"));
+    }
+    if definition.idempotent == Idempotent::By(String::new()) {
+        return Err(Error::invalid(field("idempotent.key"), "must be the name of a member of the input"));
+    }
+    Ok(())
 }
 
 fn invalid(name: &str, problem: &str) -> String {

@@ -18,16 +18,16 @@ use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
-use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus};
+use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus, UNKNOWN_CALL};
 use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, Provider, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::store::{CallNote, LedgerCall};
-use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
+use crate::tool::{ToolEffect, ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
 use super::turn::{Means, Payer, Prepared};
 use super::warnings::Warnings;
-use super::{history, stops};
+use super::{effects, history, stops};
 
 /// How many tokens are set aside for an answer of unknown length.
 const RESERVED_ANSWER: u64 = 1_000;
@@ -191,6 +191,7 @@ impl Driver {
                     handle.abort();
                 }
             }
+            Output::CloseEffect { call_id, key, error } => self.close_effect(call_id, key, error),
             Output::Chunk(chunk) => self.log.append(chunk),
             Output::Aside(chunk) => self.log.append_aside(chunk),
             Output::Write(write) => self.write(write),
@@ -286,6 +287,8 @@ impl Driver {
             return;
         };
         let call_id = call.call_id.clone();
+        let (effect, idempotency_key) = self.tools.repeating(&call.name, &call.key, &call.input);
+        let database = self.inner.store.effect_database();
         let invocation = ToolInvocation {
             call_id: call.call_id,
             name: call.name,
@@ -293,6 +296,8 @@ impl Driver {
             chat_id: self.ids.chat,
             run_id: self.ids.run,
             message_id: self.ids.message,
+            effect: effect.map(|effect| ToolEffect { database, ..effect }),
+            idempotency_key,
         };
         let (progress, mut shown) = ToolProgress::new();
         let id = call_id.clone();
@@ -320,6 +325,20 @@ impl Driver {
                 Err(_) => Err("The tool panicked.".to_owned()),
             };
             Event::ToolFinished { call_id, outcome }
+        }));
+    }
+
+    /// Asks the store what a call has come to, which was not made if nothing is noted of it. A store that cannot say leaves
+    /// it unknown.
+    fn close_effect(&mut self, call_id: String, key: String, error: String) {
+        let (inner, fence) = (Arc::clone(&self.inner), self.shell.journal().fence().clone());
+        self.calls.push(Box::pin(async move {
+            match effects::close(&inner, &fence, key).await {
+                Ok(Some(effect)) if effect.is_void => Event::EffectClosed { call_id, outcome: Err(error) },
+                Ok(Some(effect)) => Event::EffectClosed { call_id, outcome: effect.outcome() },
+                Err(error) if error.code() == ErrorCode::LeaseLost => Event::LeaseLost,
+                Ok(None) | Err(_) => Event::EffectClosed { call_id, outcome: Err(UNKNOWN_CALL.to_owned()) },
+            }
         }));
     }
 

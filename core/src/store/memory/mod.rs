@@ -1,6 +1,7 @@
 //! A store in the process's memory, for tests and simulations: the same answers as the others, nothing durable.
 
 mod chat;
+mod effect;
 mod fork;
 mod lease;
 mod limit;
@@ -24,7 +25,7 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, McpServerId, MessageId, RunId};
-use crate::model::{Chat, Message, Run, RunReason};
+use crate::model::{CallEffect, Chat, Message, Run, RunReason};
 use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease_lost};
 
 /// See the module's documentation.
@@ -60,6 +61,8 @@ struct Tables {
     index: search::IndexTable,
     ledger: BTreeMap<String, usage::Entry>,
     records: BTreeMap<RunId, record::Record>,
+    /// By call, with the run.
+    effects: BTreeMap<String, (RunId, CallEffect)>,
 }
 
 struct Owned {
