@@ -127,6 +127,13 @@ export interface ToolSpec<Input = any> {
    */
   idempotent?: boolean | { key: string };
   /**
+   * `core` tools are told to the model whole, from the first step on. Of a `deferred` one it is told a line, in the tool
+   * `loadTools`, by which it makes those callable that it needs, for the rest of the turn.
+   */
+  tier?: 'core' | 'deferred';
+  /** That line; the beginning of the description unless given. */
+  catalogLine?: string;
+  /**
    * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value; what comes
    * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);
    * `undefined` is null; what it throws, the model is told.

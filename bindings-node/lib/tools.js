@@ -74,6 +74,8 @@ function prepare(name, tool, path) {
       expiresAfterMs: tool.expiresAfterMs,
       effects: tool.effects,
       idempotent: tool.idempotent,
+      tier: tool.tier,
+      catalogLine: tool.catalogLine,
     },
     validateInput: input?.validate,
     validateOutput: output?.validate,

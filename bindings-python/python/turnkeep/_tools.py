@@ -125,6 +125,11 @@ class Tool:
     """A call that is made twice does no more than one that is made once: ``True``, or ``{"key": NAME}`` where a member
     of the input is what tells such calls apart. Whoever goes on after a death makes it again, with the same
     ``context.idempotency_key``."""
+    tier: str | None = None
+    """``core`` tools are told to the model whole, from the first step on. Of a ``deferred`` one it is told a line, in
+    the tool ``loadTools``, by which it makes those callable that it needs, for the rest of the turn."""
+    catalog_line: str | None = None
+    """That line; the beginning of the description unless given."""
     _handle: Handler | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -154,6 +159,8 @@ class Tool:
             "expiresAfterMs": self.expires_after_ms,
             "effects": self.effects,
             "idempotent": self.idempotent,
+            "tier": self.tier,
+            "catalogLine": self.catalog_line,
         }
         return {key: value for key, value in definition.items() if value is not None}
 

@@ -15,6 +15,8 @@ pub enum Effect {
         step: u32,
         /// The model may call no tool and must answer with what it has.
         text_only: bool,
+        /// The deferred tools that it may call, in the order in which it has asked for them.
+        loaded: Vec<String>,
     },
     /// Close the connection to the provider.
     CancelProvider,

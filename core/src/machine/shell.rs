@@ -45,7 +45,7 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Ask the provider for this step. Its first chunk will have this number on disk.
-    CallProvider { step: u32, text_only: bool, first_sequence: u64 },
+    CallProvider { step: u32, text_only: bool, loaded: Vec<String>, first_sequence: u64 },
     /// Close the connection to the provider.
     CancelProvider,
     /// Run a tool.
@@ -288,8 +288,8 @@ impl Shell {
 
     fn carry_out(&mut self, effect: Effect, now: Instant) {
         let output = match effect {
-            Effect::CallProvider { step, text_only } => {
-                Output::CallProvider { step, text_only, first_sequence: self.journal.next_sequence() }
+            Effect::CallProvider { step, text_only, loaded } => {
+                Output::CallProvider { step, text_only, loaded, first_sequence: self.journal.next_sequence() }
             }
             Effect::CancelProvider => Output::CancelProvider,
             Effect::RunTool(call) => Output::RunTool(call),

@@ -122,7 +122,7 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::CallProvider { step, text_only } => {
+            Effect::CallProvider { step, text_only, .. } => {
                 assert_eq!(step as usize, self.log.len(), "called before the step before it was on disk");
                 assert!(self.step_pending.is_none() && !self.calling);
                 assert_eq!(text_only, step + 1 >= self.max_steps);

@@ -1,5 +1,6 @@
 //! The transitions: one method per event.
 
+mod deferred;
 mod repeats;
 
 use std::collections::HashSet;
@@ -122,6 +123,8 @@ pub struct RunMachine {
     /// A recorded step has text or a file in it.
     has_said_something: bool,
     call_ids: HashSet<String>,
+    /// The deferred tools that are callable, in the order in which the model has asked for them.
+    loaded: Vec<String>,
     stop: Option<RunReason>,
     close: Option<Close>,
     /// Others can go on with the run.
@@ -150,6 +153,7 @@ impl RunMachine {
             last_finish: None,
             has_said_something: false,
             call_ids: HashSet::new(),
+            loaded: Vec::new(),
             stop: None,
             close: None,
             hands_over: false,
@@ -175,6 +179,7 @@ impl RunMachine {
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
             self.has_said_something |= !step.text().trim().is_empty();
+            self.note_loaded(step);
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
                 _ => None,
@@ -299,7 +304,8 @@ impl RunMachine {
         self.step = StepBuilder::default();
         self.phase = Phase::Streaming;
         self.is_last = self.number + 1 >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
-        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last });
+        let loaded = self.loaded.clone();
+        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last, loaded });
         if let Some(after) = self.limits.step {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
@@ -486,7 +492,7 @@ impl RunMachine {
         let as_written = || Json::parse(arguments).unwrap_or_else(|_| Json::string(arguments));
         // What the provider runs is its own affair: there need not be a tool of this name here.
         let checked = match run_by {
-            RunBy::Host => self.tools.check(&name, arguments).map(CallPhase::Ready),
+            RunBy::Host => self.check_call(&name, arguments).map(CallPhase::Ready),
             RunBy::Provider { .. } => Ok(CallPhase::Elsewhere(as_written())),
         };
         let Some(call) = self.step.streaming_call(driver_id) else {
@@ -738,6 +744,7 @@ impl RunMachine {
         self.count_usage();
         self.finish_step(effects);
         self.has_said_something |= self.step.says_something();
+        self.note_loaded_here();
         self.number += 1;
         self.step = StepBuilder::default();
         if self.stop.is_some() {

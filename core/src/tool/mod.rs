@@ -1,6 +1,7 @@
 //! The host's tools: what the model is told of them, how their input is checked, and how they are called.
 
 mod address;
+mod deferred;
 mod effects;
 mod input;
 mod mailbox;
@@ -17,6 +18,8 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Ask, Json, Repeat};
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
+pub use deferred::LOAD_TOOLS;
+pub(crate) use deferred::{loaded_in, not_loaded};
 pub use effects::{EffectDatabase, EffectStatement, EffectStyle, Placeholders, ToolEffect, effect_statement};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
 pub use progress::ToolProgress;
@@ -36,6 +39,10 @@ pub trait ToolCatalog: Send + Sync {
     /// What a call of the tool with this input waits for before it is made, or instead of being made here.
     fn ask(&self, _name: &str, _input: &Json) -> Option<Ask> {
         None
+    }
+    /// Whether a model is told of the tool in a line only, and cannot call it, until it asks for it.
+    fn is_deferred(&self, _name: &str) -> bool {
+        false
     }
     /// Why a call of the tool may be made again whose outcome nobody knows.
     fn repeats(&self, _name: &str) -> Option<Repeat> {
@@ -105,6 +112,24 @@ pub struct ToolDefinition {
     /// input is what tells such calls apart. Whoever goes on after a death makes it again, with the same key.
     #[serde(default)]
     pub idempotent: Idempotent,
+    /// `core` tools are told to the model whole, from the first step on. Of a `deferred` one it is told a line, in the tool
+    /// `loadTools`, by which it makes those callable that it needs, for the rest of the turn.
+    #[serde(default)]
+    pub tier: Tier,
+    /// That line; the beginning of the description unless given.
+    #[serde(default)]
+    pub catalog_line: Option<String>,
+}
+
+/// When a model is told of a tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tier {
+    /// Whole, from the first step on.
+    #[default]
+    Core,
+    /// In a line, until it asks for it.
+    Deferred,
 }
 
 /// Whether doing something twice is as good as doing it once.
@@ -210,6 +235,8 @@ impl ToolDefinition {
             expires_after_ms: None,
             effects: false,
             idempotent: Idempotent::No,
+            tier: Tier::Core,
+            catalog_line: None,
         }
     }
 }

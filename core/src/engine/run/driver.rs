@@ -50,6 +50,8 @@ pub(super) struct Driver {
     told_steps: usize,
     /// The call that is on its way, and whether the provider has found its conversation too long before.
     call: (u32, bool),
+    /// The deferred tools that it may call.
+    loaded: Vec<String>,
     found_too_long: bool,
     provider: Arc<dyn Provider>,
     tools: Arc<ToolSet>,
@@ -100,6 +102,7 @@ impl Driver {
             conversation,
             told_steps: 0,
             call: (0, false),
+            loaded: Vec::new(),
             found_too_long: false,
             provider,
             tools,
@@ -177,7 +180,8 @@ impl Driver {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::CallProvider { step, text_only, first_sequence } => {
+            Output::CallProvider { step, text_only, loaded, first_sequence } => {
+                self.loaded = loaded;
                 if step > 0 {
                     self.log.step_begins(first_sequence);
                 }
@@ -215,7 +219,7 @@ impl Driver {
         }
         self.told_steps = steps.len();
         let system = if text_only { last_step_prompt(&self.system) } else { self.system.clone() };
-        let tools = self.tools.definitions();
+        let tools = self.tools.callable(&self.loaded);
         if let Some(budget) = history::budget(self.provider.as_ref(), &system, &tools) {
             self.conversation.trim(budget);
         }
