@@ -921,6 +921,11 @@ export interface McpOptions {
    */
   keepMs?: number;
   /**
+   * If a turn's servers have more tools than this, the model is told a line of each instead of all of them, and asks
+   * for those that it needs (`loadTools`). All of them are told unless given.
+   */
+  deferAbove?: number;
+  /**
    * How many bytes of a result are kept; of more, a note says how much is missing.
    * @default 1048576
    */
@@ -2083,6 +2088,13 @@ export interface TakenAudio {
   baseMime: string;
   format: string;
 }
+
+/** When a model is told of a tool. */
+export type Tier =
+  /** Whole, from the first step on. */
+  | 'core'
+  /** In a line, until it asks for it. */
+  | 'deferred';
 
 /** What a model is asked for a title. */
 export interface TitlePrompt {

@@ -3447,6 +3447,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "silenceMs"?: integer. How long a server may say nothing during a call. Default 300000.
  *   "keepMs"?: integer. How long a connection, and the list of tools that came over it, serves a workspace's
  *       next turns. Default 60000.
+ *   "deferAbove"?: integer. If a turn's servers have more tools than this, the model is told a line of each
+ *       instead of all of them, and asks for those that it needs ("loadTools"). All of them are told unless given.
  *   "maxResultBytes"?: integer. How many bytes of a result are kept; of more, a note says how much is missing.
  *       Default 1048576.
  *   "programs"?: object of McpProgram. Programs that speak the protocol over their input and output, by names
@@ -4106,6 +4108,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "baseMime": string
  *   "format": string
  *
+ * Tier: When a model is told of a tool.
+ *   "core": Whole, from the first step on.
+ *   "deferred": In a line, until it asks for it.
+ *
  * TitlePrompt: What a model is asked for a title.
  *   "system": string. The system prompt.
  *   "prompt": string. The user's message.
@@ -4148,6 +4154,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "idempotent"?: Idempotent. A call that is made twice does no more than one that is made once: "true", or
  *       "{key: NAME}" where a member of the input is what tells such calls apart. Whoever goes on after a death
  *       makes it again, with the same key. Default "No".
+ *   "tier"?: Tier. "core" tools are told to the model whole, from the first step on. Of a "deferred" one it is
+ *       told a line, in the tool "loadTools", by which it makes those callable that it needs, for the rest of the
+ *       turn. Default "core".
+ *   "catalogLine"?: string. That line; the beginning of the description unless given.
  *
  * ToolEffect: What a call of a tool with effects is noted by.
  *   "key": string. The call's name over all runs; the same whenever the call is made.

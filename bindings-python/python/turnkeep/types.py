@@ -752,6 +752,10 @@ class McpOptions(TypedDict, total=False):
     """How long a connection, and the list of tools that came over it, serves a workspace's next turns. Default
     ``60000``.
     """
+    deferAbove: int
+    """If a turn's servers have more tools than this, the model is told a line of each instead of all of them,
+    and asks for those that it needs (``loadTools``). All of them are told unless given.
+    """
     maxResultBytes: int
     """How many bytes of a result are kept; of more, a note says how much is missing. Default ``1048576``."""
     programs: Mapping[str, McpProgram]
@@ -1932,6 +1936,14 @@ class TakenAudio(TypedDict):
     baseMime: str
     format: str
 
+Tier: TypeAlias = Literal["core", "deferred"]
+"""When a model is told of a tool.
+
+``core``: Whole, from the first step on.
+
+``deferred``: In a line, until it asks for it.
+"""
+
 
 class TitlePrompt(TypedDict):
     """What a model is asked for a title."""
@@ -1998,6 +2010,13 @@ class ToolDefinition(_ToolDefinitionRequired, total=False):
     member of the input is what tells such calls apart. Whoever goes on after a death makes it again, with the
     same key. Default ``"No"``.
     """
+    tier: Tier
+    """``core`` tools are told to the model whole, from the first step on. Of a ``deferred`` one it is told a
+    line, in the tool ``loadTools``, by which it makes those callable that it needs, for the rest of the turn.
+    Default ``"core"``.
+    """
+    catalogLine: str
+    """That line; the beginning of the description unless given."""
 
 
 class _ToolEffectRequired(TypedDict):
@@ -2856,6 +2875,7 @@ __all__ = [
     "TailItem",
     "TailStart",
     "TakenAudio",
+    "Tier",
     "TitlePrompt",
     "ToldPart",
     "ToolDefinition",
