@@ -31,7 +31,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm contend upgrade tails replicas chats rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats rotate surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -95,6 +95,11 @@ ifneq ($(FREEZE_ALL)$(CLOCK),)
 else
 	@target/debug/storm kills=$(KILLS) freezes=$(FREEZES) seed=$(SEED) slots=$(SLOTS) store=$(STORE) restarts=$(RESTARTS)
 endif
+
+effects: ## KILLS (2000) kills, and some freezes, of processes whose tools count in the STORE's own database
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked -p turnkeep-tests --bin effects
+	@target/debug/effects kills=$(KILLS) store=$(STORE) seed=$(SEED)
 
 contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))

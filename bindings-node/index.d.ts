@@ -4,11 +4,13 @@ import type {
   Actor,
   Capability,
   ChatsOperations,
+  EffectStatement,
   EngineOperations,
   EngineSettings,
   McpOperations,
   PageRef,
   PendingMigration,
+  Placeholders,
   ProvenanceOperations,
   ProviderChoice,
   RolesOperations,
@@ -25,6 +27,7 @@ import type {
   Steering,
   TailEnd,
   TailItem,
+  ToolEffect,
   TrimOptions,
   TurnRequestFields,
   UIMessageChunk,
@@ -48,6 +51,25 @@ export interface ToolContext {
   signal: AbortSignal;
   /** The same, under the AI SDK's name. */
   readonly abortSignal: AbortSignal;
+  /** Of a tool with `effects`: what the call is noted by. */
+  readonly effect?: ToolEffect;
+  /**
+   * Of a tool with `effects`: the statement to be carried out in the transaction in which the call changes something, once and
+   * before it commits. `result` is the output, which the model is told if the process ends before it can be told otherwise.
+   */
+  readonly effectStatement: (options?: EffectStatementOptions) => EffectStatement;
+  /** Of a tool that is `idempotent`: the same whenever this call is made. */
+  readonly idempotencyKey?: string;
+}
+
+/** What there may be said of the statement of an effect. */
+export interface EffectStatementOptions {
+  /** The call's output. */
+  result?: unknown;
+  /** How the client library writes the places of parameters; as the database does unless given. */
+  placeholders?: Placeholders;
+  /** The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given. */
+  schema?: string;
 }
 
 /** JSON Schema, a Standard Schema, or a schema of the AI SDK. */
@@ -95,6 +117,23 @@ export interface ToolSpec<Input = any> {
   answerers?: readonly string[];
   /** After how many milliseconds a call that waits has expired; never unless given. */
   expiresAfterMs?: number;
+  /**
+   * Everything that a call changes it changes in one transaction in the store's own database, in which it also carries out
+   * `context.effectStatement()`. Whoever goes on after a death knows then whether it was done; if not, it is made again.
+   */
+  effects?: boolean;
+  /**
+   * A call that is made twice does no more than one that is made once: `true`, or `{key}` where a member of the input is what
+   * tells such calls apart. Whoever goes on after a death makes it again, with the same `context.idempotencyKey`.
+   */
+  idempotent?: boolean | { key: string };
+  /**
+   * `core` tools are told to the model whole, from the first step on. Of a `deferred` one it is told a line, in the tool
+   * `loadTools`, by which it makes those callable that it needs, for the rest of the turn.
+   */
+  tier?: 'core' | 'deferred';
+  /** That line; the beginning of the description unless given. */
+  catalogLine?: string;
   /**
    * The code. What it returns (or its promise) is the output, of a generator or an async iterable the last value; what comes
    * before that, readers are shown as preliminary results (some of it, where it comes faster than it can be shown);

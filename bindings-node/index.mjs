@@ -73,5 +73,6 @@ export const {
   trimHistory,
   resolveEditSource,
   cutsSnapshot,
+  effectStatement,
   toView,
 } = turnkeep;

@@ -530,6 +530,15 @@ export type EditSource =
   /** The agent of a chat. */
   | 'agent';
 
+/** A database that a store and its tools have in common. */
+export type EffectDatabase = 'sqlite' | 'postgres';
+
+/** A statement with its parameters. */
+export interface EffectStatement {
+  sql: string;
+  params: (string | null)[];
+}
+
 /** How a run may end. */
 export type EndStatus = 'succeeded' | 'failed' | 'aborted';
 
@@ -816,6 +825,12 @@ export interface HttpOptions {
   userAgent?: string;
 }
 
+/** Whether doing something twice is as good as doing it once. */
+export type Idempotent =
+  | 'No'
+  | 'Yes'
+  | { By: string };
+
 /** What an import has done with a role of its document. */
 export type ImportOutcome =
   /** There was none of its name. */
@@ -931,6 +946,11 @@ export interface McpOptions {
    * @default 60000
    */
   keepMs?: number;
+  /**
+   * If a turn's servers have more tools than this, the model is told a line of each instead of all of them, and asks
+   * for those that it needs (`loadTools`). All of them are told unless given.
+   */
+  deferAbove?: number;
   /**
    * How many bytes of a result are kept; of more, a note says how much is missing.
    * @default 1048576
@@ -1227,6 +1247,9 @@ export interface PendingMigration {
   /** What it would add to the database as it is. */
   additions: string[];
 }
+
+/** How a client library writes the places of parameters: `?`, `$1` or `%s`. */
+export type Placeholders = 'question' | 'dollar' | 'format';
 
 /** What models cost, by their ids. */
 export type Prices = Record<string, ModelPrice>;
@@ -2151,6 +2174,13 @@ export interface TakenAudio {
   format: string;
 }
 
+/** When a model is told of a tool. */
+export type Tier =
+  /** Whole, from the first step on. */
+  | 'core'
+  /** In a line, until it asks for it. */
+  | 'deferred';
+
 /** What a model is asked for a title. */
 export interface TitlePrompt {
   /** The system prompt. */
@@ -2164,6 +2194,14 @@ export type ToldPart =
   | { type: 'text'; text: string; state?: PartState }
   | { type: 'file'; mediaType: string; url: string; filename?: string }
   | { type: 'step-start' };
+
+/** What a call of a tool with effects is noted by. */
+export interface ToolEffect {
+  /** The call's name over all runs; the same whenever the call is made. */
+  key: string;
+  /** The store's database; none where nothing is stored of the turn. */
+  database?: EffectDatabase;
+}
 
 /** A tool call with its outcome. */
 export type ToolOutcomePart =
@@ -3598,6 +3636,22 @@ export declare function resolveEditSource(gathered: EditSource | null | undefine
  * person's, and the write the agent's, or the other way round.
  */
 export declare function cutsSnapshot(lastSource: string | null | undefined, source: EditSource, pending: boolean): boolean;
+
+/**
+ * What a tool with effects carries out in the transaction in which it changes something, once and before it commits: it
+ * notes there that the call has been done. The statement fails where the call was done before, was given up, or its run
+ * has ended; the transaction then has to be rolled back.
+ */
+export declare function effectStatement(params: {
+    /** What the call has come with. */
+    effect: ToolEffect;
+    /** The call's output, which the model is told if the process ends before it can be told otherwise. */
+    result?: unknown | null;
+    /** How the client library writes the places of parameters; as the database does unless given. */
+    placeholders?: Placeholders | null;
+    /** The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given. */
+    schema?: string | null;
+  }): EffectStatement;
 
 /** A tool server without the values of its headers: their names only. */
 export declare function toView(server: McpServer): McpServerView;

@@ -583,7 +583,8 @@ void turnkeep_turn_free(struct turnkeep_turn *turn);
 
 /**
  * The call as JSON: {"toolCallId", "toolName", "input", "chatId", "runId", "messageId"}, with the input checked against
- * the tool's schema. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
+ * the tool's schema; with "effect" of a tool with effects, for turnkeep_effect_statement(), and "idempotencyKey" of one that
+ * is idempotent. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
  *
  * Errors: INVALID_INPUT.
  *
@@ -3114,6 +3115,32 @@ turnkeep_status turnkeep_cuts_snapshot(const char *arguments,
                                        struct turnkeep_error **error);
 
 /**
+ * What a tool with effects carries out in the transaction in which it changes something, once and before it commits:
+ * it notes there that the call has been done. The statement fails where the call was done before, was given up, or
+ * its run has ended; the transaction then has to be rolled back.
+ *
+ * `arguments` is a JSON object:
+ *
+ * - "effect": ToolEffect. What the call has come with.
+ * - "result"?: any JSON. The call's output, which the model is told if the process ends before it can be told
+ *   otherwise.
+ * - "placeholders"?: Placeholders. How the client library writes the places of parameters; as the database does
+ *   unless given.
+ * - "schema"?: string. The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given.
+ *
+ * `result` receives EffectStatement, as JSON, and is freed by turnkeep_bytes_free().
+ *
+ * Errors: INVALID_INPUT naming the field.
+ *
+ * The caller sees to it that:
+ * `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+ */
+turnkeep_status turnkeep_effect_statement(const char *arguments,
+                                          size_t arguments_len,
+                                          struct turnkeep_bytes *result,
+                                          struct turnkeep_error **error);
+
+/**
  * A tool server without the values of its headers: their names only.
  *
  * `arguments` is a JSON object:
@@ -3343,6 +3370,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "user": A person.
  *   "agent": The agent of a chat.
  *
+ * EffectDatabase: A database that a store and its tools have in common.
+ *   "sqlite"
+ *   "postgres"
+ *
+ * EffectStatement: A statement with its parameters.
+ *   "sql": string
+ *   "params": array of string or null
+ *
  * EndStatus: How a run may end.
  *   "succeeded"
  *   "failed"
@@ -3490,6 +3525,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "userAgent"?: string. What requests say that they come from, in the header "User-Agent": some gateways
  *       account by it. "turnkeep/" and its version unless given.
  *
+ * Idempotent: Whether doing something twice is as good as doing it once.
+ *   - "No"
+ *   - "Yes"
+ *   - {"By": string}
+ *
  * ImportOutcome: What an import has done with a role of its document.
  *   "created": There was none of its name.
  *   "replaced": The one that was there has its fields now.
@@ -3549,6 +3589,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "silenceMs"?: integer. How long a server may say nothing during a call. Default 300000.
  *   "keepMs"?: integer. How long a connection, and the list of tools that came over it, serves a workspace's
  *       next turns. Default 60000.
+ *   "deferAbove"?: integer. If a turn's servers have more tools than this, the model is told a line of each
+ *       instead of all of them, and asks for those that it needs ("loadTools"). All of them are told unless given.
  *   "maxResultBytes"?: integer. How many bytes of a result are kept; of more, a note says how much is missing.
  *       Default 1048576.
  *   "programs"?: object of McpProgram. Programs that speak the protocol over their input and output, by names
@@ -3730,6 +3772,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "version": integer
  *   "name": string
  *   "additions": array of string. What it would add to the database as it is.
+ *
+ * Placeholders: How a client library writes the places of parameters: "?", "$1" or "%s".
+ *   "question"
+ *   "dollar"
+ *   "format"
  *
  * Prices: What models cost, by their ids.
  *   object of ModelPrice
@@ -4232,6 +4279,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "baseMime": string
  *   "format": string
  *
+ * Tier: When a model is told of a tool.
+ *   "core": Whole, from the first step on.
+ *   "deferred": In a line, until it asks for it.
+ *
  * TitlePrompt: What a model is asked for a title.
  *   "system": string. The system prompt.
  *   "prompt": string. The user's message.
@@ -4268,6 +4319,20 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "answerers"?: array of string. Users who may allow or answer its calls, instead of the chat's owner.
  *   "expiresAfterMs"?: integer. After how many milliseconds a call that waits has expired, and counts as not
  *       allowed or not answered; never unless given.
+ *   "effects"?: boolean. Everything that a call changes it changes in one transaction in the store's own
+ *       database, in which it also carries out the statement that it is given for that. Whoever goes on after a
+ *       death knows then whether it was done; if not, it is made again. Default false.
+ *   "idempotent"?: Idempotent. A call that is made twice does no more than one that is made once: "true", or
+ *       "{key: NAME}" where a member of the input is what tells such calls apart. Whoever goes on after a death
+ *       makes it again, with the same key. Default "No".
+ *   "tier"?: Tier. "core" tools are told to the model whole, from the first step on. Of a "deferred" one it is
+ *       told a line, in the tool "loadTools", by which it makes those callable that it needs, for the rest of the
+ *       turn. Default "core".
+ *   "catalogLine"?: string. That line; the beginning of the description unless given.
+ *
+ * ToolEffect: What a call of a tool with effects is noted by.
+ *   "key": string. The call's name over all runs; the same whenever the call is made.
+ *   "database"?: EffectDatabase. The store's database; none where nothing is stored of the turn.
  *
  * ToolOutcomePart: A tool call with its outcome.
  *   - {"state": "output-available", "type": string that begins with "tool-", "toolCallId": string, "input": any

@@ -131,6 +131,7 @@ function functions(call, list, options) {
     trimHistory: (messages, options) => call('trimHistory', { messages, options }),
     resolveEditSource: (gathered, edit) => call('resolveEditSource', { gathered, edit }),
     cutsSnapshot: (lastSource, source, pending) => call('cutsSnapshot', { lastSource, source, pending }),
+    effectStatement: (given) => call('effectStatement', options(given)),
     toView: (server) => call('toView', { server }),
   };
 }

@@ -1,6 +1,7 @@
 'use strict';
 
 const { TurnkeepError } = require('./error.js');
+const { effectStatement } = require('./functions.js');
 const { readSchema } = require('./schema.js');
 
 /** What the AI SDK knows of a tool and turnkeep does not do. What a tool asks for is done or refused, never ignored. */
@@ -71,6 +72,10 @@ function prepare(name, tool, path) {
       clientSide: tool.clientSide,
       answerers: tool.answerers,
       expiresAfterMs: tool.expiresAfterMs,
+      effects: tool.effects,
+      idempotent: tool.idempotent,
+      tier: tool.tier,
+      catalogLine: tool.catalogLine,
     },
     validateInput: input?.validate,
     validateOutput: output?.validate,
@@ -168,6 +173,12 @@ function show(mailbox, ticket, value) {
   mailbox.show(ticket, text);
 }
 
+/** The statement by which a call notes that it has been done. */
+function statementOf(call, options) {
+  if (!call.effect) throw new TypeError(`The tool ${call.toolName} has no effects`);
+  return effectStatement({ ...options, effect: call.effect });
+}
+
 /** Runs one call and answers it. Never rejects: whatever the tool does becomes the call's outcome. */
 async function run(mailbox, prepared, ticket, call, signal) {
   try {
@@ -179,6 +190,7 @@ async function run(mailbox, prepared, ticket, call, signal) {
     if (signal.aborted) return;
     // The AI SDK's name for it.
     const given = Object.defineProperty({ ...context, signal }, 'abortSignal', { value: signal });
+    Object.defineProperty(given, 'effectStatement', { value: (options) => statementOf(call, options) });
     const result = prepared.tool.execute(checked.value, given);
     const output = await lastValue(result, signal, (value) => show(mailbox, ticket, value));
     const { value, problem } = (await prepared.validateOutput?.(output)) ?? { value: output };

@@ -133,3 +133,21 @@ test('input is checked before a tool sees it', async (t) => {
   const { chunk } = await outcomeOf(t, () => assert.fail('it was called'), { inputSchema });
   assert.match(chunk.errorText, /Invalid input for tool tool/);
 });
+
+test('a deferred tool is told in a line until the model asks for it', async (t) => {
+  const script = [call('loadTools', { names: ['far'] }), call('far', {}, 'call_2'), answer('Done.')];
+  const { engine, provider } = await world(t, script);
+  const tools = {
+    near: { execute: () => 1 },
+    far: { tier: 'deferred', catalogLine: 'Is far away', description: 'Long', execute: () => 2 },
+  };
+  const turn = await engine.startTurn({ ...user, message: 'Go.', tools });
+  assert.equal((await turn.done()).status, 'succeeded');
+  const told = provider.requests.map(({ tools }) => tools.map((tool) => tool.function.name));
+  assert.deepEqual(told, [
+    ['near', 'loadTools'],
+    ['near', 'loadTools', 'far'],
+    ['near', 'loadTools', 'far'],
+  ]);
+  assert.match(provider.requests[0].tools[1].function.description, /\n- far: Is far away$/);
+});

@@ -291,3 +291,18 @@ def test_a_generator_whose_call_is_over_is_closed(engine: turnkeep.Engine, provi
             turn.stop()
     assert closed.wait(60)
     assert assistant_row(engine, turn)["metadata"]["parts"][1]["errorText"] == "The tool call did not complete."
+
+
+def test_a_deferred_tool_is_told_in_a_line_until_the_model_asks_for_it(
+    engine: turnkeep.Engine, provider: ScriptedProvider
+) -> None:
+    provider.then(calls(("c1", "loadTools", {"names": ["far"]})), calls(("c2", "far", {})), says("done"))
+    tools = [
+        turnkeep.Tool("near", lambda _: 1),
+        turnkeep.Tool("far", lambda _: 2, tier="deferred", catalog_line="Is far away"),
+    ]
+    turn = engine.start_turn(**WHO, message="?", tools=tools)
+    assert turn.done()["status"] == "succeeded"
+    told = [[tool["function"]["name"] for tool in request["tools"]] for request in provider.requests]
+    assert told == [["near", "loadTools"], ["near", "loadTools", "far"], ["near", "loadTools", "far"]]
+    assert provider.requests[0]["tools"][1]["function"]["description"].endswith("\n- far: Is far away")

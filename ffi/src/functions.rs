@@ -1006,6 +1006,38 @@ pub unsafe extern "C" fn turnkeep_cuts_snapshot(
     unsafe { boundary::guard(error, body) }
 }
 
+/// What a tool with effects carries out in the transaction in which it changes something, once and before it commits:
+/// it notes there that the call has been done. The statement fails where the call was done before, was given up, or
+/// its run has ended; the transaction then has to be rolled back.
+///
+/// `arguments` is a JSON object:
+///
+/// - "effect": ToolEffect. What the call has come with.
+/// - "result"?: any JSON. The call's output, which the model is told if the process ends before it can be told
+///   otherwise.
+/// - "placeholders"?: Placeholders. How the client library writes the places of parameters; as the database does
+///   unless given.
+/// - "schema"?: string. The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given.
+///
+/// `result` receives EffectStatement, as JSON, and is freed by turnkeep_bytes_free().
+///
+/// Errors: INVALID_INPUT naming the field.
+///
+/// # Safety
+/// `arguments` is NULL or holds `arguments_len` bytes; `result` and `error` are NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_effect_statement(
+    arguments: *const c_char,
+    arguments_len: usize,
+    result: *mut Bytes,
+    error: *mut *mut Error,
+) -> Status {
+    // SAFETY: as the caller has promised.
+    let body = || unsafe { call("effectStatement", arguments, arguments_len, result) };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
 /// A tool server without the values of its headers: their names only.
 ///
 /// `arguments` is a JSON object:

@@ -217,7 +217,8 @@ impl Drop for Delivery {
 }
 
 /// The call as JSON: {"toolCallId", "toolName", "input", "chatId", "runId", "messageId"}, with the input checked against
-/// the tool's schema. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
+/// the tool's schema; with "effect" of a tool with effects, for turnkeep_effect_statement(), and "idempotencyKey" of one that
+/// is idempotent. `json` is freed by turnkeep_bytes_free(). The call remains to be answered.
 ///
 /// Errors: INVALID_INPUT.
 ///

@@ -20,6 +20,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("cutsSnapshot", r##"{"lastSource":@,"source":"user","pending":true}"##),
     ("describeProviderError", r##"{"err":#,"fallback":@}"##),
     ("disambiguateToolName", r##"{"name":@,"serverId":@,"taken":[@]}"##),
+    ("effectStatement", r##"{"effect":{"key":@,"database":"sqlite"},"result":#,"placeholders":"question","schema":@}"##),
     ("flushAssistant", r##"{"steps":[{"text":@,"toolCalls":[{"toolCallId":@,"toolName":@,"input":#}],"toolResults":[{"toolCallId":@,"toolName":@,"output":#}],"toolErrors":[{"toolCallId":@,"toolName":@,"errorText":@}],"usage":#}],"inProgressText":@,"status":"streaming","extra":{"finishReason":@,"usage":{"inputTokens":20,"outputTokens":20,"totalTokens":20,"reasoningTokens":20,"outputTokenDetails":{"reasoningTokens":20}},"contextTokens":20,"maxContextTokens":20,"error":@}}"##),
     ("isDegenerateOutput", r##"{"text":@}"##),
     ("isFatalProviderError", r##"{"err":#}"##),

@@ -1,6 +1,7 @@
 //! Shared by the tests that cross crates or languages.
 
 pub mod chunks;
+pub mod counting;
 pub mod embeddings;
 pub mod fault;
 pub mod leaks;

@@ -374,10 +374,8 @@ const MIGRATIONS: i64 = 10;
 async fn what_a_migration_would_add_is_told_before_it_is_done() {
     let store = Cluster::shared().database();
     let pending = pending_migrations(&store).await.unwrap();
-    assert_eq!(
-        pending.iter().map(|migration| migration.version).collect::<Vec<_>>(),
-        (1..=MIGRATIONS).collect::<Vec<_>>()
-    );
+    assert_eq!(pending.len(), usize::try_from(MIGRATIONS).unwrap());
+    assert!(pending.is_sorted_by(|one, next| one.version < next.version) && pending[0].version == 1);
     assert!(pending[0].additions.contains(&"table ai_chat_runs".to_owned()));
     assert_eq!(query(&store, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     // Many at once make them once.

@@ -29,6 +29,7 @@ from turnkeep._plain_functions import (
     clean_generated_title,
     cuts_snapshot,
     disambiguate_tool_name,
+    effect_statement,
     flush_assistant,
     is_degenerate_output,
     is_ip_allowed,
@@ -56,7 +57,7 @@ from turnkeep._plain_functions import (
     # </functions>
 )
 from turnkeep._runs import HostedRun, Runs, Tail
-from turnkeep._tools import Tool, ToolContext
+from turnkeep._tools import EffectStatement, Tool, ToolContext
 from turnkeep._turn import Stream, Turn
 
 __version__: str = _native.VERSION
@@ -79,6 +80,7 @@ __all__ = [  # noqa: RUF022
     "Tail",
     "Tool",
     "ToolContext",
+    "EffectStatement",
     "Turn",
     "TurnkeepError",
     "Usage",
@@ -101,6 +103,7 @@ __all__ = [  # noqa: RUF022
     "clean_generated_title",
     "cuts_snapshot",
     "disambiguate_tool_name",
+    "effect_statement",
     "flush_assistant",
     "is_degenerate_output",
     "is_ip_allowed",

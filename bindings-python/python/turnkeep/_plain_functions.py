@@ -374,6 +374,29 @@ def cuts_snapshot(
     return answer
 
 
+def effect_statement(
+    *,
+    effect: types.ToolEffect,
+    result: Any | None = None,
+    placeholders: types.Placeholders | None = None,
+    schema: str | None = None,
+) -> types.EffectStatement:
+    """What a tool with effects carries out in the transaction in which it changes something, once and before
+    it commits: it notes there that the call has been done. The statement fails where the call was done
+    before, was given up, or its run has ended; the transaction then has to be rolled back.
+
+    :param effect: What the call has come with.
+    :param result: The call's output, which the model is told if the process ends before it can be told
+        otherwise.
+    :param placeholders: How the client library writes the places of parameters; as the database does
+        unless given.
+    :param schema: The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless
+        given.
+    """
+    answer: types.EffectStatement = call("effectStatement", {"effect": effect}, {"result": result, "placeholders": placeholders, "schema": schema})
+    return answer
+
+
 def to_view(
     server: types.McpServer,
 ) -> types.McpServerView:

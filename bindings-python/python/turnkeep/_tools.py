@@ -7,8 +7,9 @@ import inspect
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from turnkeep._calling import call
 from turnkeep._errors import TurnkeepError
 from turnkeep._handlers import Handler, encode_output, members_of
 from turnkeep._json import decode
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from turnkeep import _native
 
 _JOIN_SECONDS = 1.0
+# Null is an output, too.
+_NOTHING: Any = object()
 _logger = logging.getLogger("turnkeep")
+
+
+class EffectStatement(NamedTuple):
+    """A statement with its parameters, in the order in which ``execute`` takes them."""
+
+    sql: str
+    params: tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,31 @@ class ToolContext:
     chat_id: str
     run_id: str
     message_id: str
+    effect: Mapping[str, str] | None = None
+    """Of a tool with ``effects``: what the call is noted by, ``{"key", "database"}``."""
+    idempotency_key: str | None = None
+    """Of a tool that is ``idempotent``: the same whenever this call is made."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set when nobody waits for the result any more: the run was stopped, or the call's time is up."""
+
+    def effect_statement(
+        self, result: Any = _NOTHING, *, placeholders: str | None = None, schema: str | None = None
+    ) -> EffectStatement:
+        """Of a tool with ``effects``: the statement to be carried out in the transaction in which the call changes
+        something, once and before it commits. A failure of it has to roll that back.
+
+        :param result: the output, which the model is told if the process ends before it can be told otherwise
+        :param placeholders: ``question`` (``?``), ``dollar`` (``$1``) or ``format`` (``%s``, as for psycopg); as the
+            database writes them unless given
+        :param schema: the schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given
+        """
+        if self.effect is None:
+            raise TypeError(f"The tool {self.tool_name} has no effects")
+        given: dict[str, Any] = {"effect": self.effect}
+        if result is not _NOTHING:
+            given["result"] = decode(encode_output(result))
+        statement = call("effectStatement", given, {"placeholders": placeholders, "schema": schema})
+        return EffectStatement(statement["sql"], tuple(statement["params"]))
 
 
 @dataclass(frozen=True)
@@ -84,6 +117,19 @@ class Tool:
     """Users who may allow or answer its calls, instead of the chat's owner."""
     expires_after_ms: int | None = None
     """After how many milliseconds a call that waits has expired; never unless given."""
+    effects: bool | None = None
+    """Everything that a call changes it changes in one transaction in the store's own database, in which it also
+    carries out ``context.effect_statement()``. Whoever goes on after a death knows then whether it was done; if not, it
+    is made again."""
+    idempotent: bool | Mapping[str, str] | None = None
+    """A call that is made twice does no more than one that is made once: ``True``, or ``{"key": NAME}`` where a member
+    of the input is what tells such calls apart. Whoever goes on after a death makes it again, with the same
+    ``context.idempotency_key``."""
+    tier: str | None = None
+    """``core`` tools are told to the model whole, from the first step on. Of a ``deferred`` one it is told a line, in
+    the tool ``loadTools``, by which it makes those callable that it needs, for the rest of the turn."""
+    catalog_line: str | None = None
+    """That line; the beginning of the description unless given."""
     _handle: Handler | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +157,10 @@ class Tool:
             "clientSide": self.client_side,
             "answerers": None if self.answerers is None else list(self.answerers),
             "expiresAfterMs": self.expires_after_ms,
+            "effects": self.effects,
+            "idempotent": self.idempotent,
+            "tier": self.tier,
+            "catalogLine": self.catalog_line,
         }
         return {key: value for key, value in definition.items() if value is not None}
 
@@ -183,6 +233,8 @@ class ToolPump:
             chat_id=message["chatId"],
             run_id=message["runId"],
             message_id=message["messageId"],
+            effect=message.get("effect"),
+            idempotency_key=message.get("idempotencyKey"),
         )
         with self._lock:
             self._running[ticket] = context

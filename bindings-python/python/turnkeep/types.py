@@ -346,6 +346,16 @@ EditSource: TypeAlias = Literal["user", "agent"]
 ``agent``: The agent of a chat.
 """
 
+EffectDatabase: TypeAlias = Literal["sqlite", "postgres"]
+"""A database that a store and its tools have in common."""
+
+
+class EffectStatement(TypedDict):
+    """A statement with its parameters."""
+
+    sql: str
+    params: list[str | None]
+
 EndStatus: TypeAlias = Literal["succeeded", "failed", "aborted"]
 """How a run may end."""
 
@@ -637,6 +647,14 @@ class HttpOptions(TypedDict, total=False):
     ``turnkeep/`` and its version unless given.
     """
 
+
+class IdempotentBy(TypedDict):
+    By: str
+    """It is, for calls that have the same value in this member of the input."""
+
+Idempotent: TypeAlias = Union[Literal["No"], Literal["Yes"], IdempotentBy]
+"""Whether doing something twice is as good as doing it once."""
+
 ImportOutcome: TypeAlias = Literal["created", "replaced", "skipped"]
 """What an import has done with a role of its document.
 
@@ -756,6 +774,10 @@ class McpOptions(TypedDict, total=False):
     keepMs: int
     """How long a connection, and the list of tools that came over it, serves a workspace's next turns. Default
     ``60000``.
+    """
+    deferAbove: int
+    """If a turn's servers have more tools than this, the model is told a line of each instead of all of them,
+    and asks for those that it needs (``loadTools``). All of them are told unless given.
     """
     maxResultBytes: int
     """How many bytes of a result are kept; of more, a note says how much is missing. Default ``1048576``."""
@@ -1078,6 +1100,9 @@ class PendingMigration(TypedDict):
     name: str
     additions: list[str]
     """What it would add to the database as it is."""
+
+Placeholders: TypeAlias = Literal["question", "dollar", "format"]
+"""How a client library writes the places of parameters: ``?``, ``$1`` or ``%s``."""
 
 
 class PromptOptions(TypedDict, total=False):
@@ -1995,6 +2020,14 @@ class TakenAudio(TypedDict):
     baseMime: str
     format: str
 
+Tier: TypeAlias = Literal["core", "deferred"]
+"""When a model is told of a tool.
+
+``core``: Whole, from the first step on.
+
+``deferred``: In a line, until it asks for it.
+"""
+
 
 class TitlePrompt(TypedDict):
     """What a model is asked for a title."""
@@ -2051,6 +2084,35 @@ class ToolDefinition(_ToolDefinitionRequired, total=False):
     """After how many milliseconds a call that waits has expired, and counts as not allowed or not answered;
     never unless given.
     """
+    effects: bool
+    """Everything that a call changes it changes in one transaction in the store's own database, in which it also
+    carries out the statement that it is given for that. Whoever goes on after a death knows then whether it
+    was done; if not, it is made again. Default ``false``.
+    """
+    idempotent: Idempotent
+    """A call that is made twice does no more than one that is made once: ``true``, or ``{key: NAME}`` where a
+    member of the input is what tells such calls apart. Whoever goes on after a death makes it again, with the
+    same key. Default ``"No"``.
+    """
+    tier: Tier
+    """``core`` tools are told to the model whole, from the first step on. Of a ``deferred`` one it is told a
+    line, in the tool ``loadTools``, by which it makes those callable that it needs, for the rest of the turn.
+    Default ``"core"``.
+    """
+    catalogLine: str
+    """That line; the beginning of the description unless given."""
+
+
+class _ToolEffectRequired(TypedDict):
+    key: str
+    """The call's name over all runs; the same whenever the call is made."""
+
+
+class ToolEffect(_ToolEffectRequired, total=False):
+    """What a call of a tool with effects is noted by."""
+
+    database: EffectDatabase
+    """The store's database; none where nothing is stored of the turn."""
 
 
 class ToolOutcomePartOutputAvailable(TypedDict):
@@ -2788,6 +2850,8 @@ __all__ = [
     "DocumentFormat",
     "DriverName",
     "EditSource",
+    "EffectDatabase",
+    "EffectStatement",
     "EndStatus",
     "EndedMessageStatus",
     "EngineOptions",
@@ -2805,6 +2869,7 @@ __all__ = [
     "GivenMessage",
     "Health",
     "HttpOptions",
+    "Idempotent",
     "ImportOutcome",
     "ImportedRole",
     "InProgress",
@@ -2844,6 +2909,7 @@ __all__ = [
     "PartChunk",
     "PartState",
     "PendingMigration",
+    "Placeholders",
     "Prices",
     "PromptOptions",
     "Provenance",
@@ -2913,9 +2979,11 @@ __all__ = [
     "TailItem",
     "TailStart",
     "TakenAudio",
+    "Tier",
     "TitlePrompt",
     "ToldPart",
     "ToolDefinition",
+    "ToolEffect",
     "ToolOutcomePart",
     "TraceCall",
     "TraceEntry",

@@ -262,6 +262,9 @@ pub struct McpOptions {
     pub silence_ms: u64,
     /// How long a connection, and the list of tools that came over it, serves a workspace's next turns.
     pub keep_ms: u64,
+    /// If a turn's servers have more tools than this, the model is told a line of each instead of all of them, and asks for
+    /// those that it needs (`loadTools`). All of them are told unless given.
+    pub defer_above: Option<u32>,
     /// How many bytes of a result are kept; of more, a note says how much is missing.
     pub max_result_bytes: u64,
     /// Programs that speak the protocol over their input and output, by names that workspaces may use (`transport` `stdio`).
@@ -297,6 +300,7 @@ impl Default for McpOptions {
             call_timeout_ms: 900_000,
             silence_ms: 300_000,
             keep_ms: 60_000,
+            defer_above: None,
             max_result_bytes: 1024 * 1024,
             programs: BTreeMap::new(),
         }

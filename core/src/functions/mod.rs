@@ -3,6 +3,7 @@
 //! Every function takes one JSON object whose members are its parameters; what is absent, or `null` where a parameter
 //! may be left out, is what JavaScript calls `undefined`. The result is JSON text, or nothing for `undefined`.
 
+mod effects;
 mod export;
 mod prompt;
 mod security;
@@ -189,6 +190,19 @@ functions! {
         /// Whether the page has changes that are in no snapshot yet.
         pending: bool,
     ) -> [bool] = security::cuts_snapshot;
+    /// What a tool with effects carries out in the transaction in which it changes something, once and before it commits: it
+    /// notes there that the call has been done. The statement fails where the call was done before, was given up, or its run
+    /// has ended; the transaction then has to be rolled back.
+    "effectStatement"{
+        /// What the call has come with.
+        effect: ToolEffect,
+        /// The call's output, which the model is told if the process ends before it can be told otherwise.
+        result: Option<Json>,
+        /// How the client library writes the places of parameters; as the database does unless given.
+        placeholders: Option<Placeholders>,
+        /// The schema of PostgreSQL that turnkeep's tables are in; the connection's own unless given.
+        schema: Option<String>,
+    } -> [EffectStatement] = effects::statement;
     /// A tool server without the values of its headers: their names only.
     "toView"(server: McpServer) -> [McpServerView] = security::to_view;
 }

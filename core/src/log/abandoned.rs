@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
+use crate::id::RunId;
 use crate::model::{
-    Approval, FailureKind, MessageStatus, Part, RunFailure, RunReason, RunStatus, StepRecord, ToolPart, ToolState,
-    Usage,
+    CallEffect, FailureKind, MessageStatus, Part, Repeat, RunFailure, RunReason, RunStatus, StepRecord, ToolPart,
+    ToolState, UNKNOWN_CALL, Usage, call_key,
 };
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{CallNote, ClaimedRun, Fence, LogPage, LogRow, LoggedStep, RecordStep, SettleRun, StepNumbers};
 
 use super::UiChunk;
 use super::replay::StepView;
-
-/// The outcome of a call that was on disk before it ran, and whose process then died.
-const OUTCOME_UNKNOWN: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
 /// The outcome of a call that waited for an answer and was not made before its run ended.
 const NEVER_MADE: &str = "The run ended before this call was made.";
@@ -29,7 +27,8 @@ pub(crate) struct AbandonedLog {
     pub(crate) next_sequence: u64,
     /// What was told of a step of which nothing came, and which is therefore none of the steps: that it began.
     pub(crate) begun: StepView,
-    /// A last step with calls that wait, or have waited, and were not made: it is none of the steps, and goes on.
+    /// A last step with calls that wait, or have waited, and were not made, or that may be made again: it is none of the
+    /// steps, and goes on.
     pub(crate) open: Option<OpenStep>,
 }
 
@@ -43,18 +42,62 @@ pub(crate) struct OpenStep {
     pub(crate) told: Vec<String>,
 }
 
+/// What is noted of the calls that the owner was making.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    run_id: Option<RunId>,
+    noted: Vec<CallEffect>,
+}
+
+impl Effects {
+    pub(crate) fn new(run_id: RunId, noted: Vec<CallEffect>) -> Self {
+        Self { run_id: Some(run_id), noted }
+    }
+
+    /// The keys of calls that were being made, and of which the store knows whether they were.
+    pub(crate) fn keys(run_id: RunId, logged: &[LoggedStep]) -> Vec<String> {
+        let intents = logged.iter().filter(|logged| !logged.finished);
+        let cut = |step: &StepRecord| -> Vec<String> {
+            let calls = step
+                .tools()
+                .filter(|tool| tool.state == ToolState::InputAvailable && tool.repeats == Some(Repeat::Effects));
+            calls.map(|tool| call_key(run_id, step.number, &tool.call_id)).collect()
+        };
+        intents.flat_map(|logged| cut(&logged.step)).collect()
+    }
+
+    /// Puts the outcomes of these calls into the step, unless they were told.
+    fn apply(&self, step: &mut StepRecord, view: &StepView) {
+        let (Some(run_id), number) = (self.run_id, step.number) else { return };
+        for part in &mut step.parts {
+            let Part::Tool(tool) = part else { continue };
+            let is_cut = tool.state == ToolState::InputAvailable && tool.repeats == Some(Repeat::Effects);
+            if !is_cut || view.outcome_of(&tool.call_id).is_some() {
+                continue;
+            }
+            let key = call_key(run_id, number, &tool.call_id);
+            let Some(effect) = self.noted.iter().find(|effect| effect.key == key) else { continue };
+            tool.state = match effect.outcome() {
+                Ok(output) => ToolState::OutputAvailable(Some(output)),
+                Err(error) => ToolState::OutputError(error),
+            };
+        }
+    }
+}
+
 impl AbandonedLog {
-    /// `trailing` is the end of the log, with the packs of the step that was in progress.
-    pub(crate) fn of(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
-        Self::read(logged, trailing, false)
+    /// `trailing` is the end of the log, with the packs of the step that was in progress; `effects` is what is noted of
+    /// its calls.
+    pub(crate) fn of(logged: Vec<LoggedStep>, trailing: Option<LogPage>, effects: &Effects) -> Self {
+        Self::read(logged, trailing, effects, false)
     }
 
-    /// The same for whoever goes on with the run: a step whose calls wait is not closed.
-    pub(crate) fn to_go_on(logged: Vec<LoggedStep>, trailing: Option<LogPage>) -> Self {
-        Self::read(logged, trailing, true)
+    /// The same for whoever goes on with the run: a step whose calls wait, or may be made again, is not closed.
+    pub(crate) fn to_go_on(logged: Vec<LoggedStep>, trailing: Option<LogPage>, effects: &Effects) -> Self {
+        Self::read(logged, trailing, effects, true)
     }
 
-    fn read(logged: Vec<LoggedStep>, trailing: Option<LogPage>, goes_on: bool) -> Self {
+    fn read(logged: Vec<LoggedStep>, trailing: Option<LogPage>, effects: &Effects, goes_on: bool) -> Self {
         let mut steps: Vec<StepRecord> = Vec::with_capacity(logged.len());
         let mut intent = None;
         for entry in logged {
@@ -80,7 +123,12 @@ impl AbandonedLog {
         let mut open = None;
         let unfinished = match intent {
             Some(mut step) => {
-                let is_open = goes_on && step.tools().any(|tool| tool.waits.is_some());
+                effects.apply(&mut step, &view);
+                let goes = |tool: &ToolPart| {
+                    let is_cut = tool.state == ToolState::InputAvailable && view.outcome_of(&tool.call_id).is_none();
+                    tool.waits.is_some() || (is_cut && tool.repeats.is_some())
+                };
+                let is_open = goes_on && step.tools().any(goes);
                 close_calls(&mut step, &view, is_open);
                 if is_open { open.replace(step) } else { Some(step) }
             }
@@ -168,30 +216,27 @@ fn extra_of(steps: &[StepRecord], reason: RunReason) -> FlushExtra {
     }
 }
 
-/// A call that waited and is not made any more. What its answer came to may have been told before that was on disk of the
-/// step; then it stays so.
-fn close_waiting(tool: &mut ToolPart, view: &StepView) {
-    (tool.waits, tool.approval) = (None, None);
-    if let Some(input) = view.input_of(&tool.call_id) {
-        tool.input = Some(input);
-    }
-    if view.is_denied(&tool.call_id) {
-        tool.approval = Some(Approval::requested(&tool.call_id).answered(false, None));
-    }
-    let never_made = || ToolState::OutputError(NEVER_MADE.to_owned());
-    tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(never_made);
-}
-
-fn close_calls(step: &mut StepRecord, view: &StepView, leave_waiting: bool) {
+/// With `goes_on`, what waits and what may be made again stays as it is.
+fn close_calls(step: &mut StepRecord, view: &StepView, goes_on: bool) {
     for part in &mut step.parts {
         let Part::Tool(tool) = part else { continue };
         if tool.waits.is_some() {
-            if !leave_waiting {
-                close_waiting(tool, view);
+            if !goes_on {
+                // What an answer has come to may have been told, and be on disk nowhere else.
+                let (input, denial) = view.answer_to(&tool.call_id);
+                (tool.waits, tool.approval, tool.input) = (None, denial, input.or(tool.input.take()));
+                let never_made = || ToolState::OutputError(NEVER_MADE.to_owned());
+                tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(never_made);
             }
         } else if tool.state == ToolState::InputAvailable {
-            let unknown = || ToolState::OutputError(OUTCOME_UNKNOWN.to_owned());
-            tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(unknown);
+            match view.outcome_of(&tool.call_id) {
+                Some(outcome) => tool.state = outcome,
+                None if goes_on && tool.repeats.is_some() => continue,
+                None => tool.state = ToolState::OutputError(UNKNOWN_CALL.to_owned()),
+            }
+        }
+        if tool.state != ToolState::InputAvailable {
+            tool.repeats = None;
         }
     }
 }
@@ -199,7 +244,7 @@ fn close_calls(step: &mut StepRecord, view: &StepView, leave_waiting: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Json, WaitKind};
+    use crate::model::{Approval, Json, WaitKind};
 
     fn waiting(kind: WaitKind) -> StepRecord {
         let tool = ToolPart::new("form", "c", Some(Json::empty_object()), ToolState::InputAvailable);

@@ -261,21 +261,21 @@ impl StepView {
         self.seen_call(wanted)?.outcome.clone().map(tool_state)
     }
 
-    /// The input of the call that was told last.
-    pub(crate) fn input_of(&self, wanted: &str) -> Option<Json> {
-        self.seen_call(wanted)?.input.clone()
-    }
-
-    /// Whether it was told that somebody would not allow the call.
-    pub(crate) fn is_denied(&self, wanted: &str) -> bool {
-        self.seen_call(wanted).is_some_and(|call| call.denied)
-    }
-
     fn seen_call(&self, wanted: &str) -> Option<&SeenCall> {
         self.items.iter().find_map(|item| match item {
             Seen::Call(call) if call.call_id == wanted => Some(call),
             _ => None,
         })
+    }
+
+    /// The input of the call as it was told last, and whether it was told that somebody would not allow it.
+    pub(crate) fn answer_to(&self, wanted: &str) -> (Option<Json>, Option<Approval>) {
+        let call = self.items.iter().find_map(|item| match item {
+            Seen::Call(call) if call.call_id == wanted => Some(call),
+            _ => None,
+        });
+        let denial = |call: &SeenCall| call.denied.then(|| Approval::requested(&call.call_id).answered(false, None));
+        (call.and_then(|call| call.input.clone()), call.and_then(denial))
     }
 
     /// Closes, for the reader, a step that is not in the log: nothing came of it.

@@ -17,6 +17,8 @@ pub enum Effect {
         text_only: bool,
         /// Of which model: 0 is the turn's own, the others are those that are asked instead.
         model: usize,
+        /// The deferred tools that it may call, in the order in which it has asked for them.
+        loaded: Vec<String>,
     },
     /// Close the connection to the provider.
     CancelProvider,
@@ -26,6 +28,16 @@ pub enum Effect {
     CancelTool {
         /// The call.
         call_id: String,
+    },
+    /// Note in the store that this call of a tool with effects was not made and never will be, unless it has been made; it
+    /// may be cancelled already. Answered by `EffectClosed`.
+    CloseEffect {
+        /// The call.
+        call_id: String,
+        /// Its name over all runs.
+        key: String,
+        /// The error's text if it was not made.
+        error: String,
     },
     /// Append the step's calls, before tools that change something run. Answered by `IntentPersisted`.
     PersistIntent(StepRecord),
@@ -77,6 +89,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments.
     pub input: Json,
+    /// Its name over all runs, the same whenever it is made.
+    pub key: String,
 }
 
 /// What timers are for.

@@ -30,6 +30,13 @@ pub enum Event {
         /// What its output is so far.
         output: Json,
     },
+    /// The store has said what a call has come to that it was asked for.
+    EffectClosed {
+        /// The call.
+        call_id: String,
+        /// Its output, or the error's text.
+        outcome: Result<Json, String>,
+    },
     /// The calls of the step in progress are on disk; tools may change things now.
     IntentPersisted,
     /// The step is on disk.
@@ -70,6 +77,7 @@ impl Event {
             Event::StreamFailed(_) => "StreamFailed",
             Event::ToolFinished { .. } => "ToolFinished",
             Event::ToolShows { .. } => "ToolShows",
+            Event::EffectClosed { .. } => "EffectClosed",
             Event::IntentPersisted => "IntentPersisted",
             Event::StepPersisted => "StepPersisted",
             Event::PersistFailed => "PersistFailed",

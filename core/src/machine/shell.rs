@@ -45,7 +45,7 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Ask the provider for this step. Its first chunk will have this number on disk.
-    CallProvider { step: u32, text_only: bool, model: usize, first_sequence: u64 },
+    CallProvider { step: u32, text_only: bool, model: usize, loaded: Vec<String>, first_sequence: u64 },
     /// Close the connection to the provider.
     CancelProvider,
     /// Run a tool.
@@ -54,6 +54,8 @@ pub(crate) enum Output {
     CancelTool { call_id: String },
     /// A step begins with messages that have entered: the next chunk has this number on disk.
     StepBegins { first_sequence: u64 },
+    /// Note in the store that this call was not made, unless it has been made, and tell what it has come to.
+    CloseEffect { call_id: String, key: String, error: String },
     /// Give this chunk to the readers in this process.
     Chunk(Arc<str>),
     /// The same with one that is none of the log.
@@ -317,12 +319,14 @@ impl Shell {
 
     fn carry_out(&mut self, effect: Effect, now: Instant) {
         let output = match effect {
-            Effect::CallProvider { step, text_only, model } => {
-                Output::CallProvider { step, text_only, model, first_sequence: self.journal.next_sequence() }
+            Effect::CallProvider { step, text_only, model, loaded } => {
+                let first_sequence = self.journal.next_sequence();
+                Output::CallProvider { step, text_only, model, loaded, first_sequence }
             }
             Effect::CancelProvider => Output::CancelProvider,
             Effect::RunTool(call) => Output::RunTool(call),
             Effect::CancelTool { call_id } => Output::CancelTool { call_id },
+            Effect::CloseEffect { call_id, key, error } => Output::CloseEffect { call_id, key, error },
             Effect::EmitChunk(chunk) => {
                 let encoded: Arc<str> = chunk.encode().into();
                 self.journal.chunk(chunk, &encoded);

@@ -2,7 +2,7 @@
 
 use crate::log::{CallDetails, is_note};
 use crate::model::{
-    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, StepRecord, TextPart,
+    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, Repeat, StepRecord, TextPart,
     ToolPart, ToolState, Usage, Wait, WaitKind, is_steering,
 };
 use crate::project::shown_output;
@@ -79,6 +79,23 @@ pub(super) struct Call {
     pub(super) ask: Option<Ask>,
     /// The answer that has come to it, until it is told.
     pub(super) answer: Option<Answer>,
+    /// Why it may be made again if nobody knows what came of it.
+    pub(super) repeats: Option<Repeat>,
+    pub(super) attempt: Attempt,
+}
+
+/// How far a call has come that is ready to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It is not being made.
+    #[default]
+    None,
+    /// It is being made.
+    Made,
+    /// The last owner was making it, and it is not made again.
+    Cut,
+    /// The store is asked what came of it.
+    Closing,
 }
 
 /// What the model is told of a call that nobody has answered in time.
@@ -178,6 +195,8 @@ impl StepBuilder {
             approval: None,
             ask: None,
             answer: None,
+            repeats: None,
+            attempt: Attempt::None,
         }));
     }
 
@@ -315,7 +334,7 @@ impl StepBuilder {
     }
 
     /// The next call that is ready to run, counted as running from now on.
-    pub(super) fn next_to_run(&mut self) -> Option<&Call> {
+    pub(super) fn next_to_run(&mut self) -> Option<&mut Call> {
         loop {
             let place = self.started_until;
             self.started_until += 1;
@@ -324,7 +343,7 @@ impl StepBuilder {
                 _ => continue,
             }
             self.running += 1;
-            return match self.items.get(place) {
+            return match self.items.get_mut(place) {
                 Some(Item::Call(call)) => Some(call),
                 _ => None,
             };
@@ -445,6 +464,8 @@ impl Call {
             approval: tool.approval,
             ask: None,
             answer: None,
+            repeats: tool.repeats,
+            attempt: Attempt::None,
         }
     }
 
@@ -531,6 +552,7 @@ impl Call {
             result_metadata: self.result_metadata.clone(),
             approval: self.approval.clone(),
             waits,
+            repeats: self.repeats.filter(|_| matches!(self.phase, CallPhase::Ready(_))),
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state).showing(self.shown_bytes)
         }
     }

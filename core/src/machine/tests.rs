@@ -10,7 +10,8 @@ use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
 use crate::model::{
-    FailureKind, FinishReason, Json, Part, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait, is_steering,
+    FailureKind, FinishReason, Json, Part, Repeat, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait,
+    is_steering,
 };
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
 use crate::tool::ToolCatalog;
@@ -30,6 +31,9 @@ impl ToolCatalog for Tools {
     fn timeout(&self, _: &str) -> Duration {
         Duration::from_secs(1)
     }
+    fn repeats(&self, name: &str) -> Option<Repeat> {
+        (name == "count").then_some(Repeat::Effects)
+    }
 }
 
 /// The world around a machine: what is under way, what was confirmed, what readers saw.
@@ -39,6 +43,8 @@ struct World {
     /// The provider's stream is open.
     calling: bool,
     running: Vec<String>,
+    /// The store is asked for these calls.
+    closing: Vec<String>,
     intent_pending: bool,
     step_pending: Option<StepRecord>,
     settlement: Option<Settlement>,
@@ -92,6 +98,7 @@ impl World {
             max_steps,
             calling: false,
             running: Vec::new(),
+            closing: Vec::new(),
             intent_pending: false,
             step_pending: None,
             settlement: None,
@@ -140,6 +147,7 @@ impl World {
                 assert!(!self.intent_pending, "a tool ran before its call was on disk");
                 self.running.push(call.call_id);
             }
+            Effect::CloseEffect { call_id, .. } => self.closing.push(call_id),
             Effect::CancelTool { call_id } => self.running.retain(|running| *running != call_id),
             Effect::PersistIntent(_) => self.intent_pending = true,
             Effect::EnterSteering { step } => self.entering = Some(step),
@@ -228,6 +236,12 @@ impl World {
         if self.calling {
             return self.provider_sends(choice);
         }
+        if choice.is_multiple_of(2)
+            && let Some(call_id) = self.closing.pop()
+        {
+            let outcome = if choice.is_multiple_of(3) { Err("not done".to_owned()) } else { Ok(Json::string("done")) };
+            return self.feed(Event::EffectClosed { call_id, outcome });
+        }
         if let Some(place) = (!self.running.is_empty()).then(|| choice as usize % self.running.len()) {
             if choice.is_multiple_of(5) {
                 let (call_id, output) = (self.running[place].clone(), Json::string("so far"));
@@ -244,7 +258,7 @@ impl World {
         let signed = |choice: u16| choice.is_multiple_of(4).then(|| Json::parse(r#"{"p":{"signature":"s"}}"#).unwrap());
         let kind = if choice.is_multiple_of(2) { BlockKind::Text } else { BlockKind::Reasoning };
         let (id, call) = ("b".to_owned(), format!("c{}", choice % 3));
-        let name = ["read", "write", "unknown"][choice as usize % 3].to_owned();
+        let name = ["read", "write", "unknown", "count"][choice as usize % 4].to_owned();
         let arguments = if choice.is_multiple_of(5) { "{bad" } else { "{}" }.to_owned();
         let run_by =
             if choice.is_multiple_of(11) { RunBy::Provider { dynamic: choice.is_multiple_of(2) } } else { RunBy::Host };
@@ -452,6 +466,9 @@ proptest! {
             world.feed(Event::StopRequested(StopCause::Shutdown));
             for _ in 0..6 {
                 world.store_answers(false);
+                while let Some(call_id) = world.closing.pop() {
+                    world.feed(Event::EffectClosed { call_id, outcome: Err("not done".to_owned()) });
+                }
             }
         }
         prop_assert!(world.ended.is_some());

@@ -1,5 +1,7 @@
 //! The transitions: one method per event.
 
+mod deferred;
+mod repeats;
 mod steering;
 
 use std::collections::HashSet;
@@ -12,7 +14,7 @@ use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
     Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
-    RunStatus, StepRecord, Usage,
+    RunStatus, StepRecord, Usage, call_key,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -24,7 +26,7 @@ use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
 use super::retry::{Attempts, Retries, withdrawn_part};
 use super::shown::{file_part, source_part};
-use super::step::{Abandoned, Call, CallPhase, Closed, StepBuilder};
+use super::step::{Abandoned, Attempt, Call, CallPhase, Closed, StepBuilder};
 use steering::{Counted, Joining};
 
 /// The ids that readers are told in the first chunk.
@@ -138,6 +140,8 @@ pub struct RunMachine {
     /// A recorded step has text or a file in it.
     has_said_something: bool,
     call_ids: HashSet<String>,
+    /// The deferred tools that are callable, in the order in which the model has asked for them.
+    loaded: Vec<String>,
     stop: Option<RunReason>,
     close: Option<Close>,
     /// Others can go on with the run.
@@ -173,6 +177,7 @@ impl RunMachine {
             last_finish: None,
             has_said_something: false,
             call_ids: HashSet::new(),
+            loaded: Vec::new(),
             stop: None,
             close: None,
             hands_over: false,
@@ -211,6 +216,7 @@ impl RunMachine {
             self.context_tokens = step.usage.and_then(Usage::context_tokens).or(self.context_tokens);
             self.last_finish = step.finish_reason.or(self.last_finish);
             self.has_said_something |= !step.text().trim().is_empty();
+            self.note_loaded(step);
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
                 _ => None,
@@ -267,6 +273,9 @@ impl RunMachine {
             (Event::ToolFinished { call_id, outcome }, Phase::RunningTools) => {
                 self.tool_finished(&call_id, outcome, effects);
             }
+            (Event::EffectClosed { call_id, outcome }, Phase::RunningTools) => {
+                self.effect_closed(&call_id, outcome, effects);
+            }
             (Event::ToolShows { call_id, output }, Phase::RunningTools) => self.tool_shows(&call_id, output, effects),
             (Event::StepPersisted, Phase::PersistingStep) => self.step_persisted(effects),
             (Event::Steered, _) => self.steered(effects),
@@ -308,6 +317,7 @@ impl RunMachine {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
         effects.extend(std::mem::take(&mut self.untold).into_iter().map(Effect::EmitChunk));
+        self.resume_cut_calls(effects);
         for call in self.step.calls_mut() {
             let Some(answer) = call.answer.take() else { continue };
             call.take_answer(&answer);
@@ -330,8 +340,7 @@ impl RunMachine {
             }
         }
         if self.step.has_open_calls() {
-            self.phase = Phase::PersistingIntent;
-            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+            self.persist_intent(effects);
         } else {
             self.run_tools(effects);
         }
@@ -341,8 +350,8 @@ impl RunMachine {
         self.phase = Phase::Streaming;
         let steps = self.number.saturating_sub(self.withdrawn).saturating_add(1);
         self.is_last = steps >= self.limits.max_steps || self.spent.is_near(&self.limits.budget);
-        let model = self.attempts.model();
-        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last, model });
+        let (model, loaded) = (self.attempts.model(), self.loaded.clone());
+        effects.push(Effect::CallProvider { step: self.number, text_only: self.is_last, model, loaded });
         if let Some(after) = self.limits.step {
             effects.push(Effect::ArmTimer { timer: Timer::Step, after });
         }
@@ -534,7 +543,7 @@ impl RunMachine {
         let as_written = || Json::parse(arguments).unwrap_or_else(|_| Json::string(arguments));
         // What the provider runs is its own affair: there need not be a tool of this name here.
         let checked = match run_by {
-            RunBy::Host => self.tools.check(&name, arguments).map(CallPhase::Ready),
+            RunBy::Host => self.check_call(&name, arguments).map(CallPhase::Ready),
             RunBy::Provider { .. } => Ok(CallPhase::Elsewhere(as_written())),
         };
         let Some(call) = self.step.streaming_call(driver_id) else {
@@ -647,8 +656,7 @@ impl RunMachine {
         let changes_something =
             self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
         if changes_something || self.step.is_waiting() {
-            self.phase = Phase::PersistingIntent;
-            effects.push(Effect::PersistIntent(self.step.record(self.number)));
+            self.persist_intent(effects);
         } else {
             self.run_tools(effects);
         }
@@ -681,14 +689,21 @@ impl RunMachine {
     /// Starts as many of the calls that wait as may run beside those that do.
     fn start_tools(&mut self, effects: &mut Vec<Effect>) {
         let most = usize::try_from(self.limits.calls_at_once.max(1)).unwrap_or(usize::MAX);
-        while self.step.running < most
+        while self.stop.is_none()
+            && self.step.running < most
             && let Some(call) = self.step.next_to_run()
         {
             let CallPhase::Ready(input) = &call.phase else { continue };
             let (call_id, name, input) = (call.call_id.clone(), call.name.clone(), input.clone());
+            if call.attempt == Attempt::Cut {
+                self.close_cut_call(&call_id, effects);
+                continue;
+            }
+            call.attempt = Attempt::Made;
+            let key = call_key(self.ids.run, self.number, &call_id);
             let after = self.tools.timeout(&name);
             effects.push(Effect::ArmTimer { timer: Timer::Tool { call_id: call_id.clone() }, after });
-            effects.push(Effect::RunTool(ToolCall { call_id, name, input }));
+            effects.push(Effect::RunTool(ToolCall { call_id, name, input, key }));
         }
     }
 
@@ -696,10 +711,24 @@ impl RunMachine {
         let Some(call) = self.step.call(call_id) else {
             return;
         };
+        if !matches!(call.phase, CallPhase::Ready(_)) || call.attempt == Attempt::Closing {
+            return;
+        }
+        effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
+        match outcome {
+            // A tool that has failed may have done it all the same.
+            Err(error) if self.asks_store(call_id, &error, effects) => {}
+            outcome => self.end_call(call_id, outcome, effects),
+        }
+    }
+
+    fn end_call(&mut self, call_id: &str, outcome: Result<Json, String>, effects: &mut Vec<Effect>) {
+        let Some(call) = self.step.call(call_id) else {
+            return;
+        };
         let CallPhase::Ready(input) = call.phase.clone() else {
             return;
         };
-        effects.push(Effect::DisarmTimer(Timer::Tool { call_id: call_id.to_owned() }));
         let (tool_call_id, more) = (call_id.to_owned(), CallDetails::default());
         let chunk = match outcome {
             Ok(output) => {
@@ -774,6 +803,7 @@ impl RunMachine {
         } else {
             self.has_said_something |= self.step.says_something();
             self.attempts.succeeded();
+            self.note_loaded_here();
         }
         self.number += 1;
         self.step = StepBuilder::default();
@@ -908,6 +938,9 @@ impl RunMachine {
 
     fn abort(&mut self, effects: &mut Vec<Effect>) {
         let reason = self.stop.unwrap_or(RunReason::Stopped);
+        if self.end_waits_for_effects(reason, effects) {
+            return;
+        }
         effects.push(Effect::CancelProvider);
         effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
         self.cancel_tools(effects);
@@ -1164,6 +1197,9 @@ pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
         Event::PersistFailed if phase == Entering => (&[], "whether messages have entered is told by no failure"),
         // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
         Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,
+        Event::EffectClosed { .. } => {
+            (&[RunningTools, Settling, Releasing], "only a call that the store is asked for is closed")
+        }
         Event::StopRequested(_) | Event::LeaseLost | Event::HandOver => return None,
     };
     let (phases, rule) = phases_and_rule;

@@ -1,5 +1,6 @@
 //! Plain data that every layer shares. Nothing here reads a clock, a socket or a store.
 
+mod effect;
 mod failure;
 mod feature;
 mod json;
@@ -16,13 +17,16 @@ mod usage;
 mod wait;
 mod word;
 
+pub use effect::{CallEffect, Repeat, call_key};
 pub use failure::{FailureKind, RunFailure};
 pub use feature::{Feature, FeatureFlags, Features};
 pub use json::{Json, present};
 pub(crate) use json::{lossy_string, members};
 pub use message::{Chat, ListedChat, Message, MessageRole, MessageStatus};
 pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
-pub use part::{Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState};
+pub use part::{
+    Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState, UNKNOWN_CALL,
+};
 pub use record::RecordIdentity;
 pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, Trigger, WarningCode};

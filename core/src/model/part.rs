@@ -3,11 +3,15 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::effect::Repeat;
 use super::json::{Json, present};
 use super::wait::WaitKind;
 
 /// The text of a tool call that has no outcome of its own.
 pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
+
+/// The text of a call that was on disk before it was made, and whose process then died.
+pub const UNKNOWN_CALL: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
 /// The text of a call that its provider runs and was not done with when it paused; what came of it is told later.
 pub const PAUSED_CALL: &str = "The provider paused in this call and goes on with it.";
@@ -71,6 +75,8 @@ pub struct ToolPart {
     pub approval: Option<Approval>,
     /// In a log: the call has not been made, and waits.
     pub waits: Option<WaitKind>,
+    /// In a log: the call may have been made, and may be made again.
+    pub repeats: Option<Repeat>,
 }
 
 /// That somebody was asked whether a call may be made, and what they said.
@@ -117,6 +123,7 @@ impl ToolPart {
             shown_bytes: None,
             approval: None,
             waits: None,
+            repeats: None,
         }
     }
 
@@ -251,6 +258,9 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(waits) = tool.waits {
         map.serialize_entry("waits", &waits)?;
     }
+    if let Some(repeats) = tool.repeats {
+        map.serialize_entry("repeats", &repeats)?;
+    }
     Ok(())
 }
 
@@ -277,6 +287,7 @@ struct Fields {
     shown_bytes: Option<u64>,
     approval: Option<Json>,
     waits: Option<String>,
+    repeats: Option<String>,
 }
 
 /// What the model is told of a call that somebody would not allow, and who gave no reason.
@@ -332,6 +343,7 @@ impl Fields {
                     shown_bytes: self.shown_bytes,
                     approval,
                     waits: self.waits.as_deref().and_then(WaitKind::parse),
+                    repeats: self.repeats.as_deref().and_then(Repeat::parse),
                 }))
             }
         }

@@ -120,7 +120,14 @@ fn shown_part(part: &Part) -> Part {
     match part {
         Part::Tool(tool) => {
             let approval = tool.approval.clone();
-            Part::Tool(ToolPart { state: shown_state(tool), shown_bytes: None, waits: None, approval, ..tool.clone() })
+            Part::Tool(ToolPart {
+                state: shown_state(tool),
+                shown_bytes: None,
+                waits: None,
+                repeats: None,
+                approval,
+                ..tool.clone()
+            })
         }
         other => other.clone(),
     }

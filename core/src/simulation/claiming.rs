@@ -197,7 +197,7 @@ impl World<'_> {
     /// The step that was in progress cannot be written.
     fn release_or_fail(&mut self, drive: Drive) -> Result<(), Broken> {
         let fence = drive.shell.journal().fence().clone();
-        let Ok(left) = ready(sweep::abandoned_log(&*self.store, drive.ids.run)) else { return Ok(()) };
+        let Ok(left) = ready(sweep::abandoned_log(&*self.store, &fence)) else { return Ok(()) };
         let end = left.failure(fence.clone(), "The run could not be gone on with.".to_owned());
         if self.attempt(&fence, &Arc::new(Write::Settle(end)))?.is_none() {
             self.crash(drive.process);

@@ -1,7 +1,7 @@
 //! What happens in one turn of one process: the shell's outputs are carried out as the engine's driver does, with every
 //! answer and every delay drawn.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, LogStore, LoggedStep, RunStore, SettleRun, WaitStore};
 use crate::tool::ToolCatalog;
 
+use super::effects::Closing;
 use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
 use super::process::{Answer, DrawnReaders, Drive, LateWrite, TOOLS, Tools};
 use super::world::{LEASE, World};
@@ -91,6 +92,8 @@ impl World<'_> {
             control: VecDeque::from([Event::Begun]),
             answer: None,
             running: Vec::new(),
+            counted: HashSet::new(),
+            closing: Vec::new(),
             write: None,
             again: false,
             settle: None,
@@ -122,10 +125,11 @@ impl World<'_> {
             has(!drive.control.is_empty(), self.plan.weights.control),
             has(drive.write.is_some(), 100),
             next,
-            has(!drive.running.is_empty(), 60),
+            has(!drive.running.is_empty(), self.plan.weights.tool),
             has(timeout.is_some(), self.plan.weights.timer),
             has(drive.answer.is_some(), 100),
             u32::from(drive.taking_over),
+            has(!drive.closing.is_empty(), self.plan.weights.tool),
         ];
         let Some(choice) = self.random.weighted(&weights) else { return Ok(false) };
         let mut drive = self.drives.swap_remove(place);
@@ -150,13 +154,20 @@ impl World<'_> {
                 self.hand(&mut drive, Input::Timeout)?;
             }
             3 => {
-                let event = self.tool_returns(&mut drive);
+                let event = self.tool_returns(&mut drive)?;
                 self.hand(&mut drive, Input::Event(event))?;
             }
             4 => {
                 // Time goes by unseen, so that several timeouts come at once.
                 drive.at += Duration::from_secs(self.random.pick(&[1, 6, 30, 61]));
                 self.hand(&mut drive, Input::Timeout)?;
+            }
+            7 => {
+                if !self.close_effect(&mut drive)? {
+                    self.leave_write(&mut drive);
+                    self.crash(drive.process);
+                    return Ok(true);
+                }
             }
             _ => {
                 let event = self.provider_sends(&mut drive);
@@ -173,6 +184,7 @@ impl World<'_> {
 
     /// Whoever asked is gone; what is under way may arrive all the same.
     pub(super) fn leave_write(&mut self, drive: &mut Drive) {
+        self.leave_tools(drive, |_| true);
         let Some(write) = drive.write.take() else { return };
         if self.random.chance(self.plan.rates.late) {
             self.late.push(LateWrite { fence: drive.shell.journal().fence().clone(), write });
@@ -200,7 +212,7 @@ impl World<'_> {
             Output::CancelProvider => drive.answer = None,
             Output::RunTool(call) => self.run_tool(drive, call)?,
             Output::CancelTool { call_id } => {
-                drive.running.retain(|running| running.call_id != call_id);
+                self.leave_tools(drive, |call| call.call_id == call_id);
                 // A cancelled tool may have come back already, or have shown something.
                 if self.random.chance(300) {
                     let output = Json::string("too late");
@@ -211,6 +223,7 @@ impl World<'_> {
                 }
             }
             Output::StepBegins { .. } => {}
+            Output::CloseEffect { call_id, key, error } => drive.closing.push(Closing { call_id, key, error }),
             Output::Chunk(chunk) => {
                 if chunk.starts_with(r#"{"type":"finish","#) || chunk.starts_with(r#"{"type":"abort","#) {
                     self.check_told(drive)?;
@@ -328,7 +341,7 @@ impl World<'_> {
 
     fn run_tool(&mut self, drive: &mut Drive, call: ToolCall) -> Result<(), Broken> {
         if !Tools.is_read_only(&call.name) {
-            self.ledger.made(drive.ids.run, &call)?;
+            self.coverage.repeated_calls += u64::from(self.ledger.made(drive.ids.run, &call)?);
             let number = drive.shell.journal().steps().len();
             let stored = ready(self.store.steps(drive.ids.run)).unwrap_or_default();
             let noted = stored.iter().any(|logged| {
@@ -339,22 +352,29 @@ impl World<'_> {
                 return Err(Broken::new("no tool changes something before its call is on disk", detail));
             }
         }
+        if call.name == "count" && self.random.chance(300) && self.count(drive.ids.run, &call)? {
+            drive.counted.insert(call.call_id.clone());
+        }
         drive.running.push(call);
         Ok(())
     }
 
-    fn tool_returns(&mut self, drive: &mut Drive) -> Event {
+    fn tool_returns(&mut self, drive: &mut Drive) -> Result<Event, Broken> {
         let place = self.random.below(drive.running.len());
         if let Some(call) = drive.running.get(place)
             && self.random.chance(200)
         {
-            return Event::ToolShows { call_id: call.call_id.clone(), output: Json::string(&self.word()) };
+            return Ok(Event::ToolShows { call_id: call.call_id.clone(), output: Json::string(&self.word()) });
         }
         let call = drive.running.swap_remove(place);
+        if call.name == "count" {
+            let outcome = self.counter_returns(drive, &call)?;
+            return Ok(Event::ToolFinished { call_id: call.call_id, outcome });
+        }
         let failed = self.random.chance(self.plan.rates.tool_fails);
         let text = self.word();
         let outcome = if failed { Err(text) } else { Ok(Json::string(&text)) };
-        Event::ToolFinished { call_id: call.call_id, outcome }
+        Ok(Event::ToolFinished { call_id: call.call_id, outcome })
     }
 
     fn provider_sends(&mut self, drive: &mut Drive) -> Event {
@@ -402,7 +422,7 @@ impl World<'_> {
     /// Some schedules know calls that wait, and some call nothing else.
     fn tool_name(&mut self) -> &'static str {
         let asks = self.random.chance(self.plan.asks);
-        self.random.pick(if asks { &TOOLS[4..] } else { &TOOLS[..4] })
+        self.random.pick(if asks { &TOOLS[7..] } else { &TOOLS[..7] })
     }
 
     fn part(&mut self, bad_call: u32) -> StreamPart {

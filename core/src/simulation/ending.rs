@@ -68,6 +68,9 @@ impl World<'_> {
         while !self.late.is_empty() {
             self.late_event()?;
         }
+        while !self.late_effects.is_empty() {
+            self.late_effect_event()?;
+        }
         self.ledger.check_all(&self.store)?;
         self.check_messages(true)?;
         self.read_everything()

@@ -11,7 +11,8 @@ use crate::log::reader::{LogReader, Reached};
 use crate::machine::ToolCall;
 use crate::machine::writes::Told as WriteTold;
 use crate::model::{
-    Answer, AnswerKind, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState, entering_chunks,
+    Answer, AnswerKind, INCOMPLETE_CALL, Message, MessageRole, Part, Run, RunReason, RunStatus, StepRecord, ToolState,
+    UNKNOWN_CALL, call_key, entering_chunks,
 };
 use crate::project::{AssistantPart, ModelMessage, append_steps, messages_from_rows};
 use crate::store::{
@@ -67,6 +68,8 @@ pub(super) struct Facts {
     asked: Vec<String>,
     /// The calls that were made of tools that change something.
     made: HashSet<String>,
+    /// The calls that have counted.
+    counted: HashSet<String>,
 }
 
 /// A run's rows as they were when it settled.
@@ -121,6 +124,7 @@ impl Facts {
             answers: BTreeMap::new(),
             asked: Vec::new(),
             made: HashSet::new(),
+            counted: HashSet::new(),
         }
     }
 
@@ -271,6 +275,7 @@ impl Facts {
         for step in &steps {
             outcomes_are_in(step)?;
             self.answers_are_in(step, run.status)?;
+            self.counts_are_told(run_id, step, run)?;
         }
         if run.reason == Some(RunReason::WorkerLost) && self.swept.is_none() {
             let detail = format!("{run_id} was settled without having been abandoned");
@@ -304,6 +309,29 @@ impl Facts {
             if !fits {
                 let detail = format!("{} of step {}: {answer:?}, {:?}", tool.call_id, step.number, tool.state);
                 return Err(broken("an answer is gone on with as it was given", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// What has counted is told to be done, and nothing else is. Of a run that could not be written any more nobody knows.
+    fn counts_are_told(&self, run_id: RunId, step: &StepRecord, run: &Run) -> Result<(), Broken> {
+        for tool in step.tools().filter(|tool| tool.name == "count") {
+            let counted = self.counted.contains(&call_key(run_id, step.number, &tool.call_id));
+            let fits = match &tool.state {
+                ToolState::OutputAvailable(_) => counted,
+                ToolState::OutputError(error)
+                    if error == INCOMPLETE_CALL && run.reason == Some(RunReason::Internal) =>
+                {
+                    true
+                }
+                ToolState::OutputError(error) => !counted && error != UNKNOWN_CALL,
+                ToolState::InputAvailable => false,
+            };
+            if !fits {
+                let detail =
+                    format!("{} of step {} of {run_id}: {counted}, {:?}", tool.call_id, step.number, tool.state);
+                return Err(broken("what a tool with effects has done is told, and nothing else", detail));
             }
         }
         Ok(())
@@ -406,17 +434,31 @@ impl Ledger {
         Ok(())
     }
 
-    /// A tool that changes something is called: once for each call, and only if nobody has to allow it, or somebody has.
-    pub(super) fn made(&mut self, run_id: RunId, call: &ToolCall) -> Result<(), Broken> {
-        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
+    /// A tool that changes something is called: once for each call, unless it says otherwise of itself, and only if nobody has
+    /// to allow it, or somebody has. Whether the call had been made before.
+    pub(super) fn made(&mut self, run_id: RunId, call: &ToolCall) -> Result<bool, Broken> {
+        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(false) };
         let answer = facts.answers.get(&call.call_id).map(|answer| answer.kind);
         if call.name == "form" || (call.name == "ask" && answer != Some(AnswerKind::Approved)) {
             let detail = format!("{} of {run_id} ({}): {answer:?}", call.call_id, call.name);
             return Err(broken("no call is made that nobody has allowed", detail));
         }
-        match facts.made.insert(call.call_id.clone()) || call.name != "ask" {
-            true => Ok(()),
-            false => Err(broken("what was allowed is made once", format!("{} of {run_id}", call.call_id))),
+        let is_first = facts.made.insert(call.call_id.clone());
+        match is_first || matches!(call.name.as_str(), "count" | "put") {
+            true => Ok(!is_first),
+            false => Err(broken("a call is made once", format!("{} of {run_id} ({})", call.call_id, call.name))),
+        }
+    }
+
+    /// A tool with effects has changed something: once for each call, and not after the run's end.
+    pub(super) fn counted(&mut self, run_id: RunId, key: &str) -> Result<(), Broken> {
+        let Some(facts) = self.runs.get_mut(&run_id) else { return Ok(()) };
+        if !facts.counted.insert(key.to_owned()) {
+            return Err(broken("no call takes effect twice", key.to_owned()));
+        }
+        match facts.settled {
+            None => Ok(()),
+            Some(_) => Err(broken("nothing takes effect after the end of its run", key.to_owned())),
         }
     }
 

@@ -14,6 +14,7 @@ mod answering;
 mod begin;
 mod claiming;
 mod drive;
+mod effects;
 mod ending;
 mod ledger;
 mod life;
@@ -176,6 +177,10 @@ mutations! {
     NextTurnLosesMessage = "next-turn-loses-message",
     /// That a message is taken back is acknowledged and not done.
     TakingBackForgotten = "taking-back-forgotten",
+    /// A call is told to have not been made, and may be made all the same, later.
+    LateEffectLetThrough = "late-effect-let-through",
+    /// A tool with effects that has failed is taken for not having done anything.
+    FailedToolUnasked = "failed-tool-unasked",
 }
 
 impl Mutation {
@@ -265,6 +270,14 @@ coverage! {
     next_turn,
     /// Messages that were taken back.
     unsteered,
+    /// Calls that were made again by whoever went on with their run.
+    repeated_calls,
+    /// Calls that had failed, were cancelled or cut off, and of which the store knew that they were done.
+    closed_effects,
+    /// Calls that were done when nobody waited for them any more.
+    late_effects,
+    /// Transactions of tools that came too late, or a second time.
+    effects_refused,
     /// Sweeps.
     sweeps,
     /// Processes that died.

@@ -1,6 +1,6 @@
 //! The simulated processes: what one holds in memory and loses when it dies.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,12 @@ use crate::log::abandoned::AbandonedLog;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
 use crate::machine::{Event, ToolCall, TurnIds};
-use crate::model::{Ask, Json, WaitKind};
+use crate::model::{Ask, Json, Repeat, WaitKind};
 use crate::project::ModelMessage;
 use crate::store::{BeginRun, ClaimedRun, Fence};
 use crate::tool::ToolCatalog;
+
+use super::effects::Closing;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
@@ -78,6 +80,10 @@ pub(super) struct Drive {
     pub(super) control: VecDeque<Event>,
     pub(super) answer: Option<Answer>,
     pub(super) running: Vec<ToolCall>,
+    /// Those of them that have counted.
+    pub(super) counted: HashSet<String>,
+    /// Calls that the store is asked for.
+    pub(super) closing: Vec<Closing>,
     /// The write that is under way.
     pub(super) write: Option<Arc<Write>>,
     /// A write did not arrive, and the shell waits before it attempts it again.
@@ -130,11 +136,11 @@ pub(super) struct Superseding {
     pub(super) key: Option<usize>,
 }
 
-/// The tools of every turn: `read` only reads, `write`, `edit` and `ask` change something. `ask` has to be allowed, `form`
-/// is a question that expires.
+/// The tools of every turn: `read` only reads, the others change something. `count` has effects, `put` is idempotent; `ask`
+/// has to be allowed, `form` is a question that expires.
 pub(super) struct Tools;
 
-pub(super) const TOOLS: [&str; 7] = ["read", "read", "write", "edit", "ask", "ask", "form"];
+pub(super) const TOOLS: [&str; 10] = ["read", "read", "write", "edit", "count", "count", "put", "ask", "ask", "form"];
 
 impl ToolCatalog for Tools {
     fn check(&self, name: &str, arguments: &str) -> Result<Json, String> {
@@ -155,6 +161,14 @@ impl ToolCatalog for Tools {
             _ => return None,
         };
         Some(Ask { kind, schema: None, editable: kind == WaitKind::Approval, answerers: Vec::new(), expires_after_ms })
+    }
+
+    fn repeats(&self, name: &str) -> Option<Repeat> {
+        match name {
+            "count" => Some(Repeat::Effects),
+            "put" => Some(Repeat::Idempotent),
+            _ => None,
+        }
     }
 
     fn timeout(&self, name: &str) -> Duration {

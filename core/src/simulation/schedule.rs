@@ -36,6 +36,8 @@ pub(super) struct Weights {
     pub(super) drive: u32,
     /// What a turn is told from outside.
     pub(super) control: u32,
+    /// That a tool comes back, or the store says what a call has come to.
+    pub(super) tool: u32,
     pub(super) pack: u32,
     pub(super) timer: u32,
     pub(super) queue: u32,
@@ -128,6 +130,7 @@ impl Plan {
             begin: rate([20, 40, 60, 80, 100, 200]),
             drive: 1000,
             control: rate([5, 20, 60, 60, 60, 200]),
+            tool: rate([2, 5, 20, 60, 60, 200]),
             pack: rate([0, 50, 100, 200, 400, 1000]),
             timer: rate([0, 0, 2, 5, 20, 60]),
             queue: rate([20, 50, 50, 100, 100, 200]),
@@ -154,7 +157,7 @@ impl Plan {
             unsteer: 0,
         };
         let seconds = Duration::from_secs;
-        Self {
+        let plan = Self {
             patience: seconds(random.pick(&[1, 10, 600])),
             step_limit: random.pick(&[None, None, None, Some(seconds(5)), Some(seconds(30))]),
             run_limit: random.pick(&[None, None, None, Some(seconds(20)), Some(seconds(90))]),
@@ -171,6 +174,46 @@ impl Plan {
             fallbacks: random.pick(&[0, 0, 0, 1, 2]),
             rates,
             weights,
+        };
+        if random.chance(200) { plan.about_tools(random) } else { plan }
+    }
+
+    /// The same, in which much is called, by owners who come and go while tools run, and little else happens.
+    fn about_tools(self, random: &mut Random) -> Self {
+        let rates = Rates {
+            planned: random.pick(&[500, 1000]),
+            unowned: 0,
+            offering: 1000,
+            provider_fails: 0,
+            no_finish_reason: 0,
+            bad_call: 0,
+            in_between: 0,
+            ..self.rates
+        };
+        let weights = Weights {
+            begin: 200,
+            tool: random.pick(&[2, 5, 20, 60]),
+            control: random.pick(&[5, 60, 200]),
+            crash: random.pick(&[0, 5, 15]),
+            freeze: random.pick(&[0, 10, 30]),
+            wake: random.pick(&[20, 100]),
+            claim: 200,
+            hear: 100,
+            renew: 100,
+            timer: random.pick(&[0, 2, 20]),
+            sleep: 0,
+            step: 0,
+            outage: 0,
+            ..self.weights
+        };
+        Self {
+            calls: 900,
+            max_steps: 2 + self.max_steps,
+            parts: 4,
+            events: self.events.max(120),
+            rates,
+            weights,
+            ..self
         }
     }
 }

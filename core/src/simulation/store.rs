@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{CallKind, CallTokens, Message, Run, RunReason, Steering, SteeringState, StepRecord, Waits};
+use crate::model::{
+    CallEffect, CallKind, CallTokens, Json, Message, Run, RunReason, Steering, SteeringState, StepRecord, Waits,
+};
 use crate::project::AssistantFlush;
 use crate::store::{
-    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, EnterSteering, Fence, LeaseStore, LedgerCall, LogFrom, LogPage,
-    LogRange, LogStore, LoggedStep, MemoryStore, NewSteering, Offer, OfferedRuns, QueueStore, RecordStep, Renewal,
-    RunStore, SettleRun, SteerStore, Steered, SteeringOf, StopStore, SuspendRun, Sweep, TokenLimit, UsageStore,
-    WaitStore, Waiting, WaitingOf, WaitingRun,
+    Began, BeginRun, ChatStore, ChunkPack, ClaimedRun, EffectStore, EnterSteering, Fence, LeaseStore, LedgerCall,
+    LogFrom, LogPage, LogRange, LogStore, LoggedStep, MemoryStore, NewSteering, Offer, OfferedRuns, QueueStore,
+    RecordStep, Renewal, RunStore, SettleRun, SteerStore, Steered, SteeringOf, StopStore, SuspendRun, Sweep,
+    TokenLimit, UsageStore, WaitStore, Waiting, WaitingOf, WaitingRun,
 };
 
 use super::Mutation;
@@ -140,6 +142,11 @@ impl SimulatedStore {
             return Ok(());
         }
         self.inner.settle_reserved(&self.fence(fence)).await
+    }
+
+    /// A tool's transaction that notes its call; whether it goes through.
+    pub(super) fn note_effect(&self, run_id: RunId, key: &str, result: Option<Json>) -> bool {
+        self.inner.note_effect(run_id, key, result)
     }
 
     /// How many calls of the run have been entered, and how many are set aside.
@@ -355,6 +362,30 @@ impl LeaseStore for SimulatedStore {
         }
         claimed.iter().for_each(|claimed| self.own(&claimed.fence));
         Ok(claimed)
+    }
+}
+
+#[async_trait]
+impl EffectStore for SimulatedStore {
+    async fn effects(&self, run_id: RunId) -> Result<Vec<CallEffect>> {
+        self.inner.effects(run_id).await
+    }
+
+    async fn close_effects(&self, fence: &Fence, keys: &[String]) -> Result<Vec<CallEffect>> {
+        let fence = self.fence(fence);
+        if self.breaks(Mutation::LateEffectLetThrough) {
+            let noted = self.inner.effects(fence.run_id).await?;
+            let of_call = |key: &String| {
+                let void = || CallEffect { key: key.clone(), result: None, is_void: true };
+                noted.iter().find(|effect| effect.key == *key).cloned().unwrap_or_else(void)
+            };
+            return Ok(keys.iter().map(of_call).collect());
+        }
+        self.inner.close_effects(&fence, keys).await
+    }
+
+    async fn trim_effects(&self, settled_for: Duration) -> Result<bool> {
+        self.inner.trim_effects(settled_for).await
     }
 }
 

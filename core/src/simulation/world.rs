@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clock, Timestamp};
 use crate::engine::run::patience::Patience;
 use crate::id::{ChatId, RunId};
+use crate::machine::ToolCall;
 use crate::model::Waits;
 
 use super::ledger::{Facts, Ledger};
@@ -57,6 +58,8 @@ pub(super) struct World<'t> {
     pub(super) coverage: Coverage,
     pub(super) drives: Vec<Drive>,
     pub(super) late: Vec<LateWrite>,
+    /// Calls of tools with effects that nobody waits for.
+    pub(super) late_effects: Vec<(RunId, ToolCall)>,
     pub(super) processes: Vec<Process>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) superseding: Vec<Superseding>,
@@ -92,6 +95,7 @@ impl<'t> World<'t> {
             coverage: Coverage::default(),
             drives: Vec::new(),
             late: Vec::new(),
+            late_effects: Vec::new(),
             processes: Vec::new(),
             waiters: Vec::new(),
             superseding: Vec::new(),
@@ -244,6 +248,7 @@ impl<'t> World<'t> {
             has(self.ledger.runs.values().any(Facts::waits), weights.answer),
             has(!self.ledger.runs.is_empty(), weights.steer),
             has(!self.ledger.runs.is_empty(), weights.unsteer),
+            has(!self.late_effects.is_empty(), weights.late_write),
         ];
         match self.random.weighted(&choices) {
             Some(0) => self.begin_event(),
@@ -311,10 +316,11 @@ impl<'t> World<'t> {
             }
             Some(21) => self.answer_event(),
             Some(22) => self.steer_event(),
-            Some(_) => {
+            Some(23) => {
                 self.unsteer_event();
                 Ok(())
             }
+            Some(_) => self.late_effect_event(),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@
 mod chat;
 #[cfg(test)]
 mod conformance;
+mod effect;
 mod lease;
 mod limit;
 mod log;
@@ -33,9 +34,11 @@ use async_trait::async_trait;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::RunId;
+use crate::tool::EffectDatabase;
 
 pub use crate::model::{MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place, StoredMessage};
 pub use chat::{ChatStore, ForkChat, LastShown, SearchFor};
+pub use effect::{EFFECTS_TABLE, EffectStore};
 pub use lease::{ClaimedRun, LeaseStore, MOST_OWNERS, Offer, OfferedRuns, Renewal, Sweep, UNTOUCHED_WITHOUT_LEASE};
 pub use limit::{LimitOf, LimitStore};
 pub use log::{
@@ -86,9 +89,15 @@ pub trait Store:
     + RecordStore
     + WaitStore
     + SteerStore
+    + EffectStore
 {
     /// What kind of store it is, in a word.
     fn kind(&self) -> &'static str;
+
+    /// The database in which tools can note what they have done, where that is one that they can reach.
+    fn effect_database(&self) -> Option<EffectDatabase> {
+        None
+    }
 
     /// Hints between processes, where the database has them.
     fn wakeups(&self) -> Option<Arc<dyn Wakeups>> {

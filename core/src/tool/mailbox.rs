@@ -176,6 +176,8 @@ mod tests {
             chat_id: ChatId::generate(),
             run_id: RunId::generate(),
             message_id: MessageId::generate(),
+            effect: None,
+            idempotency_key: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The host's tools: what the model is told of them, how their input is checked, and how they are called.
 
 mod address;
+mod deferred;
+mod effects;
 mod input;
 mod mailbox;
 pub mod mcp;
@@ -13,9 +15,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{Ask, Json};
+use crate::model::{Ask, Json, Repeat};
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
+pub use deferred::LOAD_TOOLS;
+pub(crate) use deferred::{loaded_in, not_loaded};
+pub use effects::{EffectDatabase, EffectStatement, EffectStyle, Placeholders, ToolEffect, effect_statement};
 pub use mailbox::{CallTicket, Mailbox, MailboxHandler, MailboxMessage};
 pub use progress::ToolProgress;
 pub use registry::{SHOWN_OUTPUT_BYTES, Tool, ToolSet};
@@ -33,6 +38,14 @@ pub trait ToolCatalog: Send + Sync {
     fn timeout(&self, name: &str) -> Duration;
     /// What a call of the tool with this input waits for before it is made, or instead of being made here.
     fn ask(&self, _name: &str, _input: &Json) -> Option<Ask> {
+        None
+    }
+    /// Whether a model is told of the tool in a line only, and cannot call it, until it asks for it.
+    fn is_deferred(&self, _name: &str) -> bool {
+        false
+    }
+    /// Why a call of the tool may be made again whose outcome nobody knows.
+    fn repeats(&self, _name: &str) -> Option<Repeat> {
         None
     }
     /// How many bytes of an output of the tool pages are shown.
@@ -90,6 +103,66 @@ pub struct ToolDefinition {
     /// given.
     #[serde(default)]
     pub expires_after_ms: Option<u64>,
+    /// Everything that a call changes it changes in one transaction in the store's own database, in which it also carries
+    /// out the statement that it is given for that. Whoever goes on after a death knows then whether it was done; if not, it
+    /// is made again.
+    #[serde(default)]
+    pub effects: bool,
+    /// A call that is made twice does no more than one that is made once: `true`, or `{key: NAME}` where a member of the
+    /// input is what tells such calls apart. Whoever goes on after a death makes it again, with the same key.
+    #[serde(default)]
+    pub idempotent: Idempotent,
+    /// `core` tools are told to the model whole, from the first step on. Of a `deferred` one it is told a line, in the tool
+    /// `loadTools`, by which it makes those callable that it needs, for the rest of the turn.
+    #[serde(default)]
+    pub tier: Tier,
+    /// That line; the beginning of the description unless given.
+    #[serde(default)]
+    pub catalog_line: Option<String>,
+}
+
+/// When a model is told of a tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tier {
+    /// Whole, from the first step on.
+    #[default]
+    Core,
+    /// In a line, until it asks for it.
+    Deferred,
+}
+
+/// Whether doing something twice is as good as doing it once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Idempotent {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, for calls of the same key.
+    Yes,
+    /// It is, for calls that have the same value in this member of the input.
+    By(String),
+}
+
+impl<'de> Deserialize<'de> for Idempotent {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct By {
+            key: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "must be true, false or {key: the name of a member of the input}")]
+        enum Given {
+            Flag(bool),
+            By(By),
+        }
+        Ok(match Given::deserialize(deserializer)? {
+            Given::Flag(false) => Idempotent::No,
+            Given::Flag(true) => Idempotent::Yes,
+            Given::By(By { key }) => Idempotent::By(key),
+        })
+    }
 }
 
 /// Which calls of a tool somebody has to allow.
@@ -119,6 +192,30 @@ impl ToolDefinition {
         self.approval != ApprovalPolicy::Never || self.answer_schema.is_some() || self.client_side
     }
 
+    /// Why a call of it may be made again whose outcome nobody knows.
+    pub fn repeats(&self) -> Option<Repeat> {
+        match (self.effects, &self.idempotent) {
+            (true, _) => Some(Repeat::Effects),
+            (false, Idempotent::No) => None,
+            (false, _) => Some(Repeat::Idempotent),
+        }
+    }
+
+    /// What a call with this input is made again under, of a tool that says so: a member of the input, or the call's own key.
+    pub fn idempotency_key(&self, key: &str, input: &Json) -> Option<String> {
+        let member = match &self.idempotent {
+            Idempotent::No => return None,
+            Idempotent::Yes => None,
+            Idempotent::By(name) => {
+                input.read::<std::collections::HashMap<String, Json>>().ok().and_then(|mut members| {
+                    let value = members.remove(name)?;
+                    value.as_string().or_else(|| Some(value.get().to_owned()).filter(|text| text != "null"))
+                })
+            }
+        };
+        Some(member.unwrap_or_else(|| key.to_owned()))
+    }
+
     /// A tool of this name that takes no input and may change something.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -136,6 +233,10 @@ impl ToolDefinition {
             client_side: false,
             answerers: Vec::new(),
             expires_after_ms: None,
+            effects: false,
+            idempotent: Idempotent::No,
+            tier: Tier::Core,
+            catalog_line: None,
         }
     }
 }
@@ -157,7 +258,8 @@ impl Json {
     }
 }
 
-/// A call as the host sees it. Its JSON form is `{toolCallId, toolName, input, chatId, runId, messageId}`.
+/// A call as the host sees it. Its JSON form is `{toolCallId, toolName, input, chatId, runId, messageId}`, with `effect` of
+/// a tool with effects and `idempotencyKey` of one that is idempotent.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolInvocation {
@@ -175,6 +277,12 @@ pub struct ToolInvocation {
     pub run_id: RunId,
     /// The assistant's message.
     pub message_id: MessageId,
+    /// What the call is noted by, of a tool with effects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<ToolEffect>,
+    /// What tells the call apart from others, of a tool that is idempotent: the same whenever it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// A tool's code. The future is dropped when the call is cancelled or its time is up.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
-use crate::model::{Ask, Json, WaitKind};
+use crate::model::{Ask, Json, Repeat, WaitKind};
 
+use super::deferred::load_tools;
 use super::input::{InputCheck, read};
-use super::{ApprovalPolicy, ToolCatalog, ToolDefinition, ToolHandler, UnknownMembers};
+use super::{ApprovalPolicy, Idempotent, Tier, ToolCatalog, ToolDefinition, ToolEffect, ToolHandler, UnknownMembers};
 
 /// A tool: its definition and its code.
 #[derive(Clone)]
@@ -65,32 +66,45 @@ impl ToolSet {
         };
         for (index, tool) in tools.into_iter().enumerate() {
             let field = |name: &str| format!("tools[{index}].{name}");
-            let name = tool.definition.name.clone();
-            let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-            if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
-                return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
+            if tool.definition.catalog_line.is_some() && tool.definition.tier != Tier::Deferred {
+                return Err(Error::invalid(field("catalogLine"), "is for deferred tools"));
             }
-            if tool.definition.shown_output_bytes == Some(0) {
-                return Err(Error::invalid(field("shownOutputBytes"), "must be at least 1"));
-            }
-            let nothing = Json::empty_object();
-            // A tool that checks its input itself may have a schema that only it understands.
-            let checked = if tool.definition.validates_input { &nothing } else { &tool.definition.input_schema };
-            if !tool.definition.input_schema.is_object() {
-                return Err(Error::invalid(field("inputSchema"), "must be a JSON Schema object"));
-            }
-            let input = InputCheck::new(checked);
-            let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
-            let asks_when = checked_asks(&tool.definition, field)?;
-            let entry = Entry { tool, input, asks_when };
-            if let Some(place) = set.by_name.get(&name).and_then(|place| set.entries.get_mut(*place)) {
-                *place = entry;
-            } else {
-                set.by_name.insert(name, set.entries.len());
-                set.entries.push(entry);
-            }
+            set.add(tool, field)?;
+        }
+        let definitions: Vec<&ToolDefinition> = set.entries.iter().map(|entry| &entry.tool.definition).collect();
+        if let Some(tool) = load_tools(&definitions)? {
+            set.add(tool, str::to_owned)?;
         }
         Ok(set)
+    }
+
+    fn add(&mut self, tool: Tool, field: impl Fn(&str) -> String + Copy) -> Result<()> {
+        let name = tool.definition.name.clone();
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(valid) {
+            return Err(Error::invalid(field("name"), "must be 1 to 64 letters, digits, _ or -"));
+        }
+        if tool.definition.shown_output_bytes == Some(0) {
+            return Err(Error::invalid(field("shownOutputBytes"), "must be at least 1"));
+        }
+        let nothing = Json::empty_object();
+        // A tool that checks its input itself may have a schema that only it understands.
+        let checked = if tool.definition.validates_input { &nothing } else { &tool.definition.input_schema };
+        if !tool.definition.input_schema.is_object() {
+            return Err(Error::invalid(field("inputSchema"), "must be a JSON Schema object"));
+        }
+        let input = InputCheck::new(checked);
+        let input = input.map(Arc::new).map_err(|problem| Error::invalid(field("inputSchema"), problem))?;
+        let asks_when = checked_asks(&tool.definition, field)?;
+        check_repeats(&tool.definition, field)?;
+        let entry = Entry { tool, input, asks_when };
+        if let Some(place) = self.by_name.get(&name).and_then(|place| self.entries.get_mut(*place)) {
+            *place = entry;
+        } else {
+            self.by_name.insert(name, self.entries.len());
+            self.entries.push(entry);
+        }
+        Ok(())
     }
 
     /// The same, for which this becomes of members that a schema does not allow, unless a tool says otherwise.
@@ -148,9 +162,26 @@ impl ToolSet {
         self.entry(name).is_some_and(|entry| entry.tool.definition.validates_input)
     }
 
-    /// What the model is told, in order.
+    /// All tools, in order.
     pub fn definitions(&self) -> Vec<ToolDefinition> {
         self.entries.iter().map(|entry| entry.tool.definition.clone()).collect()
+    }
+
+    /// What the model is told that has asked for these tools, in order: those come behind the others.
+    pub fn callable(&self, loaded: &[String]) -> Vec<ToolDefinition> {
+        let definitions = self.entries.iter().map(|entry| &entry.tool.definition);
+        let core = definitions.filter(|definition| definition.tier == Tier::Core);
+        let loaded = loaded.iter().filter_map(|name| self.entry(name)).map(|entry| &entry.tool.definition);
+        core.chain(loaded.filter(|definition| definition.tier == Tier::Deferred)).cloned().collect()
+    }
+
+    /// What a call of this key is noted by, of a tool with effects; and what it is made again under, of one that is
+    /// idempotent.
+    pub(crate) fn repeating(&self, name: &str, key: &str, input: &Json) -> (Option<ToolEffect>, Option<String>) {
+        let Some(entry) = self.entry(name) else { return (None, None) };
+        let definition = &entry.tool.definition;
+        let effect = definition.effects.then(|| ToolEffect { key: key.to_owned(), database: None });
+        (effect, definition.idempotency_key(key, input))
     }
 
     /// The code of a tool.
@@ -212,6 +243,14 @@ impl ToolCatalog for ToolSet {
         })
     }
 
+    fn is_deferred(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.tool.definition.tier == Tier::Deferred)
+    }
+
+    fn repeats(&self, name: &str) -> Option<Repeat> {
+        self.entry(name)?.tool.definition.repeats()
+    }
+
     fn timeout(&self, name: &str) -> Duration {
         self.entry(name)
             .and_then(|entry| entry.tool.definition.timeout_ms)
@@ -254,6 +293,25 @@ fn checked_asks(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> 
         }
         ApprovalPolicy::Never | ApprovalPolicy::Always => Ok(None),
     }
+}
+
+/// Checks what a definition says of calls that may be made again.
+fn check_repeats(definition: &ToolDefinition, field: impl Fn(&str) -> String) -> Result<()> {
+    let Some(repeat) = definition.repeats() else { return Ok(()) };
+    let name = repeat.as_str();
+    if definition.effects && definition.idempotent != Idempotent::No {
+        return Err(Error::invalid(field("idempotent"), "must not be given beside effects"));
+    }
+    if definition.read_only {
+        return Err(Error::invalid(field(name), "is for tools that change something"));
+    }
+    if definition.answer_schema.is_some() || definition.client_side {
+        return Err(Error::invalid(field(name), "is not for questions and tools of the client, which run nothing"));
+    }
+    if definition.idempotent == Idempotent::By(String::new()) {
+        return Err(Error::invalid(field("idempotent.key"), "must be the name of a member of the input"));
+    }
+    Ok(())
 }
 
 fn invalid(name: &str, problem: &str) -> String {
@@ -328,6 +386,7 @@ mod tests {
             (r#"{"name":"a","inputSchema":[]}"#, "tools[0].inputSchema"),
             (r#"{"name":"a","shownOutputBytes":0}"#, "tools[0].shownOutputBytes"),
             (r#"{"name":"a","inputSchema":{"type":"nonsense"}}"#, "tools[0].inputSchema"),
+            (r#"{"name":"a","catalogLine":"x"}"#, "tools[0].catalogLine"),
         ] {
             let error = ToolSet::new(vec![tool(json)], Duration::MAX).err().unwrap();
             assert_eq!(error.details()["field"], field);

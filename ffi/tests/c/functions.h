@@ -51,6 +51,7 @@ static const struct {
     FUNCTION(trim_history),
     FUNCTION(resolve_edit_source),
     FUNCTION(cuts_snapshot),
+    FUNCTION(effect_statement),
     FUNCTION(to_view),
 };
 

@@ -751,6 +751,42 @@ pub struct RefusedAudio {
     pub ok: False,
 }
 
+/// What a call of a tool with effects is noted by.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolEffect {
+    /// The call's name over all runs; the same whenever the call is made.
+    pub key: String,
+    /// The store's database; none where nothing is stored of the turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<EffectDatabase>,
+}
+
+/// A database that a store and its tools have in common.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectDatabase {
+    Sqlite,
+    Postgres,
+}
+
+/// How a client library writes the places of parameters: `?`, `$1` or `%s`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placeholders {
+    Question,
+    Dollar,
+    Format,
+}
+
+/// A statement with its parameters.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectStatement {
+    pub sql: String,
+    pub params: Vec<Option<String>>,
+}
+
 /// Always true.
 pub type True = bool;
 /// Always false.

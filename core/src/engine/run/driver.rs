@@ -19,16 +19,16 @@ use crate::log::ChunkLog;
 use crate::machine::shell::{Input, Output, Readers, Shell};
 use crate::machine::writes::{Told, Write};
 use crate::machine::{Ending, Event, StopCause, ToolCall, TurnIds};
-use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus};
+use crate::model::{CallTokens, FailureKind, Json, RunOutcome, RunReason, RunStatus, UNKNOWN_CALL};
 use crate::project::{Conversation, last_step_prompt};
 use crate::provider::{ChatRequest, ProviderFailure, RunBy, StreamPart, ToolChoice};
 use crate::store::{CallNote, LedgerCall};
-use crate::tool::{ToolInvocation, ToolProgress, ToolSet};
+use crate::tool::{ToolEffect, ToolInvocation, ToolProgress, ToolSet};
 
 use super::follow::FOLLOWING_AGAIN;
 use super::turn::{Means, Payer, Prepared};
 use super::warnings::Warnings;
-use super::{history, stops};
+use super::{effects, history, stops};
 
 /// How many tokens are set aside for an answer of unknown length.
 const RESERVED_ANSWER: u64 = 1_000;
@@ -51,6 +51,8 @@ pub(super) struct Driver {
     told_steps: usize,
     /// The call that is on its way, and whether the provider has found its conversation too long before.
     call: (u32, bool, usize),
+    /// The deferred tools that it may call.
+    loaded: Vec<String>,
     found_too_long: bool,
     /// The turn's own model, and those that are asked when it fails.
     models: Vec<Candidate>,
@@ -106,6 +108,7 @@ impl Driver {
             conversation,
             told_steps: 0,
             call: (0, false, 0),
+            loaded: Vec::new(),
             found_too_long: false,
             models,
             tools,
@@ -187,7 +190,8 @@ impl Driver {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::CallProvider { step, text_only, model, first_sequence } => {
+            Output::CallProvider { step, text_only, model, loaded, first_sequence } => {
+                self.loaded = loaded;
                 if step > 0 {
                     self.log.step_begins(first_sequence);
                 }
@@ -203,6 +207,7 @@ impl Driver {
                 }
             }
             Output::StepBegins { first_sequence } => self.log.step_begins(first_sequence),
+            Output::CloseEffect { call_id, key, error } => self.close_effect(call_id, key, error),
             Output::Chunk(chunk) => self.log.append(chunk),
             Output::Aside(chunk) => self.log.append_aside(chunk),
             Output::Write(write) => self.write(write),
@@ -229,7 +234,7 @@ impl Driver {
         self.told_steps = steps.len();
         self.conversation.hear(self.shell.journal().heard());
         let system = if text_only { last_step_prompt(&self.system) } else { self.system.clone() };
-        let tools = self.tools.definitions();
+        let tools = self.tools.callable(&self.loaded);
         if let Some(budget) = history::budget(provider.as_ref(), &system, &tools) {
             self.conversation.trim(budget);
         }
@@ -308,6 +313,8 @@ impl Driver {
             return;
         };
         let call_id = call.call_id.clone();
+        let (effect, idempotency_key) = self.tools.repeating(&call.name, &call.key, &call.input);
+        let database = self.inner.store.effect_database();
         let invocation = ToolInvocation {
             call_id: call.call_id,
             name: call.name,
@@ -315,6 +322,8 @@ impl Driver {
             chat_id: self.ids.chat,
             run_id: self.ids.run,
             message_id: self.ids.message,
+            effect: effect.map(|effect| ToolEffect { database, ..effect }),
+            idempotency_key,
         };
         let (progress, mut shown) = ToolProgress::new();
         let id = call_id.clone();
@@ -342,6 +351,20 @@ impl Driver {
                 Err(_) => Err("The tool panicked.".to_owned()),
             };
             Event::ToolFinished { call_id, outcome }
+        }));
+    }
+
+    /// Asks the store what a call has come to, which was not made if nothing is noted of it. A store that cannot say leaves
+    /// it unknown.
+    fn close_effect(&mut self, call_id: String, key: String, error: String) {
+        let (inner, fence) = (Arc::clone(&self.inner), self.shell.journal().fence().clone());
+        self.calls.push(Box::pin(async move {
+            match effects::close(&inner, &fence, key).await {
+                Ok(Some(effect)) if effect.is_void => Event::EffectClosed { call_id, outcome: Err(error) },
+                Ok(Some(effect)) => Event::EffectClosed { call_id, outcome: effect.outcome() },
+                Err(error) if error.code() == ErrorCode::LeaseLost => Event::LeaseLost,
+                Ok(None) | Err(_) => Event::EffectClosed { call_id, outcome: Err(UNKNOWN_CALL.to_owned()) },
+            }
         }));
     }
 

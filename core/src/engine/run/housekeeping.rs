@@ -49,6 +49,10 @@ async fn keep_once(inner: Arc<Inner>, retention: Duration, purge: bool) {
     }
     repeated(&inner, "old chunks could not be removed; that will be repeated", || inner.store.trim_packs(retention))
         .await;
+    repeated(&inner, "old notes of calls could not be removed; that will be repeated", || {
+        inner.store.trim_effects(retention)
+    })
+    .await;
     repeated(&inner, "messages could not be entered for searches; that will be repeated", || {
         inner.store.enter_waiting()
     })

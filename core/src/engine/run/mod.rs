@@ -2,6 +2,7 @@
 
 pub(crate) mod begin;
 mod driver;
+mod effects;
 pub(crate) mod follow;
 mod history;
 pub(crate) mod hosted;

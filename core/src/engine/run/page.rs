@@ -102,6 +102,8 @@ impl Inner {
             chat_id: ids.chat,
             run_id: ids.run,
             message_id: ids.message,
+            effect: None,
+            idempotency_key: None,
         });
         let timeout = Duration::from_millis(self.options.requests.page_check_timeout_ms);
         // What the check says of a failure is the host's to log: it may name the page.

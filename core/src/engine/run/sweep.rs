@@ -7,10 +7,12 @@ use crate::clock::Timestamp;
 use crate::engine::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::log::abandoned::AbandonedLog;
+use crate::log::abandoned::{AbandonedLog, Effects};
 use crate::log::journal::empty_row;
 use crate::model::{MessageStatus, RunReason};
-use crate::store::{ClaimedRun, LogFrom, LogPage, LogRange, LogStore, LoggedStep, RunStore, Sweep, Waiting};
+use crate::store::{
+    ClaimedRun, EffectStore, Fence, LogFrom, LogPage, LogRange, LogStore, LoggedStep, RunStore, Sweep, Waiting,
+};
 
 use super::patience::Look;
 
@@ -107,9 +109,12 @@ async fn sweep_runs(
 const UNREADABLE_LOG: &str = "The run's record in the store cannot be read.";
 
 /// Settles a run that its owner left behind with what is on disk of it.
-pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed: ClaimedRun) -> Result<()> {
+pub(crate) async fn settle(
+    store: &(impl RunStore + LogStore + EffectStore + ?Sized),
+    claimed: ClaimedRun,
+) -> Result<()> {
     let fence = claimed.fence.clone();
-    let settled = match abandoned_log(store, claimed.run.id).await {
+    let settled = match abandoned_log(store, &fence).await {
         Ok(left) => store.settle_run(left.settlement(claimed)).await,
         Err(error) => Err(error),
     };
@@ -122,16 +127,27 @@ pub(crate) async fn settle(store: &(impl RunStore + LogStore + ?Sized), claimed:
     }
 }
 
-/// What a run's owner has left on disk, with the step that was in progress closed.
-pub(crate) async fn abandoned_log(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<AbandonedLog> {
-    let (logged, trailing) = what_is_left(store, run_id).await?;
-    Ok(AbandonedLog::of(logged, trailing))
+/// What a run's last owner has left on disk, with the step that was in progress closed: what its tools have not done by now
+/// they never will.
+pub(crate) async fn abandoned_log(
+    store: &(impl LogStore + EffectStore + ?Sized),
+    fence: &Fence,
+) -> Result<AbandonedLog> {
+    let (logged, trailing) = what_is_left(store, fence.run_id).await?;
+    let keys = Effects::keys(fence.run_id, &logged);
+    let noted = if keys.is_empty() { Vec::new() } else { store.close_effects(fence, &keys).await? };
+    Ok(AbandonedLog::of(logged, trailing, &Effects::new(fence.run_id, noted)))
 }
 
-/// The same for whoever goes on with the run: a step whose calls wait, or have waited, goes on.
-pub(crate) async fn log_to_go_on(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<AbandonedLog> {
+/// The same for whoever goes on with the run: a step whose calls wait, have waited, or may be made again, goes on.
+pub(crate) async fn log_to_go_on(
+    store: &(impl LogStore + EffectStore + ?Sized),
+    run_id: RunId,
+) -> Result<AbandonedLog> {
     let (logged, trailing) = what_is_left(store, run_id).await?;
-    Ok(AbandonedLog::to_go_on(logged, trailing))
+    let asks = !Effects::keys(run_id, &logged).is_empty();
+    let noted = if asks { store.effects(run_id).await? } else { Vec::new() };
+    Ok(AbandonedLog::to_go_on(logged, trailing, &Effects::new(run_id, noted)))
 }
 
 async fn what_is_left(store: &(impl LogStore + ?Sized), run_id: RunId) -> Result<(Vec<LoggedStep>, Option<LogPage>)> {

@@ -349,7 +349,7 @@ async fn release_or_fail(inner: &Arc<Inner>, fence: Fence, error: Error) {
     }
     let message = error.message().to_owned();
     let run_id = fence.run_id;
-    let settled = match sweep::abandoned_log(&*inner.store, run_id).await {
+    let settled = match sweep::abandoned_log(&*inner.store, &fence).await {
         Ok(left) => inner.store.settle_run(left.failure(fence, message)).await.map(|_| ()),
         Err(error) => Err(error),
     };

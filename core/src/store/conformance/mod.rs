@@ -20,6 +20,7 @@ macro_rules! on_every_store {
 }
 
 mod chat;
+mod effect;
 mod fork;
 mod lease;
 mod limit;

@@ -1,6 +1,7 @@
 //! A store in the process's memory, for tests and simulations: the same answers as the others, nothing durable.
 
 mod chat;
+mod effect;
 mod fork;
 mod lease;
 mod limit;
@@ -25,7 +26,7 @@ use async_trait::async_trait;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, McpServerId, MessageId, RunId};
-use crate::model::{Chat, Message, Run, RunReason};
+use crate::model::{CallEffect, Chat, Message, Run, RunReason};
 use crate::store::{BeginRun, ChunkPack, Fence, LoggedStep, RunPlan, Store, lease_lost};
 
 /// See the module's documentation.
@@ -62,6 +63,8 @@ struct Tables {
     ledger: BTreeMap<String, usage::Entry>,
     records: BTreeMap<RunId, record::Record>,
     steering: BTreeMap<MessageId, steer::Row>,
+    /// By call, with the run.
+    effects: BTreeMap<String, (RunId, CallEffect)>,
 }
 
 struct Owned {

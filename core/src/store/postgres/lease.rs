@@ -58,7 +58,8 @@ const WAITING_STOPPED: &str = "status = 'waiting' AND stop_requested_at IS NOT N
 
 /// Every active row is in exactly one of the two arms, and those with a plan are in them later, unless nobody
 /// is to go on with them. Those that somebody is writing just now are not waited for: either they live, or
-/// another has them.
+/// another has them. A tool that has noted an effect of a run, and whose transaction is open, only keeps it from being
+/// removed.
 fn claim_statement(status: &str) -> String {
     format!(
         "WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now, \
@@ -73,7 +74,7 @@ fn claim_statement(status: &str) -> String {
                  THEN lease_expires_at <= now OR lease_expires_at IS NULL \
              WHEN status = 'pending' AND answered THEN false \
              ELSE COALESCE(lease_expires_at, updated_at) <= long_ago END \
-         LIMIT $7::bigint FOR UPDATE OF ai_chat_runs SKIP LOCKED), \
+         LIMIT $7::bigint FOR NO KEY UPDATE OF ai_chat_runs SKIP LOCKED), \
          claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
          lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8), updated_at = turnkeep_now() \
          FROM due WHERE ai_chat_runs.id = due.id RETURNING ai_chat_runs.id, ai_chat_runs.epoch) \
@@ -89,7 +90,7 @@ fn claim_offered_statement() -> String {
          AND (owner IS DISTINCT FROM $1::text OR NOT id = ANY ($5::uuid[])) \
          AND (lease_expires_at <= $6::timestamptz AND lease_expires_at <= turnkeep_now() \
              OR (lease_expires_at IS NULL AND status = 'pending')) \
-         AND plan::jsonb -> 'tools' <@ $3::text::jsonb ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED), \
+         AND plan::jsonb -> 'tools' <@ $3::text::jsonb ORDER BY id LIMIT $4::bigint FOR NO KEY UPDATE SKIP LOCKED), \
          claimed AS (UPDATE ai_chat_runs SET owner = $1::text, epoch = ai_chat_runs.epoch + 1, \
          status = 'running', started_at = COALESCE(ai_chat_runs.started_at, turnkeep_now()), \
          lease_expires_at = turnkeep_now() + make_interval(secs => $2::float8), updated_at = turnkeep_now() \

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "forks", include_str!("../../../migrations/postgres/V8__forks.sql")),
     (9, "waiting", include_str!("../../../migrations/postgres/V9__waiting.sql")),
     (10, "steering", include_str!("../../../migrations/postgres/V10__steering.sql")),
+    (11, "effects", include_str!("../../../migrations/postgres/V11__effects.sql")),
 ];
 /// Names the lock that those who migrate take: "turnkeep" as a number.
 const LOCK: i64 = 0x7475_726e_6b65_6570;

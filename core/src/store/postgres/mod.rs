@@ -6,6 +6,7 @@
 
 mod chat;
 mod connect;
+mod effect;
 mod failure;
 mod fork;
 mod gate;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::tool::EffectDatabase;
 
 use super::{Store, Wakeups};
 use connect::Target;
@@ -149,6 +151,10 @@ async fn ensure_holds_all_text(database: &Database) -> Result<()> {
 impl Store for PostgresStore {
     fn kind(&self) -> &'static str {
         "postgres"
+    }
+
+    fn effect_database(&self) -> Option<EffectDatabase> {
+        Some(EffectDatabase::Postgres)
     }
 
     fn wakeups(&self) -> Option<Arc<dyn Wakeups>> {

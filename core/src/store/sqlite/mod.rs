@@ -4,6 +4,7 @@
 //! which process writes; [`instance`] lets a process see at once that another one is dead.
 
 mod chat;
+mod effect;
 mod fork;
 mod identity;
 mod instance;
@@ -36,6 +37,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorCode, Result};
+use crate::tool::EffectDatabase;
 
 use super::Store;
 use identity::Identity;
@@ -246,6 +248,10 @@ fn store_error(error: rusqlite::Error) -> Error {
 impl Store for SqliteStore {
     fn kind(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn effect_database(&self) -> Option<EffectDatabase> {
+        Some(EffectDatabase::Sqlite)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::model::WarningCode;
 use crate::project::McpGuidance;
 use crate::store::StoredMcpServer;
 use crate::tool::mcp::{ServerTools, name_tools, tool_name_prefix};
-use crate::tool::{Tool, ToolDefinition};
+use crate::tool::{Tier, Tool, ToolDefinition};
 
 use super::pool::Connected;
 
@@ -80,6 +80,8 @@ impl Inner {
             })
         });
         let guidance = guidance.collect();
+        let most = self.options.mcp.defer_above.and_then(|most| usize::try_from(most).ok());
+        let tier = if most.is_some_and(|most| named.len() > most) { Tier::Deferred } else { Tier::Core };
         let watch: Arc<Warnings> = Arc::new(warnings.clone());
         let tool = |named: &crate::tool::mcp::NamedTool| {
             let (_, connection) = connected.get(named.server)?;
@@ -88,6 +90,7 @@ impl Inner {
                 description: listed.description.clone(),
                 input_schema: listed.schema.clone(),
                 timeout_ms: Some(self.options.mcp.call_timeout_ms),
+                tier,
                 // What a server says of itself, such as that it only reads, is nothing to rely on.
                 ..ToolDefinition::new(named.name.clone())
             };
