@@ -27,7 +27,6 @@ pub(crate) fn take() -> Table {
 }
 
 pub(super) fn note(event: &'static str, from: Phase, to: Phase, acted: bool) {
-    if event == "LeaseLost" || event == "EffectClosed" {}
     TABLE.with_borrow_mut(|table| {
         let reached = table.entry((event, from)).or_default();
         reached.acted |= acted || from != to;
