@@ -1266,6 +1266,13 @@ export interface PromptOptions {
   extraRules?: readonly string[];
 }
 
+/** Which version of the AI SDK a client is of. */
+export type Protocol =
+  /** `ai` 6, and whoever reads what `ai` 6 reads. */
+  | 'ai-6'
+  /** `ai` 7, which takes back steps that are withdrawn. */
+  | 'ai-7';
+
 /** What a claim says: an access is by the agent of this chat, on behalf of this user. */
 export interface Provenance {
   /** The workspace of the chat. */
@@ -2347,6 +2354,12 @@ export interface TurnRequestFields {
    * when four fifths of it are, the model is asked for its last answer.
    */
   budget?: RunBudget;
+  /**
+   * `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of
+   * steps that are withdrawn, and of messages that join the run, by chunks of their own.
+   * @default 'Ai6'
+   */
+  protocol?: Protocol;
   /** How often what fails is asked for again. */
   retries?: TurnRetries;
   /**

@@ -3787,6 +3787,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "productName"?: string. What the product is called, for the default persona.
  *   "extraRules"?: array of string. Rules that join the safety text.
  *
+ * Protocol: Which version of the AI SDK a client is of.
+ *   "ai-6": "ai" 6, and whoever reads what "ai" 6 reads.
+ *   "ai-7": "ai" 7, which takes back steps that are withdrawn.
+ *
  * Provenance: What a claim says: an access is by the agent of this chat, on behalf of this user.
  *   "workspaceId": string. The workspace of the chat.
  *   "userId": string. The user whose chat it is.
@@ -4420,6 +4424,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       settings say.
  *   "budget"?: RunBudget. What this turn may spend. Once that is spent the run ends between two steps, as
  *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
+ *   "protocol"?: Protocol. "ai-6" (the default) or "ai-7": what readers of this turn are told. Clients of
+ *       version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by chunks
+ *       of their own. Default "Ai6".
  *   "retries"?: TurnRetries. How often what fails is asked for again.
  *   "fallbacks"?: array of FallbackModel. The models that are asked when the turn's own fails and asking it
  *       again is no use, in order: at most 10. Which one answers is told in the stream and stays in the message, as

@@ -1210,6 +1210,7 @@ class EngineOperations(_Asking):
         model: str | None = None,
         options: types.CallOptions | None = None,
         budget: types.RunBudget | None = None,
+        protocol: types.Protocol | None = None,
         retries: types.TurnRetries | None = None,
         fallbacks: Sequence[types.FallbackModel] | None = None,
         history: Sequence[types.GivenMessage] | None = None,
@@ -1265,6 +1266,9 @@ class EngineOperations(_Asking):
         :param budget: What this turn may spend. Once that is spent the run ends between two steps, as
             ``aborted`` with the reason ``budget``; when four fifths of it are, the model is asked for its last
             answer.
+        :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
+            version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
+            chunks of their own. Default ``"Ai6"``.
         :param retries: How often what fails is asked for again.
         :param fallbacks: The models that are asked when the turn's own fails and asking it again is no use,
             in order: at most 10. Which one answers is told in the stream and stays in the message, as a part
@@ -1279,7 +1283,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -1117,6 +1117,14 @@ class PromptOptions(TypedDict, total=False):
     extraRules: Sequence[str]
     """Rules that join the safety text."""
 
+Protocol: TypeAlias = Literal["ai-6", "ai-7"]
+"""Which version of the AI SDK a client is of.
+
+``ai-6``: ``ai`` 6, and whoever reads what ``ai`` 6 reads.
+
+``ai-7``: ``ai`` 7, which takes back steps that are withdrawn.
+"""
+
 
 class Provenance(TypedDict):
     """What a claim says: an access is by the agent of this chat, on behalf of this user."""
@@ -2264,6 +2272,11 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """What this turn may spend. Once that is spent the run ends between two steps, as ``aborted`` with the
     reason ``budget``; when four fifths of it are, the model is asked for its last answer.
     """
+    protocol: Protocol
+    """``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of version 7 of the AI SDK
+    are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
+    ``"Ai6"``.
+    """
     retries: TurnRetries
     """How often what fails is asked for again."""
     fallbacks: Sequence[FallbackModel]
@@ -2912,6 +2925,7 @@ __all__ = [
     "Placeholders",
     "Prices",
     "PromptOptions",
+    "Protocol",
     "Provenance",
     "ProviderChoice",
     "ProviderConfig",

@@ -109,6 +109,10 @@ impl World<'_> {
                 if events.is_multiple_of(64) {
                     self.claim(process)?;
                 }
+                if events.is_multiple_of(256) {
+                    // What the others wait for may wait itself, and have been stopped.
+                    self.after_a_lease()?;
+                }
             }
         }
         Ok(())
