@@ -58,7 +58,7 @@ impl RunMachine {
     pub(super) fn counted(&self) -> Counted {
         Counted {
             usage: self.usage,
-            spent: self.spent.clone(),
+            spent: self.spent,
             context_tokens: self.context_tokens,
             last_finish: self.last_finish,
         }

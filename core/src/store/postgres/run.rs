@@ -91,6 +91,7 @@ const BEHIND: &str = "(SELECT COUNT(*) FROM told) * interval '1 millisecond'";
 
 fn settle_statement() -> String {
     let kept = 15 + CALL_VALUES;
+    let unkept = format!("${kept}::integer IS NULL OR (steering = 0 AND steering_step <= ${kept}::integer)");
     format!(
         "WITH {AT}, \
          owned AS (UPDATE ai_chat_runs SET status = $4::text, reason = $5::text, error = $6::text, \
@@ -105,7 +106,6 @@ fn settle_statement() -> String {
         step_insert(8, "WHERE $8::integer IS NOT NULL"),
         call_entry(15, "$15::integer IS NOT NULL"),
         message_update(kept + 1),
-        unkept = format!("${kept}::integer IS NULL OR (steering = 0 AND steering_step <= ${kept}::integer)"),
     )
 }
 

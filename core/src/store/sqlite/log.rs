@@ -45,21 +45,19 @@ impl LogStore for SqliteStore {
 
     async fn record_step(&self, record: RecordStep) -> Result<bool> {
         self.write(move |tables| {
-            match record.lease {
-                Some(lease) => tables.update_owned(
+            if let Some(lease) = record.lease {
+                tables.update_owned(
                     &record.fence,
                     "step_count = MAX(step_count, :count), lease_expires_at = :lease, updated_at = :now",
                     &[(":count", &(record.step.number + 1)), (":lease", &tables.now.after(lease))],
-                )?,
-                None => {}
+                )?;
             }
             let steered = tables.is_steered(&record.fence)?;
             if tables.write_step(&record.fence, &record.step, Some(record.numbers))? {
                 tables.enter_step(record.fence.run_id, &record.step, &record.call)?;
             }
-            match &record.refresh {
-                Some(flush) => tables.update_message(record.fence.run_id, flush)?,
-                None => {}
+            if let Some(flush) = &record.refresh {
+                tables.update_message(record.fence.run_id, flush)?;
             }
             Ok(steered)
         })
