@@ -115,6 +115,11 @@ impl World<'_> {
         let timeout = drive.shell.poll_timeout();
         let has = |there: bool, weight: u32| if there { weight } else { 0 };
         let waits_for_time = drive.write.is_none() && drive.running.is_empty() && drive.answer.is_none();
+        if waits_for_time && !drive.again && timeout.is_some() && drive.control.is_empty() && self.random.chance(800) {
+            // Other things happen meanwhile.
+            return Ok(true);
+        }
+        let drive = &mut self.drives[place];
         let next = match timeout {
             None => 0,
             Some(_) if drive.again || waits_for_time => 100,

@@ -22,10 +22,11 @@ const PHASES: [Phase; 10] = [
 ];
 
 /// What may come and does not, and why.
-const UNREACHED: [(&str, Phase, &str); 8] = [
+const UNREACHED: [(&str, Phase, &str); 9] = [
     ("ToolFinished", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::PersistingIntent, LATE),
     ("ToolShows", Phase::BackingOff, LATE),
+    ("ToolFinished", Phase::BackingOff, LATE),
     ("PersistFailed", Phase::BackingOff, "everything that had streamed is on disk by then."),
     ("ToolShows", Phase::Entering, "a cancelled call would have to show something just while messages enter."),
     (
