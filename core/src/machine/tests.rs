@@ -86,8 +86,8 @@ impl World {
             self.log.push(StepRecord { number, parts: Vec::new(), finish_reason: None, usage: None });
         }
         let world = Self::handing_over(self.max_steps);
-        let (finished_steps, log) = (self.log.len(), self.log);
-        Self { machine: world.machine.after(&log), log, finished_steps, ..world }
+        let (finished_steps, entered, log) = (self.log.len(), self.messages_in_the_log(), self.log);
+        Self { machine: world.machine.after(&log), log, finished_steps, entered, ..world }
     }
 
     fn new(max_steps: u32) -> Self {

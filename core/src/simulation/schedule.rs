@@ -89,11 +89,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The same with messages that join runs, in one schedule of six. They are drawn apart, so that all others are what they
+    /// The same with messages that join runs, in one schedule of three. They are drawn apart, so that all others are what they
     /// would be without.
     pub(super) fn with_messages(mut self, seed: u64) -> Self {
         let mut apart = Random::new(seed ^ 0x7374_6565_7269_6e67);
-        if apart.below(6) == 0 {
+        if apart.below(3) == 0 {
             self.weights.steer = apart.pick(&[20, 60, 100, 300]);
             self.weights.unsteer = apart.pick(&[0, 5, 20, 60]);
             if apart.below(2) == 0 {
