@@ -90,6 +90,8 @@ pub(super) enum Attempt {
     /// It is not being made.
     #[default]
     None,
+    /// Whoever drove the run before may have made it; it is to be made again.
+    Again,
     /// It is being made.
     Made,
     /// The last owner was making it, and it is not made again.

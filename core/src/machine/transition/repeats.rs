@@ -30,6 +30,7 @@ impl RunMachine {
         for call in self.step.calls_mut() {
             let (CallPhase::Ready(input), Some(mark)) = (call.phase.clone(), call.repeats) else { continue };
             if self.tools.repeats(&call.name) == Some(mark) {
+                call.attempt = Attempt::Again;
                 continue;
             }
             if mark == Repeat::Effects {
@@ -71,7 +72,7 @@ impl RunMachine {
             return false;
         }
         let made = self.step.calls().filter(|call| {
-            call.attempt == Attempt::Made
+            matches!(call.attempt, Attempt::Made | Attempt::Again)
                 && matches!(call.phase, CallPhase::Ready(_))
                 && self.tools.repeats(&call.name) == Some(Repeat::Effects)
         });

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::ErrorCode;
 use crate::id::{ChatId, RunId};
-use crate::model::{CallKind, CallTokens, RunStatus, StepRecord, Usage};
+use crate::model::{CallKind, CallTokens, Json, Part, RunStatus, StepRecord, Usage};
 use crate::store::{CallNote, Fence, LedgerCall, RecordStep, SettleRun, TokenLimit, UsageBy, UsageGroup, UsageOf};
 
 use super::{TestClock, TestStore, begin, code, record, settle, started, step};
@@ -16,6 +16,7 @@ const WINDOW: Duration = Duration::from_secs(3600);
 
 on_every_store![
     a_step_is_a_call,
+    a_late_step_without_a_call_takes_nothing,
     what_no_provider_counts_is_estimated,
     what_is_set_aside_counts_until_the_call_is_done,
     what_a_dead_owner_has_set_aside_is_settled,
@@ -104,6 +105,23 @@ async fn a_step_is_a_call(store: TestStore, _: Arc<TestClock>) {
     store.delete_chat(chat).await.unwrap();
     store.purge_chats(&[chat]).await.unwrap();
     assert_eq!(all(&store).await, (2, 0, 30, 12));
+}
+
+/// A step in which there is nothing but a message that has joined the run: nothing was asked for.
+async fn a_late_step_without_a_call_takes_nothing(store: TestStore, _: Arc<TestClock>) {
+    let up = async |max: u64| store.are_tokens_used_up(&limit(max)).await.unwrap();
+    let fence = started(&store, begin(ChatId::generate(), "a")).await;
+    let joined = r#"{"type":"data-steering","id":"m","data":{"parts":[]}}"#;
+    let parts = vec![Part::StepStart, Part::Other(Json::parse(joined).unwrap())];
+    let heard = StepRecord { number: 0, parts, finish_reason: None, usage: None };
+    store.record_step(record(&fence, heard.clone())).await.unwrap();
+    store.reserve_tokens(&limit(60), &call(Some(fence.run_id), 3, 0), Some(&fence)).await.unwrap();
+    // An attempt of that write which arrives now.
+    store.record_step(record(&fence, heard)).await.unwrap();
+    assert_eq!(all(&store).await, (0, 0, 0, 0), "the call is still on its way");
+    assert!(up(3).await.is_some() && up(4).await.is_none());
+    store.record_step(record(&fence, used(1, "x", counted(10, 5)))).await.unwrap();
+    assert_eq!(all(&store).await, (1, 0, 10, 5));
 }
 
 async fn what_no_provider_counts_is_estimated(store: TestStore, _: Arc<TestClock>) {

@@ -116,8 +116,11 @@ impl MemoryStore {
             row.run.updated_at = now;
             row.lease_expires_at = Some(now.after(lease));
         }
+        let place = (record.fence.run_id, record.step.number);
+        let is_known = tables.steps.get(&place).is_some_and(|logged| logged.finished);
         tables.write_step(record.fence.run_id, &record.step, Some(record.numbers));
-        if self.records.is_none() {
+        // A late attempt of an earlier write takes nothing of the call that is on its way by now.
+        if self.records.is_none() && !is_known {
             tables.enter_step(record.fence.run_id, &record.step, &record.call, now);
         }
         if let Some(flush) = &record.refresh {

@@ -85,7 +85,12 @@ fn record_statement(refresh: &str) -> String {
          step AS ({}), {}{refresh} \
          SELECT COUNT(*) AS owned, COALESCE(MAX(steering), 0) > 0 AS steered FROM owned",
         step_insert(4, ""),
-        call_entry(12, "$12::integer IS NOT NULL")
+        call_entry(
+            12,
+            "$12::integer IS NOT NULL",
+            "NOT EXISTS (SELECT FROM ai_chat_run_steps AS done WHERE done.run_id = owned.id \
+             AND done.step_number = $4::integer AND done.state = 'finished')"
+        )
     )
 }
 

@@ -104,7 +104,7 @@ fn settle_statement() -> String {
          AND epoch = $3::bigint AND status = $4::text) AS settled_before, \
          EXISTS (SELECT FROM ai_chat_runs WHERE {OWNED}) AS kept FROM owned",
         step_insert(8, "WHERE $8::integer IS NOT NULL"),
-        call_entry(15, "$15::integer IS NOT NULL"),
+        call_entry(15, "$15::integer IS NOT NULL", "true"),
         message_update(kept + 1),
     )
 }

@@ -48,16 +48,16 @@ const WAIT: &str = "\
 pub(super) const CALL_VALUES: usize = 7;
 
 /// Parts of a statement that enter the call of the run that `owned` has, if `is_step`, in the place of what was set aside for
-/// it, and else settle that: from parameters that begin with `$from`. A late attempt of an earlier write takes nothing of the
-/// call that is on its way by then.
-pub(super) fn call_entry(from: usize, is_step: &str) -> String {
+/// it, and else settle that, if this `is_first`: from parameters that begin with `$from`. A late attempt of an earlier write
+/// takes nothing of the call that is on its way by then.
+pub(super) fn call_entry(from: usize, is_step: &str, is_first: &str) -> String {
     let [step, model, input, output, cached, reasoning, estimated] = std::array::from_fn(|index| from + index);
     format!(
         "reserved AS (DELETE FROM turnkeep_usage USING owned WHERE run_id = owned.id::text AND reserved AND {is_step} \
              AND NOT EXISTS (SELECT FROM turnkeep_usage WHERE id = owned.id::text || '/' || ${step}::integer) \
              RETURNING input_tokens, model), \
          unknown AS (UPDATE turnkeep_usage SET reserved = false FROM owned WHERE run_id = owned.id::text AND reserved \
-             AND NOT ({is_step})), \
+             AND NOT ({is_step}) AND {is_first}), \
          entered AS (INSERT INTO turnkeep_usage ({COLUMNS}) \
              SELECT owned.id::text || '/' || ${step}::integer, owned.workspace_id::text, owned.created_by::text, owned.chat_id::text, owned.id::text, \
              'step', COALESCE(${model}::text, (SELECT MAX(model) FROM reserved)), false, \

@@ -35,7 +35,7 @@ fn suspend_statement() -> String {
          SELECT COUNT(*) AS owned, EXISTS (SELECT FROM ai_chat_runs WHERE id = $1::uuid AND epoch = $3::bigint \
          AND status = 'waiting' AND owner IS NULL) AS suspended_before FROM owned",
         step_insert(6, ""),
-        call_entry(17, "true"),
+        call_entry(17, "true", "true"),
         message_update(17 + CALL_VALUES),
     )
 }
