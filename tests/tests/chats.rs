@@ -257,6 +257,8 @@ async fn a_purged_chat_leaves_no_trace() {
     for _ in 0..6 {
         runs.push(engine.start_turn(request(MARKER, more.clone()), vec![look()]).await.unwrap());
     }
+    // And a message that waits for the one that goes on.
+    ask(&engine, "runs.steer", json!({"runId": runs[0].run_id().to_string(), "message": MARKER})).await.unwrap();
     assert!(!traces(folder.path()).is_empty());
 
     let purged = ask(&engine, "chats.purge", json!({"chatId": chat})).await.unwrap();

@@ -237,6 +237,21 @@ async fn another_model_answers_when_one_fails_and_everybody_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn which_model_answers_is_told_also_when_its_first_answer_is_withdrawn() {
+    let world = World::of(vec![refused(503), breaks_off("half"), says("whole")], json!({})).await;
+    let told = world.turn(json!({"fallbacks": [{"model": "b"}]})).await;
+    assert_eq!(world.models(), ["test-model", "b", "b"]);
+    let parts = parts(&told.row);
+    assert_eq!(types(&parts), ["step-start", "data-model", "text"]);
+    assert_eq!(parts[1]["data"], json!({"model": "b", "instead": "test-model", "kind": "overloaded"}));
+    // Each of the two that were told is one of its own for clients, who would replace a part of the same id.
+    let ids: Vec<&Value> =
+        told.chunks.iter().filter(|chunk| chunk["type"] == "data-model").map(|chunk| &chunk["id"]).collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
+    world.engine.close(None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_model_is_asked_only_for_the_failures_that_it_is_for() {
     let asks_b = |on: Value| json!({"fallbacks": [{"model": "b", "on": on}]});
     for (status, fallbacks, models) in [

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::{
-    FinishReason, Json, MessageStatus, Part, RunFailure, RunReason, RunStatus, Steering, StepRecord, Usage, Waits,
-    entering_chunks, is_steering,
+    FinishReason, Json, MessageStatus, RunFailure, RunReason, RunStatus, Steering, StepRecord, Usage, Waits,
+    entering_chunks,
 };
 use crate::project::{AssistantFlush, Conversation, FlushExtra, flush_run};
 use crate::store::{CallNote, ChunkPack, EnterSteering, Fence, RecordStep, SettleRun, StepNumbers, SuspendRun};
@@ -180,7 +180,7 @@ impl Journal {
         if self.steps.iter().all(|step| is_told(&step)) {
             return Cow::Borrowed(&self.steps);
         }
-        Cow::Owned(self.steps.iter().map(|step| if is_told(&step) { step.clone() } else { heard_of(step) }).collect())
+        Cow::Owned(self.steps.iter().map(|step| if is_told(&step) { step.clone() } else { heard(step) }).collect())
     }
 
     /// Notes how much of the chat the model was told, for the message's row.
@@ -400,14 +400,9 @@ impl Journal {
     }
 }
 
-/// The step without what the model has said.
-fn heard_of(step: &StepRecord) -> StepRecord {
-    let is_told = |part: &&Part| match part {
-        Part::StepStart => true,
-        Part::Other(part) => is_steering(part),
-        _ => false,
-    };
-    StepRecord { parts: step.parts.iter().filter(is_told).cloned().collect(), ..step.clone() }
+/// The step without what the model has said; nothing may be left of it.
+fn heard(step: &StepRecord) -> StepRecord {
+    step.heard().unwrap_or_else(|| StepRecord { parts: Vec::new(), ..step.clone() })
 }
 
 /// The status of the message of a run with this status.

@@ -54,8 +54,8 @@ impl Fallback {
 pub(super) struct Again {
     /// After so long.
     pub(super) wait: Duration,
-    /// What readers are told of another model.
-    pub(super) switched: Option<Json>,
+    /// Another model is asked.
+    pub(super) switched: Option<Switched>,
     /// What that one costs, where that is known.
     pub(super) price: Option<Price>,
 }
@@ -85,12 +85,20 @@ struct Withdrawn {
 }
 
 /// What readers are told of another model.
-#[derive(Serialize)]
-struct Switched<'a> {
-    model: &'a str,
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Switched {
+    model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    instead: Option<&'a str>,
+    instead: Option<String>,
     kind: FailureKind,
+}
+
+impl Switched {
+    /// The part of a message that says so, in the step that the other model answers. Its id is the step's: a step that is
+    /// withdrawn takes it along, and clients would take a part of the same id for the same part.
+    pub(super) fn part(&self, step: u32) -> Option<Json> {
+        data_part("data-model", format!("model-{step}"), self)
+    }
 }
 
 fn data_part<T: Serialize>(r#type: &'static str, id: String, data: T) -> Option<Json> {
@@ -123,9 +131,8 @@ impl Attempts {
         self.used = u32::try_from(withdrawn).unwrap_or(u32::MAX);
     }
 
-    /// What to do about this failure in step `number`, of an answer that was `cut_short` without having said so; nothing when
-    /// the run ends by it.
-    pub(super) fn next(&mut self, failure: &ProviderFailure, cut_short: bool, number: u32) -> Option<Again> {
+    /// What to do about this failure, of an answer that was `cut_short` without having said so; nothing when the run ends by it.
+    pub(super) fn next(&mut self, failure: &ProviderFailure, cut_short: bool) -> Option<Again> {
         if breaks_off(failure, cut_short) && self.used < self.policy.step {
             self.used += 1;
             let is_busy = matches!(failure.kind, FailureKind::Overloaded | FailureKind::RateLimit);
@@ -136,8 +143,7 @@ impl Attempts {
         let mut later = self.policy.fallbacks.iter().enumerate().skip(self.model);
         let (index, fallback) = later.find(|(_, fallback)| fallback.on.contains(&failure.kind))?;
         (self.model, self.used) = (index + 1, 0);
-        let switched = Switched { model: &fallback.model, instead: instead.as_deref(), kind: failure.kind };
-        let switched = data_part("data-model", format!("model-{number}-{}", self.model), switched);
+        let switched = Some(Switched { model: fallback.model.to_string(), instead, kind: failure.kind });
         Some(Again { wait: Duration::ZERO, switched, price: fallback.price })
     }
 
@@ -178,22 +184,22 @@ mod tests {
     fn the_same_model_is_asked_again_and_then_others() {
         use FailureKind::{ConnectionLost, Overloaded, Refused, Silence};
         let mut attempts = attempts(1, &[("b", &[Silence]), ("c", Fallback::DEFAULT_ON)]);
-        assert_eq!(attempts.next(&failure(Overloaded), false, 0).unwrap().wait, Duration::from_secs(2));
+        assert_eq!(attempts.next(&failure(Overloaded), false).unwrap().wait, Duration::from_secs(2));
         assert_eq!(attempts.model(), 0);
         // The second is not for this kind.
-        let again = attempts.next(&failure(ConnectionLost), false, 0).unwrap();
+        let again = attempts.next(&failure(ConnectionLost), false).unwrap();
         assert_eq!((attempts.model(), again.wait), (2, Duration::ZERO));
         let said = again.switched.unwrap();
         assert_eq!(
-            said.get(),
-            r#"{"type":"data-model","id":"model-0-2","data":{"model":"c","instead":"a","kind":"connection_lost"}}"#
+            said.part(7).unwrap().get(),
+            r#"{"type":"data-model","id":"model-7","data":{"model":"c","instead":"a","kind":"connection_lost"}}"#
         );
         // It has attempts of its own, and nobody comes after it.
-        assert!(attempts.next(&failure(Silence), false, 0).is_some_and(|again| again.switched.is_none()));
-        assert!(attempts.next(&failure(Silence), false, 0).is_none());
+        assert!(attempts.next(&failure(Silence), false).is_some_and(|again| again.switched.is_none()));
+        assert!(attempts.next(&failure(Silence), false).is_none());
         attempts.succeeded();
-        assert!(attempts.next(&failure(Silence), false, 1).is_some());
-        assert!(attempts.next(&failure(Refused), false, 1).is_none());
+        assert!(attempts.next(&failure(Silence), false).is_some());
+        assert!(attempts.next(&failure(Refused), false).is_none());
     }
 
     #[test]
@@ -210,8 +216,8 @@ mod tests {
             (Authentication, true, false, false),
         ] {
             let failure = ProviderFailure { answered, ..failure(kind) };
-            assert_eq!(attempts(1, &[]).next(&failure, cut_short, 0).is_some(), again, "{kind:?} {answered}");
-            assert!(attempts(0, &[]).next(&failure, cut_short, 0).is_none());
+            assert_eq!(attempts(1, &[]).next(&failure, cut_short).is_some(), again, "{kind:?} {answered}");
+            assert!(attempts(0, &[]).next(&failure, cut_short).is_none());
         }
     }
 }

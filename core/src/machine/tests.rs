@@ -10,7 +10,7 @@ use super::*;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::UiChunk;
 use crate::model::{
-    FailureKind, FinishReason, Json, Part, Repeat, RunReason, RunStatus, StepRecord, ToolState, Usage, Wait,
+    FailureKind, FinishReason, Json, Part, Repeat, RunReason, RunStatus, StepRecord, ToolPart, ToolState, Usage, Wait,
     is_steering,
 };
 use crate::provider::{BlockKind, ProviderFailure, RunBy, Source, StreamPart};
@@ -697,6 +697,27 @@ fn a_step_is_withdrawn_once_it_is_on_disk_as_such_and_asked_for_again_after_a_wh
     world.feed(overloaded());
     assert_eq!(settled_as(&world), (RunStatus::Failed, Some(RunReason::ProviderError)));
     assert_eq!(world.settlement.unwrap().step.map(|step| step.text()).as_deref(), Some("again"));
+}
+
+/// Whoever drove the run before may have made the call.
+#[test]
+fn a_call_with_effects_that_is_to_be_made_again_is_asked_for_when_its_run_ends_before() {
+    let tool = ToolPart::new("count", "c", Some(Json::empty_object()), ToolState::InputAvailable);
+    let tool = ToolPart { repeats: Some(Repeat::Effects), ..tool };
+    let step =
+        StepRecord { number: 0, parts: vec![Part::StepStart, Part::Tool(tool)], finish_reason: None, usage: None };
+    let world = World::handing_over(2);
+    let mut world = World { machine: world.machine.resuming(step, (Vec::new(), Vec::new()), |_| None), ..world };
+    world.feed(Event::Begun);
+    assert!(world.intent_pending);
+    world.feed(Event::StopRequested(StopCause::Stopped));
+    world.store_answers(false);
+    assert_eq!((world.closing.as_slice(), world.settles), (&["c".to_owned()][..], 0));
+    let outcome = Ok(Json::string("counted"));
+    world.feed(Event::EffectClosed { call_id: "c".into(), outcome: outcome.clone() });
+    world.store_answers(false);
+    assert_eq!(settled_as(&world), (RunStatus::Aborted, Some(RunReason::Stopped)));
+    assert_eq!(world.log[0].tools().next().unwrap().state, ToolState::OutputAvailable(outcome.ok()));
 }
 
 #[test]

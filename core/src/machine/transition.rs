@@ -2,6 +2,8 @@
 
 mod deferred;
 mod repeats;
+mod retrying;
+mod rules;
 mod steering;
 
 use std::collections::HashSet;
@@ -24,9 +26,10 @@ use crate::tool::ToolCatalog;
 use super::budget::{Budget, Price, Spent};
 use super::effect::{Effect, Ending, Timer, ToolCall};
 use super::event::Event;
-use super::retry::{Attempts, Retries, withdrawn_part};
+use super::retry::{Attempts, Retries, Switched};
 use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Attempt, Call, CallPhase, Closed, StepBuilder};
+pub(super) use rules::broken_rule;
 use steering::{Counted, Joining};
 
 /// The ids that readers are told in the first chunk.
@@ -129,8 +132,9 @@ pub struct RunMachine {
     attempts: Attempts,
     /// How long to wait before the next one.
     back_off: Duration,
-    /// What readers are told of another model when its step begins.
-    switched: Option<Json>,
+    /// What readers are told of another model when its step begins, and what they were told in the step in progress.
+    switched: Option<Switched>,
+    told_switch: Option<Switched>,
     /// How many steps were withdrawn.
     withdrawn: u32,
     /// What the step costs that is withdrawn in favour of another model.
@@ -171,6 +175,7 @@ impl RunMachine {
             attempts: Attempts::default(),
             back_off: Duration::ZERO,
             switched: None,
+            told_switch: None,
             withdrawn: 0,
             spent_at: None,
             context_tokens: None,
@@ -449,9 +454,12 @@ impl RunMachine {
             self.step.started = true;
             effects.push(Effect::EmitChunk(UiChunk::StartStep));
         }
-        if let Some(note) = self.switched.take() {
-            self.step.add_note(note.clone());
-            effects.push(Effect::EmitChunk(UiChunk::Part(note)));
+        if let Some(switched) = self.switched.take() {
+            if let Some(note) = switched.part(self.number) {
+                self.step.add_note(note.clone());
+                effects.push(Effect::EmitChunk(UiChunk::Part(note)));
+            }
+            self.told_switch = Some(switched);
         }
     }
 
@@ -803,6 +811,7 @@ impl RunMachine {
         } else {
             self.has_said_something |= self.step.says_something();
             self.attempts.succeeded();
+            self.told_switch = None;
             self.note_loaded_here();
         }
         self.number += 1;
@@ -848,70 +857,6 @@ impl RunMachine {
         let truncated = self.step.truncated_outputs();
         if let Some(message_metadata) = StreamMetadata::of_step(self.usage, truncated) {
             effects.push(Effect::EmitChunk(UiChunk::MessageMetadata { message_metadata }));
-        }
-    }
-
-    // ---- calls that are made up for ----------------------------------------------------------------------------
-
-    fn price(&self) -> Option<Price> {
-        self.limits.budget.cost.map(|cost| cost.price)
-    }
-
-    fn try_again_or_fail(
-        &mut self,
-        failure: ProviderFailure,
-        cut_short: bool,
-        reason: RunReason,
-        effects: &mut Vec<Effect>,
-    ) {
-        if !self.tries_again(&failure, cut_short, effects) {
-            self.fail(failure, reason, effects);
-        }
-    }
-
-    /// Whether the call that failed is made up for by another one. What had streamed of its answer is withdrawn: first on
-    /// disk, as any step. What the provider has done itself meanwhile cannot be taken back.
-    fn tries_again(&mut self, failure: &ProviderFailure, cut_short: bool, effects: &mut Vec<Effect>) -> bool {
-        if self.stop.is_some() || self.step.calls_elsewhere() {
-            return false;
-        }
-        let Some(again) = self.attempts.next(failure, cut_short, self.number) else { return false };
-        effects.push(Effect::CancelProvider);
-        effects.push(Effect::DisarmTimer(Timer::ProviderSilence));
-        effects.push(Effect::DisarmTimer(Timer::Step));
-        self.back_off = again.wait;
-        self.switched = again.switched.or(self.switched.take());
-        self.spent_at = Some(self.price());
-        if let (Some(cost), Some(price)) = (&mut self.limits.budget.cost, again.price) {
-            cost.price = price;
-        }
-        if !self.step.answered {
-            self.spent_at = None;
-            self.step = std::mem::take(&mut self.step).unanswered();
-            self.call_provider_in_time(effects);
-            return true;
-        }
-        self.close_all(effects);
-        if let Some(note) = withdrawn_part(self.number, failure.kind) {
-            self.step.add_note(note.clone());
-            effects.push(Effect::EmitChunk(UiChunk::Part(note)));
-        }
-        self.step.finish_reason = Some(FinishReason::Withdrawn);
-        self.phase = Phase::PersistingStep;
-        effects.push(Effect::PersistStep(self.step.record(self.number)));
-        true
-    }
-
-    fn call_provider_in_time(&mut self, effects: &mut Vec<Effect>) {
-        if self.handing_over {
-            return self.release(effects);
-        }
-        match std::mem::take(&mut self.back_off) {
-            Duration::ZERO => self.call_provider(effects),
-            after => {
-                self.phase = Phase::BackingOff;
-                effects.push(Effect::ArmTimer { timer: Timer::Retry, after });
-            }
         }
     }
 
@@ -1163,47 +1108,6 @@ impl RunMachine {
             _ => {}
         }
     }
-}
-
-/// The rule that whoever tells the machine has broken if this event comes in this phase; nothing when it may come. What
-/// comes after the end is nobody's fault.
-pub(super) fn broken_rule(event: &Event, phase: Phase) -> Option<&'static str> {
-    use Phase::{
-        BackingOff, Created, Entering, Over, PersistingIntent, PersistingStep, Releasing, RunningTools, Settling,
-        Streaming, Suspending,
-    };
-    let phases_and_rule: (&[Phase], &'static str) = match event {
-        _ if phase == Over => return None,
-        Event::Begun => (&[Created], "a run begins once"),
-        _ if phase == Created => (&[], "nothing comes before the beginning"),
-        Event::Part(_) | Event::StreamEnded | Event::StreamFailed(_) => (&[Streaming], "only an open call is answered"),
-        Event::IntentPersisted => (&[PersistingIntent], "only what is being written is confirmed"),
-        Event::StepPersisted => (&[PersistingStep], "only what is being written is confirmed"),
-        Event::Steered => (&[PersistingStep, Settling], "messages are told of by what the store says to a write"),
-        Event::SteeringEntered(_) => (&[Entering], "only what is being written is confirmed"),
-        Event::Settled | Event::FailedInstead => (&[Settling], "only what is being written is confirmed"),
-        Event::Released => (&[Releasing], "only what is being written is confirmed"),
-        Event::Suspended => (&[Suspending], "only what is being written is confirmed"),
-        Event::TimerFired(Timer::Retry) => (&[BackingOff], "a timer that was disarmed does not fire"),
-        Event::TimerFired(Timer::ProviderSilence) => (&[Streaming], "a timer that was disarmed does not fire"),
-        Event::TimerFired(Timer::Tool { .. }) => (&[RunningTools], "a timer that was disarmed does not fire"),
-        Event::TimerFired(Timer::Step) => {
-            (&[Streaming, PersistingIntent, RunningTools], "a timer that was disarmed does not fire")
-        }
-        Event::TimerFired(Timer::Run) => {
-            let phases = &[Streaming, BackingOff, PersistingIntent, RunningTools, PersistingStep, Entering, Settling];
-            (phases, "a timer that was disarmed does not fire")
-        }
-        Event::PersistFailed if phase == Entering => (&[], "whether messages have entered is told by no failure"),
-        // A tool that was cancelled may have come back already; any write may be refused, and a pack at any time.
-        Event::ToolFinished { .. } | Event::ToolShows { .. } | Event::PersistFailed => return None,
-        Event::EffectClosed { .. } => {
-            (&[RunningTools, Settling, Releasing], "only a call that the store is asked for is closed")
-        }
-        Event::StopRequested(_) | Event::LeaseLost | Event::HandOver => return None,
-    };
-    let (phases, rule) = phases_and_rule;
-    (!phases.contains(&phase)).then_some(rule)
 }
 
 /// What the model is told of a call that would have to wait, in a run that cannot.

@@ -19,6 +19,7 @@ on_every_store!(
     a_message_that_waits_can_be_taken_back,
     a_message_is_taken_by_a_run_that_goes_on_alone,
     messages_enter_under_the_fence_alone,
+    a_purged_chat_leaves_none_of_its_messages,
 );
 
 fn message(fence: &Fence, chat_id: ChatId, text: &str) -> NewSteering {
@@ -210,4 +211,24 @@ async fn messages_enter_under_the_fence_alone(store: TestStore, _: Arc<TestClock
     assert_eq!(states(&store.steering(&SteeringOf::Run(fence.run_id)).await.unwrap()), [SteeringState::Waiting]);
     assert!(store.settle_run(settle(&fence, &[], None)).await.unwrap());
     assert_eq!(code(store.enter_steering(entering(&fence, 0, 1)).await), ErrorCode::LeaseLost);
+}
+
+async fn a_purged_chat_leaves_none_of_its_messages(store: TestStore, _: Arc<TestClock>) {
+    let (chat, other) = (ChatId::generate(), ChatId::generate());
+    let (fence, kept) = (started(&store, begin(chat, "a")).await, started(&store, begin(other, "b")).await);
+    let (entered, waiting, elsewhere) =
+        (message(&fence, chat, "one"), message(&fence, chat, "two"), message(&kept, other, "three"));
+    waits(&store, entered.clone()).await;
+    store.enter_steering(entering(&fence, 0, 1)).await.unwrap();
+    for new in [&waiting, &elsewhere] {
+        waits(&store, new.clone()).await;
+    }
+    store.settle_run(settle(&fence, &[], None)).await.unwrap();
+    store.delete_chat(chat).await.unwrap();
+    store.purge_chats(&[chat]).await.unwrap();
+    for gone in [entered.message_id, waiting.message_id] {
+        assert_eq!(store.steering_message(gone).await.unwrap(), None);
+    }
+    assert_eq!(store.steering(&SteeringOf::WaitingInChat(chat)).await.unwrap(), []);
+    assert!(store.steering_message(elsewhere.message_id).await.unwrap().is_some());
 }

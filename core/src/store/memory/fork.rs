@@ -120,7 +120,7 @@ impl Tables {
 
     /// Removes chats. What forks show of them stays where nobody sees the rest of it.
     pub(super) fn purge(&mut self, chat_ids: &[ChatId]) {
-        let Self { chats, deleted_chats, runs, steps, packs, effects, queue, forks, .. } = self;
+        let Self { chats, deleted_chats, runs, steps, packs, effects, steering, queue, forks, .. } = self;
         let goes = |chat_id: &ChatId| chat_ids.contains(chat_id);
         chats.retain(|id, _| !goes(id));
         deleted_chats.retain(|id, _| !goes(id));
@@ -129,6 +129,7 @@ impl Tables {
         steps.retain(|(run_id, _), _| runs.contains_key(run_id));
         packs.retain(|(run_id, _), _| runs.contains_key(run_id));
         effects.retain(|_, (run_id, _)| runs.contains_key(run_id));
+        steering.retain(|_, row| runs.contains_key(&row.run_id()));
         queue.retain(|_, waits| !goes(&waits.begin.chat_id));
         let gone: Vec<MessageId> = self
             .messages

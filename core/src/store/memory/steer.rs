@@ -19,6 +19,12 @@ pub(super) struct Row {
     place: usize,
 }
 
+impl Row {
+    pub(super) fn run_id(&self) -> RunId {
+        self.shown.run_id
+    }
+}
+
 #[async_trait]
 impl SteerStore for MemoryStore {
     async fn steer(&self, new: NewSteering) -> Result<Steered> {
@@ -34,7 +40,8 @@ impl SteerStore for MemoryStore {
             return Ok(Steered::TooMany);
         }
         let NewSteering { message_id, run_id, chat_id, user_id, content, message, .. } = new;
-        let (state, place) = (SteeringState::Waiting, tables.steering.len());
+        let place = tables.steering.values().map(|row| row.place + 1).max().unwrap_or(0);
+        let state = SteeringState::Waiting;
         let shown = Steering { message_id, run_id, chat_id, state, step: None, message, created_at: now };
         tables.steering.insert(message_id, Row { shown: shown.clone(), user_id, content, place });
         Ok(Steered::Waits(shown))
