@@ -219,6 +219,12 @@ export interface TailOptions extends Who {
   after?: string | number;
   /** `snapshot` (the default): finished steps in compact form, then chunk by chunk. `start`: chunk by chunk. */
   from?: 'snapshot' | 'start';
+  /**
+   * `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
+   * chunks of their own.
+   * @default 'ai-6'
+   */
+  protocol?: Protocol;
 }
 
 /**

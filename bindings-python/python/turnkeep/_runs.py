@@ -40,15 +40,23 @@ class Runs(RunsOperations):
         run_id: str,
         after: types.TailCursor | None = None,
         from_: types.TailStart | None = None,
+        protocol: types.Protocol | None = None,
     ) -> Tail:
         """Follows a run's log, from any process, while the run goes on and after it has ended.
 
         :param after: go on behind this cursor; not together with ``from_``
         :param from_: ``snapshot`` (the default: finished steps in compact form, then chunk by chunk) or ``start``
             (chunk by chunk from the first one)
+        :param protocol: ``ai-6`` (the default) or ``ai-7``: clients of version 7 of the AI SDK are told of steps that
+            are withdrawn, and of messages that join the run, by chunks of their own
         """
         native = self._engine._tail(
-            **{"workspaceId": workspace_id, "userId": user_id, "runId": run_id, "after": after, "from": from_}
+            workspaceId=workspace_id,
+            userId=user_id,
+            runId=run_id,
+            after=after,
+            protocol=protocol,
+            **{"from": from_},
         )
         return Tail(self._engine, native)
 
