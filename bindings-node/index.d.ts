@@ -11,6 +11,7 @@ import type {
   PageRef,
   PendingMigration,
   Placeholders,
+  Protocol,
   ProvenanceOperations,
   ProviderChoice,
   RolesOperations,

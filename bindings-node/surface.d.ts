@@ -2360,6 +2360,12 @@ export interface TurnRequestFields {
    * @default 'Ai6'
    */
   protocol?: Protocol;
+  /**
+   * Every event of this turn's streams over HTTP has a place, its `id`, from the first one on: what streams goes to
+   * disk as it streams. Otherwise that begins with the step after such a stream is first read.
+   * @default false
+   */
+  resumable?: boolean;
   /** How often what fails is asked for again. */
   retries?: TurnRetries;
   /**

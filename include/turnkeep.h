@@ -4427,6 +4427,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "protocol"?: Protocol. "ai-6" (the default) or "ai-7": what readers of this turn are told. Clients of
  *       version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by chunks
  *       of their own. Default "Ai6".
+ *   "resumable"?: boolean. Every event of this turn's streams over HTTP has a place, its "id", from the first
+ *       one on: what streams goes to disk as it streams. Otherwise that begins with the step after such a stream is
+ *       first read. Default false.
  *   "retries"?: TurnRetries. How often what fails is asked for again.
  *   "fallbacks"?: array of FallbackModel. The models that are asked when the turn's own fails and asking it
  *       again is no use, in order: at most 10. Which one answers is told in the stream and stays in the message, as

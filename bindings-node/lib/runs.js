@@ -4,6 +4,20 @@ const { failure, native, toJson } = require('./error.js');
 const { tellChunk, telling } = require('./failure.js');
 const { BATCH, iterate } = require('./stream.js');
 
+/** What a stream over HTTP ends with. */
+const DONE = Buffer.from('data: [DONE]\n\n');
+
+/** The items in bytes of a stream. */
+function itemsIn(bytes) {
+  if (!bytes || bytes.equals(DONE)) return [];
+  const events = bytes.toString().split('\n\n').slice(0, -1);
+  return events.map((event) => {
+    const [, cursor] = /^id: (.*)$/m.exec(event);
+    const chunk = JSON.parse(event.slice(event.indexOf('data: ') + 'data: '.length));
+    return { cursor, chunk, ...(event.startsWith('event: resync') && { resync: true }) };
+  });
+}
+
 /** A reader of a run's log, from any process. It is opened by its first use, and gives one place to all of its forms. */
 class RunTail {
   #open;
@@ -13,6 +27,8 @@ class RunTail {
   #closed = false;
   #chunks;
   #end = null;
+  /** Bytes that were read before anybody asked for them. */
+  #ahead;
 
   constructor(open, pipes, words) {
     this.#open = open;
@@ -66,6 +82,12 @@ class RunTail {
     return { nextSse: () => this.#nextSse(), close: () => this.close() };
   }
 
+  /** Whether nothing is left to be read. Waits for what comes next; that stays to be read. */
+  async isAtEnd() {
+    if (this.#ahead === undefined) this.#ahead = await this.#nextSse();
+    return this.#ahead === null || this.#ahead.equals(DONE);
+  }
+
   /** Goes away. Whoever waits for chunks is at the end. */
   close() {
     this.#closed = true;
@@ -73,6 +95,8 @@ class RunTail {
   }
 
   async #nextItems() {
+    const ahead = itemsIn(this.#takeAhead());
+    if (ahead.length > 0) return ahead;
     const text = await native((await this.#opened())?.next(BATCH) ?? null);
     const items = text === null ? [] : JSON.parse(text);
     if (this.#words) for (const { chunk } of items) if (chunk) tellChunk(chunk, this.#words);
@@ -81,7 +105,15 @@ class RunTail {
     return [];
   }
 
+  #takeAhead() {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead;
+  }
+
   async #nextSse() {
+    const ahead = this.#takeAhead();
+    if (ahead !== undefined) return ahead;
     const tail = await this.#opened();
     const bytes = await native((tail && telling(tail, this.#words).nextSse(BATCH)) ?? null);
     if (bytes === null && tail) this.#end ??= JSON.parse(tail.end() ?? 'null');

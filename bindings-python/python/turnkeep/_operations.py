@@ -1211,6 +1211,7 @@ class EngineOperations(_Asking):
         options: types.CallOptions | None = None,
         budget: types.RunBudget | None = None,
         protocol: types.Protocol | None = None,
+        resumable: bool | None = None,
         retries: types.TurnRetries | None = None,
         fallbacks: Sequence[types.FallbackModel] | None = None,
         history: Sequence[types.GivenMessage] | None = None,
@@ -1269,6 +1270,9 @@ class EngineOperations(_Asking):
         :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
             version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
             chunks of their own. Default ``"Ai6"``.
+        :param resumable: Every event of this turn's streams over HTTP has a place, its ``id``, from the
+            first one on: what streams goes to disk as it streams. Otherwise that begins with the step after
+            such a stream is first read. Default ``false``.
         :param retries: How often what fails is asked for again.
         :param fallbacks: The models that are asked when the turn's own fails and asking it again is no use,
             in order: at most 10. Which one answers is told in the stream and stays in the message, as a part
@@ -1283,7 +1287,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "resumable": resumable, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -2277,6 +2277,11 @@ class TurnRequest(_TurnRequestRequired, total=False):
     are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
     ``"Ai6"``.
     """
+    resumable: bool
+    """Every event of this turn's streams over HTTP has a place, its ``id``, from the first one on: what streams
+    goes to disk as it streams. Otherwise that begins with the step after such a stream is first read. Default
+    ``false``.
+    """
     retries: TurnRetries
     """How often what fails is asked for again."""
     fallbacks: Sequence[FallbackModel]

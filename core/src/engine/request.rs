@@ -166,6 +166,10 @@ pub struct TurnRequest {
     /// are withdrawn, and of messages that join the run, by chunks of their own.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Every event of this turn's streams over HTTP has a place, its `id`, from the first one on: what streams goes to disk as it
+    /// streams. Otherwise that begins with the step after such a stream is first read.
+    #[serde(default)]
+    pub resumable: bool,
     /// How often what fails is asked for again.
     #[serde(default)]
     pub retries: Option<TurnRetries>,

@@ -47,6 +47,11 @@ impl ChunkLog {
         self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Somebody wants to know the numbers that the chunks have on disk, before there are any.
+    pub fn number(&self) {
+        self.lock().numbered = true;
+    }
+
     /// Whether the step that is about to be written has to be on disk as it streamed. If not, the chunks have no numbers
     /// until the next step begins.
     pub fn is_numbered(&self) -> bool {
@@ -175,6 +180,18 @@ mod tests {
         log.step_begins(6);
         append(1);
         assert_eq!(numbers(reader.next_numbered(9).await), [Some(5), Some(6)]);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_asked_for_numbers_before_it_began_has_all_of_them() {
+        let log = ChunkLog::new();
+        log.number();
+        log.append("start".into());
+        assert!(log.is_numbered());
+        log.step_begins(1);
+        log.append("start-step".into());
+        let batch = log.reader(0).next_numbered(9).await;
+        assert_eq!(batch, [(Some(0), Arc::from("start")), (Some(1), Arc::from("start-step"))]);
     }
 
     #[tokio::test]

@@ -192,8 +192,14 @@ impl World<'_> {
         self.leave_tools(drive, |_| true);
         let Some(write) = drive.write.take() else { return };
         if self.random.chance(self.plan.rates.late) {
-            self.late.push(LateWrite { fence: drive.shell.journal().fence().clone(), write });
+            let late = self.late_write(drive.shell.journal().fence(), &write);
+            self.late.push(late);
         }
+    }
+
+    fn late_write(&self, fence: &Fence, write: &Arc<Write>) -> LateWrite {
+        let entering = if matches!(**write, Write::Enter(_)) { self.waiting_for(fence.run_id) } else { Vec::new() };
+        LateWrite { fence: fence.clone(), write: Arc::clone(write), entering }
     }
 
     /// Tells the shell, and does what it says.
@@ -516,7 +522,6 @@ impl World<'_> {
     /// What the schedule makes of an attempt.
     pub(super) fn attempt(&mut self, fence: &Fence, write: &Arc<Write>) -> Result<Answered, Broken> {
         let write = &self.mutated(write);
-        let late = || LateWrite { fence: fence.clone(), write: Arc::clone(write) };
         match (self.mutation, &**write) {
             (Some(Mutation::StepUnwritten), Write::Step(_)) => return Ok(Some(Ok(Told::default()))),
             (Some(Mutation::AllowedUnwritten), Write::Intent(step))
@@ -526,7 +531,8 @@ impl World<'_> {
             }
             (Some(Mutation::SettleBeforePersist), Write::Settle(_))
             | (Some(Mutation::ToolBeforeIntent), Write::Intent(_)) => {
-                self.late.push(late());
+                let late = self.late_write(fence, write);
+                self.late.push(late);
                 return Ok(Some(Ok(Told::default())));
             }
             _ => {}
@@ -549,7 +555,8 @@ impl World<'_> {
         if self.random.chance(unreachable) {
             self.say(|| format!("    the {} does not arrive", write.name()));
             if self.random.chance(self.plan.rates.late / 2) {
-                self.late.push(late());
+                let late = self.late_write(fence, write);
+                self.late.push(late);
             }
             return Ok(Some(Err(ErrorCode::StoreUnavailable)));
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::id::RunId;
+use crate::machine::writes::Write;
 use crate::machine::{Event, StopCause};
 use crate::store::{LeaseStore, LogStore, UNTOUCHED_WITHOUT_LEASE};
 
@@ -132,9 +133,13 @@ impl World<'_> {
 
     pub(super) fn late_event(&mut self) -> Result<(), Broken> {
         let place = self.random.below(self.late.len());
-        let LateWrite { fence, write } = self.late.swap_remove(place);
+        let LateWrite { fence, write, entering } = self.late.swap_remove(place);
         self.say(|| "a write arrives that nobody waits for:".to_owned());
         self.coverage.late_writes += 1;
+        if matches!(*write, Write::Enter(_)) && entering != self.waiting_for(fence.run_id) {
+            self.say(|| "    what waits has changed".to_owned());
+            return Ok(());
+        }
         let _ = self.perform(&fence, &write)?;
         Ok(())
     }

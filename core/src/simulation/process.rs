@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::run::patience::Patience;
-use crate::id::RunId;
+use crate::id::{MessageId, RunId};
 use crate::log::abandoned::AbandonedLog;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
@@ -43,6 +43,9 @@ pub(super) struct Process {
 pub(super) struct LateWrite {
     pub(super) fence: Fence,
     pub(super) write: Arc<Write>,
+    /// Of one that lets messages enter: those that waited when it was sent. A store that cannot do it at once names what it
+    /// has read, and nobody enters when that has changed.
+    pub(super) entering: Vec<MessageId>,
 }
 
 impl Write {

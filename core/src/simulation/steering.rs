@@ -124,6 +124,16 @@ impl World<'_> {
         }
     }
 
+    /// What waits for the run.
+    pub(super) fn waiting_for(&self, run_id: RunId) -> Vec<MessageId> {
+        let found = ready(self.store.steering(&SteeringOf::Run(run_id))).unwrap_or_default();
+        found
+            .iter()
+            .filter(|message| message.state == SteeringState::Waiting)
+            .map(|message| message.message_id)
+            .collect()
+    }
+
     /// A run that has succeeded has answered everything that was accepted before, unless it had no step left for it.
     pub(super) fn check_answered_all(&self, run_id: RunId) -> Result<(), Broken> {
         let Some(run) = ready(self.store.run(run_id)).ok().flatten() else { return Ok(()) };

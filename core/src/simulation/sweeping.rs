@@ -119,7 +119,7 @@ impl World<'_> {
             return Err(Broken::new("no write from an old epoch", format!("a sweep's settlement of {run_id}")));
         }
         if let Some(settle) = self.store.take_late() {
-            self.late.push(LateWrite { fence, write: Arc::new(Write::Settle(settle)) });
+            self.late.push(LateWrite { fence, write: Arc::new(Write::Settle(settle)), entering: Vec::new() });
         }
         self.ledger.check(&self.store, run_id)?;
         if self.random.chance(after) {

@@ -310,6 +310,9 @@ pub(crate) async fn start(
         Means { ids, payer, system, provider, fallbacks, step_retries, tools, max_steps, budget, given, warnings };
     let prepared = Prepared::new(means, events, sender);
     let log = Arc::clone(&prepared.log);
+    if request.resumable {
+        log.number();
+    }
     let done = Done { hands_over: may_hand_over, ..Done::default() };
     let (engine, note) = (Arc::clone(&inner), beginning.stop_note());
     match outcome {

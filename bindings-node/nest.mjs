@@ -1,0 +1,3 @@
+import nest from './nest.js';
+
+export const { TurnkeepController, TurnkeepExceptionFilter, TurnkeepModule, toHttpException } = nest;
