@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO := cargo
-JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.mjs" "tests/**/*.mjs" "scripts/*.cjs"
+JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.mjs" "tests/**/*.{mjs,jsx}" "scripts/*.cjs"
 VENV := target/venv
 PYTHON := $(VENV)/bin/python
 # `make fuzz SANITIZER=address` needs the nightly toolchain; coverage alone does not.
@@ -23,6 +23,8 @@ RECORDS := 100000
 MESSAGES := 200000
 CHATS := 100000
 ROTATION_KILLS := 200
+CUTS := 1200
+ANSWERS := 20
 PROCESSES := 8
 SLOTS := 4
 # What storm, contend, upgrade and tails run on: sqlite or postgres. RESTARTS crashes that server in a storm.
@@ -31,7 +33,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +46,7 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 
 test: $(VENV)/.done npm build ## Every suite, and one total
 	@scripts/need.sh valgrind gcc g++ nm postgres pgbouncer
+	-@scripts/need.sh chromium # Without it the pages are counted as skipped.
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.
@@ -125,6 +128,10 @@ chats: ## Lists, searches and exports of a STORE with 200000 MESSAGES and 100000
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked --release -p turnkeep-tests --bin chats
 	@target/release/chats messages=$(MESSAGES) chats=$(CHATS) store=$(STORE)
+
+cuts: npm build ## CUTS (1200) cuts of a page's connection over ANSWERS (20) answers: nothing is lost, nothing comes twice
+	cd bindings-node && CUTS=$(CUTS) ANSWERS=$(ANSWERS) TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node \
+		node --test --test-reporter=spec --test-name-pattern "cut at random" test/client.test.mjs
 
 rotate: ## ROTATION_KILLS (200) kills of processes that seal RECORDS (100000) stored keys anew
 	@scripts/need.sh cargo cc

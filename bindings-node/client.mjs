@@ -236,6 +236,8 @@ export class TurnkeepChatTransport {
   #options;
   /** What the server calls the chats that it has named itself, and their newest runs. */
   #chats = new Map();
+  /** What ends the answer that is being resumed in a chat. */
+  #resumed = new Map();
 
   constructor(options = {}) {
     const {
@@ -284,6 +286,8 @@ export class TurnkeepChatTransport {
     const url = `${this.#options.api}/${encodeURIComponent(id)}/stream`;
     const open = async (place, signal) =>
       place ? this.#follow(chatId, place, signal, headers) : this.#get(`${url}?from=start`, signal, headers);
+    // Two at once would both be written into one message: React puts its components up twice while developing.
+    this.#resumed.get(chatId)?.();
     return this.#streamed(chatId, undefined, open, abortSignal);
   }
 
@@ -317,9 +321,18 @@ export class TurnkeepChatTransport {
       connection.abort(abortSignal.reason);
       if (stopOnAbort) Promise.resolve(stopped()).catch(() => {});
     };
-    const over = () => abortSignal?.removeEventListener('abort', abort);
+    let superseded = false;
+    const supersede = () => {
+      superseded = true;
+      connection.abort();
+    };
+    const over = () => {
+      abortSignal?.removeEventListener('abort', abort);
+      if (this.#resumed.get(chatId) === supersede) this.#resumed.delete(chatId);
+    };
     if (abortSignal?.aborted) throw aborted(abortSignal);
     abortSignal?.addEventListener('abort', abort, { once: true });
+    if (key === undefined) this.#resumed.set(chatId, supersede);
     const chunks = readRun({ open, signal: connection.signal, silenceMs, giveUpMs, maxWaitMs, onConnection, adopt });
     let next;
     try {
@@ -327,6 +340,7 @@ export class TurnkeepChatTransport {
       next = await chunks.next();
     } catch (error) {
       over();
+      if (superseded) return null;
       throw error;
     }
     if (!begun && next.done) return over() ?? null;
@@ -343,7 +357,8 @@ export class TurnkeepChatTransport {
           controller.close();
         } catch (error) {
           over();
-          controller.error(error);
+          if (superseded) controller.close();
+          else controller.error(error);
         }
       },
       cancel: () => {

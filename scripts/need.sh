@@ -2,7 +2,7 @@
 # Makes sure that the named programs are there; installs from Debian's packages what can be had from them.
 set -eu
 
-declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer)
+declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium)
 # Modules that a program needs and that Debian splits off.
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing_venv=1
 
@@ -11,6 +11,7 @@ found() {
   case "$1" in
     postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ;;
     pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null ;;
+    chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

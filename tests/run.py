@@ -79,7 +79,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1
 ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "contend", "crossing", "tails", "workers"]
 ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "usage", "stateless", "public"]
 ON_EITHER_STORE += ["provenance", "features", "open_page", "search", "forks", "waiting", "mcp"]
-ON_EITHER_STORE += ["retries", "steering"]
+ON_EITHER_STORE += ["retries", "steering", "effects", "deferred"]
 POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
 POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [
@@ -90,6 +90,7 @@ SUITES = [
     Suite("python", [*PYTEST, "bindings-python/tests"], pytest),
     Suite("languages", [*PYTEST, "tests/languages"], pytest),
     Suite("servers", ["npm", "test", "--silent"], node, ROOT / "tests" / "servers"),
+    Suite("browser", ["npm", "test", "--silent"], node, ROOT / "tests" / "browser"),
     Suite("cases", [sys.executable, "tests/cases.py"], plain),
     Suite("demo", ["node", "examples/demo/demo.mjs"], one),
 ]

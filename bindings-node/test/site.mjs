@@ -85,7 +85,8 @@ export async function wire(t, origin, budget) {
   const counts = { cuts: 0 };
   const proxy = createWire((client) => {
     const upstream = connect(Number(port), '127.0.0.1');
-    let left = budget();
+    let left = Infinity;
+    let isCut = false;
     const cut = () => {
       client.destroy();
       upstream.destroy();
@@ -94,14 +95,17 @@ export async function wire(t, origin, budget) {
     upstream.on('error', cut).on('close', cut);
     client.pipe(upstream);
     upstream.on('data', (bytes) => {
+      if (isCut) return;
+      // Also of one that was opened before there was anything to cut.
+      if (left === Infinity) left = budget();
       if (bytes.length < left) {
         left -= bytes.length;
         client.write(bytes);
         return;
       }
       counts.cuts += 1;
+      isCut = true;
       client.write(bytes.subarray(0, left), cut);
-      left = Infinity;
     });
   });
   const address = await listening(t, proxy);
