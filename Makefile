@@ -61,7 +61,7 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 	$(CARGO) clippy --locked --workspace --all-targets --features turnkeep-tests/simulation -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	bindings-node/node_modules/.bin/prettier --check --log-level warn $(JAVASCRIPT)
-	cd bindings-node && npx --no-install tsc --noEmit -p test/types
+	cd bindings-node && npm run --silent types
 	$(VENV)/bin/ruff check bindings-python tests && $(VENV)/bin/ruff format --check bindings-python tests
 	cd bindings-python && ../$(VENV)/bin/mypy && \
 		MYPYPATH=python PYTHONPATH=python ../$(VENV)/bin/python -m mypy.stubtest turnkeep --allowlist stubtest-allowlist.txt --ignore-unused-allowlist

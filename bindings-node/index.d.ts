@@ -2,12 +2,19 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type {
   Actor,
+  AssistantFlush,
+  AssistantMetadata,
+  AssistantPart,
   Capability,
+  ChatRow,
   ChatsOperations,
   EffectStatement,
   EngineOperations,
   EngineSettings,
+  FlushExtra,
   McpOperations,
+  MessageInput,
+  MessageStatus,
   PageRef,
   PendingMigration,
   Placeholders,
@@ -26,9 +33,11 @@ import type {
   SettingsPatch,
   SettingsTest,
   Steering,
+  Step,
   TailEnd,
   TailItem,
   ToolEffect,
+  TraceEntry,
   TrimOptions,
   TurnRequestFields,
   UIMessageChunk,
@@ -39,7 +48,10 @@ import type {
   buildSystemPrompt,
 } from './surface.js';
 
+import type { ClientMessage, ShownUIMessage } from './messages.js';
+
 export * from './surface.js';
+export * from './messages.js';
 
 /** What a tool is told about its call. */
 export interface ToolContext {
@@ -152,11 +164,50 @@ export interface Tool<Input = any> extends ToolSpec<Input> {
 export type OfferedToolSpec<Input = any> =
   ToolSpec<Input> | (Omit<ToolSpec<Input>, 'execute'> & ({ answerSchema: object } | { clientSide: true }));
 
+/** A tool as `tool()` of the AI SDK makes it, of either version. What of it turnkeep does not do is refused by name. */
+export interface SdkTool {
+  inputSchema: unknown;
+  description?: unknown;
+  /** As the SDK calls it. */
+  execute?: Function;
+}
+
+/** What code is given that has this schema: what a Standard Schema, or a schema of the AI SDK, says of its values. */
+export type InputOf<Schema> = Schema extends { readonly '~standard': { readonly types?: infer Types } }
+  ? NonNullable<Types> extends { readonly output: infer Output }
+    ? Output
+    : any
+  : Schema extends { _type: infer Value }
+    ? Value
+    : any;
+
+/**
+ * A tool whose code is typed by its schema: Zod, ArkType, Valibot and whatever else is a Standard Schema.
+ *
+ * @example
+ * const weather = defineTool({
+ *   description: 'What the weather is like in a city.',
+ *   inputSchema: z.object({ city: z.string() }),
+ *   execute: ({ city }, { signal }) => fetchWeather(city, { signal }),
+ * });
+ * await engine.startTurn({ workspaceId, userId, message, tools: { weather } });
+ */
+export declare function defineTool<Schema extends InputSchema>(
+  tool: TypedTool<Schema> & { name: string },
+): Tool<InputOf<Schema>>;
+export declare function defineTool<Schema extends InputSchema>(tool: TypedTool<Schema>): ToolSpec<InputOf<Schema>>;
+
+type TypedTool<Schema> = Omit<ToolSpec, 'inputSchema' | 'execute'> & {
+  inputSchema: Schema | (() => Schema);
+  execute(input: InputOf<Schema>, context: ToolContext): unknown;
+};
+
 /** Tools as a list, or as an object whose keys are their names. */
-export type Tools = readonly Tool[] | Readonly<Record<string, ToolSpec>>;
+export type Tools = readonly Tool[] | Readonly<Record<string, ToolSpec | SdkTool>>;
 
 /** Offered tools as a list, or as an object whose keys are their names. */
-export type OfferedTools = readonly (OfferedToolSpec & { name: string })[] | Readonly<Record<string, OfferedToolSpec>>;
+export type OfferedTools =
+  readonly (OfferedToolSpec & { name: string })[] | Readonly<Record<string, OfferedToolSpec | SdkTool>>;
 
 /** A Fastify reply, as far as it is used: it is hijacked, and the headers that plugins have set are sent. */
 export interface FastifyReply {
@@ -221,8 +272,8 @@ export interface TailOptions extends Who {
   /** `snapshot` (the default): finished steps in compact form, then chunk by chunk. `start`: chunk by chunk. */
   from?: 'snapshot' | 'start';
   /**
-   * `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
-   * chunks of their own.
+   * `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, of messages that join the run, and of
+   * what else only they know (`custom`, `reasoning-file`, `tool-approval-response`), by chunks of their own.
    * @default 'ai-6'
    */
   protocol?: Protocol;
@@ -267,8 +318,21 @@ export interface HostedRun {
    * TurnkeepError that nothing can be heard for any more. It keeps no process alive.
    */
   readonly signal: AbortSignal;
-  /** Resolves to the step's number once it is on disk. */
-  recordStep(step: RunStep): Promise<number>;
+  /**
+   * Resolves to the step's number once it is on disk. A step of the AI SDK is taken as `onStepEnd` (6: `onStepFinish`) gives
+   * it; what of it cannot be kept is INVALID_INPUT with its place, and nothing of the step is stored then.
+   *
+   * The SDK passes over what its callbacks throw, so wait for the promises as well:
+   *
+   * @example
+   * const run = await engine.runs.begin({ workspaceId, userId, message });
+   * const recorded = [];
+   * const onStepEnd = (step) => void recorded.push(run.recordStep(step));
+   * await streamText({ model, messages, tools, abortSignal: run.signal, onStepEnd }).consumeStream();
+   * await Promise.all(recorded);
+   * await run.finish({ status: 'succeeded' });
+   */
+  recordStep(step: RunStep | SdkStep): Promise<number>;
   /** Ends the run. Ending it again the same way changes nothing. */
   finish(options: RunFinish): Promise<void>;
 }
@@ -289,7 +353,12 @@ export interface EngineOptions extends Omit<EngineSettings, 'errorText'> {
 }
 
 /** What a turn is begun with. */
-export interface TurnRequest extends Omit<TurnRequestFields, 'tools' | 'trigger'> {
+export interface TurnRequest extends Omit<TurnRequestFields, 'tools' | 'trigger' | 'message'> {
+  /**
+   * What the user wrote: text, or the message as a client has it (`UIMessage` of the AI SDK goes in as it is). It is passed
+   * over where an answer is generated anew, and needed otherwise.
+   */
+  message?: MessageInput | ClientMessage;
   /** Tools of this turn, besides those of the engine. */
   tools?: Tools;
   /**
@@ -301,14 +370,26 @@ export interface TurnRequest extends Omit<TurnRequestFields, 'tools' | 'trigger'
   signal?: AbortSignal;
 }
 
+/** A step result of the AI SDK, of which its content is read. */
+export interface SdkStep {
+  readonly content: readonly { type: string }[];
+  readonly finishReason?: string;
+  readonly usage?: object;
+}
+
 /** What a run is begun with that the host drives itself. */
-export interface RunRequest extends Omit<RunRequestFields, 'busy'> {
+export interface RunRequest extends Omit<RunRequestFields, 'busy' | 'message'> {
+  /** What the user wrote, as for a turn; nothing when the host has stored that itself. */
+  message?: MessageInput | ClientMessage;
   /** The engine cannot begin a host's loop later, so there is no `enqueue`. */
   busy?: 'reject' | { supersede: string };
 }
 
 /** How a run that the host drives ends. */
-export type RunFinish = Omit<Parameters<RunsOperations['finish']>[0], keyof Who | 'runId'>;
+export type RunFinish = Omit<Parameters<RunsOperations['finish']>[0], keyof Who | 'runId' | 'step'> & {
+  /** A last step, or what there was of it, written together with the end. */
+  step?: RunStep | SdkStep;
+};
 
 /** Which chat is exported, and how. */
 export type ExportOptions = Parameters<ChatsOperations['export']>[0];
@@ -416,6 +497,48 @@ export declare class Engine {
 // Results are read with JSON.parse, which rounds integers above 2^53. What is wrong is INVALID_INPUT, and `details.field` is
 // its place, such as `steps[2].toolCalls[0].toolName`. Inputs in what `flushAssistant` gives, and outputs of which nothing
 // is cut, are those of the steps themselves: whoever changes one of them changes both.
+
+/**
+ * A stored row as a message for pages, and for `convertToModelMessages` of the AI SDK. Of a row that the engine wrote also how
+ * it ended, as the stream tells it; of a user's its client's own metadata.
+ *
+ * With a `protocol`, its parts are in the form that clients of that version take: what has joined the run is a
+ * `steering-message` to `ai-7` and a part of data to `ai-6`, `custom` and `reasoning-file` are parts of data to `ai-6`. Without
+ * one they are as they are stored.
+ *
+ * @example
+ * const rows = await engine.chats.messages({ workspaceId, userId, chatId });
+ * const messages = rows.map((row) => rowToUiMessage(row, 'ai-7'));
+ * const prompt = await convertToModelMessages(messages);
+ */
+export declare function rowToUiMessage<P extends Protocol>(row: ChatRow, protocol: P): ShownUIMessage<P>;
+/** As `map` calls it: the index is passed over. */
+export declare function rowToUiMessage(row: ChatRow, index?: number, rows?: readonly unknown[]): ShownUIMessage;
+
+type Plain<T> = { [K in keyof T]: T[K] };
+
+/**
+ * The row of an assistant message after these steps: the first one, one in between, or the last. Steps of the AI SDK (6 and 7)
+ * are taken as `onStepEnd`, `onStepFinish` and `result.steps` give them.
+ *
+ * @example
+ * const { content, toolCalls, metadata, status } = flushAssistant(await result.steps, '', 'completed');
+ */
+export declare function flushAssistant(
+  steps: readonly (Step | SdkStep)[],
+  inProgressText: string,
+  status: MessageStatus,
+  extra?: FlushExtra | null,
+): Omit<AssistantFlush, 'metadata'> & { metadata: Plain<AssistantMetadata> };
+
+/** The parts of an assistant message. The fallback is its text when no step has one. */
+export declare function assistantParts(
+  steps: readonly (Step | SdkStep)[] | null | undefined,
+  fallbackText: string,
+): AssistantPart[];
+
+/** The trace of calls and results; null when there is none. */
+export declare function serializeSteps(steps: readonly (Step | SdkStep)[] | null | undefined): TraceEntry[] | null;
 
 /** The newest messages that fit into a budget. */
 export declare function trimHistory<T>(

@@ -7,6 +7,7 @@ export const {
   RunTail,
   Turn,
   TurnkeepError,
+  defineTool,
   InvalidInputError,
   ForbiddenError,
   NotFoundError,

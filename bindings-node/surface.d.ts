@@ -311,7 +311,10 @@ export interface AssistantMetadata {
 /** A part of an assistant's message as such hosts store it. */
 export type AssistantPart =
   | SaidPart
-  | ToolOutcomePart;
+  | ToolOutcomePart
+  | DynamicOutcomePart
+  | KeptPart
+  | DataPart;
 
 /** How a recording is sent. */
 export type AudioFormat =
@@ -523,6 +526,17 @@ export type DocumentFormat = 'markdown' | 'json';
 /** Which driver speaks to a provider. */
 export type DriverName = 'openai' | 'openai-compatible' | 'gemini' | 'ollama' | 'anthropic';
 
+/** The same of a tool that pages do not know. */
+export type DynamicOutcomePart =
+  | { state: 'output-available'; type: DynamicToolType; toolName: string; toolCallId: string; input: unknown; output: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval?: ToolApproval }
+  | { state: 'output-error'; type: DynamicToolType; toolName: string; toolCallId: string; input: unknown; errorText: string; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval?: ToolApproval }
+  | { state: 'output-denied'; type: DynamicToolType; toolName: string; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval }
+  | { state: 'approval-requested'; type: DynamicToolType; toolName: string; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval }
+  | { state: 'approval-responded'; type: DynamicToolType; toolName: string; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval };
+
+/** The type of such a part. */
+export type DynamicToolType = 'dynamic-tool';
+
 /** Who has edited. */
 export type EditSource =
   /** A person. */
@@ -715,6 +729,11 @@ export type FinishReason =
   | 'tool-calls'
   /** The stream broke or carried an error. */
   | 'error'
+  /**
+   * It was cut short by whoever drives the loop; a word of the AI SDK 7, which clients of version 6 are told as
+   * `other`.
+   */
+  | 'interrupted'
   /** The answer broke off and was asked for again: the step is in the log and in no message. A word of ours. */
   | 'withdrawn'
   /** Something else, or nothing was said; `unknown` in the words of earlier versions. */
@@ -887,6 +906,15 @@ export interface IndexedNow {
   /** Their dimensions; `null` where there are none. */
   dimensions: number | null;
 }
+
+/** What else a step holds. */
+export type KeptPart =
+  | { type: 'step-start' }
+  | { type: 'file'; mediaType: string; url: string; filename?: string; providerMetadata?: Record<string, any> }
+  | { type: 'reasoning-file'; mediaType: string; url: string; providerMetadata?: Record<string, any> }
+  | { type: 'source-url'; sourceId: string; url: string; title?: string; providerMetadata?: Record<string, any> }
+  | { type: 'source-document'; sourceId: string; mediaType: string; title: string; filename?: string; providerMetadata?: Record<string, any> }
+  | { type: 'custom'; kind: string; providerMetadata?: Record<string, any> };
 
 /** A language of exports. */
 export type Lang = 'en' | 'ru';
@@ -1231,11 +1259,21 @@ export interface PageToIndex {
   trashed?: boolean;
 }
 
-/** A chunk that is a part of its message as well. */
+/** A chunk that is a part of its message as well, or tells of a step. */
 export type PartChunk =
+  | { type: 'data-steering'; id: string; data: unknown }
+  | { type: 'data-withdrawn'; id: string; data: unknown }
+  | { type: 'data-model'; id: string; data: unknown }
+  | { type: 'data-custom'; data: unknown }
+  | { type: 'data-reasoning-file'; data: unknown }
   | { type: 'source-url'; sourceId: string; url: string; title?: string; providerMetadata?: Record<string, any> }
   | { type: 'source-document'; sourceId: string; mediaType: string; title: string; filename?: string; providerMetadata?: Record<string, any> }
-  | { type: 'file'; url: string; mediaType: string; providerMetadata?: Record<string, any> };
+  | { type: 'file'; url: string; mediaType: string; providerMetadata?: Record<string, any> }
+  | { type: 'custom'; kind: string; providerMetadata?: Record<string, any> }
+  | { type: 'reasoning-file'; url: string; mediaType: string; providerMetadata?: Record<string, any> }
+  | { type: 'steering-message'; id: string; parts: MessagePart[] }
+  | { type: 'reset-step' }
+  | { type: 'tool-approval-response'; approvalId: string; approved: boolean; reason?: string };
 
 /** Whether a part is whole. */
 export type PartState = 'streaming' | 'done';
@@ -1270,7 +1308,7 @@ export interface PromptOptions {
 export type Protocol =
   /** `ai` 6, and whoever reads what `ai` 6 reads. */
   | 'ai-6'
-  /** `ai` 7, which takes back steps that are withdrawn. */
+  /** `ai` 7, which takes back steps that are withdrawn, and knows of more that a step may hold. */
   | 'ai-7';
 
 /** What a claim says: an access is by the agent of this chat, on behalf of this user. */
@@ -1752,7 +1790,7 @@ export type RunStatus =
 
 /**
  * A finished step of a host's loop: the AI SDK's step result. Its `content` is taken where there is one; otherwise
- * text, reasoning and calls.
+ * reasoning, text, calls, files and sources. What of it cannot be kept is refused, with its place.
  */
 export interface RunStep {
   /** Its place in the run, from 0; the next one unless given. Recording a step again changes nothing. */
@@ -1765,10 +1803,16 @@ export interface RunStep {
   text?: string;
   /** What it called. */
   toolCalls?: readonly RunStepCall[];
-  /** What came back. */
+  /** What came back. An outcome of a call of another step has to name its tool, and is kept with this one. */
   toolResults?: readonly RunStepResult[];
   /** What failed. */
   toolErrors?: readonly RunStepError[];
+  /** Files that the model made. */
+  files?: readonly RunStepFile[];
+  /** What the answer rests on, each as an entry of `content` would be. */
+  sources?: readonly RunStepContent[];
+  /** Messages of the user that the step's model call was given besides, as the AI SDK 7 lists them. */
+  experimental_steeringMessages?: readonly RunStepMessage[];
   /** Why the model stopped. */
   finishReason?: FinishReason;
   /** The provider's count for this call. */
@@ -1777,35 +1821,137 @@ export interface RunStep {
 
 /** A tool call of a step. */
 export interface RunStepCall {
+  /** Pairs the call with its outcome. */
   toolCallId: string;
+  /** The tool. */
   toolName: string;
+  /** The arguments. */
   input?: unknown;
+  /** The provider runs the tool itself. */
+  providerExecuted?: boolean;
+  /** The tool is not one of those that pages know. */
+  dynamic?: boolean;
+  /** How pages are to call the tool. */
+  title?: string;
+  /** What the host has noted of the tool. */
+  toolMetadata?: unknown;
+  /** What the provider wants to see again. */
   providerMetadata?: unknown;
 }
 
 /** One entry of a step's content. */
 export interface RunStepContent {
+  /**
+   * `text`, `reasoning`, `source`, `file`, `tool-call`, `tool-result`, `tool-error`, `tool-approval-request`, and, of
+   * the AI SDK 7, `custom`, `reasoning-file`, `tool-approval-response`.
+   */
   type: string;
+  /** Of text and reasoning. */
   text?: string;
+  /** What a text rests on. */
+  citations?: unknown;
+  /** Of calls and their outcomes. */
   toolCallId?: string;
+  /** The tool. */
   toolName?: string;
+  /** The arguments. */
   input?: unknown;
+  /** What the tool returned. */
   output?: unknown;
+  /** Why the tool failed: a text, or an object with a `message`. */
   error?: unknown;
+  /** Another output of the call follows. */
+  preliminary?: boolean;
+  /** The provider runs the tool itself. */
+  providerExecuted?: boolean;
+  /** The tool is not one of those that pages know. */
+  dynamic?: boolean;
+  /** How pages are to call the tool; of a source, its title. */
+  title?: string;
+  /** What the host has noted of the tool. */
+  toolMetadata?: unknown;
+  /** Of a question whether a call may be made, and of its answer. */
+  approvalId?: string;
+  /** The call that is asked for, or was. */
+  toolCall?: RunStepCall;
+  /** The answer. */
+  approved?: boolean;
+  /** Why it is asked, or why it was answered so. */
+  reason?: string;
+  /** The loop's own rules answer. */
+  isAutomatic?: boolean;
+  /** What binds the question to its call. */
+  signature?: string;
+  /** The input before the loop has refined it. */
+  inputSchemaInput?: unknown;
+  /** Of a source: `url` or `document`. */
+  sourceType?: string;
+  /** Of a source. */
+  id?: string;
+  /** Where a source is, or a file. */
+  url?: string;
+  /** Of a document or a file. */
+  mediaType?: string;
+  /** Of a document or a file. */
+  filename?: string;
+  /** Of a file that the model made. */
+  file?: RunStepFile;
+  /** What a custom entry is: its provider, a dot, and the provider's word. */
+  kind?: string;
+  /** What the provider wants to see again. */
   providerMetadata?: unknown;
 }
 
 /** A tool's failure: a text, or an object with a `message`. */
 export interface RunStepError {
+  /** The call that failed. */
   toolCallId: string;
+  /** The tool; needed when the call is not of this step. */
+  toolName?: string;
+  /** The arguments of a call that is not of this step. */
+  input?: unknown;
+  /** Why, as the tool said it. */
   error?: unknown;
+  /** Why, as the model was told. */
   errorText?: string;
+}
+
+/** A file that the model made. */
+export interface RunStepFile {
+  /** Its media type. */
+  mediaType?: string;
+  /** What is in it, unless `url` says where it is. */
+  base64?: string;
+  /** Its URL or data URL. */
+  url?: string;
+  /** Its name. */
+  filename?: string;
+  /** What the provider wants to see again. */
+  providerMetadata?: unknown;
+}
+
+/** A user's message: a text, or texts and files. */
+export interface RunStepMessage {
+  /** What the user says: a text, or a list of texts, images and files. */
+  content: unknown;
 }
 
 /** A tool's result. */
 export interface RunStepResult {
+  /** The call that it answers. */
   toolCallId: string;
+  /** The tool; needed when the call is not of this step. */
+  toolName?: string;
+  /** The arguments of a call that is not of this step. */
+  input?: unknown;
+  /** What the tool returned. */
   output?: unknown;
+  /** The provider runs the tool itself. */
+  providerExecuted?: boolean;
+  /** The tool is not one of those that pages know. */
+  dynamic?: boolean;
+  /** What the provider wants to see again. */
+  providerMetadata?: unknown;
 }
 
 /** Something that went wrong beside a turn, which went on without it. */
@@ -1820,8 +1966,8 @@ export interface RunWarning {
 
 /** What a model wrote or thought. */
 export type SaidPart =
-  | { type: 'text'; text: string }
-  | { type: 'reasoning'; text: string };
+  | { type: 'text'; text: string; state?: PartState; providerMetadata?: Record<string, any>; citations?: unknown[] }
+  | { type: 'reasoning'; text: string; state?: PartState; providerMetadata?: Record<string, any> };
 
 /** What was found. */
 export interface SearchAnswer {
@@ -2047,13 +2193,20 @@ export type SteeringState =
   /** It was taken back before any of that. */
   | 'taken_back';
 
-/** One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read. */
+/**
+ * One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read: of a step
+ * with lists these, unless its content holds what they do not say; otherwise its content.
+ */
 export interface Step {
   text?: string | null;
   toolCalls?: readonly StepToolCall[] | null;
   toolResults?: readonly StepToolResult[] | null;
   /** The real text of failed calls. */
   toolErrors?: readonly StepToolError[] | null;
+  /** Everything in its order. */
+  content?: readonly RunStepContent[] | null;
+  /** Messages of the user that the step's model call was given besides, as the AI SDK 7 lists them. */
+  experimental_steeringMessages?: readonly RunStepMessage[] | null;
   usage?: unknown;
 }
 
@@ -2202,6 +2355,17 @@ export type ToldPart =
   | { type: 'file'; mediaType: string; url: string; filename?: string }
   | { type: 'step-start' };
 
+/** That somebody is asked for a call, and what was said. */
+export interface ToolApproval {
+  id: string;
+  approved?: boolean;
+  reason?: string;
+  requestReason?: string;
+  isAutomatic?: boolean;
+  signature?: string;
+  inputSchemaInput?: unknown;
+}
+
 /** What a call of a tool with effects is noted by. */
 export interface ToolEffect {
   /** The call's name over all runs; the same whenever the call is made. */
@@ -2210,10 +2374,13 @@ export interface ToolEffect {
   database?: EffectDatabase;
 }
 
-/** A tool call with its outcome. */
+/** A tool call with its outcome, or one that somebody is asked for. */
 export type ToolOutcomePart =
-  | { state: 'output-available'; type: `tool-${string}`; toolCallId: string; input: unknown; output: unknown }
-  | { state: 'output-error'; type: `tool-${string}`; toolCallId: string; input: unknown; errorText: string };
+  | { state: 'output-available'; type: `tool-${string}`; toolCallId: string; input: unknown; output: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval?: ToolApproval }
+  | { state: 'output-error'; type: `tool-${string}`; toolCallId: string; input: unknown; errorText: string; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval?: ToolApproval }
+  | { state: 'output-denied'; type: `tool-${string}`; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval }
+  | { state: 'approval-requested'; type: `tool-${string}`; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval }
+  | { state: 'approval-responded'; type: `tool-${string}`; toolCallId: string; input: unknown; providerExecuted?: boolean; callProviderMetadata?: Record<string, any>; resultProviderMetadata?: Record<string, any>; title?: string; toolMetadata?: Record<string, any>; approval: ToolApproval };
 
 /** A call in the trace. */
 export interface TraceCall {
@@ -2400,19 +2567,19 @@ export type UIMessageChunk =
   | { type: 'start-step' }
   | { type: 'text-start'; id: string; providerMetadata?: Record<string, any> }
   | { type: 'text-delta'; id: string; delta: string; providerMetadata?: Record<string, any> }
-  | { type: 'text-end'; id: string; providerMetadata?: Record<string, any> }
+  | { type: 'text-end'; id: string; providerMetadata?: Record<string, any>; citations?: unknown }
   | { type: 'reasoning-start'; id: string; providerMetadata?: Record<string, any> }
   | { type: 'reasoning-delta'; id: string; delta: string; providerMetadata?: Record<string, any> }
   | { type: 'reasoning-end'; id: string; providerMetadata?: Record<string, any> }
-  | { type: 'tool-input-start'; toolCallId: string; toolName: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-input-start'; toolCallId: string; toolName: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; title?: string; toolMetadata?: unknown }
   | { type: 'tool-input-delta'; toolCallId: string; inputTextDelta: string }
-  | { type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
-  | { type: 'tool-input-error'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; errorText: string }
-  | { type: 'tool-output-available'; toolCallId: string; output: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
+  | { type: 'tool-input-available'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; title?: string; toolMetadata?: unknown }
+  | { type: 'tool-input-error'; toolCallId: string; toolName: string; input: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; title?: string; toolMetadata?: unknown; errorText: string }
+  | { type: 'tool-output-available'; toolCallId: string; output: unknown; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; title?: string; toolMetadata?: unknown }
   | { type: 'tool-output-available'; toolCallId: string; output: unknown; preliminary: true }
-  | { type: 'tool-output-error'; toolCallId: string; errorText: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true }
-  | { type: 'tool-approval-request'; approvalId: string; toolCallId: string }
-  | { type: 'tool-output-denied'; toolCallId: string }
+  | { type: 'tool-output-error'; toolCallId: string; errorText: string; providerExecuted?: true; providerMetadata?: Record<string, any>; dynamic?: true; title?: string; toolMetadata?: unknown }
+  | { type: 'tool-approval-request'; approvalId: string; toolCallId: string; reason?: string; isAutomatic?: true; signature?: string; inputSchemaInput?: unknown; approvalDescriptor?: unknown; answerReason?: string }
+  | { type: 'tool-output-denied'; toolCallId: string; reason?: RunReason }
   | { type: 'finish-step' }
   | { type: 'message-metadata'; messageMetadata: StreamMetadata }
   | { type: 'finish'; finishReason: FinishReason; messageMetadata?: StreamMetadata }
@@ -2986,6 +3153,11 @@ export interface ChatsOperations {
     cursor?: string;
     /** What comes before this cursor, the `prevCursor` of a page. */
     beforeCursor?: string;
+    /**
+     * Which clients the messages are for.
+     * @default 'Ai6'
+     */
+    protocol?: Protocol;
   }): Promise<UiMessagePage>;
   /**
    * All versions of a message, oldest first: it, and what stood in its place before it was edited or generated anew.
@@ -3519,7 +3691,7 @@ export declare function compactToolOutput(value: unknown): unknown;
  * A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream tells it; of a
  * user's its client's own metadata.
  */
-export declare function rowToUiMessage(row: ChatRow): ShownMessage;
+export declare function rowToUiMessage(row: ChatRow, protocol?: Protocol | null): ShownMessage;
 
 /** How the end of a turn is to be written: an update of the row of this id, or a new row. */
 export declare function planFinalizeAssistant(assistantId?: string | null): FinalizePlan;

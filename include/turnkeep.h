@@ -1388,6 +1388,7 @@ turnkeep_status turnkeep_chat_message_page(const struct turnkeep_engine *engine,
  * - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
  * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
  * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
+ * - "protocol"?: Protocol. Which clients the messages are for. Default "Ai6".
  *
  * `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -2434,6 +2435,8 @@ turnkeep_status turnkeep_compact_tool_output(const char *arguments,
  * `arguments` is a JSON object:
  *
  * - "row": ChatRow
+ * - "protocol"?: Protocol. Which clients it is for: its parts are in the form that they take, and that their
+ *   `convertToModelMessages` sends back. As they are stored unless given.
  *
  * `result` receives ShownMessage, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -3232,6 +3235,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * AssistantPart: A part of an assistant's message as such hosts store it.
  *   - SaidPart
  *   - ToolOutcomePart
+ *   - KeptPart
+ *   - DataPart
  *
  * AudioFormat: How a recording is sent.
  *   - TakenAudio
@@ -3472,6 +3477,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "content-filter": Its output was withheld.
  *   "tool-calls": It wants its tool calls answered.
  *   "error": The stream broke or carried an error.
+ *   "interrupted": It was cut short by whoever drives the loop; a word of the AI SDK 7, which clients of version
+ *       6 are told as "other".
  *   "withdrawn": The answer broke off and was asked for again: the step is in the log and in no message. A word
  *       of ours.
  *   "other": Something else, or nothing was said; "unknown" in the words of earlier versions.
@@ -3559,6 +3566,33 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "chunks": integer. How many chunks of it there are now.
  *   "model": string or null. The model of their vectors; "null" where there are none.
  *   "dimensions": integer or null. Their dimensions; "null" where there are none.
+ *
+ * KeptPart: What else a step holds.
+ *   - {"type": "step-start"}
+ *   - {"type": "file", "mediaType": string, "url": string, "filename"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "reasoning-file", "mediaType": string, "url": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
+ *       "providerMetadata"?: object of any JSON}
+ *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "dynamic-tool", "toolName": string, "toolCallId": string, "state": string, "input": any JSON,
+ *       "output"?: any JSON, "errorText"?: string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of
+ *       any JSON, "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any
+ *       JSON, "approval"?: ToolApproval}
+ *
+ * KnownPartChunk: A chunk of this kind that is not one of data.
+ *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
+ *       "providerMetadata"?: object of any JSON}
+ *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "steering-message", "id": string, "parts": array of MessagePart}
+ *   - {"type": "reset-step"}
+ *   - {"type": "tool-approval-response", "approvalId": string, "approved": boolean, "reason"?: string}
  *
  * Lang: A language of exports.
  *   "en"
@@ -3757,12 +3791,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "content"?: any JSON. Its document, as ProseMirror and Tiptap write it: "{"type": "doc", "content": […]}".
  *   "trashed"?: boolean. It lies in the trash: nothing of it is to be found. Default false.
  *
- * PartChunk: A chunk that is a part of its message as well.
- *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
- *       any JSON}
- *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
- *       "providerMetadata"?: object of any JSON}
- *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ * PartChunk: A chunk that is a part of its message as well, or tells of a step.
+ *   - KnownPartChunk
+ *   - DataPart
  *
  * PartState: Whether a part is whole.
  *   "streaming"
@@ -3789,7 +3820,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *
  * Protocol: Which version of the AI SDK a client is of.
  *   "ai-6": "ai" 6, and whoever reads what "ai" 6 reads.
- *   "ai-7": "ai" 7, which takes back steps that are withdrawn.
+ *   "ai-7": "ai" 7, which takes back steps that are withdrawn, and knows of more that a step may hold.
  *
  * Provenance: What a claim says: an access is by the agent of this chat, on behalf of this user.
  *   "workspaceId": string. The workspace of the chat.
@@ -4015,42 +4046,89 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "aborted": Ended from outside.
  *
  * RunStep: A finished step of a host's loop: the AI SDK's step result. Its "content" is taken where there is one;
- * otherwise text, reasoning and calls.
+ * otherwise reasoning, text, calls, files and sources. What of it cannot be kept is refused, with its place.
  *   "number"?: integer. Its place in the run, from 0; the next one unless given. Recording a step again changes
  *       nothing.
  *   "content"?: array of RunStepContent. Everything in its order.
  *   "reasoningText"?: string. What the model thought.
  *   "text"?: string. What it wrote.
  *   "toolCalls"?: array of RunStepCall. What it called.
- *   "toolResults"?: array of RunStepResult. What came back.
+ *   "toolResults"?: array of RunStepResult. What came back. An outcome of a call of another step has to name its
+ *       tool, and is kept with this one.
  *   "toolErrors"?: array of RunStepError. What failed.
+ *   "files"?: array of RunStepFile. Files that the model made.
+ *   "sources"?: array of RunStepContent. What the answer rests on, each as an entry of "content" would be.
+ *   "experimental_steeringMessages"?: array of RunStepMessage. Messages of the user that the step's model call
+ *       was given besides, as the AI SDK 7 lists them.
  *   "finishReason"?: FinishReason. Why the model stopped.
  *   "usage"?: Usage. The provider's count for this call.
  *
  * RunStepCall: A tool call of a step.
- *   "toolCallId": string
- *   "toolName": string
- *   "input"?: any JSON
- *   "providerMetadata"?: any JSON
+ *   "toolCallId": string. Pairs the call with its outcome.
+ *   "toolName": string. The tool.
+ *   "input"?: any JSON. The arguments.
+ *   "providerExecuted"?: boolean. The provider runs the tool itself.
+ *   "dynamic"?: boolean. The tool is not one of those that pages know.
+ *   "title"?: string. How pages are to call the tool.
+ *   "toolMetadata"?: any JSON. What the host has noted of the tool.
+ *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunStepContent: One entry of a step's content.
- *   "type": string
- *   "text"?: string
- *   "toolCallId"?: string
- *   "toolName"?: string
- *   "input"?: any JSON
- *   "output"?: any JSON
- *   "error"?: any JSON
- *   "providerMetadata"?: any JSON
+ *   "type"?: string. "text", "reasoning", "source", "file", "tool-call", "tool-result", "tool-error",
+ *       "tool-approval-request", and, of the AI SDK 7, "custom", "reasoning-file", "tool-approval-response".
+ *   "text"?: string. Of text and reasoning.
+ *   "citations"?: any JSON. What a text rests on.
+ *   "toolCallId"?: string. Of calls and their outcomes.
+ *   "toolName"?: string. The tool.
+ *   "input"?: any JSON. The arguments.
+ *   "output"?: any JSON. What the tool returned.
+ *   "error"?: any JSON. Why the tool failed: a text, or an object with a "message".
+ *   "preliminary"?: boolean. Another output of the call follows.
+ *   "providerExecuted"?: boolean. The provider runs the tool itself.
+ *   "dynamic"?: boolean. The tool is not one of those that pages know.
+ *   "title"?: string. How pages are to call the tool; of a source, its title.
+ *   "toolMetadata"?: any JSON. What the host has noted of the tool.
+ *   "approvalId"?: string. Of a question whether a call may be made, and of its answer.
+ *   "toolCall"?: RunStepCall. The call that is asked for, or was.
+ *   "approved"?: boolean. The answer.
+ *   "reason"?: string. Why it is asked, or why it was answered so.
+ *   "isAutomatic"?: boolean. The loop's own rules answer.
+ *   "signature"?: string. What binds the question to its call.
+ *   "inputSchemaInput"?: any JSON. The input before the loop has refined it.
+ *   "sourceType"?: string. Of a source: "url" or "document".
+ *   "id"?: string. Of a source.
+ *   "url"?: string. Where a source is, or a file.
+ *   "mediaType"?: string. Of a document or a file.
+ *   "filename"?: string. Of a document or a file.
+ *   "file"?: RunStepFile. Of a file that the model made.
+ *   "kind"?: string. What a custom entry is: its provider, a dot, and the provider's word.
+ *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunStepError: A tool's failure: a text, or an object with a "message".
- *   "toolCallId": string
- *   "error"?: any JSON
- *   "errorText"?: string
+ *   "toolCallId": string. The call that failed.
+ *   "toolName"?: string. The tool; needed when the call is not of this step.
+ *   "input"?: any JSON. The arguments of a call that is not of this step.
+ *   "error"?: any JSON. Why, as the tool said it.
+ *   "errorText"?: string. Why, as the model was told.
+ *
+ * RunStepFile: A file that the model made.
+ *   "mediaType"?: string. Its media type.
+ *   "base64"?: string. What is in it, unless "url" says where it is.
+ *   "url"?: string. Its URL or data URL.
+ *   "filename"?: string. Its name.
+ *   "providerMetadata"?: any JSON. What the provider wants to see again.
+ *
+ * RunStepMessage: A user's message: a text, or texts and files.
+ *   "content": any JSON. What the user says: a text, or a list of texts, images and files.
  *
  * RunStepResult: A tool's result.
- *   "toolCallId": string
- *   "output"?: any JSON
+ *   "toolCallId": string. The call that it answers.
+ *   "toolName"?: string. The tool; needed when the call is not of this step.
+ *   "input"?: any JSON. The arguments of a call that is not of this step.
+ *   "output"?: any JSON. What the tool returned.
+ *   "providerExecuted"?: boolean. The provider runs the tool itself.
+ *   "dynamic"?: boolean. The tool is not one of those that pages know.
+ *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunWarning: Something that went wrong beside a turn, which went on without it.
  *   "code": WarningCode. What.
@@ -4058,8 +4136,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "message": string. In one line, what is known of it.
  *
  * SaidPart: What a model wrote or thought.
- *   - {"type": "text", "text": string}
- *   - {"type": "reasoning", "text": string}
+ *   - {"type": "text", "text": string, "state"?: PartState, "providerMetadata"?: object of any JSON,
+ *       "citations"?: array of any JSON}
+ *   - {"type": "reasoning", "text": string, "state"?: PartState, "providerMetadata"?: object of any JSON}
  *
  * SearchAnswer: What was found.
  *   "mode": SearchMode. By what.
@@ -4192,11 +4271,15 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "next_turn": Its run had ended: it is a message of the chat now, of the turn that came next.
  *   "taken_back": It was taken back before any of that.
  *
- * Step: One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read.
+ * Step: One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read: of
+ * a step with lists these, unless its content holds what they do not say; otherwise its content.
  *   "text"?: string or null
  *   "toolCalls"?: array of StepToolCall or null
  *   "toolResults"?: array of StepToolResult or null
  *   "toolErrors"?: array of StepToolError or null. The real text of failed calls.
+ *   "content"?: array of RunStepContent or null. Everything in its order.
+ *   "experimental_steeringMessages"?: array of RunStepMessage or null. Messages of the user that the step's
+ *       model call was given besides, as the AI SDK 7 lists them.
  *   "usage"?: any JSON
  *
  * StepOverride: What is different about a step.
@@ -4296,6 +4379,15 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "file", "mediaType": string, "url": string, "filename"?: string}
  *   - {"type": "step-start"}
  *
+ * ToolApproval: That somebody is asked for a call, and what was said.
+ *   "id": string
+ *   "approved"?: boolean
+ *   "reason"?: string
+ *   "requestReason"?: string
+ *   "isAutomatic"?: boolean
+ *   "signature"?: string
+ *   "inputSchemaInput"?: any JSON
+ *
  * ToolDefinition: What the model is told of a tool, and how turnkeep treats it.
  *   "name": string. Letters, digits, "_" and "-", at most 64 of them.
  *   "description"?: string. What it does and when to use it, for the model.
@@ -4338,11 +4430,26 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "key": string. The call's name over all runs; the same whenever the call is made.
  *   "database"?: EffectDatabase. The store's database; none where nothing is stored of the turn.
  *
- * ToolOutcomePart: A tool call with its outcome.
+ * ToolOutcomePart: A tool call with its outcome, or one that somebody is asked for.
  *   - {"state": "output-available", "type": string that begins with "tool-", "toolCallId": string, "input": any
- *       JSON, "output": any JSON}
+ *       JSON, "output": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
  *   - {"state": "output-error", "type": string that begins with "tool-", "toolCallId": string, "input": any
- *       JSON, "errorText": string}
+ *       JSON, "errorText": string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
+ *   - {"state": "output-denied", "type": string that begins with "tool-", "toolCallId": string, "input": any
+ *       JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON, "resultProviderMetadata"?:
+ *       object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON, "approval": ToolApproval}
+ *   - {"state": "approval-requested", "type": string that begins with "tool-", "toolCallId": string, "input":
+ *       any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
+ *   - {"state": "approval-responded", "type": string that begins with "tool-", "toolCallId": string, "input":
+ *       any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
  *
  * TraceCall: A call in the trace.
  *   "toolName": string
@@ -4449,24 +4556,27 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "start-step"}
  *   - {"type": "text-start", "id": string, "providerMetadata"?: object of any JSON}
  *   - {"type": "text-delta", "id": string, "delta": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "text-end", "id": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "text-end", "id": string, "providerMetadata"?: object of any JSON, "citations"?: any JSON}
  *   - {"type": "reasoning-start", "id": string, "providerMetadata"?: object of any JSON}
  *   - {"type": "reasoning-delta", "id": string, "delta": string, "providerMetadata"?: object of any JSON}
  *   - {"type": "reasoning-end", "id": string, "providerMetadata"?: object of any JSON}
  *   - {"type": "tool-input-start", "toolCallId": string, "toolName": string, "providerExecuted"?: true,
- *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string, "toolMetadata"?: any JSON}
  *   - {"type": "tool-input-delta", "toolCallId": string, "inputTextDelta": string}
  *   - {"type": "tool-input-available", "toolCallId": string, "toolName": string, "input": any JSON,
- *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string,
+ *       "toolMetadata"?: any JSON}
  *   - {"type": "tool-input-error", "toolCallId": string, "toolName": string, "input": any JSON,
- *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true, "errorText": string}
+ *       "providerExecuted"?: true, "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string,
+ *       "toolMetadata"?: any JSON, "errorText": string}
  *   - {"type": "tool-output-available", "toolCallId": string, "output": any JSON, "providerExecuted"?: true,
- *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string, "toolMetadata"?: any JSON}
  *   - {"type": "tool-output-available", "toolCallId": string, "output": any JSON, "preliminary": true}
  *   - {"type": "tool-output-error", "toolCallId": string, "errorText": string, "providerExecuted"?: true,
- *       "providerMetadata"?: object of any JSON, "dynamic"?: true}
- *   - {"type": "tool-approval-request", "approvalId": string, "toolCallId": string}
- *   - {"type": "tool-output-denied", "toolCallId": string}
+ *       "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string, "toolMetadata"?: any JSON}
+ *   - {"type": "tool-approval-request", "approvalId": string, "toolCallId": string, "reason"?: string,
+ *       "isAutomatic"?: true, "signature"?: string, "inputSchemaInput"?: any JSON, "approvalDescriptor"?: any JSON}
+ *   - {"type": "tool-output-denied", "toolCallId": string, "reason"?: RunReason}
  *   - {"type": "finish-step"}
  *   - {"type": "message-metadata", "messageMetadata": StreamMetadata}
  *   - {"type": "finish", "finishReason": FinishReason, "messageMetadata"?: StreamMetadata}

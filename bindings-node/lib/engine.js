@@ -5,6 +5,7 @@ const { TurnkeepError, fromNative, native, toJson } = require('./error.js');
 const { checkErrorText, tellRows, wordsOf } = require('./failure.js');
 const { Pipes } = require('./pipe.js');
 const { runsOf } = require('./runs.js');
+const { stepOf } = require('./sdk-step.js');
 const { operations } = require('./surface.js');
 const { byName, complete, definitions, serve } = require('./tools.js');
 const { Turn } = require('./turn.js');
@@ -49,11 +50,16 @@ function named(params) {
   return typeof params.workspaceId === 'object' && params.workspaceId !== null ? params.workspaceId : params;
 }
 
+/** The AI SDK's own steps are taken. */
+const withStep = (params) => (params?.step ? { ...params, step: stepOf(params.step) } : params);
+
 /** What is made of parameters before they cross. */
 const BEFORE = {
   'settings.get': named,
   'settings.update': named,
   'settings.test': named,
+  'runs.recordStep': withStep,
+  'runs.finish': withStep,
   transcribe: (params) => ({ ...object(params, 'params'), audio: base64(params.audio) }),
 };
 

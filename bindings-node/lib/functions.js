@@ -5,6 +5,7 @@ const { randomUUID } = require('node:crypto');
 const binding = require('./native.js');
 const { TurnkeepError, fromNative } = require('./error.js');
 const byReference = require('./steps.js');
+const { stepsOf } = require('./sdk-step.js');
 const { functions } = require('./surface.js');
 
 /** The JSON of a value in which a bigint is an integer with all of its digits. */
@@ -85,17 +86,22 @@ const plain = functions(call, list, options);
 function flushAssistant(steps, inProgressText, status, extra) {
   return (
     byReference.flush(steps, inProgressText, status, extra) ??
-    plain.flushAssistant(steps, inProgressText, status, extra)
+    plain.flushAssistant(stepsOf(steps), inProgressText, status, extra)
   );
 }
 
 function assistantParts(steps, fallbackText) {
-  return byReference.parts(steps, fallbackText) ?? plain.assistantParts(steps, fallbackText);
+  return byReference.parts(steps, fallbackText) ?? plain.assistantParts(stepsOf(steps), fallbackText);
 }
 
 function serializeSteps(steps) {
   const trace = byReference.trace(steps);
-  return trace ? trace[0] : plain.serializeSteps(steps);
+  return trace ? trace[0] : plain.serializeSteps(stepsOf(steps));
+}
+
+/** Also as what is given to `map`, which says the index after the row. */
+function rowToUiMessage(row, protocol) {
+  return plain.rowToUiMessage(row, typeof protocol === 'number' ? undefined : protocol);
 }
 
 function compactToolOutput(value) {
@@ -127,5 +133,6 @@ module.exports = {
   describeProviderError,
   flushAssistant,
   isFatalProviderError,
+  rowToUiMessage,
   serializeSteps,
 };

@@ -253,6 +253,8 @@ class Question {
 
   step(step) {
     if (!isPlain(step)) throw NOT_PLAIN;
+    // What is in here and not in its lists, the core has to see.
+    if (hasItems(step.content) || hasItems(step.experimental_steeringMessages)) throw NOT_PLAIN;
     const calls = list(step.toolCalls);
     const results = list(step.toolResults);
     const errors = list(step.toolErrors);
@@ -315,6 +317,9 @@ class Question {
     return read.metadata;
   }
 }
+
+/** Whether it is anything but no list, or an empty one. */
+const hasItems = (list) => list !== undefined && list !== null && !(isPlainList(list) && list.length === 0);
 
 /** Steps with more calls and results than this have a table of their ids. */
 const FEW = 8;

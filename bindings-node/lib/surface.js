@@ -97,7 +97,7 @@ function functions(call, list, options) {
     assistantParts: (steps, fallbackText) => call('assistantParts', { steps, fallbackText }),
     serializeSteps: (steps) => call('serializeSteps', { steps }),
     compactToolOutput: (value) => call('compactToolOutput', { value }),
-    rowToUiMessage: (row) => call('rowToUiMessage', { row }),
+    rowToUiMessage: (row, protocol) => call('rowToUiMessage', { row, protocol }),
     planFinalizeAssistant: (assistantId) => call('planFinalizeAssistant', { assistantId }),
     accumulateStepUsage: (acc, step) => call('accumulateStepUsage', { acc, step }),
     normalizeUsage: (usage) => call('normalizeUsage', { usage }),

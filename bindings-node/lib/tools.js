@@ -218,4 +218,7 @@ async function serve(mailbox, named) {
   }
 }
 
-module.exports = { byName, complete, definitions, serve };
+/** The tool itself: it is there for its types. */
+const defineTool = (tool) => tool;
+
+module.exports = { byName, complete, defineTool, definitions, serve };

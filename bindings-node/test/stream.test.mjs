@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
-import * as oldest from 'ai';
-import * as newest from 'ai-newest';
-
 import { finish, reasoning, text, toolCall } from '../../examples/demo/provider.mjs';
+import { versions } from './versions.mjs';
+import { rowToUiMessage } from '../index.mjs';
 import { answer, collect, user, world } from './world.mjs';
 
 const tools = {
@@ -42,9 +41,9 @@ const scripts = {
   'a stop': () => [{ events: [text('half'), toolCall(0, 'a', 'weather', { city: 'Oslo' })], then: 'hang' }],
 };
 
-async function run(t, name) {
+async function run(t, name, protocol) {
   const { engine } = await world(t, scripts[name](), { tools });
-  const turn = await engine.startTurn({ ...user, message: 'go' });
+  const turn = await engine.startTurn({ ...user, message: 'go', protocol });
   if (name === 'a stop') {
     for await (const chunk of turn.chunks()) if (chunk.type === 'tool-input-delta') break;
     await turn.stop();
@@ -52,6 +51,21 @@ async function run(t, name) {
   await turn.done();
   const [, message] = await engine.chats.messages({ ...user, chatId: turn.chatId });
   return { turn, message, chunks: await collect(turn.chunks()) };
+}
+
+function deferred() {
+  const held = {};
+  held.promise = new Promise((resolve) => (held.resolve = resolve));
+  return held;
+}
+
+/** The run, once it has this status. */
+async function reached(engine, runId, status) {
+  for (;;) {
+    const run = await engine.runs.get({ ...user, runId });
+    if (run.status === status) return run;
+    await collect(engine.runs.tail({ ...user, runId }));
+  }
 }
 
 const plain = (value) => JSON.parse(JSON.stringify(value));
@@ -62,10 +76,10 @@ function comparable(part) {
   return rawInput === undefined ? rest : { ...rest, input: rawInput };
 }
 
-for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest ai 6': newest })) {
+for (const [version, { sdk, protocol }] of Object.entries(versions)) {
   for (const name of Object.keys(scripts)) {
     test(`${version} accepts every chunk and reduces to the stored message: ${name}`, async (t) => {
-      const { turn, message, chunks } = await run(t, name);
+      const { turn, message, chunks } = await run(t, name, protocol);
       const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
       for (const chunk of chunks) {
         const { success, error } = await schema.validate(chunk);
@@ -101,7 +115,7 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
       answer('whole'),
     ];
     const { engine } = await world(t, script, { tools, runs: { stepRetries: 1 } });
-    const turn = await engine.startTurn({ ...user, message: 'go', fallbacks: [{ model: 'other' }] });
+    const turn = await engine.startTurn({ ...user, message: 'go', protocol, fallbacks: [{ model: 'other' }] });
     assert.equal((await turn.done()).status, 'succeeded');
     const chunks = await collect(turn.chunks());
     const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
@@ -116,12 +130,66 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
       if (part.type === 'step-start') steps.push([]);
       steps.at(-1).push(comparable(part));
     }
-    const shown = steps.filter((step) => !step.some(({ type }) => type === 'data-withdrawn')).flat();
+    // Version 7 has taken it back itself.
+    const isWithdrawn = (step) => step.some(({ type }) => type === 'data-withdrawn');
+    assert.equal(steps.filter(isWithdrawn).length, protocol === 'ai-7' ? 0 : 1);
+    const shown = steps.filter((step) => !isWithdrawn(step)).flat();
     const [, message] = await engine.chats.messages({ ...user, chatId: turn.chatId });
     assert.deepEqual(shown, message.metadata.parts.map(comparable));
     const switched = shown.find(({ type }) => type === 'data-model');
     assert.deepEqual(switched.data, { model: 'other', instead: 'm', kind: 'overloaded' });
     assert.equal(message.content, 'whole');
+  });
+
+  test(`${version} is told what joins a run, and how a call came out that somebody was asked for`, async (t) => {
+    const held = Promise.withResolvers?.() ?? deferred();
+    const offered = [
+      { name: 'weather', ...tools.weather },
+      { name: 'remove', approval: 'always', execute: () => 'removed' },
+    ];
+    const script = [
+      [toolCall(0, 'a', 'weather', { city: 'Oslo' }), ...finish('tool_calls', 1, 1)],
+      [
+        text('Asking. '),
+        toolCall(0, 'b', 'remove', {}),
+        toolCall(1, 'c', 'remove', { it: 2 }),
+        ...finish('tool_calls', 1, 1),
+      ],
+      answer('Done.'),
+    ];
+    offered[0].execute = async () => (await held.promise, 21);
+    const { engine } = await world(t, script);
+    engine.offerTools(offered);
+    const turn = await engine.startTurn({ ...user, message: 'go', protocol, offeredTools: ['weather', 'remove'] });
+    await engine.runs.steer({ ...user, runId: turn.runId, message: 'I meant B' });
+    held.resolve();
+    const before = await collect(turn.chunks());
+    const { waitingFor } = await reached(engine, turn.runId, 'waiting');
+    for (const [index, { callId }] of waitingFor.entries()) {
+      const reason = index === 0 ? {} : { reason: 'not this one' };
+      await engine.runs.answer({ ...user, runId: turn.runId, callId, approved: index === 0, ...reason });
+    }
+    await reached(engine, turn.runId, 'succeeded');
+    const items = await collect(engine.runs.tail({ ...user, runId: turn.runId, from: 'start', protocol }));
+    const chunks = items.map(({ chunk }) => chunk);
+    const schema = sdk.asSchema(sdk.uiMessageChunkSchema);
+    for (const chunk of [...before, ...chunks]) {
+      const { success, error } = await schema.validate(chunk);
+      assert.ok(success, `${JSON.stringify(chunk)}: ${error}`);
+    }
+    const reduced = (await collect(sdk.readUIMessageStream({ stream: ReadableStream.from(chunks) }))).at(-1);
+    const [, row] = await engine.chats.messages({ ...user, chatId: turn.chatId });
+    const told = rowToUiMessage(row, protocol);
+    // Version 6 is told nothing of what was said, but for how it came out.
+    const withoutAnswer = ({ approval, ...part }) => (protocol === 'ai-7' || !approval ? { approval, ...part } : part);
+    const strip = (parts) => plain(parts.map(comparable).map(withoutAnswer));
+    assert.deepEqual(strip(reduced.parts), strip(told.parts));
+    const states = told.parts.filter(({ type }) => type === 'tool-remove').map(({ state }) => state);
+    assert.deepEqual(states, ['output-available', 'output-denied']);
+    const joined = protocol === 'ai-7' ? 'steering-message' : 'data-steering';
+    assert.ok(reduced.parts.some(({ type }) => type === joined));
+    const sent = await sdk.convertToModelMessages([plain(told)]);
+    assert.ok(sent.some(({ role }) => role === 'tool'));
   });
 
   test(`${version} rejects what is not a chunk`, async () => {
@@ -134,7 +202,7 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
     let turn;
     const server = createServer(async (request, response) => {
       for await (const _ of request);
-      turn = await engine.startTurn({ ...user, message: 'go' });
+      turn = await engine.startTurn({ ...user, message: 'go', protocol });
       await turn.pipe(response, { headers: { 'x-mine': '1' } });
     });
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -65,7 +65,7 @@ pub mod tool;
 /// The AI SDK's UI message stream: its chunks, their encoding and the log that readers in this process follow.
 pub mod stream {
     pub use crate::log::{
-        CallDetails, ChunkLog, ChunkReader, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event,
+        ApprovalDetails, CallDetails, ChunkLog, ChunkReader, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event,
     };
 }
 

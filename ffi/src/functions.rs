@@ -121,6 +121,8 @@ pub unsafe extern "C" fn turnkeep_compact_tool_output(
 /// `arguments` is a JSON object:
 ///
 /// - "row": ChatRow
+/// - "protocol"?: Protocol. Which clients it is for: its parts are in the form that they take, and that their
+///   `convertToModelMessages` sends back. As they are stored unless given.
 ///
 /// `result` receives ShownMessage, as JSON, and is freed by turnkeep_bytes_free().
 ///

@@ -247,6 +247,24 @@ function tellable(chunk: turnkeep.UIMessageChunk): string {
       return chunk.approvalId;
     case 'tool-output-denied':
       return chunk.toolCallId;
+    // Only to clients of version 7.
+    case 'custom':
+      return chunk.kind;
+    case 'reasoning-file':
+      return chunk.url;
+    case 'steering-message':
+      return chunk.id;
+    case 'reset-step':
+      return chunk.type;
+    case 'tool-approval-response':
+      return chunk.approved ? chunk.approvalId : (chunk.reason ?? '');
+    case 'data-steering':
+    case 'data-withdrawn':
+    case 'data-model':
+      return chunk.id;
+    case 'data-custom':
+    case 'data-reasoning-file':
+      return chunk.type;
     default: {
       const none: never = chunk;
       return none;

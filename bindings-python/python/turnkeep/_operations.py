@@ -638,6 +638,7 @@ class ChatsOperations(_Asking):
         limit: int | None = None,
         cursor: str | None = None,
         before_cursor: str | None = None,
+        protocol: types.Protocol | None = None,
     ) -> types.UiMessagePage:
         """As ``chats.messagePage``, with messages as clients of the AI SDK have them.
 
@@ -648,9 +649,10 @@ class ChatsOperations(_Asking):
         :param limit: At most so many: 1 to 100; 50 unless given.
         :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
         :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
+        :param protocol: Which clients the messages are for. Default ``"Ai6"``.
         :raises TurnkeepError: ``FORBIDDEN``
         """
-        answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor})
+        answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor, "protocol": protocol})
         return answer
 
     def versions(

@@ -49,11 +49,15 @@ def serialize_steps(
 
 def row_to_ui_message(
     row: types.ChatRow,
+    protocol: types.Protocol | None = None,
 ) -> types.ShownMessage:
     """A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream
     tells it; of a user's its client's own metadata.
+
+    :param protocol: Which clients it is for: its parts are in the form that they take, and that their
+        ``convertToModelMessages`` sends back. As they are stored unless given.
     """
-    answer: types.ShownMessage = call("rowToUiMessage", {"row": row})
+    answer: types.ShownMessage = call("rowToUiMessage", {"row": row}, {"protocol": protocol})
     return answer
 
 

@@ -338,6 +338,9 @@ DocumentFormat: TypeAlias = Literal["markdown", "json"]
 DriverName: TypeAlias = Literal["openai", "openai-compatible", "gemini", "ollama", "anthropic"]
 """Which driver speaks to a provider."""
 
+DynamicToolType: TypeAlias = Literal["dynamic-tool"]
+"""The type of such a part."""
+
 EditSource: TypeAlias = Literal["user", "agent"]
 """Who has edited.
 
@@ -530,7 +533,7 @@ class FinalizePlanInsert(TypedDict):
 FinalizePlan: TypeAlias = Union[FinalizePlanUpdate, FinalizePlanInsert]
 """How the end of a turn is to be written."""
 
-FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-calls", "error", "withdrawn", "other"]
+FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-calls", "error", "interrupted", "withdrawn", "other"]
 """Why the model stopped, in the AI SDK's words.
 
 ``stop``: It was done.
@@ -542,6 +545,9 @@ FinishReason: TypeAlias = Literal["stop", "length", "content-filter", "tool-call
 ``tool-calls``: It wants its tool calls answered.
 
 ``error``: The stream broke or carried an error.
+
+``interrupted``: It was cut short by whoever drives the loop; a word of the AI SDK 7, which clients of version
+6 are told as ``other``.
 
 ``withdrawn``: The answer broke off and was asked for again: the step is in the log and in no message. A word
 of ours.
@@ -717,6 +723,66 @@ class IndexedNow(TypedDict):
     """The model of their vectors; ````None```` where there are none."""
     dimensions: int | None
     """Their dimensions; ````None```` where there are none."""
+
+
+class KeptPartStepStart(TypedDict):
+    type: Literal["step-start"]
+
+
+class _KeptPartFileRequired(TypedDict):
+    type: Literal["file"]
+    mediaType: str
+    url: str
+
+
+class KeptPartFile(_KeptPartFileRequired, total=False):
+    filename: str
+    providerMetadata: dict[str, Any]
+
+
+class _KeptPartReasoningFileRequired(TypedDict):
+    type: Literal["reasoning-file"]
+    mediaType: str
+    url: str
+
+
+class KeptPartReasoningFile(_KeptPartReasoningFileRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _KeptPartSourceUrlRequired(TypedDict):
+    type: Literal["source-url"]
+    sourceId: str
+    url: str
+
+
+class KeptPartSourceUrl(_KeptPartSourceUrlRequired, total=False):
+    title: str
+    providerMetadata: dict[str, Any]
+
+
+class _KeptPartSourceDocumentRequired(TypedDict):
+    type: Literal["source-document"]
+    sourceId: str
+    mediaType: str
+    title: str
+
+
+class KeptPartSourceDocument(_KeptPartSourceDocumentRequired, total=False):
+    filename: str
+    providerMetadata: dict[str, Any]
+
+
+class _KeptPartCustomRequired(TypedDict):
+    type: Literal["custom"]
+    kind: str
+
+
+class KeptPartCustom(_KeptPartCustomRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+KeptPart: TypeAlias = Union[KeptPartStepStart, KeptPartFile, KeptPartReasoningFile, KeptPartSourceUrl, KeptPartSourceDocument, KeptPartCustom]
+"""What else a step holds."""
 
 Lang: TypeAlias = Literal["en", "ru"]
 """A language of exports."""
@@ -1053,42 +1119,6 @@ class PageToIndex(_PageToIndexRequired, total=False):
     trashed: bool
     """It lies in the trash: nothing of it is to be found. Default ``false``."""
 
-
-class _PartChunkSourceUrlRequired(TypedDict):
-    type: Literal["source-url"]
-    sourceId: str
-    url: str
-
-
-class PartChunkSourceUrl(_PartChunkSourceUrlRequired, total=False):
-    title: str
-    providerMetadata: dict[str, Any]
-
-
-class _PartChunkSourceDocumentRequired(TypedDict):
-    type: Literal["source-document"]
-    sourceId: str
-    mediaType: str
-    title: str
-
-
-class PartChunkSourceDocument(_PartChunkSourceDocumentRequired, total=False):
-    filename: str
-    providerMetadata: dict[str, Any]
-
-
-class _PartChunkFileRequired(TypedDict):
-    type: Literal["file"]
-    url: str
-    mediaType: str
-
-
-class PartChunkFile(_PartChunkFileRequired, total=False):
-    providerMetadata: dict[str, Any]
-
-PartChunk: TypeAlias = Union[PartChunkSourceUrl, PartChunkSourceDocument, PartChunkFile]
-"""A chunk that is a part of its message as well."""
-
 PartState: TypeAlias = Literal["streaming", "done"]
 """Whether a part is whole."""
 
@@ -1122,7 +1152,7 @@ Protocol: TypeAlias = Literal["ai-6", "ai-7"]
 
 ``ai-6``: ``ai`` 6, and whoever reads what ``ai`` 6 reads.
 
-``ai-7``: ``ai`` 7, which takes back steps that are withdrawn.
+``ai-7``: ``ai`` 7, which takes back steps that are withdrawn, and knows of more that a step may hold.
 """
 
 
@@ -1556,7 +1586,7 @@ RunStatus: TypeAlias = Literal["pending", "running", "waiting", "succeeded", "fa
 
 class RunStep(TypedDict, total=False):
     """A finished step of a host's loop: the AI SDK's step result. Its ``content`` is taken where there is one;
-    otherwise text, reasoning and calls.
+    otherwise reasoning, text, calls, files and sources. What of it cannot be kept is refused, with its place.
     """
 
     number: int
@@ -1570,9 +1600,15 @@ class RunStep(TypedDict, total=False):
     toolCalls: Sequence[RunStepCall]
     """What it called."""
     toolResults: Sequence[RunStepResult]
-    """What came back."""
+    """What came back. An outcome of a call of another step has to name its tool, and is kept with this one."""
     toolErrors: Sequence[RunStepError]
     """What failed."""
+    files: Sequence[RunStepFile]
+    """Files that the model made."""
+    sources: Sequence[RunStepContent]
+    """What the answer rests on, each as an entry of ``content`` would be."""
+    experimental_steeringMessages: Sequence[RunStepMessage]
+    """Messages of the user that the step's model call was given besides, as the AI SDK 7 lists them."""
     finishReason: FinishReason
     """Why the model stopped."""
     usage: Usage
@@ -1581,51 +1617,155 @@ class RunStep(TypedDict, total=False):
 
 class _RunStepCallRequired(TypedDict):
     toolCallId: str
+    """Pairs the call with its outcome."""
     toolName: str
+    """The tool."""
 
 
 class RunStepCall(_RunStepCallRequired, total=False):
     """A tool call of a step."""
 
     input: Any
+    """The arguments."""
+    providerExecuted: bool
+    """The provider runs the tool itself."""
+    dynamic: bool
+    """The tool is not one of those that pages know."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool."""
     providerMetadata: Any
+    """What the provider wants to see again."""
 
 
 class _RunStepContentRequired(TypedDict):
     type: str
+    """``text``, ``reasoning``, ``source``, ``file``, ``tool-call``, ``tool-result``, ``tool-error``,
+    ``tool-approval-request``, and, of the AI SDK 7, ``custom``, ``reasoning-file``,
+    ``tool-approval-response``.
+    """
 
 
 class RunStepContent(_RunStepContentRequired, total=False):
     """One entry of a step's content."""
 
     text: str
+    """Of text and reasoning."""
+    citations: Any
+    """What a text rests on."""
     toolCallId: str
+    """Of calls and their outcomes."""
     toolName: str
+    """The tool."""
     input: Any
+    """The arguments."""
     output: Any
+    """What the tool returned."""
     error: Any
+    """Why the tool failed: a text, or an object with a ``message``."""
+    preliminary: bool
+    """Another output of the call follows."""
+    providerExecuted: bool
+    """The provider runs the tool itself."""
+    dynamic: bool
+    """The tool is not one of those that pages know."""
+    title: str
+    """How pages are to call the tool; of a source, its title."""
+    toolMetadata: Any
+    """What the host has noted of the tool."""
+    approvalId: str
+    """Of a question whether a call may be made, and of its answer."""
+    toolCall: RunStepCall
+    """The call that is asked for, or was."""
+    approved: bool
+    """The answer."""
+    reason: str
+    """Why it is asked, or why it was answered so."""
+    isAutomatic: bool
+    """The loop's own rules answer."""
+    signature: str
+    """What binds the question to its call."""
+    inputSchemaInput: Any
+    """The input before the loop has refined it."""
+    sourceType: str
+    """Of a source: ``url`` or ``document``."""
+    id: str
+    """Of a source."""
+    url: str
+    """Where a source is, or a file."""
+    mediaType: str
+    """Of a document or a file."""
+    filename: str
+    """Of a document or a file."""
+    file: RunStepFile
+    """Of a file that the model made."""
+    kind: str
+    """What a custom entry is: its provider, a dot, and the provider's word."""
     providerMetadata: Any
+    """What the provider wants to see again."""
 
 
 class _RunStepErrorRequired(TypedDict):
     toolCallId: str
+    """The call that failed."""
 
 
 class RunStepError(_RunStepErrorRequired, total=False):
     """A tool's failure: a text, or an object with a ``message``."""
 
+    toolName: str
+    """The tool; needed when the call is not of this step."""
+    input: Any
+    """The arguments of a call that is not of this step."""
     error: Any
+    """Why, as the tool said it."""
     errorText: str
+    """Why, as the model was told."""
+
+
+class RunStepFile(TypedDict, total=False):
+    """A file that the model made."""
+
+    mediaType: str
+    """Its media type."""
+    base64: str
+    """What is in it, unless ``url`` says where it is."""
+    url: str
+    """Its URL or data URL."""
+    filename: str
+    """Its name."""
+    providerMetadata: Any
+    """What the provider wants to see again."""
+
+
+class RunStepMessage(TypedDict):
+    """A user's message: a text, or texts and files."""
+
+    content: Any
+    """What the user says: a text, or a list of texts, images and files."""
 
 
 class _RunStepResultRequired(TypedDict):
     toolCallId: str
+    """The call that it answers."""
 
 
 class RunStepResult(_RunStepResultRequired, total=False):
     """A tool's result."""
 
+    toolName: str
+    """The tool; needed when the call is not of this step."""
+    input: Any
+    """The arguments of a call that is not of this step."""
     output: Any
+    """What the tool returned."""
+    providerExecuted: bool
+    """The provider runs the tool itself."""
+    dynamic: bool
+    """The tool is not one of those that pages know."""
+    providerMetadata: Any
+    """What the provider wants to see again."""
 
 
 class RunWarning(TypedDict):
@@ -1637,19 +1777,6 @@ class RunWarning(TypedDict):
     """The tool server, as its administrators call it."""
     message: str
     """In one line, what is known of it."""
-
-
-class SaidPartText(TypedDict):
-    type: Literal["text"]
-    text: str
-
-
-class SaidPartReasoning(TypedDict):
-    type: Literal["reasoning"]
-    text: str
-
-SaidPart: TypeAlias = Union[SaidPartText, SaidPartReasoning]
-"""What a model wrote or thought."""
 
 
 class SearchAnswer(TypedDict):
@@ -1888,13 +2015,19 @@ SteeringState: TypeAlias = Literal["waiting", "entered", "next_turn", "taken_bac
 
 
 class Step(TypedDict, total=False):
-    """One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read."""
+    """One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read:
+    of a step with lists these, unless its content holds what they do not say; otherwise its content.
+    """
 
     text: str | None
     toolCalls: Sequence[StepToolCall] | None
     toolResults: Sequence[StepToolResult] | None
     toolErrors: Sequence[StepToolError] | None
     """The real text of failed calls."""
+    content: Sequence[RunStepContent] | None
+    """Everything in its order."""
+    experimental_steeringMessages: Sequence[RunStepMessage] | None
+    """Messages of the user that the step's model call was given besides, as the AI SDK 7 lists them."""
     usage: Any
 
 
@@ -2046,6 +2179,21 @@ class TitlePrompt(TypedDict):
     """The user's message."""
 
 
+class _ToolApprovalRequired(TypedDict):
+    id: str
+
+
+class ToolApproval(_ToolApprovalRequired, total=False):
+    """That somebody is asked for a call, and what was said."""
+
+    approved: bool
+    reason: str
+    requestReason: str
+    isAutomatic: bool
+    signature: str
+    inputSchemaInput: Any
+
+
 class _ToolDefinitionRequired(TypedDict):
     name: str
     """Letters, digits, ``_`` and ``-``, at most 64 of them."""
@@ -2121,25 +2269,6 @@ class ToolEffect(_ToolEffectRequired, total=False):
 
     database: EffectDatabase
     """The store's database; none where nothing is stored of the turn."""
-
-
-class ToolOutcomePartOutputAvailable(TypedDict):
-    state: Literal["output-available"]
-    type: str
-    toolCallId: str
-    input: Any
-    output: Any
-
-
-class ToolOutcomePartOutputError(TypedDict):
-    state: Literal["output-error"]
-    type: str
-    toolCallId: str
-    input: Any
-    errorText: str
-
-ToolOutcomePart: TypeAlias = Union[ToolOutcomePartOutputAvailable, ToolOutcomePartOutputError]
-"""A tool call with its outcome."""
 
 
 class TraceCall(TypedDict):
@@ -2582,14 +2711,214 @@ class WorkspaceSettings(_WorkspaceSettingsRequired, total=False):
     hasEmbeddingBaseUrlLogin: bool
     hasSttBaseUrlLogin: bool
 
-AssistantPart: TypeAlias = Union[SaidPart, ToolOutcomePart]
-"""A part of an assistant's message as such hosts store it."""
-
 AudioFormat: TypeAlias = Union[TakenAudio, RefusedAudio]
 """How a recording is sent."""
 
+
+class _DynamicOutcomePartOutputAvailableRequired(TypedDict):
+    state: Literal["output-available"]
+    type: DynamicToolType
+    toolName: str
+    toolCallId: str
+    input: Any
+    output: Any
+
+
+class DynamicOutcomePartOutputAvailable(_DynamicOutcomePartOutputAvailableRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+    approval: ToolApproval
+
+
+class _DynamicOutcomePartOutputErrorRequired(TypedDict):
+    state: Literal["output-error"]
+    type: DynamicToolType
+    toolName: str
+    toolCallId: str
+    input: Any
+    errorText: str
+
+
+class DynamicOutcomePartOutputError(_DynamicOutcomePartOutputErrorRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+    approval: ToolApproval
+
+
+class _DynamicOutcomePartOutputDeniedRequired(TypedDict):
+    state: Literal["output-denied"]
+    type: DynamicToolType
+    toolName: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class DynamicOutcomePartOutputDenied(_DynamicOutcomePartOutputDeniedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+
+class _DynamicOutcomePartApprovalRequestedRequired(TypedDict):
+    state: Literal["approval-requested"]
+    type: DynamicToolType
+    toolName: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class DynamicOutcomePartApprovalRequested(_DynamicOutcomePartApprovalRequestedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+
+class _DynamicOutcomePartApprovalRespondedRequired(TypedDict):
+    state: Literal["approval-responded"]
+    type: DynamicToolType
+    toolName: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class DynamicOutcomePartApprovalResponded(_DynamicOutcomePartApprovalRespondedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+DynamicOutcomePart: TypeAlias = Union[DynamicOutcomePartOutputAvailable, DynamicOutcomePartOutputError, DynamicOutcomePartOutputDenied, DynamicOutcomePartApprovalRequested, DynamicOutcomePartApprovalResponded]
+"""The same of a tool that pages do not know."""
+
 MessageInput: TypeAlias = Union[str, UserMessage]
 """What a user wrote: text, or a message as clients of the AI SDK have it."""
+
+
+class PartChunkDataSteering(TypedDict):
+    type: Literal["data-steering"]
+    """A message of the user has joined the run: its parts. To clients of ``ai`` 7 it is ``steering-message``."""
+    id: str
+    data: Any
+
+
+class PartChunkDataWithdrawn(TypedDict):
+    type: Literal["data-withdrawn"]
+    """The step in progress is taken back. To clients of ``ai`` 7 it is ``reset-step``."""
+    id: str
+    data: Any
+
+
+class PartChunkDataModel(TypedDict):
+    type: Literal["data-model"]
+    """Another model is asked."""
+    id: str
+    data: Any
+
+
+class PartChunkDataCustom(TypedDict):
+    type: Literal["data-custom"]
+    """What only its provider knows. To clients of ``ai`` 7 it is ``custom``."""
+    data: Any
+
+
+class PartChunkDataReasoningFile(TypedDict):
+    type: Literal["data-reasoning-file"]
+    """A file of the reasoning. To clients of ``ai`` 7 it is ``reasoning-file``."""
+    data: Any
+
+
+class _PartChunkSourceUrlRequired(TypedDict):
+    type: Literal["source-url"]
+    sourceId: str
+    url: str
+
+
+class PartChunkSourceUrl(_PartChunkSourceUrlRequired, total=False):
+    title: str
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkSourceDocumentRequired(TypedDict):
+    type: Literal["source-document"]
+    sourceId: str
+    mediaType: str
+    title: str
+
+
+class PartChunkSourceDocument(_PartChunkSourceDocumentRequired, total=False):
+    filename: str
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkFileRequired(TypedDict):
+    type: Literal["file"]
+    url: str
+    mediaType: str
+
+
+class PartChunkFile(_PartChunkFileRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkCustomRequired(TypedDict):
+    type: Literal["custom"]
+    """Only to clients of ``ai`` 7; to others as ``data-custom``."""
+    kind: str
+
+
+class PartChunkCustom(_PartChunkCustomRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class _PartChunkReasoningFileRequired(TypedDict):
+    type: Literal["reasoning-file"]
+    """Only to clients of ``ai`` 7; to others as ``data-reasoning-file``."""
+    url: str
+    mediaType: str
+
+
+class PartChunkReasoningFile(_PartChunkReasoningFileRequired, total=False):
+    providerMetadata: dict[str, Any]
+
+
+class PartChunkSteeringMessage(TypedDict):
+    type: Literal["steering-message"]
+    """Only to clients of ``ai`` 7: a message of the user has joined the run. To others it is ``data-steering``."""
+    id: str
+    parts: list[MessagePart]
+
+
+class PartChunkResetStep(TypedDict):
+    type: Literal["reset-step"]
+    """Only to clients of ``ai`` 7: the step in progress is taken back. To others it is ``data-withdrawn``."""
+
+
+class _PartChunkToolApprovalResponseRequired(TypedDict):
+    type: Literal["tool-approval-response"]
+    """Only to clients of ``ai`` 7: what was said of a call that somebody was asked for."""
+    approvalId: str
+    approved: bool
+
+
+class PartChunkToolApprovalResponse(_PartChunkToolApprovalResponseRequired, total=False):
+    reason: str
+
+PartChunk: TypeAlias = Union[PartChunkDataSteering, PartChunkDataWithdrawn, PartChunkDataModel, PartChunkDataCustom, PartChunkDataReasoningFile, PartChunkSourceUrl, PartChunkSourceDocument, PartChunkFile, PartChunkCustom, PartChunkReasoningFile, PartChunkSteeringMessage, PartChunkResetStep, PartChunkToolApprovalResponse]
+"""A chunk that is a part of its message as well, or tells of a step."""
 
 Prices: TypeAlias = Mapping[str, ModelPrice]
 """What models cost, by their ids."""
@@ -2599,6 +2928,31 @@ ProviderChoice: TypeAlias = Union[str, ProviderConfig]
 
 Providers: TypeAlias = Mapping[str, ProviderConfig]
 """The providers that a host configured, by name."""
+
+
+class _SaidPartTextRequired(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class SaidPartText(_SaidPartTextRequired, total=False):
+    state: PartState
+    providerMetadata: dict[str, Any]
+    citations: list[Any]
+    """What it rests on, as the AI SDK 7 lists it."""
+
+
+class _SaidPartReasoningRequired(TypedDict):
+    type: Literal["reasoning"]
+    text: str
+
+
+class SaidPartReasoning(_SaidPartReasoningRequired, total=False):
+    state: PartState
+    providerMetadata: dict[str, Any]
+
+SaidPart: TypeAlias = Union[SaidPartText, SaidPartReasoning]
+"""What a model wrote or thought."""
 
 ShownRole: TypeAlias = Union[AgentRole, AgentRoleSummary]
 """A role: all of it for administrators, what it takes to choose one for everybody else."""
@@ -2629,8 +2983,96 @@ class ToldPartStepStart(TypedDict):
 ToldPart: TypeAlias = Union[ToldPartText, ToldPartFile, ToldPartStepStart]
 """A part that a model can be told."""
 
+
+class _ToolOutcomePartOutputAvailableRequired(TypedDict):
+    state: Literal["output-available"]
+    type: str
+    toolCallId: str
+    input: Any
+    output: Any
+
+
+class ToolOutcomePartOutputAvailable(_ToolOutcomePartOutputAvailableRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+    approval: ToolApproval
+
+
+class _ToolOutcomePartOutputErrorRequired(TypedDict):
+    state: Literal["output-error"]
+    type: str
+    toolCallId: str
+    input: Any
+    errorText: str
+
+
+class ToolOutcomePartOutputError(_ToolOutcomePartOutputErrorRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+    approval: ToolApproval
+
+
+class _ToolOutcomePartOutputDeniedRequired(TypedDict):
+    state: Literal["output-denied"]
+    type: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class ToolOutcomePartOutputDenied(_ToolOutcomePartOutputDeniedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+
+class _ToolOutcomePartApprovalRequestedRequired(TypedDict):
+    state: Literal["approval-requested"]
+    type: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class ToolOutcomePartApprovalRequested(_ToolOutcomePartApprovalRequestedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+
+class _ToolOutcomePartApprovalRespondedRequired(TypedDict):
+    state: Literal["approval-responded"]
+    type: str
+    toolCallId: str
+    input: Any
+    approval: ToolApproval
+
+
+class ToolOutcomePartApprovalResponded(_ToolOutcomePartApprovalRespondedRequired, total=False):
+    providerExecuted: bool
+    callProviderMetadata: dict[str, Any]
+    resultProviderMetadata: dict[str, Any]
+    title: str
+    toolMetadata: dict[str, Any]
+
+ToolOutcomePart: TypeAlias = Union[ToolOutcomePartOutputAvailable, ToolOutcomePartOutputError, ToolOutcomePartOutputDenied, ToolOutcomePartApprovalRequested, ToolOutcomePartApprovalResponded]
+"""A tool call with its outcome, or one that somebody is asked for."""
+
 TraceEntry: TypeAlias = Union[TraceCall, TraceResult]
 """An entry of a message's trace. Calls as they come, then results; those of one step before those of the next."""
+
+AssistantPart: TypeAlias = Union[SaidPart, ToolOutcomePart, DynamicOutcomePart, KeptPart, DataPart]
+"""A part of an assistant's message as such hosts store it."""
 
 
 class UIMessageChunkStart(TypedDict):
@@ -2669,6 +3111,8 @@ class _UIMessageChunkTextEndRequired(TypedDict):
 
 class UIMessageChunkTextEnd(_UIMessageChunkTextEndRequired, total=False):
     providerMetadata: dict[str, Any]
+    citations: Any
+    """What the text rests on; for clients of ``ai`` 7 alone."""
 
 
 class _UIMessageChunkReasoningStartRequired(TypedDict):
@@ -2712,6 +3156,10 @@ class UIMessageChunkToolInputStart(_UIMessageChunkToolInputStartRequired, total=
     """What the provider wants to see again."""
     dynamic: Literal[True]
     """The tool is not one of those that the client knows."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool; for clients of ``ai`` 7 alone."""
 
 
 class UIMessageChunkToolInputDelta(TypedDict):
@@ -2734,6 +3182,10 @@ class UIMessageChunkToolInputAvailable(_UIMessageChunkToolInputAvailableRequired
     """What the provider wants to see again."""
     dynamic: Literal[True]
     """The tool is not one of those that the client knows."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool; for clients of ``ai`` 7 alone."""
 
 
 class _UIMessageChunkToolInputErrorRequired(TypedDict):
@@ -2751,6 +3203,10 @@ class UIMessageChunkToolInputError(_UIMessageChunkToolInputErrorRequired, total=
     """What the provider wants to see again."""
     dynamic: Literal[True]
     """The tool is not one of those that the client knows."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool; for clients of ``ai`` 7 alone."""
 
 
 class _UIMessageChunkToolOutputAvailableRequired(TypedDict):
@@ -2766,6 +3222,10 @@ class UIMessageChunkToolOutputAvailable(_UIMessageChunkToolOutputAvailableRequir
     """What the provider wants to see again."""
     dynamic: Literal[True]
     """The tool is not one of those that the client knows."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool; for clients of ``ai`` 7 alone."""
 
 
 class UIMessageChunkToolOutputAvailableAgain(TypedDict):
@@ -2790,17 +3250,43 @@ class UIMessageChunkToolOutputError(_UIMessageChunkToolOutputErrorRequired, tota
     """What the provider wants to see again."""
     dynamic: Literal[True]
     """The tool is not one of those that the client knows."""
+    title: str
+    """How pages are to call the tool."""
+    toolMetadata: Any
+    """What the host has noted of the tool; for clients of ``ai`` 7 alone."""
 
 
-class UIMessageChunkToolApprovalRequest(TypedDict):
+class _UIMessageChunkToolApprovalRequestRequired(TypedDict):
     type: Literal["tool-approval-request"]
     approvalId: str
     toolCallId: str
 
 
-class UIMessageChunkToolOutputDenied(TypedDict):
+class UIMessageChunkToolApprovalRequest(_UIMessageChunkToolApprovalRequestRequired, total=False):
+    reason: str
+    """Why it is asked."""
+    isAutomatic: Literal[True]
+    """Rules answer it, nobody else."""
+    signature: str
+    """What binds the question to its call."""
+    inputSchemaInput: Any
+    """The input before it was refined."""
+    approvalDescriptor: Any
+    """What is to be shown of the question."""
+    answerReason: str
+    """Why it was allowed, where that is known already: what clients are told with the answer, and not with the
+    question.
+    """
+
+
+class _UIMessageChunkToolOutputDeniedRequired(TypedDict):
     type: Literal["tool-output-denied"]
     toolCallId: str
+
+
+class UIMessageChunkToolOutputDenied(_UIMessageChunkToolOutputDeniedRequired, total=False):
+    reason: RunReason
+    """For clients of ``ai`` 7 alone, which are told it as an answer of its own."""
 
 
 class UIMessageChunkFinishStep(TypedDict):
@@ -2867,6 +3353,8 @@ __all__ = [
     "DataPart",
     "DocumentFormat",
     "DriverName",
+    "DynamicOutcomePart",
+    "DynamicToolType",
     "EditSource",
     "EffectDatabase",
     "EffectStatement",
@@ -2894,6 +3382,7 @@ __all__ = [
     "IndexOutcome",
     "IndexStatus",
     "IndexedNow",
+    "KeptPart",
     "Lang",
     "ListedChat",
     "McpGuidance",
@@ -2959,6 +3448,8 @@ __all__ = [
     "RunStepCall",
     "RunStepContent",
     "RunStepError",
+    "RunStepFile",
+    "RunStepMessage",
     "RunStepResult",
     "RunWarning",
     "SaidPart",
@@ -3001,6 +3492,7 @@ __all__ = [
     "Tier",
     "TitlePrompt",
     "ToldPart",
+    "ToolApproval",
     "ToolDefinition",
     "ToolEffect",
     "ToolOutcomePart",

@@ -53,7 +53,12 @@ functions! {
     "compactToolOutput"(value: Json) -> [Json] = turn::compact;
     /// A stored row as a message for pages. Of a row that the engine wrote also how it ended, as the stream tells it; of a
     /// user's its client's own metadata.
-    "rowToUiMessage"(row: ChatRow) -> [ShownMessage] = turn::ui_message;
+    "rowToUiMessage"(
+        row: ChatRow,
+        /// Which clients it is for: its parts are in the form that they take, and that their `convertToModelMessages` sends
+        /// back. As they are stored unless given.
+        protocol: Option<Protocol>,
+    ) -> [ShownMessage] = turn::ui_message;
     /// For bindings whose host makes sentences of failures, where it makes none.
     #[doc(hidden)]
     "safeErrorText"(failure: RunFailure) -> [String] = turn::safe_text;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::js::{Raw, Text, canonical, list, object, optional_object, present, truthy, write_string};
-use crate::model::{MessageStatus, RunFailure};
+use crate::model::{MessageStatus, Protocol, RunFailure};
 use crate::project::{
     self, FinalizePlan, RowExtra, StoredRow, TextStep, TokenUsage, assistant_parts, compact_text, flush_assistant,
     plan_finalize_assistant, row_to_ui_message, safe_error_text, serialize_steps,
@@ -27,7 +27,7 @@ pub(super) fn flush(text: &str) -> Answer {
     }
     let Arguments { steps, in_progress_text, status, extra } = arguments(text)?;
     let in_progress = in_progress_text.unwrap_or_default();
-    Ok(Some(flush_assistant(&steps, &in_progress.0, status, &extra.unwrap_or_default()).to_json()))
+    Ok(Some(flush_assistant(&steps, &in_progress.0, status, &extra.unwrap_or_default())?.to_json()))
 }
 
 pub(super) fn parts(text: &str) -> Answer {
@@ -40,7 +40,7 @@ pub(super) fn parts(text: &str) -> Answer {
         fallback_text: Option<Text<'a>>,
     }
     let Arguments { steps, fallback_text } = arguments(text)?;
-    Ok(Some(assistant_parts(&steps, &fallback_text.unwrap_or_default().0)))
+    Ok(Some(assistant_parts(&steps, &fallback_text.unwrap_or_default().0)?))
 }
 
 pub(super) fn trace(text: &str) -> Answer {
@@ -50,7 +50,7 @@ pub(super) fn trace(text: &str) -> Answer {
         steps: Vec<TextStep<'a>>,
     }
     let Arguments { steps } = arguments(text)?;
-    Ok(Some(serialize_steps(&steps).unwrap_or_else(|| "null".to_owned())))
+    Ok(Some(serialize_steps(&steps)?.unwrap_or_else(|| "null".to_owned())))
 }
 
 /// The one parameter `name`, as it came.
@@ -78,9 +78,11 @@ pub(super) fn ui_message(text: &str) -> Answer {
     struct Arguments<'a> {
         #[serde(borrow, deserialize_with = "object")]
         row: StoredRow<'a>,
+        #[serde(default)]
+        protocol: Option<Protocol>,
     }
-    let Arguments { row } = arguments(text)?;
-    Ok(Some(row_to_ui_message(&row)))
+    let Arguments { row, protocol } = arguments(text)?;
+    Ok(Some(row_to_ui_message(&row, protocol)))
 }
 
 /// For bindings whose host makes sentences of failures, where it makes none.

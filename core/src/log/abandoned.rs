@@ -276,7 +276,8 @@ mod tests {
         let asked = input(Json::empty_object());
         let tool = closed(WaitKind::Question, &[asked.clone(), answered]);
         assert_eq!(tool.state, ToolState::OutputAvailable(Some(output)));
-        let tool = closed(WaitKind::Approval, &[asked.clone(), UiChunk::ToolOutputDenied { tool_call_id: "c".into() }]);
+        let denied = UiChunk::ToolOutputDenied { tool_call_id: "c".into(), reason: None };
+        let tool = closed(WaitKind::Approval, &[asked.clone(), denied]);
         assert!(tool.is_denied());
         // It was allowed with another input, and not made.
         let edited = Json::parse(r#"{"a":1}"#).unwrap();

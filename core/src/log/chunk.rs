@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage};
+use crate::model::{
+    Approval, FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage, present,
+};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -95,6 +97,9 @@ pub enum UiChunk {
         id: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         provider_metadata: Option<Json>,
+        /// What the text rests on; for clients of `ai` 7 alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        citations: Option<Json>,
     },
     ReasoningStart {
         id: String,
@@ -160,9 +165,14 @@ pub enum UiChunk {
     ToolApprovalRequest {
         approval_id: String,
         tool_call_id: String,
+        #[serde(flatten)]
+        more: ApprovalDetails,
     },
     ToolOutputDenied {
         tool_call_id: String,
+        /// For clients of `ai` 7 alone, which are told it as an answer of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     FinishStep,
     MessageMetadata {
@@ -197,6 +207,50 @@ pub struct CallDetails {
     /// The tool is not one of those that the client knows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dynamic: bool,
+    /// How pages are to call the tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the host has noted of the tool; for clients of `ai` 7 alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_metadata: Option<Json>,
+}
+
+/// What else there is to a question whether a call may be made; for clients of `ai` 7 alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalDetails {
+    /// Why it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Rules answer it, nobody else.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_automatic: bool,
+    /// What binds the question to its call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The input before it was refined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_schema_input: Option<Json>,
+    /// What is to be shown of the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval_descriptor: Option<Json>,
+    /// Why it was allowed, where that is known already: what clients are told with the answer, and not with the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_reason: Option<String>,
+}
+
+impl ApprovalDetails {
+    /// What is told with the question.
+    pub(crate) fn of(approval: &Approval) -> Self {
+        Self {
+            reason: approval.request_reason.clone(),
+            is_automatic: approval.is_automatic,
+            signature: approval.signature.clone(),
+            input_schema_input: approval.input_schema_input.clone(),
+            approval_descriptor: approval.descriptor.clone(),
+            answer_reason: approval.reason.clone().filter(|_| approval.approved == Some(true)),
+        }
+    }
 }
 
 impl CallDetails {
@@ -206,19 +260,21 @@ impl CallDetails {
             provider_executed: tool.provider_executed,
             provider_metadata: tool.provider_metadata.clone(),
             dynamic: tool.dynamic,
+            title: tool.title.clone(),
+            tool_metadata: tool.tool_metadata.clone(),
         }
     }
 
     /// What the chunk that tells of the call's outcome says.
     pub(crate) fn of_result(tool: &ToolPart) -> Self {
-        Self { provider_metadata: tool.result_metadata.clone(), ..Self::of_call(tool) }
+        Self { provider_metadata: tool.result_metadata.clone(), title: None, ..Self::of_call(tool) }
     }
 }
 
 /// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked.
 const NOTES: &[&str] = &["data-withdrawn", "data-model"];
 /// Types of parts that are chunks as they are.
-const TOLD: &[&str] = &["source-url", "source-document", "file", STEERING_PART];
+const TOLD: &[&str] = &["source-url", "source-document", "file", "reasoning-file", "custom", STEERING_PART];
 
 #[derive(Deserialize)]
 struct PartType {
@@ -260,6 +316,18 @@ struct Fields {
     #[serde(default)]
     preliminary: bool,
     provider_metadata: Option<Json>,
+    citations: Option<Json>,
+    title: Option<String>,
+    tool_metadata: Option<Json>,
+    reason: Option<String>,
+    #[serde(default)]
+    is_automatic: bool,
+    signature: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    input_schema_input: Option<Json>,
+    #[serde(default, deserialize_with = "present")]
+    approval_descriptor: Option<Json>,
+    answer_reason: Option<String>,
 }
 
 impl UiChunk {
@@ -285,12 +353,14 @@ impl UiChunk {
             provider_executed: fields.provider_executed,
             provider_metadata: provider_metadata.clone(),
             dynamic: fields.dynamic,
+            title: fields.title,
+            tool_metadata: fields.tool_metadata,
         };
         Some(match fields.r#type.as_str() {
             "start-step" => UiChunk::StartStep,
             "text-start" => UiChunk::TextStart { id: fields.id?, provider_metadata },
             "text-delta" => UiChunk::TextDelta { id: fields.id?, delta: fields.delta?, provider_metadata },
-            "text-end" => UiChunk::TextEnd { id: fields.id?, provider_metadata },
+            "text-end" => UiChunk::TextEnd { id: fields.id?, provider_metadata, citations: fields.citations },
             "reasoning-start" => UiChunk::ReasoningStart { id: fields.id?, provider_metadata },
             "reasoning-delta" => UiChunk::ReasoningDelta { id: fields.id?, delta: fields.delta?, provider_metadata },
             "reasoning-end" => UiChunk::ReasoningEnd { id: fields.id?, provider_metadata },
@@ -326,10 +396,21 @@ impl UiChunk {
             "tool-output-error" => {
                 UiChunk::ToolOutputError { tool_call_id: fields.tool_call_id?, error_text: fields.error_text?, more }
             }
-            "tool-approval-request" => {
-                UiChunk::ToolApprovalRequest { approval_id: fields.approval_id?, tool_call_id: fields.tool_call_id? }
+            "tool-approval-request" => UiChunk::ToolApprovalRequest {
+                approval_id: fields.approval_id?,
+                tool_call_id: fields.tool_call_id?,
+                more: ApprovalDetails {
+                    reason: fields.reason,
+                    is_automatic: fields.is_automatic,
+                    signature: fields.signature,
+                    input_schema_input: fields.input_schema_input,
+                    approval_descriptor: fields.approval_descriptor,
+                    answer_reason: fields.answer_reason,
+                },
+            },
+            "tool-output-denied" => {
+                UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id?, reason: fields.reason }
             }
-            "tool-output-denied" => UiChunk::ToolOutputDenied { tool_call_id: fields.tool_call_id? },
             told if TOLD.contains(&told) || NOTES.contains(&told) => UiChunk::Part(Json::parse(json).ok()?),
             _ => return None,
         })
@@ -367,11 +448,26 @@ mod tests {
     #[test]
     fn chunks_of_a_step_are_read_back() {
         let metadata = Json::parse(r#"{"p":{"signature":"A+/=\u20ac 1.0"},"n":1.0}"#).unwrap();
-        let more = CallDetails { provider_executed: true, provider_metadata: Some(metadata.clone()), dynamic: true };
+        let more = CallDetails {
+            provider_executed: true,
+            provider_metadata: Some(metadata.clone()),
+            dynamic: true,
+            title: Some("T".into()),
+            tool_metadata: Some(metadata.clone()),
+        };
+        let asked = ApprovalDetails {
+            reason: Some("it costs".into()),
+            is_automatic: true,
+            signature: Some("s".into()),
+            input_schema_input: Some(Json::null()),
+            approval_descriptor: Some(metadata.clone()),
+            answer_reason: Some("cheap".into()),
+        };
         let (id, call) = (|| "t".to_owned(), || "c".to_owned());
         let chunks = [
             UiChunk::TextStart { id: id(), provider_metadata: None },
             UiChunk::TextDelta { id: id(), delta: String::new(), provider_metadata: Some(metadata.clone()) },
+            UiChunk::TextEnd { id: id(), provider_metadata: None, citations: Some(Json::parse("[]").unwrap()) },
             UiChunk::ReasoningEnd { id: id(), provider_metadata: Some(metadata) },
             UiChunk::ToolInputStart { tool_call_id: call(), tool_name: "x".into(), more: more.clone() },
             UiChunk::ToolInputAvailable {
@@ -383,8 +479,9 @@ mod tests {
             UiChunk::ToolOutputAvailable { tool_call_id: call(), output: Json::null(), more: more.clone() },
             UiChunk::ToolOutputPreliminary { tool_call_id: call(), output: Json::string("half"), preliminary: true },
             UiChunk::ToolOutputError { tool_call_id: call(), error_text: "no".into(), more },
-            UiChunk::ToolApprovalRequest { approval_id: "a".into(), tool_call_id: call() },
-            UiChunk::ToolOutputDenied { tool_call_id: call() },
+            UiChunk::ToolApprovalRequest { approval_id: "a".into(), tool_call_id: call(), more: asked },
+            UiChunk::ToolOutputDenied { tool_call_id: call(), reason: Some("no".into()) },
+            UiChunk::Part(Json::parse(r#"{"type":"custom","kind":"p.compaction"}"#).unwrap()),
             UiChunk::Part(Json::parse(r#"{"type":"source-url","sourceId":"1","url":"https://example.com"}"#).unwrap()),
         ];
         for chunk in chunks {

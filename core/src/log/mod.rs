@@ -6,12 +6,13 @@ mod chunk;
 pub(crate) mod cursor;
 pub(crate) mod journal;
 mod live;
+mod older;
 mod protocol;
 pub(crate) mod reader;
 pub(crate) mod replay;
 
 pub(crate) use chunk::is_note;
-pub use chunk::{CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
+pub use chunk::{ApprovalDetails, CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
 pub use cursor::{Cursor, TailEnd, TailFrom, TailItem};
 pub use live::{ChunkLog, ChunkReader};
 pub use protocol::Protocol;

@@ -1,22 +1,18 @@
-//! What clients of one version are told in another form than those of others. The log is in the form that all of them take.
+//! What clients of one version are told in another form than those of others.
+//!
+//! The log has steering and withdrawn steps in a form that all of them take, and everything else as the newest of them do:
+//! whatever only those know is told to the others in another form, without what they do not know, or not at all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::cursor::TailItem;
+pub use crate::model::Protocol;
+use crate::project::{keeping, steering_message};
 
-/// Which version of the AI SDK a client is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Protocol {
-    /// `ai` 6, and whoever reads what `ai` 6 reads.
-    #[default]
-    #[serde(rename = "ai-6")]
-    Ai6,
-    /// `ai` 7, which takes back steps that are withdrawn.
-    #[serde(rename = "ai-7")]
-    Ai7,
-}
+use super::cursor::TailItem;
+use super::older::for_older;
 
 /// Tells chunks of one stream, in their order, as its client takes them.
 #[derive(Debug, Default)]
@@ -26,12 +22,24 @@ pub(crate) struct Speaker {
     heard: Vec<Arc<str>>,
     /// The step was taken back: what comes next is told in its place.
     taken_back: bool,
+    /// The questions about calls that have no outcome yet, by the call.
+    asked: HashMap<String, Question>,
+}
+
+/// That somebody is asked whether a call may be made.
+#[derive(Debug)]
+struct Question {
+    approval_id: String,
+    /// Why it was allowed, where the log says it with the question.
+    answer_reason: Option<String>,
 }
 
 const WITHDRAWN: &str = r#"{"type":"data-withdrawn""#;
 const STEERING: &str = r#"{"type":"data-steering""#;
 const START_STEP: &str = r#"{"type":"start-step""#;
 const FINISH_STEP: &str = r#"{"type":"finish-step""#;
+const TOOL_OUTPUT: &str = r#"{"type":"tool-output-"#;
+const APPROVAL_REQUEST: &str = r#"{"type":"tool-approval-request""#;
 const RESET_STEP: &str = r#"{"type":"reset-step"}"#;
 
 impl Speaker {
@@ -42,7 +50,7 @@ impl Speaker {
     /// These chunks as the client takes them: none, one, or some for each.
     pub(crate) fn tell(&mut self, chunks: Vec<Arc<str>>) -> Vec<Arc<str>> {
         match self.protocol {
-            Protocol::Ai6 => chunks,
+            Protocol::Ai6 => chunks.into_iter().map(for_older).collect(),
             Protocol::Ai7 => chunks.into_iter().flat_map(|chunk| self.tell_newer(chunk)).collect(),
         }
     }
@@ -50,7 +58,8 @@ impl Speaker {
     /// The same with places: whatever stands for a chunk has its place.
     pub(crate) fn tell_items(&mut self, items: Vec<TailItem>) -> Vec<TailItem> {
         if self.protocol == Protocol::Ai6 {
-            return items;
+            let tell = |item: TailItem| TailItem { chunk: for_older(item.chunk), ..item };
+            return items.into_iter().map(tell).collect();
         }
         let mut told = Vec::with_capacity(items.len());
         for TailItem { cursor, chunk, mut resync } in items {
@@ -74,40 +83,65 @@ impl Speaker {
             return Vec::new();
         }
         if chunk.starts_with(STEERING)
-            && let Some(message) = steering_message(&chunk)
+            && let Some(message) = steering_message(&chunk).map(Arc::from)
         {
             self.heard.push(Arc::clone(&message));
             return vec![message];
         }
         if chunk.starts_with(WITHDRAWN) {
             self.taken_back = true;
+            self.asked.clear();
             return std::iter::once(RESET_STEP.into()).chain(self.heard.drain(..)).collect();
+        }
+        if chunk.starts_with(APPROVAL_REQUEST) {
+            return vec![self.question(chunk)];
+        }
+        if chunk.starts_with(TOOL_OUTPUT) && !self.asked.is_empty() {
+            return self.answer(&chunk).into_iter().chain([chunk]).collect();
         }
         vec![chunk]
     }
-}
 
-/// A message of the user that joins a run, as newer clients have it.
-fn steering_message(chunk: &str) -> Option<Arc<str>> {
-    #[derive(Deserialize)]
-    struct Part<'a> {
-        id: &'a str,
-        #[serde(borrow)]
-        data: Data<'a>,
+    /// The question without its answer, which is kept for when it is told.
+    fn question(&mut self, chunk: Arc<str>) -> Arc<str> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Asked {
+            tool_call_id: String,
+            approval_id: String,
+            answer_reason: Option<String>,
+        }
+        let Ok(Asked { tool_call_id, approval_id, answer_reason }) = serde_json::from_str(&chunk) else { return chunk };
+        let told = answer_reason.is_some().then(|| keeping(&chunk, |member| member != "answerReason")).flatten();
+        self.asked.insert(tool_call_id, Question { approval_id, answer_reason });
+        told.map_or(chunk, Arc::from)
     }
-    #[derive(Deserialize)]
-    struct Data<'a> {
-        #[serde(borrow)]
-        parts: &'a serde_json::value::RawValue,
+
+    /// What somebody has said of the call that this is the outcome of.
+    fn answer(&mut self, chunk: &str) -> Option<Arc<str>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct OfCall {
+            r#type: String,
+            tool_call_id: String,
+            reason: Option<String>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Response {
+            r#type: &'static str,
+            approval_id: String,
+            approved: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<String>,
+        }
+        let of_call: OfCall = serde_json::from_str(chunk).ok()?;
+        let Question { approval_id, answer_reason } = self.asked.remove(&of_call.tool_call_id)?;
+        let approved = of_call.r#type != "tool-output-denied";
+        let reason = if approved { answer_reason } else { of_call.reason };
+        let response = Response { r#type: "tool-approval-response", approval_id, approved, reason };
+        serde_json::to_string(&response).ok().map(Arc::from)
     }
-    #[derive(Serialize)]
-    struct Message<'a> {
-        r#type: &'static str,
-        id: &'a str,
-        parts: &'a serde_json::value::RawValue,
-    }
-    let Part { id, data } = serde_json::from_str(chunk).ok()?;
-    serde_json::to_string(&Message { r#type: "steering-message", id, parts: data.parts }).ok().map(Arc::from)
 }
 
 #[cfg(test)]
@@ -128,6 +162,27 @@ mod tests {
     fn older_clients_are_told_everything_as_it_is() {
         let chunks = [START_STEP, STEERED, TAKEN_BACK, FINISH_STEP];
         assert_eq!(told(Protocol::Ai6, &chunks), chunks);
+    }
+
+    #[test]
+    fn newer_clients_are_told_what_was_said_of_a_call() {
+        let asked =
+            |call: &str| format!(r#"{{"type":"tool-approval-request","approvalId":"a-{call}","toolCallId":"{call}"}}"#);
+        let denied = r#"{"type":"tool-output-denied","toolCallId":"c","reason":"no"}"#;
+        let done = r#"{"type":"tool-output-available","toolCallId":"d","output":1}"#;
+        let other = r#"{"type":"tool-output-available","toolCallId":"e","output":1}"#;
+        let (of_c, of_d) = (asked("c"), asked("d"));
+        let expected = [
+            of_c.as_str(),
+            &of_d,
+            other,
+            r#"{"type":"tool-approval-response","approvalId":"a-c","approved":false,"reason":"no"}"#,
+            denied,
+            r#"{"type":"tool-approval-response","approvalId":"a-d","approved":true}"#,
+            done,
+        ];
+        assert_eq!(told(Protocol::Ai7, &[&of_c, &of_d, other, denied, done]), expected);
+        assert_eq!(told(Protocol::Ai6, &[&of_d, done]), [of_d.as_str(), done]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::project::{ErrorText, shown_state, told_failure, truncated_outputs};
 
-use super::chunk::{CallDetails, StreamMetadata, UiChunk, is_told};
+use super::chunk::{ApprovalDetails, CallDetails, StreamMetadata, UiChunk, is_told};
 
 /// The id of a block in the chunks: unique in the run, and known from its place alone.
 pub(crate) fn block_id(kind: BlockKind, step: u32, place: usize) -> String {
@@ -52,6 +52,7 @@ struct SeenBlock {
     id: String,
     text: String,
     metadata: Option<Json>,
+    citations: Option<Json>,
     open: bool,
 }
 
@@ -92,7 +93,14 @@ impl StepView {
                     block.metadata = provider_metadata.clone().or(block.metadata.take());
                 }
             }
-            UiChunk::TextEnd { id, provider_metadata } | UiChunk::ReasoningEnd { id, provider_metadata } => {
+            UiChunk::TextEnd { id, provider_metadata, citations } => {
+                if let Some(block) = self.block(id) {
+                    block.open = false;
+                    block.citations.clone_from(citations);
+                    block.metadata = provider_metadata.clone().or(block.metadata.take());
+                }
+            }
+            UiChunk::ReasoningEnd { id, provider_metadata } => {
                 if let Some(block) = self.block(id) {
                     block.open = false;
                     block.metadata = provider_metadata.clone().or(block.metadata.take());
@@ -132,7 +140,7 @@ impl StepView {
                     call.asked = true;
                 }
             }
-            UiChunk::ToolOutputDenied { tool_call_id } => {
+            UiChunk::ToolOutputDenied { tool_call_id, .. } => {
                 if let Some(call) = self.call(tool_call_id, None) {
                     call.denied = true;
                     call.outcome = Some(Err(DENIED_CALL.to_owned()));
@@ -156,6 +164,7 @@ impl StepView {
             id: id.to_owned(),
             text: String::new(),
             metadata: metadata.clone(),
+            citations: None,
             open: true,
         }));
     }
@@ -227,8 +236,8 @@ impl StepView {
     pub(crate) fn into_record(self, number: u32) -> StepRecord {
         let mut parts = vec![Part::StepStart];
         parts.extend(self.items.into_iter().map(|item| match item {
-            Seen::Block(SeenBlock { kind, text, metadata, .. }) => {
-                let text = TextPart { provider_metadata: metadata, ..TextPart::done(text) };
+            Seen::Block(SeenBlock { kind, text, metadata, citations, .. }) => {
+                let text = TextPart { provider_metadata: metadata, citations, ..TextPart::done(text) };
                 match kind {
                     BlockKind::Text => Part::Text(text),
                     BlockKind::Reasoning => Part::Reasoning(text),
@@ -242,6 +251,8 @@ impl StepView {
                     dynamic: call.details.dynamic,
                     provider_metadata: call.details.provider_metadata,
                     result_metadata: call.result_metadata,
+                    title: call.details.title,
+                    tool_metadata: call.details.tool_metadata,
                     approval: call.denied.then(|| Approval::requested(&call.call_id).answered(false, None)),
                     ..ToolPart::new(call.name, call.call_id, Some(input), state)
                 })
@@ -283,7 +294,7 @@ impl StepView {
         let mut chunks = Vec::new();
         for item in &self.items {
             if let Seen::Block(SeenBlock { kind, id, open: true, .. }) = item {
-                chunks.push(block_end(*kind, id.clone(), None));
+                chunks.push(block_end(*kind, id.clone(), None, None));
             }
         }
         if self.started {
@@ -300,9 +311,9 @@ fn tool_state(outcome: Outcome) -> ToolState {
     }
 }
 
-fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {
+fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>, citations: Option<Json>) -> UiChunk {
     match kind {
-        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata },
+        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata, citations },
         BlockKind::Reasoning => UiChunk::ReasoningEnd { id, provider_metadata },
     }
 }
@@ -337,7 +348,7 @@ fn rest_of_block(
     }
     if open {
         let untold = part.provider_metadata.clone().filter(|metadata| Some(metadata) != told.as_ref());
-        chunks.push(block_end(kind, id, untold));
+        chunks.push(block_end(kind, id, untold, part.citations.clone()));
     }
 }
 
@@ -361,13 +372,14 @@ fn rest_of_call(tool: &ToolPart, seen: Option<&Seen>, chunks: &mut Vec<UiChunk>)
     }
     if let Some(approval) = tool.approval.as_ref().filter(|_| !asked) {
         let (approval_id, tool_call_id) = (approval.id.clone(), tool_call_id.clone());
-        chunks.push(UiChunk::ToolApprovalRequest { approval_id, tool_call_id });
+        chunks.push(UiChunk::ToolApprovalRequest { approval_id, tool_call_id, more: ApprovalDetails::of(approval) });
     }
     if outcome_known {
         return;
     }
     if tool.is_denied() {
-        return chunks.push(UiChunk::ToolOutputDenied { tool_call_id });
+        let reason = tool.approval.as_ref().and_then(|approval| approval.reason.clone());
+        return chunks.push(UiChunk::ToolOutputDenied { tool_call_id, reason });
     }
     let more = CallDetails::of_result(tool);
     match shown_state(tool) {

@@ -418,6 +418,7 @@ impl Call {
             provider_executed: self.run_by != RunBy::Host,
             provider_metadata: self.metadata.clone(),
             dynamic: self.run_by == RunBy::Provider { dynamic: true },
+            ..CallDetails::default()
         }
     }
 
@@ -532,6 +533,11 @@ impl Call {
     /// Whether somebody has refused to let it be made.
     pub(super) fn is_denied(&self) -> bool {
         self.approval.as_ref().is_some_and(|approval| approval.approved == Some(false))
+    }
+
+    /// Why, in the words of whoever has refused.
+    pub(super) fn denial(&self) -> Option<String> {
+        self.approval.as_ref().filter(|approval| approval.approved == Some(false))?.reason.clone()
     }
 
     fn part(&self) -> ToolPart {

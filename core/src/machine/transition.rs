@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::journal::Settlement;
 use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
-use crate::log::{CallDetails, StreamMetadata, UiChunk};
+use crate::log::{ApprovalDetails, CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
     Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
     RunStatus, StepRecord, Usage, call_key,
@@ -332,7 +332,9 @@ impl RunMachine {
                     let (tool_name, more) = (call.name.clone(), call.details());
                     UiChunk::ToolInputAvailable { tool_call_id, tool_name, input, more }
                 }
-                CallPhase::Failed { .. } if call.is_denied() => UiChunk::ToolOutputDenied { tool_call_id },
+                CallPhase::Failed { .. } if call.is_denied() => {
+                    UiChunk::ToolOutputDenied { tool_call_id, reason: call.denial() }
+                }
                 CallPhase::Failed { error, .. } => UiChunk::ToolOutputError { tool_call_id, error_text: error, more },
                 CallPhase::Output { input, output } => {
                     let output = call.succeed(input, output, self.tools.shown_bytes(&call.name));
@@ -788,7 +790,7 @@ impl RunMachine {
         effects.push(Effect::DisarmTimer(Timer::Run));
         let asked = self.step.calls().filter_map(|call| {
             let (approval_id, tool_call_id) = (call.approval_id()?, call.call_id.clone());
-            Some(UiChunk::ToolApprovalRequest { approval_id, tool_call_id })
+            Some(UiChunk::ToolApprovalRequest { approval_id, tool_call_id, more: ApprovalDetails::default() })
         });
         let asked = asked.collect();
         let (step, waits) = (self.step.record(self.number), self.step.waits());
@@ -1160,7 +1162,7 @@ fn tell_abandoned(abandoned: Abandoned, why: &str, effects: &mut Vec<Effect>) {
 
 fn block_end(kind: BlockKind, id: String, provider_metadata: Option<Json>) -> UiChunk {
     match kind {
-        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata },
+        BlockKind::Text => UiChunk::TextEnd { id, provider_metadata, citations: None },
         BlockKind::Reasoning => UiChunk::ReasoningEnd { id, provider_metadata },
     }
 }

@@ -7,6 +7,7 @@ mod json;
 mod message;
 mod page;
 mod part;
+mod protocol;
 mod record;
 mod role;
 mod run;
@@ -27,6 +28,7 @@ pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
 pub use part::{
     Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState, UNKNOWN_CALL,
 };
+pub use protocol::Protocol;
 pub use record::RecordIdentity;
 pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, Trigger, WarningCode};

@@ -40,12 +40,14 @@ pub struct TextPart {
     pub done: bool,
     /// What the provider wants to see again, by provider.
     pub provider_metadata: Option<Json>,
+    /// What the text rests on, as the AI SDK 7 lists it.
+    pub citations: Option<Json>,
 }
 
 impl TextPart {
     /// A finished block.
     pub fn done(text: impl Into<String>) -> Self {
-        Self { text: text.into(), done: true, provider_metadata: None }
+        Self { text: text.into(), done: true, ..Self::default() }
     }
 }
 
@@ -69,6 +71,10 @@ pub struct ToolPart {
     pub provider_metadata: Option<Json>,
     /// What the provider wants to see again with the result that it gave itself.
     pub result_metadata: Option<Json>,
+    /// How pages are to call the tool.
+    pub title: Option<String>,
+    /// What the host has noted of the tool, such as the server that it is from.
+    pub tool_metadata: Option<Json>,
     /// In a log: pages are shown so many bytes of the output, which has more.
     pub shown_bytes: Option<u64>,
     /// Somebody was asked whether the call may be made.
@@ -80,7 +86,8 @@ pub struct ToolPart {
 }
 
 /// That somebody was asked whether a call may be made, and what they said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Approval {
     /// Its id, unique within the run.
     pub id: String,
@@ -93,12 +100,27 @@ pub struct Approval {
     /// Whoever allowed the call has changed its arguments.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
+    /// Why somebody is asked. This member and those after it are of loops of the AI SDK, which are sent them back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
+    /// The loop's own rules have answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_automatic: bool,
+    /// What binds the question to its call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The input before the loop has refined it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub input_schema_input: Option<Json>,
+    /// What is to be shown of the question.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub descriptor: Option<Json>,
 }
 
 impl Approval {
     /// What is asked for a call.
     pub fn requested(call_id: &str) -> Self {
-        Self { id: format!("approval-{call_id}"), approved: None, reason: None, edited: false }
+        Self { id: format!("approval-{call_id}"), ..Self::default() }
     }
 
     /// The same, answered.
@@ -120,6 +142,8 @@ impl ToolPart {
             dynamic: false,
             provider_metadata: None,
             result_metadata: None,
+            title: None,
+            tool_metadata: None,
             shown_bytes: None,
             approval: None,
             waits: None,
@@ -210,6 +234,9 @@ fn text_entries<M: SerializeMap>(map: &mut M, kind: &str, part: &TextPart) -> Re
     if let Some(metadata) = &part.provider_metadata {
         map.serialize_entry("providerMetadata", metadata)?;
     }
+    if let Some(citations) = &part.citations {
+        map.serialize_entry("citations", citations)?;
+    }
     Ok(())
 }
 
@@ -249,6 +276,12 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(metadata) = &tool.result_metadata {
         map.serialize_entry("resultProviderMetadata", metadata)?;
     }
+    if let Some(title) = &tool.title {
+        map.serialize_entry("title", title)?;
+    }
+    if let Some(metadata) = &tool.tool_metadata {
+        map.serialize_entry("toolMetadata", metadata)?;
+    }
     if let Some(approval) = approval {
         map.serialize_entry("approval", approval)?;
     }
@@ -284,6 +317,9 @@ struct Fields {
     provider_executed: Option<bool>,
     call_provider_metadata: Option<Json>,
     result_provider_metadata: Option<Json>,
+    citations: Option<Json>,
+    title: Option<Json>,
+    tool_metadata: Option<Json>,
     shown_bytes: Option<u64>,
     approval: Option<Json>,
     waits: Option<String>,
@@ -309,6 +345,7 @@ impl Fields {
             text: self.text.clone().unwrap_or_default(),
             done: self.state.as_deref() == Some("done"),
             provider_metadata: metadata,
+            citations: self.citations.clone(),
         };
         match self.r#type.as_str() {
             "step-start" => Some(Part::StepStart),
@@ -340,6 +377,8 @@ impl Fields {
                     dynamic,
                     provider_metadata: self.call_provider_metadata,
                     result_metadata: self.result_provider_metadata,
+                    title: self.title.as_ref().and_then(Json::as_string),
+                    tool_metadata: self.tool_metadata,
                     shown_bytes: self.shown_bytes,
                     approval,
                     waits: self.waits.as_deref().and_then(WaitKind::parse),

@@ -22,6 +22,8 @@ pub enum FinishReason {
     ToolCalls,
     /// The stream broke or carried an error.
     Error,
+    /// It was cut short by whoever drives the loop; a word of the AI SDK 7, which clients of version 6 are told as `other`.
+    Interrupted,
     /// The answer broke off and was asked for again: the step is in the log and in no message. A word of ours.
     Withdrawn,
     /// Something else, or nothing was said; `unknown` in the words of earlier versions.
@@ -38,6 +40,7 @@ impl FinishReason {
             FinishReason::ContentFilter => "content-filter",
             FinishReason::ToolCalls => "tool-calls",
             FinishReason::Error => "error",
+            FinishReason::Interrupted => "interrupted",
             FinishReason::Withdrawn => "withdrawn",
             FinishReason::Other => "other",
         }
@@ -51,6 +54,7 @@ impl FinishReason {
             "content-filter" => FinishReason::ContentFilter,
             "tool-calls" => FinishReason::ToolCalls,
             "error" => FinishReason::Error,
+            "interrupted" => FinishReason::Interrupted,
             "withdrawn" => FinishReason::Withdrawn,
             _ => FinishReason::Other,
         }

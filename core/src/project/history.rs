@@ -74,6 +74,8 @@ pub enum AssistantPart {
         media_type: String,
         /// Its data URL.
         url: String,
+        /// It made it while it was thinking.
+        is_thought: bool,
         /// What the provider wants to see again, by provider.
         metadata: Option<Json>,
     },
@@ -140,6 +142,7 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
     let mut messages = Vec::new();
     let mut ids = CallIds::default();
     let newest = rows.iter().rposition(|row| row.role == MessageRole::User);
+    let settled = settled_later(rows);
     for (place, row) in rows.iter().enumerate() {
         match row.role {
             MessageRole::User | MessageRole::Other(_) => {
@@ -149,10 +152,40 @@ pub fn messages_from_rows(rows: &[Message]) -> Vec<ModelMessage> {
                     messages.push(ModelMessage::User(parts));
                 }
             }
-            MessageRole::Assistant => assistant_messages(&compact_parts(row.parts()), false, &mut ids, &mut messages),
+            MessageRole::Assistant => {
+                let mut parts = compact_parts(row.parts());
+                // What came of it stands where it came.
+                parts.retain(
+                    |part| !matches!(part, Part::Tool(tool) if is_asked(tool) && settled.contains(&tool.call_id)),
+                );
+                assistant_messages(&parts, false, &mut ids, &mut messages);
+            }
         }
     }
     messages
+}
+
+/// The calls that a later message says what came of: a loop that asks whether a call may be made ends, and the next one makes
+/// it.
+fn settled_later(rows: &[Message]) -> HashSet<String> {
+    let asks = |row: &Message| row.metadata.as_ref().is_some_and(|row| row.get().contains("\"approval-re"));
+    let Some(first) = rows.iter().position(asks) else { return HashSet::new() };
+    let answers = rows.iter().skip(first).filter(|row| row.role == MessageRole::Assistant).flat_map(Message::parts);
+    let mut asked = HashSet::new();
+    let mut settled = HashSet::new();
+    for part in answers {
+        match part {
+            Part::Tool(tool) if is_asked(&tool) => drop(asked.insert(tool.call_id)),
+            Part::Tool(tool) if asked.contains(&tool.call_id) => drop(settled.insert(tool.call_id)),
+            _ => {}
+        }
+    }
+    settled
+}
+
+/// Whether somebody was asked for the call, and nothing has come of it yet.
+fn is_asked(tool: &ToolPart) -> bool {
+    tool.state == ToolState::InputAvailable && tool.approval.is_some()
 }
 
 /// A stored row has what pages are shown of its outputs; a model is told less of those of earlier turns. What a provider
@@ -246,6 +279,11 @@ struct FilePart {
 }
 
 impl FilePart {
+    /// Whether it is one that a model makes.
+    fn is_made(&self) -> bool {
+        matches!(self.r#type.as_str(), "file" | "reasoning-file")
+    }
+
     fn of(part: &Json) -> Option<Self> {
         part.read::<Self>().ok().filter(|file| file.r#type == "file")
     }
@@ -260,7 +298,10 @@ pub(super) fn assistant_messages(parts: &[Part], now: bool, ids: &mut CallIds, m
     let mut results: Vec<ToolResult> = Vec::new();
     let flush = |messages: &mut Vec<ModelMessage>, block: &mut Vec<AssistantPart>, results: &mut Vec<ToolResult>| {
         // Reasoning alone is no answer; providers refuse a message of nothing else.
-        if block.iter().any(|part| !matches!(part, AssistantPart::Reasoning { .. })) {
+        let is_thought = |part: &AssistantPart| {
+            matches!(part, AssistantPart::Reasoning { .. } | AssistantPart::File { is_thought: true, .. })
+        };
+        if !block.iter().all(is_thought) {
             messages.push(ModelMessage::Assistant(std::mem::take(block)));
         }
         block.clear();
@@ -303,9 +344,10 @@ pub(super) fn assistant_messages(parts: &[Part], now: bool, ids: &mut CallIds, m
                     if !said.is_empty() {
                         messages.push(ModelMessage::User(said));
                     }
-                } else if let Some(file) = FilePart::of(json) {
+                } else if let Some(file) = json.read::<FilePart>().ok().filter(FilePart::is_made) {
+                    let is_thought = file.r#type == "reasoning-file";
                     let (media_type, url, metadata) = (file.media_type, file.url, file.provider_metadata);
-                    block.push(AssistantPart::File { media_type, url, metadata });
+                    block.push(AssistantPart::File { media_type, url, is_thought, metadata });
                 }
             }
         }

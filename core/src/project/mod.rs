@@ -11,6 +11,8 @@ mod frame;
 mod history;
 mod hits;
 mod labels;
+mod loop_message;
+mod loop_step;
 mod prompt;
 pub mod public;
 mod ranking;
@@ -25,6 +27,7 @@ mod told;
 mod tool_content;
 mod trim;
 mod usage;
+mod versions;
 
 pub use chunks::{ChunkRow, PageContent, Unknown, breadcrumb_chunks, chunk_rows, page_chunks};
 pub use compact::{
@@ -37,6 +40,8 @@ pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
 pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
 pub use labels::{Labels, Language};
+pub use loop_message::LoopMessage;
+pub use loop_step::{HostedCall, HostedContent, HostedError, HostedFile, HostedResult, HostedStep};
 pub(crate) use prompt::last_step_prompt;
 pub use prompt::{
     CurrentPageResult, McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_public_prompt,
@@ -57,3 +62,4 @@ pub use told::{ErrorText, safe_error_text, told_failure};
 pub use tool_content::{ContentPart, MAX_OUTCOME_BYTES, content_text};
 pub use trim::{HistoryTrim, TrimOptions, trim_history};
 pub use usage::TokenUsage;
+pub(crate) use versions::{as_data, keeping, steering_message};

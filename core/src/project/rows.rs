@@ -1,11 +1,14 @@
 //! Stored rows as clients see them, and what a stream says about them.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::js::{Raw, Text, canonical, present, write_string};
-use crate::model::{Json, RunFailure};
+use crate::model::{Json, Protocol, RunFailure};
 
 use super::told::{ErrorText, in_words, told_failure};
+use super::versions::part_for;
 
 /// A row of `ai_chat_messages` as a host reads it. What else it holds is not read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -114,8 +117,9 @@ fn told_metadata(row: &StoredRow<'_>) -> Option<String> {
     Some(format!("{{{}}}", told.join(",")))
 }
 
-/// `rowToUiMessage`: `{id, role, metadata?, parts}` as JSON.
-pub fn row_to_ui_message(row: &StoredRow<'_>) -> String {
+/// `rowToUiMessage`: `{id, role, metadata?, parts}` as JSON, the parts as they are stored unless it is said which clients they
+/// are for.
+pub fn row_to_ui_message(row: &StoredRow<'_>, protocol: Option<Protocol>) -> String {
     let mut out = "{".to_owned();
     if let Some(id) = row.id {
         out.push_str("\"id\":");
@@ -129,7 +133,7 @@ pub fn row_to_ui_message(row: &StoredRow<'_>) -> String {
     }
     out.push_str(",\"parts\":");
     match (stored_parts(row.metadata), row.content.as_ref().filter(|content| content.truthy())) {
-        (Some(parts), _) => out.push_str(&canonical(parts.get()).text),
+        (Some(parts), _) => out.push_str(&canonical(&parts_for(parts.get(), protocol)).text),
         (None, Some(content)) => {
             out.push_str("[{\"type\":\"text\",\"text\":");
             write_string(&content.0, &mut out);
@@ -139,6 +143,14 @@ pub fn row_to_ui_message(row: &StoredRow<'_>) -> String {
     }
     out.push('}');
     out
+}
+
+/// Stored parts as clients of this version take them.
+fn parts_for(parts: &str, protocol: Option<Protocol>) -> Cow<'_, str> {
+    let Some(protocol) = protocol else { return Cow::Borrowed(parts) };
+    let Ok(list) = serde_json::from_str::<Vec<Raw<'_>>>(parts) else { return Cow::Borrowed(parts) };
+    let told = list.iter().map(|part| part_for(protocol, part.get()).map_or(Cow::Borrowed(part.get()), Cow::Owned));
+    Cow::Owned(format!("[{}]", told.collect::<Vec<_>>().join(",")))
 }
 
 /// How the last write of a turn is done.
@@ -164,7 +176,7 @@ mod tests {
 
     #[test]
     fn how_the_engine_s_rows_ended_is_told_and_of_others_nothing() {
-        let told = |row: &str| row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(row).unwrap());
+        let told = |row: &str| row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(row).unwrap(), None);
         let row = |more: &str| {
             format!(
                 r#"{{"id":"1","role":"assistant","status":"aborted","metadata":{{"parts":[{{}}],"reason":"degenerate"{more}}}}}"#
@@ -188,12 +200,12 @@ mod tests {
         {
             let text = format!(r#"{{"id":7,"role":"x","content":"c","metadata":{metadata}}}"#);
             let row: StoredRow<'_> = serde_json::from_str(&text).unwrap();
-            assert_eq!(row_to_ui_message(&row), r#"{"id":7,"role":"user","parts":[{"type":"text","text":"c"}]}"#);
+            assert_eq!(row_to_ui_message(&row, None), r#"{"id":7,"role":"user","parts":[{"type":"text","text":"c"}]}"#);
         }
         let row: StoredRow<'_> = serde_json::from_str(
             r#"{"role":"assistant","content":"c","metadata":{"usage":{},"parts":[ null , 1.0 ]}}"#,
         )
         .unwrap();
-        assert_eq!(row_to_ui_message(&row), r#"{"role":"assistant","parts":[null,1]}"#);
+        assert_eq!(row_to_ui_message(&row, None), r#"{"role":"assistant","parts":[null,1]}"#);
     }
 }

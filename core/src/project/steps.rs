@@ -1,5 +1,6 @@
 //! The assistant's message row for hosts that keep their own loop: the shapes that they have always written, to the
-//! byte.
+//! byte, of steps that are texts, calls and outcomes. A step whose `content` holds more is written as the engine writes
+//! steps: see `loop_step`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,10 +11,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::error::{Error, Result, from_json};
 use crate::js::{Number, Raw, Text, canonical, list, present, write_string};
-use crate::model::{INCOMPLETE_CALL, MessageStatus};
+use crate::model::{INCOMPLETE_CALL, Json, MessageStatus, Part, ToolPart, ToolState};
 
-use super::compact::compact_text;
+use super::compact::{compact_text, compact_tool_output};
+use super::loop_step::{HostedContent, HostedStep};
 use super::usage::TokenUsage;
 
 /// A finished model call as the host's loop hands it over. What else it holds is not read.
@@ -35,6 +38,12 @@ pub struct Step<T, V> {
     /// What failed.
     #[serde(default, deserialize_with = "list")]
     pub tool_errors: Vec<StepError<T>>,
+    /// Everything in its order, as the AI SDK lists it.
+    #[serde(default)]
+    pub content: Option<V>,
+    /// Messages of the user that the step's model call was given besides.
+    #[serde(default, rename = "experimental_steeringMessages")]
+    pub steering_messages: Option<V>,
 }
 
 /// A [`Step`] that was read from JSON.
@@ -114,7 +123,7 @@ pub enum RowUsage {
 }
 
 impl<'de> Deserialize<'de> for RowUsage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Kinds;
         impl<'de> Visitor<'de> for Kinds {
             type Value = RowUsage;
@@ -123,27 +132,27 @@ impl<'de> Deserialize<'de> for RowUsage {
                 formatter.write_str("usage")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<RowUsage, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<RowUsage, A::Error> {
                 TokenUsage::deserialize(MapAccessDeserializer::new(fields)).map(RowUsage::Tokens)
             }
 
-            fn visit_unit<E: serde::de::Error>(self) -> Result<RowUsage, E> {
+            fn visit_unit<E: serde::de::Error>(self) -> std::result::Result<RowUsage, E> {
                 Ok(RowUsage::Nothing("null"))
             }
 
-            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<RowUsage, E> {
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> std::result::Result<RowUsage, E> {
                 if value { Err(E::custom("not usage")) } else { Ok(RowUsage::Nothing("false")) }
             }
 
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<RowUsage, E> {
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<RowUsage, E> {
                 if value == 0 { Ok(RowUsage::Nothing("0")) } else { Err(E::custom("not usage")) }
             }
 
-            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<RowUsage, E> {
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<RowUsage, E> {
                 if value == 0.0 { Ok(RowUsage::Nothing("0")) } else { Err(E::custom("not usage")) }
             }
 
-            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<RowUsage, E> {
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> std::result::Result<RowUsage, E> {
                 if value.is_empty() { Ok(RowUsage::Nothing("\"\"")) } else { Err(E::custom("not usage")) }
             }
         }
@@ -224,7 +233,13 @@ pub(super) struct Found<'s, T, V> {
 pub(super) trait PartSink<T, V> {
     fn text(&mut self, text: &T);
     /// `Err` is for a call that failed, with the text that says why, if there is one.
-    fn tool(&mut self, id: &T, name: &T, call: &StepCall<T, V>, outcome: Result<Found<'_, T, V>, Option<&T>>);
+    fn tool(
+        &mut self,
+        id: &T,
+        name: &T,
+        call: &StepCall<T, V>,
+        outcome: std::result::Result<Found<'_, T, V>, Option<&T>>,
+    );
 }
 
 /// Takes the trace of a row in its order.
@@ -327,10 +342,8 @@ impl<'a, 'b> Compacted<'a, 'b> {
         each_part(self.steps.iter().map(Step::view), &mut TextSink { compacted: self, items })
     }
 
-    fn trace(&self) -> Option<String> {
-        let mut items = Items::new();
-        each_trace(self.steps.iter().map(Step::view), &mut TextSink { compacted: self, items: &mut items });
-        items.finish_some()
+    fn trace(&self, items: &mut Items) {
+        each_trace(self.steps.iter().map(Step::view), &mut TextSink { compacted: self, items });
     }
 }
 
@@ -350,7 +363,7 @@ impl<'a> PartSink<Text<'a>, Raw<'a>> for TextSink<'_, '_, '_> {
         id: &Text<'a>,
         name: &Text<'a>,
         call: &StepCall<Text<'a>, Raw<'a>>,
-        outcome: Result<Found<'_, Text<'a>, Raw<'a>>, Option<&Text<'a>>>,
+        outcome: std::result::Result<Found<'_, Text<'a>, Raw<'a>>, Option<&Text<'a>>>,
     ) {
         let out = self.items.next();
         out.push_str("{\"type\":");
@@ -387,38 +400,203 @@ impl<'a> TraceSink<Text<'a>, Raw<'a>> for TextSink<'_, '_, '_> {
     }
 }
 
-/// `assistantParts`: the parts of the finished steps, as a JSON array; the fallback text ends it when no step has text.
-pub fn assistant_parts(steps: &[TextStep<'_>], fallback_text: &str) -> String {
+/// Steps as they are written: all of them in the shapes of old, or some with everything that they hold.
+struct Rows<'a, 'b> {
+    steps: Vec<Written<'a, 'b>>,
+    /// One of them is written whole, so all of them have their boundaries.
+    has_boundaries: bool,
+}
+
+enum Written<'a, 'b> {
+    Plain(Compacted<'a, 'b>),
+    /// Its parts, the boundary first.
+    Whole(Vec<Part>),
+}
+
+impl<'a, 'b> Rows<'a, 'b> {
+    fn of(steps: &'b [TextStep<'a>]) -> Result<Self> {
+        let write = |(number, step): (usize, &'b TextStep<'a>)| {
+            Ok(match whole_parts(step, number)? {
+                Some(parts) => Written::Whole(parts),
+                None => Written::Plain(Compacted::of(std::slice::from_ref(step))),
+            })
+        };
+        let steps = steps.iter().enumerate().map(write).collect::<Result<Vec<_>>>()?;
+        let has_boundaries = steps.iter().any(|step| matches!(step, Written::Whole(_)));
+        Ok(Self { steps, has_boundaries })
+    }
+
+    fn content(&self) -> String {
+        let mut content = String::new();
+        for step in &self.steps {
+            match step {
+                Written::Plain(plain) => {
+                    let texts = plain.steps.iter().filter_map(|step| step.text.as_ref());
+                    texts.for_each(|text| content.push_str(&text.0));
+                }
+                Written::Whole(parts) => parts.iter().filter_map(Part::as_text).for_each(|text| content.push_str(text)),
+            }
+        }
+        content
+    }
+
+    /// The parts without their brackets; `true` when a step has text.
+    fn parts(&self, items: &mut Items) -> bool {
+        let mut has_text = false;
+        for step in &self.steps {
+            match step {
+                Written::Plain(plain) => {
+                    if self.has_boundaries {
+                        part(&Part::StepStart, items);
+                    }
+                    has_text |= plain.parts(items);
+                }
+                Written::Whole(parts) => {
+                    has_text |= parts.iter().any(|part| part.as_text().is_some_and(|text| !text.is_empty()));
+                    parts.iter().for_each(|given| part(given, items));
+                }
+            }
+        }
+        has_text
+    }
+
+    fn trace(&self) -> Option<String> {
+        let mut items = Items::new();
+        for step in &self.steps {
+            match step {
+                Written::Plain(plain) => plain.trace(&mut items),
+                Written::Whole(parts) => whole_trace(parts, &mut items),
+            }
+        }
+        items.finish_some()
+    }
+}
+
+/// The kinds of content that a step's own lists say as well.
+const LISTED: &[&str] = &["text", "tool-call", "tool-result", "tool-error"];
+
+/// The parts of a step that holds what its lists do not say, or that has no lists, outputs compacted.
+fn whole_parts(step: &TextStep<'_>, number: usize) -> Result<Option<Vec<Part>>> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(default, borrow)]
+        r#type: Option<Text<'a>>,
+    }
+    let below = |field: &'static str| move |error: Error| error.below(&format!("steps[{number}].{field}"));
+    let content = some_items(step.content).map_err(below("content"))?;
+    let steering = some_items(step.steering_messages).map_err(below("experimental_steeringMessages"))?;
+    let has_lists = step.text.is_some()
+        || [step.tool_calls.len(), step.tool_results.len(), step.tool_errors.len()].iter().any(|length| *length > 0);
+    let is_listed = |entry: &Raw<'_>| {
+        let kind = serde_json::from_str::<Kind<'_>>(entry.get()).ok().and_then(|entry| entry.r#type);
+        kind.is_some_and(|kind| LISTED.contains(&&*kind.0))
+    };
+    let says_more = |(_, entries): &(&str, Vec<Raw<'_>>)| !has_lists || !entries.iter().all(is_listed);
+    if steering.is_none() && !content.as_ref().is_some_and(says_more) {
+        return Ok(None);
+    }
+    // What a database cannot hold is replaced before it is read.
+    fn clean<T: serde::de::DeserializeOwned>(given: &str) -> Result<T> {
+        let given = Json::parse(given).map_err(|_| Error::invalid("", "is not valid JSON"))?;
+        from_json(given.get(), "")
+    }
+    let mut whole = HostedStep::default();
+    if let Some((given, _)) = steering {
+        whole.steering_messages = Some(clean(given).map_err(below("experimental_steeringMessages"))?);
+    }
+    match content {
+        Some((given, _)) => whole.content = Some(clean(given).map_err(below("content"))?),
+        // Its lists are all that there is.
+        None => whole.content = Some(listed(step).map_err(below("toolCalls"))?),
+    }
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    let mut parts = whole.into_parts(number, &format!("steps[{number}]"))?;
+    for part in &mut parts {
+        // What a provider returned goes back to it as it came.
+        if let Part::Tool(ToolPart {
+            state: ToolState::OutputAvailable(Some(output)), provider_executed: false, ..
+        }) = part
+        {
+            *output = compact_tool_output(output);
+        }
+    }
+    Ok(Some(parts))
+}
+
+/// A list that is there and not empty, and its elements.
+fn some_items(given: Option<Raw<'_>>) -> Result<Option<(&str, Vec<Raw<'_>>)>> {
+    let Some(given) = given.filter(|given| given.get() != "null") else { return Ok(None) };
+    let items: Vec<Raw<'_>> = from_json(given.get(), "")?;
+    Ok((!items.is_empty()).then_some((given.get(), items)))
+}
+
+/// The lists of a step as content.
+fn listed(step: &TextStep<'_>) -> Result<Vec<HostedContent>> {
+    let compacted = Compacted::of(std::slice::from_ref(step));
     let mut items = Items::new();
-    if !Compacted::of(steps).parts(&mut items) && !fallback_text.is_empty() {
+    compacted.parts(&mut items);
+    let parts: Vec<Part> = from_json(&items.finish(), "")?;
+    Ok(parts.into_iter().flat_map(HostedContent::of_part).collect())
+}
+
+fn whole_trace(parts: &[Part], items: &mut Items) {
+    let tools = || parts.iter().filter_map(|part| if let Part::Tool(tool) = part { Some(tool) } else { None });
+    let mut entry = |tool: &ToolPart, field: &str, value: Option<&Json>| {
+        let value = value.map(|value| canonical(value.get()).text);
+        trace_entry(&Some(Text::from(tool.name.as_str())), field, value.as_deref(), items.next());
+    };
+    tools().for_each(|tool| entry(tool, "input", tool.input.as_ref()));
+    for tool in tools() {
+        if let ToolState::OutputAvailable(output) = &tool.state {
+            entry(tool, "output", output.as_ref());
+        }
+    }
+}
+
+/// `assistantParts`: the parts of the finished steps, as a JSON array; the fallback text ends it when no step has text.
+///
+/// # Errors
+/// `INVALID_INPUT` with the path of what a step's content holds and cannot be kept.
+pub fn assistant_parts(steps: &[TextStep<'_>], fallback_text: &str) -> Result<String> {
+    let mut items = Items::new();
+    if !Rows::of(steps)?.parts(&mut items) && !fallback_text.is_empty() {
         text_part(&Text::from(fallback_text), &mut items);
     }
-    items.finish()
+    Ok(items.finish())
 }
 
 /// `serializeSteps`: per step all calls, then all results, as a JSON array; `None` when there is neither.
-pub fn serialize_steps(steps: &[TextStep<'_>]) -> Option<String> {
-    Compacted::of(steps).trace()
+///
+/// # Errors
+/// As [`assistant_parts`].
+pub fn serialize_steps(steps: &[TextStep<'_>]) -> Result<Option<String>> {
+    Ok(Rows::of(steps)?.trace())
 }
 
 /// `flushAssistant`: the row for these steps. The same function serves the first write, every step and the end.
+///
+/// # Errors
+/// As [`assistant_parts`].
 pub fn flush_assistant(
     steps: &[TextStep<'_>],
     in_progress_text: &str,
     status: MessageStatus,
     extra: &RowExtra<'_>,
-) -> AssistantRow {
+) -> Result<AssistantRow> {
     let in_progress = Text::from(in_progress_text);
-    let mut content: String = steps.iter().filter_map(|step| step.text.as_ref()).map(|text| text.0.as_ref()).collect();
+    let rows = Rows::of(steps)?;
+    let mut content = rows.content();
     content.push_str(&in_progress.0);
-    let compacted = Compacted::of(steps);
     let mut parts = Items::new();
-    compacted.parts(&mut parts);
+    rows.parts(&mut parts);
     if in_progress.truthy() {
+        if rows.has_boundaries {
+            part(&Part::StepStart, &mut parts);
+        }
         text_part(&in_progress, &mut parts);
     }
     let metadata = metadata(&parts.finish(), status, extra);
-    AssistantRow { content, tool_calls: compacted.trace(), metadata, status }
+    Ok(AssistantRow { content, tool_calls: rows.trace(), metadata, status })
 }
 
 fn metadata(parts: &str, status: MessageStatus, extra: &RowExtra<'_>) -> String {
@@ -484,6 +662,12 @@ fn text_part(text: &Text<'_>, items: &mut Items) {
     out.push('}');
 }
 
+fn part(part: &Part, items: &mut Items) {
+    // Plain data with text keys cannot fail to serialize.
+    let text = serde_json::to_string(part).unwrap_or_else(|_| "null".to_owned());
+    items.next().push_str(&canonical(&text).text);
+}
+
 fn trace_entry(name: &Option<Text<'_>>, field: &str, value: Option<&str>, out: &mut String) {
     out.push('{');
     if let Some(name) = name {
@@ -522,7 +706,7 @@ mod tests {
     fn row_has_text_parts_and_every_outcome() {
         let steps: Vec<TextStep<'_>> = serde_json::from_str(STEPS).unwrap();
         let extra: RowExtra<'_> = serde_json::from_str(r#"{"usage":{"inputTokens":3},"contextTokens":0}"#).unwrap();
-        let row = flush_assistant(&steps, "", MessageStatus::Completed, &extra);
+        let row = flush_assistant(&steps, "", MessageStatus::Completed, &extra).unwrap();
         assert_eq!(
             row.to_json(),
             concat!(
@@ -538,9 +722,9 @@ mod tests {
     #[test]
     fn first_write_is_empty_and_aborted_names_itself() {
         let extra = RowExtra::default();
-        let row = flush_assistant(&[], "", MessageStatus::Streaming, &extra);
+        let row = flush_assistant(&[], "", MessageStatus::Streaming, &extra).unwrap();
         assert_eq!(row.to_json(), r#"{"content":"","toolCalls":null,"metadata":{"parts":[]},"status":"streaming"}"#);
-        let row = flush_assistant(&[], "half", MessageStatus::Aborted, &extra);
+        let row = flush_assistant(&[], "half", MessageStatus::Aborted, &extra).unwrap();
         assert_eq!(row.metadata, r#"{"parts":[{"type":"text","text":"half"}],"finishReason":"aborted"}"#);
     }
 
@@ -551,7 +735,7 @@ mod tests {
             r#"[{"text":"a\u0000\ud83d","toolCalls":[{"toolCallId":"\u0000","toolName":"\udc00","input":"\u0000"}],"toolResults":[{"toolCallId":"\u0000","output":["\ud83d"]}]}]"#,
         )
         .unwrap();
-        let row = flush_assistant(&steps, "\0", MessageStatus::Streaming, &RowExtra::default()).to_json();
+        let row = flush_assistant(&steps, "\0", MessageStatus::Streaming, &RowExtra::default()).unwrap().to_json();
         assert!(!row.contains("\\u") && !row.contains('\0'), "{row}");
     }
 }

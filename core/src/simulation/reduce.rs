@@ -109,7 +109,7 @@ impl ToldStep {
                 self.outcome(&tool_call_id, Err(error_text))?
             }
             UiChunk::Part(part) => self.items.push(Item::Part(part.get().to_owned())),
-            UiChunk::ToolOutputDenied { tool_call_id } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
+            UiChunk::ToolOutputDenied { tool_call_id, .. } => self.outcome(&tool_call_id, Err(DENIED.to_owned()))?,
             _ => {}
         }
         Ok(())

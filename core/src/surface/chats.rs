@@ -9,7 +9,7 @@ use crate::engine::{
 use crate::error::{Error, Result};
 use crate::id::{AgentRoleId, ChatRef, MessageId};
 use crate::js::OwnedText;
-use crate::model::{Chat, Message};
+use crate::model::{Chat, Message, Protocol};
 use crate::project::{Labels, Language};
 
 use super::{Opening, Operation};
@@ -331,6 +331,9 @@ pub(super) struct PageOfUiMessages {
     /// What comes before this cursor, the `prevCursor` of a page.
     #[serde(default)]
     before_cursor: Option<String>,
+    /// Which clients the messages are for.
+    #[serde(default)]
+    protocol: Protocol,
 }
 
 impl Operation for PageOfUiMessages {
@@ -340,7 +343,7 @@ impl Operation for PageOfUiMessages {
     async fn answer(self, engine: &Engine) -> Result<UiMessagePage> {
         let (who, chat_id) = engine.of_chat(self.workspace_id, self.user_id, &self.chat_id)?;
         let at = PageAt { limit: self.limit, cursor: self.cursor, before_cursor: self.before_cursor };
-        engine.paged_messages(&who, chat_id, self.newest_first, &at).await?.into_ui()
+        engine.paged_messages(&who, chat_id, self.newest_first, &at).await?.into_ui(self.protocol)
     }
 }
 

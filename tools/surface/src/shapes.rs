@@ -20,6 +20,16 @@ pub type DataPartType = String;
 /// A time: in ISO form, or a value of the language for times.
 pub type Moment = String;
 
+/// See the core.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct RunStepContent(pub Json);
+
+/// See the core.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct RunStepMessage(pub Json);
+
 // ---- What turns are begun with -------------------------------------------------------------------------------------
 
 /// What a user wrote: text, or a message as clients of the AI SDK have it.
@@ -72,7 +82,7 @@ pub enum ToldPart {
 }
 
 /// Whether a part is whole.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartState {
     Streaming,
@@ -80,9 +90,11 @@ pub enum PartState {
 }
 
 /// A part for the client, which is kept and which no model is told.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DataPart {
     pub r#type: DataPartType,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     pub data: Json,
 }
@@ -247,10 +259,20 @@ pub struct ShownMetadata {
     pub more: BTreeMap<String, Json>,
 }
 
-/// A chunk that is a part of its message as well.
+/// A chunk that is a part of its message as well, or tells of a step.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum PartChunk {
+    /// A message of the user has joined the run: its parts. To clients of `ai` 7 it is `steering-message`.
+    DataSteering { id: String, data: Json },
+    /// The step in progress is taken back. To clients of `ai` 7 it is `reset-step`.
+    DataWithdrawn { id: String, data: Json },
+    /// Another model is asked.
+    DataModel { id: String, data: Json },
+    /// What only its provider knows. To clients of `ai` 7 it is `custom`.
+    DataCustom { data: Json },
+    /// A file of the reasoning. To clients of `ai` 7 it is `reasoning-file`.
+    DataReasoningFile { data: Json },
     SourceUrl {
         source_id: String,
         url: String,
@@ -273,6 +295,30 @@ pub enum PartChunk {
         media_type: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         provider_metadata: Option<ProviderMetadata>,
+    },
+    /// Only to clients of `ai` 7; to others as `data-custom`.
+    Custom {
+        kind: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    /// Only to clients of `ai` 7; to others as `data-reasoning-file`.
+    ReasoningFile {
+        url: String,
+        media_type: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    /// Only to clients of `ai` 7: a message of the user has joined the run. To others it is `data-steering`.
+    SteeringMessage { id: String, parts: Vec<MessagePart> },
+    /// Only to clients of `ai` 7: the step in progress is taken back. To others it is `data-withdrawn`.
+    ResetStep,
+    /// Only to clients of `ai` 7: what was said of a call that somebody was asked for.
+    ToolApprovalResponse {
+        approval_id: String,
+        approved: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 
@@ -497,7 +543,8 @@ pub struct StepToolError {
     pub error_text: String,
 }
 
-/// One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read.
+/// One finished model call with its tool outcomes, such as an AI SDK StepResult. Only these members are read: of a step
+/// with lists these, unless its content holds what they do not say; otherwise its content.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
@@ -506,6 +553,11 @@ pub struct Step {
     pub tool_results: Option<Option<Vec<StepToolResult>>>,
     /// The real text of failed calls.
     pub tool_errors: Option<Option<Vec<StepToolError>>>,
+    /// Everything in its order.
+    pub content: Option<Option<Vec<RunStepContent>>>,
+    /// Messages of the user that the step's model call was given besides, as the AI SDK 7 lists them.
+    #[serde(rename = "experimental_steeringMessages")]
+    pub steering_messages: Option<Option<Vec<RunStepMessage>>>,
     pub usage: Option<Json>,
 }
 
@@ -545,22 +597,288 @@ pub struct OutputTokenDetails {
 pub enum AssistantPart {
     Said(SaidPart),
     Tool(ToolOutcomePart),
+    Dynamic(DynamicOutcomePart),
+    /// Only of steps that were read by their content, as are the members below that may be absent.
+    Kept(KeptPart),
+    /// A user's message that joined the run (`data-steering`).
+    Joined(DataPart),
 }
 
 /// What a model wrote or thought.
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum SaidPart {
-    Text { text: String },
-    Reasoning { text: String },
+    Text {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<PartState>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+        /// What it rests on, as the AI SDK 7 lists it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        citations: Option<Vec<Json>>,
+    },
+    Reasoning {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<PartState>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
 }
 
-/// A tool call with its outcome.
+/// A tool call with its outcome, or one that somebody is asked for.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum ToolOutcomePart {
-    OutputAvailable { r#type: ToolPartType, tool_call_id: String, input: Json, output: Json },
-    OutputError { r#type: ToolPartType, tool_call_id: String, input: Json, error_text: String },
+    OutputAvailable {
+        r#type: ToolPartType,
+        tool_call_id: String,
+        input: Json,
+        output: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approval: Option<ToolApproval>,
+    },
+    OutputError {
+        r#type: ToolPartType,
+        tool_call_id: String,
+        input: Json,
+        error_text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approval: Option<ToolApproval>,
+    },
+    OutputDenied {
+        r#type: ToolPartType,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+    ApprovalRequested {
+        r#type: ToolPartType,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+    ApprovalResponded {
+        r#type: ToolPartType,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+}
+
+/// The same of a tool that pages do not know.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum DynamicOutcomePart {
+    OutputAvailable {
+        r#type: DynamicToolType,
+        tool_name: String,
+        tool_call_id: String,
+        input: Json,
+        output: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approval: Option<ToolApproval>,
+    },
+    OutputError {
+        r#type: DynamicToolType,
+        tool_name: String,
+        tool_call_id: String,
+        input: Json,
+        error_text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approval: Option<ToolApproval>,
+    },
+    OutputDenied {
+        r#type: DynamicToolType,
+        tool_name: String,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+    ApprovalRequested {
+        r#type: DynamicToolType,
+        tool_name: String,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+    ApprovalResponded {
+        r#type: DynamicToolType,
+        tool_name: String,
+        tool_call_id: String,
+        input: Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_executed: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result_provider_metadata: Option<ProviderMetadata>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool_metadata: Option<BTreeMap<String, Json>>,
+        approval: ToolApproval,
+    },
+}
+
+/// The type of such a part.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DynamicToolType {
+    DynamicTool,
+}
+
+/// That somebody is asked for a call, and what was said.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolApproval {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_automatic: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_schema_input: Option<Json>,
+}
+
+/// What else a step holds.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum KeptPart {
+    StepStart,
+    File {
+        media_type: String,
+        url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    ReasoningFile {
+        media_type: String,
+        url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    SourceUrl {
+        source_id: String,
+        url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    SourceDocument {
+        source_id: String,
+        media_type: String,
+        title: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
+    Custom {
+        kind: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider_metadata: Option<ProviderMetadata>,
+    },
 }
 
 /// An entry of a message's trace. Calls as they come, then results; those of one step before those of the next.

@@ -266,7 +266,8 @@ fn document(doc: &str, tags: &[String], indent: &str, out: &mut String) {
 
 /// The names of the package for ES modules, which have to be written out.
 pub fn module(surface: &Surface) -> String {
-    let mut names: Vec<String> = ["Engine", "RunTail", "Turn", "TurnkeepError"].map(ToOwned::to_owned).to_vec();
+    let mut names: Vec<String> =
+        ["Engine", "RunTail", "Turn", "TurnkeepError", "defineTool"].map(ToOwned::to_owned).to_vec();
     names.extend(surface.codes.iter().map(|code| error_class(&code.code)));
     names.extend(surface.functions.iter().filter(|function| !function.hidden).map(|function| function.name.clone()));
     let mut out = format!("// {GENERATED}\n\nimport turnkeep from './index.js';\n\nexport const {{\n");

@@ -12,7 +12,7 @@ use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AgentRoleId, ChatId, MessageId};
 use crate::model::{
-    Beside, Chat, Json, ListedChat, Message, MessageRole, Paging, PagingFrom, RunReason, decode_cursor,
+    Beside, Chat, Json, ListedChat, Message, MessageRole, Paging, PagingFrom, Protocol, RunReason, decode_cursor,
 };
 use crate::project::{StoredRow, message_snippet, row_to_ui_message, search_words};
 use crate::store::{SearchFor, forbidden};
@@ -377,21 +377,21 @@ impl Engine {
 }
 
 impl MessagePage {
-    /// The same messages as clients of the AI SDK have them.
+    /// The same messages as clients of this version of the AI SDK have them.
     ///
     /// # Errors
     /// `INTERNAL` when a message cannot be encoded.
-    pub fn into_ui(self) -> Result<UiMessagePage> {
-        let items = self.items.iter().map(ui_message).collect::<Result<_>>()?;
+    pub fn into_ui(self, protocol: Protocol) -> Result<UiMessagePage> {
+        let items = self.items.iter().map(|message| ui_message(message, protocol)).collect::<Result<_>>()?;
         Ok(UiMessagePage { items, next_cursor: self.next_cursor, prev_cursor: self.prev_cursor })
     }
 }
 
-fn ui_message(message: &Message) -> Result<UiMessage> {
+fn ui_message(message: &Message, protocol: Protocol) -> Result<UiMessage> {
     let wrong = |_| Error::internal("a message could not be encoded");
     let row = serde_json::to_string(message).map_err(wrong)?;
     let row: StoredRow<'_> = serde_json::from_str(&row).map_err(wrong)?;
-    Ok(UiMessage(Json::parse(&row_to_ui_message(&row)).map_err(wrong)?))
+    Ok(UiMessage(Json::parse(&row_to_ui_message(&row, Some(protocol))).map_err(wrong)?))
 }
 
 pub(super) fn checked_title(title: &str) -> Result<String> {

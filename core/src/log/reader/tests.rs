@@ -80,7 +80,7 @@ fn step(number: u32) -> (Vec<UiChunk>, StepRecord) {
             more: more(),
         });
     }
-    chunks.push(UiChunk::TextEnd { id: text, provider_metadata: None });
+    chunks.push(UiChunk::TextEnd { id: text, provider_metadata: None, citations: None });
     chunks.push(UiChunk::ToolOutputError { tool_call_id: call("b"), error_text: "no".into(), more: more() });
     chunks.push(UiChunk::ToolOutputAvailable { tool_call_id: call("a"), output: Json::string("out"), more: more() });
     let tool = |name: &str, state: ToolState| Part::Tool(ToolPart::new(name, call(name), Some(input.clone()), state));

@@ -200,10 +200,11 @@ fn model_parts<'a>(parts: &'a [AssistantPart], is_gemini_3: bool, warnings: &mut
                     .with("thought", true)
                     .with_some("thoughtSignature", signature(metadata))
             }),
-            AssistantPart::File { media_type, url, metadata } => data_url(url).map(|_| {
-                let is_thought = ProviderOptions::in_json(metadata.as_ref(), SIGNERS).take_flag("thought");
+            AssistantPart::File { media_type, url, is_thought, metadata } => data_url(url).map(|_| {
+                let noted = ProviderOptions::in_json(metadata.as_ref(), SIGNERS).take_flag("thought");
+                let is_thought = *is_thought || noted == Some(true);
                 file_part(media_type, url)
-                    .with_some("thought", is_thought.filter(|thought| *thought))
+                    .with_some("thought", is_thought.then_some(true))
                     .with_some("thoughtSignature", signature(metadata))
             }),
             AssistantPart::ToolCall { call_id, name, input, provider_executed: false, metadata } => {

@@ -2,7 +2,6 @@
 
 mod begin;
 mod steering;
-mod step;
 mod unattended;
 
 use std::collections::HashMap;
@@ -22,8 +21,8 @@ use crate::model::{FinishReason, RunReason, RunStatus, Usage};
 use crate::store::Fence;
 use crate::text::{one_line, storable};
 
+pub use crate::project::HostedStep;
 pub use begin::{HostedRequest, HostedRun};
-pub use step::HostedStep;
 
 /// How a host's run ends.
 #[derive(Clone, Debug)]

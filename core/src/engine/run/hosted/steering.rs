@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::{Engine, Inner, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
-use crate::model::{Part, Steering, StepRecord};
+use crate::model::{Json, Part, Steering, StepRecord, steering_parts};
 
 use super::{HostedState, RunSignal, Writing};
 
@@ -44,6 +44,12 @@ impl Inner {
     }
 }
 
+/// The text of a message that has joined a run.
+fn said(part: &Json) -> Option<String> {
+    let text: String = steering_parts(part)?.iter().filter_map(Part::as_text).collect();
+    (!text.is_empty()).then_some(text)
+}
+
 impl Writing {
     /// The step with the messages that have entered before it. A run that ends without one keeps them in one of their own.
     pub(super) fn with_heard(&self, step: Option<StepRecord>) -> Option<StepRecord> {
@@ -57,6 +63,10 @@ impl Writing {
             finish_reason: None,
             usage: None,
         });
+        // A host that hands them on to a loop which tells of them as well tells of the same ones.
+        let known: Vec<String> = heard.iter().filter_map(said).collect();
+        step.parts
+            .retain(|part| !matches!(part, Part::Other(part) if said(part).is_some_and(|said| known.contains(&said))));
         step.parts.splice(1..1, heard.iter().cloned().map(Part::Other));
         Some(step)
     }
