@@ -21,6 +21,8 @@ export type RouteName =
   | 'stop'
   /** `POST /stop`: `{runId}`, `{chatId}` or `{idempotencyKey}`, also of a turn that has not begun. */
   | 'stopAny'
+  /** `POST /ag-ui`: a `RunAgentInput` of AG-UI 1.0; streams its events, behind `Last-Event-ID` where the run goes on. */
+  | 'agUi'
   /** `GET /chats` */
   | 'chats'
   /** `GET /chats/search?query=` */

@@ -33,6 +33,7 @@ import type {
   SettingsPatch,
   SettingsTest,
   Steering,
+  StreamFormat,
   Step,
   TailEnd,
   TailItem,
@@ -277,6 +278,11 @@ export interface TailOptions extends Who {
    * @default 'ai-6'
    */
   protocol?: Protocol;
+  /**
+   * `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.
+   * @default 'ui'
+   */
+  format?: StreamFormat;
 }
 
 /**

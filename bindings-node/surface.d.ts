@@ -2252,6 +2252,13 @@ export interface StoreHealth {
 /** Which database a store is. */
 export type StoreKind = 'sqlite' | 'postgres';
 
+/** What a stream is in. */
+export type StreamFormat =
+  /** Chunks of the AI SDK's UI message stream. */
+  | 'ui'
+  /** Events of AG-UI 1.0. */
+  | 'ag-ui';
+
 /**
  * What `messageMetadata` carries: the ids in the first chunk, the usage so far after each step, how it ended at the
  * end.
@@ -2527,6 +2534,11 @@ export interface TurnRequestFields {
    * @default 'Ai6'
    */
   protocol?: Protocol;
+  /**
+   * `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.
+   * @default 'Ui'
+   */
+  format?: StreamFormat;
   /**
    * Every event of this turn's streams over HTTP has a place, its `id`, from the first one on: what streams goes to
    * disk as it streams. Otherwise that begins with the step after such a stream is first read.

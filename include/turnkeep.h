@@ -3235,6 +3235,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * AssistantPart: A part of an assistant's message as such hosts store it.
  *   - SaidPart
  *   - ToolOutcomePart
+ *   - DynamicOutcomePart
  *   - KeptPart
  *   - DataPart
  *
@@ -3370,6 +3371,30 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "gemini"
  *   "ollama"
  *   "anthropic"
+ *
+ * DynamicOutcomePart: The same of a tool that pages do not know.
+ *   - {"state": "output-available", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input":
+ *       any JSON, "output": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
+ *   - {"state": "output-error", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input": any
+ *       JSON, "errorText": string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
+ *   - {"state": "output-denied", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input": any
+ *       JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON, "resultProviderMetadata"?:
+ *       object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON, "approval": ToolApproval}
+ *   - {"state": "approval-requested", "type": DynamicToolType, "toolName": string, "toolCallId": string,
+ *       "input": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
+ *   - {"state": "approval-responded", "type": DynamicToolType, "toolName": string, "toolCallId": string,
+ *       "input": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
+ *
+ * DynamicToolType: The type of such a part.
+ *   "dynamic-tool"
  *
  * EditSource: Who has edited.
  *   "user": A person.
@@ -3577,22 +3602,6 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
  *       "providerMetadata"?: object of any JSON}
  *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "dynamic-tool", "toolName": string, "toolCallId": string, "state": string, "input": any JSON,
- *       "output"?: any JSON, "errorText"?: string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of
- *       any JSON, "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any
- *       JSON, "approval"?: ToolApproval}
- *
- * KnownPartChunk: A chunk of this kind that is not one of data.
- *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
- *       any JSON}
- *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
- *       "providerMetadata"?: object of any JSON}
- *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "reasoning-file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "steering-message", "id": string, "parts": array of MessagePart}
- *   - {"type": "reset-step"}
- *   - {"type": "tool-approval-response", "approvalId": string, "approved": boolean, "reason"?: string}
  *
  * Lang: A language of exports.
  *   "en"
@@ -3792,8 +3801,21 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "trashed"?: boolean. It lies in the trash: nothing of it is to be found. Default false.
  *
  * PartChunk: A chunk that is a part of its message as well, or tells of a step.
- *   - KnownPartChunk
- *   - DataPart
+ *   - {"type": "data-steering", "id": string, "data": any JSON}
+ *   - {"type": "data-withdrawn", "id": string, "data": any JSON}
+ *   - {"type": "data-model", "id": string, "data": any JSON}
+ *   - {"type": "data-custom", "data": any JSON}
+ *   - {"type": "data-reasoning-file", "data": any JSON}
+ *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
+ *       "providerMetadata"?: object of any JSON}
+ *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "steering-message", "id": string, "parts": array of MessagePart}
+ *   - {"type": "reset-step"}
+ *   - {"type": "tool-approval-response", "approvalId": string, "approved": boolean, "reason"?: string}
  *
  * PartState: Whether a part is whole.
  *   "streaming"
@@ -4074,7 +4096,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunStepContent: One entry of a step's content.
- *   "type"?: string. "text", "reasoning", "source", "file", "tool-call", "tool-result", "tool-error",
+ *   "type": string. "text", "reasoning", "source", "file", "tool-call", "tool-result", "tool-error",
  *       "tool-approval-request", and, of the AI SDK 7, "custom", "reasoning-file", "tool-approval-response".
  *   "text"?: string. Of text and reasoning.
  *   "citations"?: any JSON. What a text rests on.
@@ -4311,6 +4333,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "sqlite"
  *   "postgres"
  *
+ * StreamFormat: What a stream is in.
+ *   "ui": Chunks of the AI SDK's UI message stream.
+ *   "ag-ui": Events of AG-UI 1.0.
+ *
  * StreamMetadata: What "messageMetadata" carries: the ids in the first chunk, the usage so far after each step, how
  * it ended at the end.
  *   "chatId"?: string. The chat, which may have been created by this turn.
@@ -4534,6 +4560,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "protocol"?: Protocol. "ai-6" (the default) or "ai-7": what readers of this turn are told. Clients of
  *       version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by chunks
  *       of their own. Default "Ai6".
+ *   "format"?: StreamFormat. "ui" (the default), or "ag-ui": events of AG-UI 1.0 instead of chunks of the AI
+ *       SDK. Default "Ui".
  *   "resumable"?: boolean. Every event of this turn's streams over HTTP has a place, its "id", from the first
  *       one on: what streams goes to disk as it streams. Otherwise that begins with the step after such a stream is
  *       first read. Default false.
@@ -4575,7 +4603,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "tool-output-error", "toolCallId": string, "errorText": string, "providerExecuted"?: true,
  *       "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string, "toolMetadata"?: any JSON}
  *   - {"type": "tool-approval-request", "approvalId": string, "toolCallId": string, "reason"?: string,
- *       "isAutomatic"?: true, "signature"?: string, "inputSchemaInput"?: any JSON, "approvalDescriptor"?: any JSON}
+ *       "isAutomatic"?: true, "signature"?: string, "inputSchemaInput"?: any JSON, "approvalDescriptor"?: any JSON,
+ *       "answerReason"?: string}
  *   - {"type": "tool-output-denied", "toolCallId": string, "reason"?: RunReason}
  *   - {"type": "finish-step"}
  *   - {"type": "message-metadata", "messageMetadata": StreamMetadata}

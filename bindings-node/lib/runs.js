@@ -7,9 +7,12 @@ const { BATCH, iterate } = require('./stream.js');
 /** What a stream over HTTP ends with. */
 const DONE = Buffer.from('data: [DONE]\n\n');
 
+/** Whether these bytes are the end: some formats have none. */
+const isEnd = (bytes) => bytes.length === 0 || bytes.equals(DONE);
+
 /** The items in bytes of a stream. */
 function itemsIn(bytes) {
-  if (!bytes || bytes.equals(DONE)) return [];
+  if (!bytes || isEnd(bytes)) return [];
   const events = bytes.toString().split('\n\n').slice(0, -1);
   return events.map((event) => {
     const [, cursor] = /^id: (.*)$/m.exec(event);
@@ -85,7 +88,7 @@ class RunTail {
   /** Whether nothing is left to be read. Waits for what comes next; that stays to be read. */
   async isAtEnd() {
     if (this.#ahead === undefined) this.#ahead = await this.#nextSse();
-    return this.#ahead === null || this.#ahead.equals(DONE);
+    return this.#ahead === null || isEnd(this.#ahead);
   }
 
   /** Goes away. Whoever waits for chunks is at the end. */

@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import * as sdk from 'ai';
+import * as oldest from 'ai-6.0.134';
+import * as seven from 'ai-7';
 import * as newest from 'ai-newest';
 
 import {
@@ -25,7 +27,12 @@ import { answer, collect, thrown, user } from './world.mjs';
 const CUTS = Number(process.env.CUTS ?? 60);
 const ANSWERS = Number(process.env.ANSWERS ?? 4);
 
-const versions = Object.entries({ pinned: sdk, newest });
+const versions = Object.entries({
+  'ai 6.0.134': oldest,
+  'ai 6.0.207': sdk,
+  'the newest ai 6': newest,
+  'ai 7': seven,
+});
 const words = (count, name) => Array.from({ length: count }, (_, place) => `${name}${place} `);
 
 async function until(look) {
@@ -47,7 +54,7 @@ const shape = ({ parts }) =>
 
 for (const [version, ai] of versions) {
   test(`cut at random, an answer is told once and whole: ${version}`, async (t) => {
-    const random = randomOf(version === 'newest' ? 2 : 1);
+    const random = randomOf(versions.findIndex(([name]) => name === version) + 1);
     let goOn = () => {};
     // A provider is as slow as it takes for the cuts to come.
     async function* slowly(pieces) {

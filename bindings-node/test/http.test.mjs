@@ -7,6 +7,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 
 import * as sdk from 'ai';
+import * as oldest from 'ai-6.0.134';
+import * as seven from 'ai-7';
 import * as newest from 'ai-newest';
 
 import { createRouter, failureBody } from '../http.mjs';
@@ -14,6 +16,7 @@ import { finish, text } from '../../examples/demo/provider.mjs';
 import { listening, pageOf, site } from './site.mjs';
 import { answer, call, collect, thrown, user } from './world.mjs';
 
+const versions = { 'ai 6.0.134': oldest, 'ai 6.0.207': sdk, 'the newest ai 6': newest, 'ai 7': seven };
 const say = (words, id = 'm1') => ({ id, role: 'user', parts: [{ type: 'text', text: words }] });
 
 /** An answer that goes on when it is told to. */
@@ -36,7 +39,7 @@ async function until(look) {
   }
 }
 
-for (const [version, ai] of Object.entries({ pinned: sdk, newest })) {
+for (const [version, ai] of Object.entries(versions)) {
   test(`an unmodified page sends, has its answer anew and is told of a busy chat: ${version}`, async (t) => {
     const { script, goOn } = held('half ', 'whole');
     const { api } = await site(t, (_, number) => (number < 2 ? answer(`answer ${number}`) : script));

@@ -77,8 +77,8 @@ pub use engine::{
     MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt,
     PageSearch, PageToIndex, Prices, Protocol, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget,
     RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail,
-    SignedProvenance, Stateless, SteerAnswer, SteeringPlace, StoreHealth, TailEnd, TailFrom, TailItem, Tested,
-    ToolOffer, Turn, TurnReader, TurnRequest, TurnRetries, UiMessage, UiMessagePage, UnknownRole, UsageLimits,
+    SignedProvenance, Stateless, SteerAnswer, SteeringPlace, StoreHealth, StreamFormat, TailEnd, TailFrom, TailItem,
+    Tested, ToolOffer, Turn, TurnReader, TurnRequest, TurnRetries, UiMessage, UiMessagePage, UnknownRole, UsageLimits,
     UsageLine, UsageOptions, UsageReport, UserMessage, WaitingPage, Who, Window,
 };
 pub use error::{Error, ErrorCode, Result};

@@ -5,7 +5,6 @@ use std::ffi::c_char;
 
 use tokio::runtime::Handle as RuntimeHandle;
 use tokio::sync::{Mutex, watch};
-use turnkeep::stream::SSE_DONE;
 use turnkeep::{Result, RunTail, TailItem};
 
 use crate::boundary;
@@ -35,6 +34,7 @@ struct Reading {
     tail: Resumable<RunTail, Result<Vec<TailItem>>>,
     batch: VecDeque<TailItem>,
     told_done: bool,
+    terminator: &'static str,
 }
 
 impl Handle for Tail {
@@ -66,7 +66,7 @@ impl Reading {
         if !self.batch.is_empty() {
             return Ok(Some(self.batch.drain(..).map(|item| item.to_sse()).collect()));
         }
-        Ok((!std::mem::replace(&mut self.told_done, true)).then(|| SSE_DONE.to_owned()))
+        Ok((!std::mem::replace(&mut self.told_done, true)).then(|| self.terminator.to_owned()))
     }
 }
 
@@ -137,7 +137,8 @@ pub unsafe extern "C" fn turnkeep_tail_open(
             unsafe { (Engine::borrow(engine)?, text(params, params_len, "params")?, Out::new(tail, "tail")?) };
         let runtime = engine.runtime()?.clone();
         let begun = engine.wait(|engine| async move { engine.tail_from_json(params).await })??;
-        let reading = Reading { tail: Resumable::new(begun), batch: VecDeque::new(), told_done: false };
+        let terminator = begun.terminator();
+        let reading = Reading { tail: Resumable::new(begun), batch: VecDeque::new(), told_done: false, terminator };
         place.set(Tail { reading: Mutex::new(reading), closed: watch::Sender::new(false), runtime }.give());
         Ok(TURNKEEP_OK)
     };

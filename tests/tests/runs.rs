@@ -185,7 +185,7 @@ async fn what_streams_is_followed_live_from_another_process() {
     assert!(world.count("SELECT COUNT(*) FROM ai_chat_run_chunks") > 1, "nothing was put on disk while it streamed");
     // Numbers without gaps; from every one of them the rest.
     for (number, item) in log.iter().enumerate() {
-        assert_eq!(item.cursor, Cursor { sequence: number as u64, compact: 0 });
+        assert_eq!(item.cursor, Cursor { sequence: number as u64, ..Cursor::default() });
     }
     for place in [0, 5, log.len() - 2] {
         let mut tail = world.other.tail(&who(), run_id, TailFrom::After(log[place].cursor)).await.unwrap();
@@ -253,7 +253,7 @@ async fn old_chunks_are_forgotten_and_readers_begin_anew() {
     assert_eq!(reduced(&values(&items))[0]["text"], "half");
     assert_eq!(values(&items).last().unwrap()["type"], "abort");
     // At the beginning of a step nothing is missing.
-    let after = TailFrom::After(Cursor { sequence: 0, compact: 0 });
+    let after = TailFrom::After(Cursor { sequence: 0, ..Cursor::default() });
     let items = read_to_end(&mut world.other.tail(&who(), turn.run_id(), after).await.unwrap()).await;
     assert!(!items[0].resync && items[0].chunk.contains("start-step"));
 }
@@ -485,7 +485,7 @@ async fn a_host_may_stop_waiting_for_its_step() {
     world.engine.finish_run(&who(), run.run_id, ends(RunStatus::Succeeded)).await.unwrap();
     let items = read_to_end(&mut world.other.tail(&who(), run.run_id, TailFrom::Start).await.unwrap()).await;
     for (number, item) in items.iter().enumerate() {
-        assert_eq!(item.cursor, Cursor { sequence: number as u64, compact: 0 });
+        assert_eq!(item.cursor, Cursor { sequence: number as u64, ..Cursor::default() });
     }
     let told: String = values(&items).iter().filter_map(|chunk| chunk["delta"].as_str()).collect();
     assert!(told.ends_with("end"));

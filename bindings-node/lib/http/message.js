@@ -49,4 +49,59 @@ function answersOf(body) {
   return parts.map(answerIn).filter(Boolean);
 }
 
-module.exports = { answersOf, isObject, turnOf };
+/** A part of a message of AG-UI's as the AI SDK has it. */
+function partOf({ type, text, source }, place) {
+  if (type === 'text') return { type, text };
+  const { value, mimeType: mediaType } = isObject(source) ? source : {};
+  if (!['image', 'audio', 'video', 'document'].includes(type) || typeof value !== 'string') {
+    throw TurnkeepError.invalid(place, 'is no part that can be sent');
+  }
+  return { type: 'file', mediaType, url: source.type === 'data' ? `data:${mediaType};base64,${value}` : value };
+}
+
+/** What a `RunAgentInput` of AG-UI's asks for: the fields of a turn, or the answers to what interrupted one. */
+function agUiOf({ threadId, runId, messages, resume, forwardedProps }) {
+  if (typeof threadId !== 'string') throw TurnkeepError.invalid('threadId', 'must be text');
+  if (typeof runId !== 'string') throw TurnkeepError.invalid('runId', 'must be text');
+  if (Array.isArray(resume) && resume.length > 0) {
+    const answers = resume.map(({ interruptId: callId, status, payload }) => {
+      const said = isObject(payload) ? payload : { approved: payload };
+      const approved = status === 'resolved' && said.approved !== false;
+      return {
+        callId,
+        approved,
+        ...(approved && said.input !== undefined && { input: said.input }),
+        reason: said.reason,
+      };
+    });
+    return { chatId: threadId, answers };
+  }
+  const list = Array.isArray(messages) ? messages : [];
+  const last = list.at(-1);
+  // A tool of the client's has come to something.
+  if (isObject(last) && last.role === 'tool') {
+    const given = list.slice(list.findLastIndex(({ role }) => role !== 'tool') + 1);
+    const answers = given.map(({ toolCallId: callId, content, error }) =>
+      error === undefined ? { callId, output: content } : { callId, approved: false, reason: error },
+    );
+    return { chatId: threadId, answers };
+  }
+  if (!isObject(last) || last.role !== 'user') throw TurnkeepError.invalid('messages', 'must end in one of the user');
+  const parts = Array.isArray(last.content)
+    ? last.content.map((part, place) => partOf(part, `messages[${list.length - 1}].content[${place}]`))
+    : [{ type: 'text', text: String(last.content) }];
+  const { roleId, openPage } = isObject(forwardedProps) ? forwardedProps : {};
+  const message = { id: last.id, role: 'user', parts };
+  return {
+    chatId: threadId,
+    turn: {
+      chatId: threadId,
+      idempotencyKey: runId,
+      message,
+      ...(roleId && { roleId }),
+      ...(openPage && { openPage }),
+    },
+  };
+}
+
+module.exports = { agUiOf, answersOf, isObject, turnOf };

@@ -145,8 +145,8 @@ class Router {
 
   #failed(error) {
     const { error: told } = failureBody(error);
-    // What nobody is told of somebody has to see.
-    if (told.statusCode >= 500) this.#options.onError(error);
+    // What no client is told of, the host has to see.
+    if (told.code === 'INTERNAL') this.#options.onError(error);
     return { status: told.statusCode, json: { error: told } };
   }
 

@@ -5,7 +5,7 @@
 
 const { TurnkeepError } = require('../error.js');
 const { rowToUiMessage } = require('../functions.js');
-const { answersOf, turnOf } = require('./message.js');
+const { agUiOf, answersOf, turnOf } = require('./message.js');
 const { bytesOf, numberIn, refuse, textIn } = require('./request.js');
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -21,8 +21,13 @@ const json = (value, status = 200) => ({ status, json: value ?? null });
 const nothing = () => ({ status: 204 });
 const stream = (source, headers) => ({ status: 200, stream: source, headers });
 
-/** The place behind which a client goes on, in any of the ways in which clients say it. */
-function placeOf({ request, query, protocol }) {
+/** The place behind which a client goes on, in any of the ways in which clients say it, and what it is told in. */
+function placeOf(context) {
+  const format = textIn(context.query, 'format');
+  return { ...behind(context), ...(format && { format }) };
+}
+
+function behind({ request, query, protocol }) {
   const startIndex = numberIn(query, 'startIndex');
   if (startIndex !== undefined) {
     // Whoever counts chunks counts those of the log: it is told them one for one.
@@ -61,16 +66,15 @@ async function findRun({ engine, who }, runId) {
 async function begin(context) {
   const { engine, who, body, request, protocol } = context;
   const answers = answersOf(body);
-  if (answers) return answerAll(context, answers);
+  if (answers) return answerAll(context, body.chatId ?? body.id, answers);
   const key = request.headers.get('idempotency-key');
   const asked = { ...(key ? { idempotencyKey: key } : {}), protocol, ...turnOf(body) };
   const turn = await engine.startTurn({ ...asked, ...(await context.turn(asked)), ...who, resumable: true });
   return stream(turn, RUN_HEADERS(turn));
 }
 
-async function answerAll(context, answers) {
-  const { engine, who, actor, body, protocol } = context;
-  const chatId = body.chatId ?? body.id;
+async function answerAll(context, chatId, answers, format) {
+  const { engine, who, actor, protocol } = context;
   if (typeof chatId !== 'string') throw TurnkeepError.invalid('id', 'the chat is missing');
   const { items } = await engine.runs.waiting({ ...who, actor, chatId });
   const given = answers.flatMap((answer) => {
@@ -84,9 +88,21 @@ async function answerAll(context, answers) {
   for await (const item of engine.runs.tail(run.id, who)) after = item.cursor;
   for (const { run: of, answer } of given) await engine.runs.answer({ ...who, runId: of.id, ...answer });
   return stream(
-    engine.runs.tail(run.id, { ...who, after, protocol }),
+    engine.runs.tail(run.id, { ...who, after, protocol, format }),
     RUN_HEADERS({ runId: run.id, chatId: run.chatId }),
   );
+}
+
+/** The same for clients of AG-UI. One that asks again with the id of its run goes on behind its last event. */
+async function agUi(context) {
+  const { engine, who, body, request } = context;
+  const format = 'ag-ui';
+  const { chatId, answers, turn: asked } = agUiOf(body);
+  if (answers) return answerAll(context, chatId, answers, format);
+  const turn = await engine.startTurn({ ...asked, ...(await context.turn(asked)), ...who, format, resumable: true });
+  const after = request.headers.get('last-event-id');
+  const source = turn.repeated && after ? engine.runs.tail(turn.runId, { ...who, after, format }) : turn;
+  return stream(source, RUN_HEADERS(turn));
 }
 
 /** What a page shows of a chat, and the run that it is to follow. */
@@ -183,6 +199,7 @@ const done = () => nothing();
  */
 const ROUTES = [
   ['turn', 'POST', '', begin],
+  ['agUi', 'POST', 'ag-ui', agUi],
   ['chats', 'GET', 'chats', of('chats.list', ({ who, query }) => ({ ...who, ...limits(query) }))],
   [
     'search',

@@ -1213,6 +1213,7 @@ class EngineOperations(_Asking):
         options: types.CallOptions | None = None,
         budget: types.RunBudget | None = None,
         protocol: types.Protocol | None = None,
+        format: types.StreamFormat | None = None,  # noqa: A002
         resumable: bool | None = None,
         retries: types.TurnRetries | None = None,
         fallbacks: Sequence[types.FallbackModel] | None = None,
@@ -1272,6 +1273,8 @@ class EngineOperations(_Asking):
         :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
             version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
             chunks of their own. Default ``"Ai6"``.
+        :param format: ``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI
+            SDK. Default ``"Ui"``.
         :param resumable: Every event of this turn's streams over HTTP has a place, its ``id``, from the
             first one on: what streams goes to disk as it streams. Otherwise that begins with the step after
             such a stream is first read. Default ``false``.
@@ -1289,7 +1292,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "resumable": resumable, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "format": format, "resumable": resumable, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

@@ -41,6 +41,7 @@ class Runs(RunsOperations):
         after: types.TailCursor | None = None,
         from_: types.TailStart | None = None,
         protocol: types.Protocol | None = None,
+        format: types.StreamFormat | None = None,  # noqa: A002
     ) -> Tail:
         """Follows a run's log, from any process, while the run goes on and after it has ended.
 
@@ -49,6 +50,7 @@ class Runs(RunsOperations):
             (chunk by chunk from the first one)
         :param protocol: ``ai-6`` (the default) or ``ai-7``: clients of version 7 of the AI SDK are told of steps that
             are withdrawn, and of messages that join the run, by chunks of their own
+        :param format: ``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI SDK
         """
         native = self._engine._tail(
             workspaceId=workspace_id,
@@ -56,6 +58,7 @@ class Runs(RunsOperations):
             runId=run_id,
             after=after,
             protocol=protocol,
+            format=format,
             **{"from": from_},
         )
         return Tail(self._engine, native)

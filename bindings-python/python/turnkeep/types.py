@@ -2086,6 +2086,14 @@ class StoreHealth(_StoreHealthRequired, total=False):
 StoreKind: TypeAlias = Literal["sqlite", "postgres"]
 """Which database a store is."""
 
+StreamFormat: TypeAlias = Literal["ui", "ag-ui"]
+"""What a stream is in.
+
+``ui``: Chunks of the AI SDK's UI message stream.
+
+``ag-ui``: Events of AG-UI 1.0.
+"""
+
 
 class StreamMetadata(TypedDict, total=False):
     """What ``messageMetadata`` carries: the ids in the first chunk, the usage so far after each step, how it
@@ -2406,6 +2414,8 @@ class TurnRequest(_TurnRequestRequired, total=False):
     are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
     ``"Ai6"``.
     """
+    format: StreamFormat
+    """``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI SDK. Default ``"Ui"``."""
     resumable: bool
     """Every event of this turn's streams over HTTP has a place, its ``id``, from the first one on: what streams
     goes to disk as it streams. Otherwise that begins with the step after such a stream is first read. Default
@@ -3480,6 +3490,7 @@ __all__ = [
     "StepToolResult",
     "StoreHealth",
     "StoreKind",
+    "StreamFormat",
     "StreamMetadata",
     "StreamUsage",
     "StreamedPart",

@@ -25,7 +25,7 @@ use crate::secret::{Rotating, Rotation, SecretBox, SecretForm, rotate};
 use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
-pub use crate::log::{Cursor, Protocol, TailEnd, TailFrom, TailItem};
+pub use crate::log::{Cursor, Protocol, StreamFormat, TailEnd, TailFrom, TailItem};
 pub use fallback::{FallbackModel, TurnRetries};
 pub use message::UserMessage;
 pub use options::{

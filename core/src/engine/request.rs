@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
-use crate::log::Protocol;
+use crate::log::{Protocol, StreamFormat};
 use crate::machine::{Budget, Cost};
 use crate::model::{Json, Part, Trigger};
 use crate::project::{McpGuidance, OpenPage};
@@ -166,6 +166,9 @@ pub struct TurnRequest {
     /// are withdrawn, and of messages that join the run, by chunks of their own.
     #[serde(default)]
     pub protocol: Protocol,
+    /// `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.
+    #[serde(default)]
+    pub format: StreamFormat,
     /// Every event of this turn's streams over HTTP has a place, its `id`, from the first one on: what streams goes to disk as it
     /// streams. Otherwise that begins with the step after such a stream is first read.
     #[serde(default)]

@@ -11,28 +11,35 @@ use crate::error::{Error, Result};
 use crate::model::{RunReason, RunStatus};
 
 /// A place in a run's log: after the chunk with this number, and after so many chunks of the compact form of what
-/// follows. As text `17`, or `17+3`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// follows. As text `17`, or `17+3`; in a format in which a chunk is several events also `17/1`: behind one of those that
+/// the next chunk is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// The number of the last chunk that was read.
     pub sequence: u64,
     /// Chunks read of the next step's compact form.
     pub compact: u32,
+    /// Events read of what the next chunk is.
+    pub events: u32,
 }
 
 impl Cursor {
     /// The place after the chunk with this number.
     pub(crate) fn after(sequence: u64) -> Self {
-        Self { sequence, compact: 0 }
+        Self { sequence, ..Self::default() }
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.compact {
-            0 => self.sequence.fmt(f),
-            compact => write!(f, "{}+{compact}", self.sequence),
+        self.sequence.fmt(f)?;
+        if self.compact > 0 {
+            write!(f, "+{}", self.compact)?;
         }
+        if self.events > 0 {
+            write!(f, "/{}", self.events)?;
+        }
+        Ok(())
     }
 }
 
@@ -40,12 +47,17 @@ impl FromStr for Cursor {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::invalid("after", "must be a cursor that a tail has given out");
-        let (sequence, compact) = text.split_once('+').unwrap_or((text, "0"));
+        let (chunk, events) = text.split_once('/').unwrap_or((text, "0"));
+        let (sequence, compact) = chunk.split_once('+').unwrap_or((chunk, "0"));
         // Digits only: what `parse` also takes, a sign, is no cursor.
-        if [sequence, compact].iter().any(|part| !part.bytes().all(|byte| byte.is_ascii_digit())) {
+        if [sequence, compact, events].iter().any(|part| !part.bytes().all(|byte| byte.is_ascii_digit())) {
             return Err(wrong());
         }
-        Ok(Self { sequence: sequence.parse().map_err(|_| wrong())?, compact: compact.parse().map_err(|_| wrong())? })
+        Ok(Self {
+            sequence: sequence.parse().map_err(|_| wrong())?,
+            compact: compact.parse().map_err(|_| wrong())?,
+            events: events.parse().map_err(|_| wrong())?,
+        })
     }
 }
 

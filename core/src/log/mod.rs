@@ -2,6 +2,7 @@
 //! follow, and the log computed from what is on disk.
 
 pub(crate) mod abandoned;
+mod ag_ui;
 mod chunk;
 pub(crate) mod cursor;
 pub(crate) mod journal;
@@ -15,5 +16,5 @@ pub(crate) use chunk::is_note;
 pub use chunk::{ApprovalDetails, CallDetails, SSE_DONE, SSE_HEADERS, StreamMetadata, UiChunk, sse_event};
 pub use cursor::{Cursor, TailEnd, TailFrom, TailItem};
 pub use live::{ChunkLog, ChunkReader};
-pub use protocol::Protocol;
 pub(crate) use protocol::Speaker;
+pub use protocol::{Protocol, StreamFormat};

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::model::Protocol;
+pub use crate::model::{Protocol, StreamFormat};
 use crate::project::{keeping, steering_message};
 
-use super::cursor::TailItem;
+use super::ag_ui::AgUi;
+use super::chunk::SSE_DONE;
+use super::cursor::{Cursor, TailItem};
 use super::older::for_older;
 
 /// Tells chunks of one stream, in their order, as its client takes them.
@@ -24,6 +26,12 @@ pub(crate) struct Speaker {
     taken_back: bool,
     /// The questions about calls that have no outcome yet, by the call.
     asked: HashMap<String, Question>,
+    /// Of a client that is told events of AG-UI.
+    ag_ui: Option<AgUi>,
+    /// Behind what was told last.
+    last: Cursor,
+    /// Up to here its client knows what there is.
+    known: Option<Cursor>,
 }
 
 /// That somebody is asked whether a call may be made.
@@ -47,16 +55,65 @@ impl Speaker {
         Self { protocol, ..Self::default() }
     }
 
+    /// The same in another format.
+    pub(crate) fn in_format(self, format: StreamFormat) -> Self {
+        Self { ag_ui: (format == StreamFormat::AgUi).then(AgUi::default), ..self }
+    }
+
+    /// Whether what a chunk is depends on all that comes before it.
+    pub(crate) fn needs_all(&self) -> bool {
+        self.ag_ui.is_some()
+    }
+
+    /// The client knows everything up to a place.
+    pub(crate) fn known_until(&mut self, place: Cursor) {
+        self.known = Some(place);
+    }
+
+    /// What a stream over HTTP ends with.
+    pub(crate) fn terminator(&self) -> &'static str {
+        if self.ag_ui.is_some() { "" } else { SSE_DONE }
+    }
+
     /// These chunks as the client takes them: none, one, or some for each.
     pub(crate) fn tell(&mut self, chunks: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        if let Some(ag_ui) = &mut self.ag_ui {
+            return chunks.iter().flat_map(|chunk| ag_ui.tell(chunk)).collect();
+        }
         match self.protocol {
             Protocol::Ai6 => chunks.into_iter().map(for_older).collect(),
             Protocol::Ai7 => chunks.into_iter().flat_map(|chunk| self.tell_newer(chunk)).collect(),
         }
     }
 
+    /// What of a chunk the client does not know, each with the place behind it where that is known.
+    pub(crate) fn tell_placed(&mut self, place: Option<Cursor>, chunk: Arc<str>) -> Vec<(Option<Cursor>, Arc<str>)> {
+        let Some(ag_ui) = &mut self.ag_ui else {
+            return self.tell(vec![chunk]).into_iter().map(|chunk| (place, chunk)).collect();
+        };
+        let events = ag_ui.tell(&chunk);
+        let before = self.last;
+        let known = match (self.known, place) {
+            (Some(known), Some(place)) if (known.sequence, known.compact) >= (place.sequence, place.compact) => {
+                events.len()
+            }
+            (Some(known), Some(_)) if Cursor { events: 0, ..known } == before => known.events as usize,
+            _ => 0,
+        };
+        self.last = place.unwrap_or(before);
+        let count = events.len();
+        let behind = |event: usize| match place {
+            Some(_) if event < count => Some(Cursor { events: event as u32, ..before }),
+            place => place,
+        };
+        (1..).zip(events).skip(known).map(|(event, told)| (behind(event), told)).collect()
+    }
+
     /// The same with places: whatever stands for a chunk has its place.
     pub(crate) fn tell_items(&mut self, items: Vec<TailItem>) -> Vec<TailItem> {
+        if self.ag_ui.is_some() {
+            return self.tell_events(items);
+        }
         if self.protocol == Protocol::Ai6 {
             let tell = |item: TailItem| TailItem { chunk: for_older(item.chunk), ..item };
             return items.into_iter().map(tell).collect();
@@ -67,6 +124,20 @@ impl Speaker {
                 *self = Self::new(self.protocol);
             }
             for chunk in self.tell_newer(chunk) {
+                told.push(TailItem { cursor, chunk, resync: std::mem::take(&mut resync) });
+            }
+        }
+        told
+    }
+
+    fn tell_events(&mut self, items: Vec<TailItem>) -> Vec<TailItem> {
+        let mut told = Vec::with_capacity(items.len());
+        for TailItem { cursor, chunk, mut resync } in items {
+            if resync {
+                *self = Self::new(self.protocol).in_format(StreamFormat::AgUi);
+            }
+            for (place, chunk) in self.tell_placed(Some(cursor), chunk) {
+                let cursor = place.unwrap_or(cursor);
                 told.push(TailItem { cursor, chunk, resync: std::mem::take(&mut resync) });
             }
         }

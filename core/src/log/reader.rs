@@ -117,7 +117,7 @@ impl LogReader {
     /// A chunk with the number that comes next.
     fn exact(&mut self, chunk: Arc<str>, items: &mut Vec<TailItem>) {
         if self.next >= self.wanted {
-            self.emit(Cursor { sequence: self.next, compact: 0 }, chunk, items);
+            self.emit(Cursor { sequence: self.next, ..Cursor::default() }, chunk, items);
         }
         self.next += 1;
     }
@@ -136,7 +136,7 @@ impl LogReader {
                 && self.wanted == 0
             {
                 let chunk = replay::start_chunk(page.run.chat_id, page.run.id, message_id);
-                self.emit(Cursor { sequence: 0, compact: 0 }, chunk.encode().into(), items);
+                self.emit(Cursor { sequence: 0, ..Cursor::default() }, chunk.encode().into(), items);
                 self.wanted = 1;
             }
         }
@@ -222,9 +222,9 @@ impl LogReader {
                 if place > self.skip {
                     let whole = place as usize == last;
                     let cursor = if whole {
-                        Cursor { sequence: after - 1, compact: 0 }
+                        Cursor { sequence: after - 1, ..Cursor::default() }
                     } else {
-                        Cursor { sequence: base, compact: place }
+                        Cursor { sequence: base, compact: place, events: 0 }
                     };
                     self.emit(cursor, chunk, items);
                 }

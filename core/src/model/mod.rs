@@ -28,7 +28,7 @@ pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
 pub use part::{
     Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState, UNKNOWN_CALL,
 };
-pub use protocol::Protocol;
+pub use protocol::{Protocol, StreamFormat};
 pub use record::RecordIdentity;
 pub use role::{AgentRole, AgentRoleSummary, RoleChange, RoleFields, ShownRole};
 pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, Trigger, WarningCode};

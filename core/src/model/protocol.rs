@@ -1,4 +1,4 @@
-//! The versions of the AI SDK that clients are of.
+//! What clients are told in: the versions of the AI SDK that they are of, and protocols that are not its.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,4 +12,16 @@ pub enum Protocol {
     /// `ai` 7, which takes back steps that are withdrawn, and knows of more that a step may hold.
     #[serde(rename = "ai-7")]
     Ai7,
+}
+
+/// What a stream is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StreamFormat {
+    /// Chunks of the AI SDK's UI message stream.
+    #[default]
+    #[serde(rename = "ui")]
+    Ui,
+    /// Events of AG-UI 1.0.
+    #[serde(rename = "ag-ui")]
+    AgUi,
 }

@@ -80,7 +80,7 @@ impl Client {
                 self.resyncs += 1;
             }
             let next = self.cursor.map_or(0, |cursor| cursor.sequence + 1);
-            self.gapless &= item.cursor == Cursor { sequence: next, compact: 0 };
+            self.gapless &= item.cursor == Cursor { sequence: next, ..Cursor::default() };
             self.cursor = Some(item.cursor);
             self.received.push(item.chunk);
         }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use crate::engine::{
-    Cursor, Engine, HostedFinish, HostedRequest, HostedRun, HostedStep, Protocol, RunSignal, RunTail, TailFrom, Who,
+    Cursor, Engine, HostedFinish, HostedRequest, HostedRun, HostedStep, Protocol, RunSignal, RunTail, StreamFormat,
+    TailFrom, Who,
 };
 use crate::error::{Error, Result};
 use crate::id::{ChatRef, RunId};
@@ -344,6 +345,9 @@ pub(super) struct TailLog {
     /// that join the run, by chunks of their own.
     #[serde(default)]
     protocol: Protocol,
+    /// `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.
+    #[serde(default)]
+    format: StreamFormat,
 }
 
 /// A cursor as it was given out, or its number.
@@ -360,13 +364,13 @@ impl Opening for TailLog {
     async fn open(self, engine: &Engine) -> Result<RunTail> {
         let from = match (self.after, self.from.as_deref()) {
             (Some(_), Some(_)) => return Err(Error::invalid("from", "give either after or from")),
-            (Some(After::Number(sequence)), None) => TailFrom::After(Cursor { sequence, compact: 0 }),
+            (Some(After::Number(sequence)), None) => TailFrom::After(Cursor { sequence, ..Cursor::default() }),
             (Some(After::Text(cursor)), None) => TailFrom::After(cursor.parse()?),
             (None, None | Some("snapshot")) => TailFrom::Snapshot,
             (None, Some("start")) => TailFrom::Start,
             (None, Some(_)) => return Err(Error::invalid("from", "must be snapshot or start")),
         };
         let who = Who { workspace_id: self.workspace_id, user_id: self.user_id };
-        Ok(engine.tail(&who, self.run_id, from).await?.telling(self.protocol))
+        Ok(engine.tail(&who, self.run_id, from).await?.telling(self.protocol, self.format))
     }
 }

@@ -132,7 +132,7 @@ async fn sequence(engine: &Engine, run_id: RunId, random: &mut Random, tally: &T
     let log = read(engine, run_id, if exact { TailFrom::Start } else { TailFrom::Snapshot }).await?;
     if exact {
         let in_order =
-            |(number, item): (usize, &TailItem)| item.cursor == Cursor { sequence: number as u64, compact: 0 };
+            |(number, item): (usize, &TailItem)| item.cursor == Cursor { sequence: number as u64, ..Cursor::default() };
         if received != log || !log.iter().enumerate().all(in_order) {
             return Err(format!("{} chunks were received, the log has {}", received.len(), log.len()));
         }

@@ -9,7 +9,15 @@ import * as valibot from 'valibot';
 
 import { defineTool, Engine, flushAssistant, rowToUiMessage, type ShownUIMessage } from 'turnkeep';
 
+import { TurnkeepChatTransport } from '../../../client.mjs';
+
 declare const engine: Engine;
+
+// The transport, where each version wants one.
+const forSix: six.ChatTransport<six.UIMessage> = new TurnkeepChatTransport();
+const forSeven: seven.ChatTransport<seven.UIMessage> = new TurnkeepChatTransport({ protocol: 'ai-7' });
+void [forSix, forSeven];
+
 const user = { workspaceId: 'w', userId: 'u', chatId: 'c' };
 
 // Messages of clients, whatever their metadata, data and tools are.

@@ -173,7 +173,7 @@ impl Follower {
             (next..)
                 .zip(chunks)
                 .map(|(sequence, chunk)| TailItem {
-                    cursor: Cursor { sequence, compact: 0 },
+                    cursor: Cursor { sequence, ..Cursor::default() },
                     chunk: Arc::clone(chunk),
                     resync: false,
                 })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::engine::Inner;
 use crate::id::RunId;
 use crate::log::cursor::numbered_event;
-use crate::log::{ChunkReader, Cursor, Protocol, SSE_DONE, Speaker, TailItem};
+use crate::log::{ChunkReader, Cursor, Protocol, Speaker, StreamFormat, TailItem};
 use crate::machine::{Event, StopCause};
 use crate::model::RunReason;
 
@@ -94,10 +94,15 @@ impl TurnReader {
         Self { source, speaker: Speaker::default(), at_end: false, leaving }
     }
 
-    /// The same for a client of this version.
-    pub(crate) fn telling(mut self, protocol: Protocol) -> Self {
-        self.speaker = Speaker::new(protocol);
+    /// The same for a client of this version, in this format.
+    pub(crate) fn telling(mut self, protocol: Protocol, format: StreamFormat) -> Self {
+        self.speaker = Speaker::new(protocol).in_format(format);
         self
+    }
+
+    /// What its stream over HTTP ends with.
+    pub fn terminator(&self) -> &'static str {
+        self.speaker.terminator()
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end. Cancel-safe.
@@ -120,8 +125,8 @@ impl TurnReader {
             self.at_end |= batch.is_empty();
             let mut events = Vec::with_capacity(batch.len());
             for (place, chunk) in batch {
-                let told = self.speaker.tell(vec![chunk]);
-                events.extend(told.iter().map(|chunk| numbered_event(place.as_ref(), chunk)));
+                let told = self.speaker.tell_placed(place, chunk);
+                events.extend(told.iter().map(|(place, chunk)| numbered_event(place.as_ref(), chunk)));
             }
             if self.at_end || !events.is_empty() {
                 return events;
@@ -143,23 +148,26 @@ impl Drop for TurnReader {
 
 /// A [`TurnReader`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks,
 /// who then finds it at its end.
-pub struct SharedReader(Shared<TurnReader>);
+pub struct SharedReader {
+    reader: Shared<TurnReader>,
+    terminator: &'static str,
+}
 
 impl From<TurnReader> for SharedReader {
     fn from(reader: TurnReader) -> Self {
-        Self(Shared::new(reader))
+        Self { terminator: reader.terminator(), reader: Shared::new(reader) }
     }
 }
 
 impl SharedReader {
     /// As [`TurnReader::next_batch`]; empty also once closed.
     pub async fn next_batch(&self, limit: usize) -> Vec<Arc<str>> {
-        self.0.read(async |open: &mut TurnReader| open.next_batch(limit).await).await.unwrap_or_default()
+        self.reader.read(async |open: &mut TurnReader| open.next_batch(limit).await).await.unwrap_or_default()
     }
 
     /// As [`TurnReader::next_events`]; empty also once closed.
     pub async fn next_events(&self, limit: usize) -> Vec<String> {
-        self.0.read(async |open: &mut TurnReader| open.next_events(limit).await).await.unwrap_or_default()
+        self.reader.read(async |open: &mut TurnReader| open.next_events(limit).await).await.unwrap_or_default()
     }
 
     /// As [`SharedReader::next_events`], joined; after the last chunk comes the terminator, and then `None`. Once
@@ -167,14 +175,14 @@ impl SharedReader {
     pub async fn next_sse(&self, limit: usize) -> Option<String> {
         let batch = self.next_events(limit).await;
         if batch.is_empty() {
-            return self.0.ends().then(|| SSE_DONE.to_owned());
+            return self.reader.ends().then(|| self.terminator.to_owned());
         }
         Some(batch.concat())
     }
 
     /// Goes away.
     pub fn close(&self) {
-        self.0.close();
+        self.reader.close();
     }
 }
 
@@ -197,7 +205,7 @@ mod tests {
         tokio::task::yield_now().await;
         reader.close();
         assert_eq!(waiting.await.unwrap(), None);
-        assert!(reader.0.look(|_| ()).is_none());
+        assert!(reader.reader.look(|_| ()).is_none());
         assert!(reader.next_batch(9).await.is_empty());
     }
 
@@ -229,7 +237,7 @@ mod tests {
         let log = ChunkLog::new();
         log.end();
         let reader = SharedReader::from(TurnReader::new(Source::Turn(log.reader(0)), None));
-        assert_eq!(reader.next_sse(9).await.as_deref(), Some(SSE_DONE));
+        assert_eq!(reader.next_sse(9).await.as_deref(), Some(crate::log::SSE_DONE));
         assert_eq!(reader.next_sse(9).await, None);
     }
 }

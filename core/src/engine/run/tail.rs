@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::RunId;
 use crate::log::reader::{LogReader, Reached};
 use crate::log::replay::waiting_chunk;
-use crate::log::{Cursor, Protocol, SSE_DONE, Speaker, TailEnd, TailFrom, TailItem};
+use crate::log::{Cursor, Protocol, Speaker, StreamFormat, TailEnd, TailFrom, TailItem};
 use crate::model::RunStatus;
 use crate::project::ErrorText;
 
@@ -30,6 +30,8 @@ pub struct RunTail {
     /// Behind what was given out last.
     last: Cursor,
     speaker: Speaker,
+    /// Where its client goes on, if it is not at the beginning.
+    after: Option<Cursor>,
     closed: watch::Receiver<bool>,
 }
 
@@ -44,7 +46,7 @@ enum State {
 impl State {
     /// Reading from the store what comes from this number on.
     fn behind(next: u64, error_text: ErrorText) -> Self {
-        let cursor = Cursor { sequence: next.saturating_sub(1), compact: 0 };
+        let cursor = Cursor { sequence: next.saturating_sub(1), ..Cursor::default() };
         State::Behind(LogReader::new(TailFrom::After(cursor)).telling(error_text))
     }
 }
@@ -55,16 +57,29 @@ impl RunTail {
         let state = State::Behind(LogReader::new(from).telling(inner.options.error_text));
         let last = match from {
             TailFrom::After(cursor) => cursor,
-            TailFrom::Snapshot | TailFrom::Start => Cursor { sequence: 0, compact: 0 },
+            TailFrom::Snapshot | TailFrom::Start => Cursor::default(),
         };
         let speaker = Speaker::default();
-        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, last, speaker, closed }
+        let after = if let TailFrom::After(cursor) = from { Some(cursor) } else { None };
+        Self { inner, run_id, state, buffer: VecDeque::new(), end: None, last, speaker, after, closed }
     }
 
-    /// The same for a client of this version.
+    /// The same for a client of this version, in this format.
     #[must_use]
-    pub fn telling(self, protocol: Protocol) -> Self {
-        Self { speaker: Speaker::new(protocol), ..self }
+    pub fn telling(mut self, protocol: Protocol, format: StreamFormat) -> Self {
+        self.speaker = Speaker::new(protocol).in_format(format);
+        // What its client knows is read all the same.
+        if let (true, Some(known)) = (self.speaker.needs_all(), self.after) {
+            self.speaker.known_until(known);
+            let from = if known.compact > 0 { TailFrom::Snapshot } else { TailFrom::Start };
+            self.state = State::Behind(LogReader::new(from).telling(self.inner.options.error_text));
+        }
+        self
+    }
+
+    /// What its stream over HTTP ends with.
+    pub fn terminator(&self) -> &'static str {
+        self.speaker.terminator()
     }
 
     /// The next chunks, at least one and at most `limit`; empty at the end of the run. Cancel-safe.
@@ -185,11 +200,14 @@ fn waiting_item(end: &TailEnd, last: Cursor) -> Option<TailItem> {
 
 /// A [`RunTail`] for languages whose objects are shared: it can be closed while somebody waits for its next chunks, who
 /// then finds it at its end. It gives out JSON or server-sent events.
-pub struct SharedTail(Shared<RunTail>);
+pub struct SharedTail {
+    tail: Shared<RunTail>,
+    terminator: &'static str,
+}
 
 impl From<RunTail> for SharedTail {
     fn from(tail: RunTail) -> Self {
-        Self(Shared::new(tail))
+        Self { terminator: tail.terminator(), tail: Shared::new(tail) }
     }
 }
 
@@ -218,25 +236,25 @@ impl SharedTail {
     /// As [`RunTail::next_batch`].
     pub async fn next_sse(&self, limit: usize) -> Result<Option<String>> {
         let Some((items, end)) = self.next(limit).await? else { return Ok(None) };
-        Ok(Some(if end.is_some() { SSE_DONE.to_owned() } else { items.iter().map(TailItem::to_sse).collect() }))
+        Ok(Some(if end.is_some() { self.terminator.to_owned() } else { items.iter().map(TailItem::to_sse).collect() }))
     }
 
     async fn next(&self, limit: usize) -> Result<Option<(Vec<TailItem>, Option<TailEnd>)>> {
         let read = async |tail: &mut RunTail| Ok((tail.next_batch(limit).await?, tail.end().cloned()));
-        Ok(match self.0.read(read).await.transpose()? {
+        Ok(match self.tail.read(read).await.transpose()? {
             Some((items, _)) if !items.is_empty() => Some((items, None)),
-            Some((items, end)) if end.is_some() && self.0.ends() => Some((items, end)),
+            Some((items, end)) if end.is_some() && self.tail.ends() => Some((items, end)),
             _ => None,
         })
     }
 
     /// How the run ended, once everything was read; `None` while somebody waits for chunks, and once closed.
     pub fn end(&self) -> Option<TailEnd> {
-        self.0.look(|tail| tail.end().cloned()).flatten()
+        self.tail.look(|tail| tail.end().cloned()).flatten()
     }
 
     /// Goes away.
     pub fn close(&self) {
-        self.0.close();
+        self.tail.close();
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::{Inner, PublicTurn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::log::journal::Journal;
-use crate::log::{ChunkLog, Protocol};
+use crate::log::{ChunkLog, Protocol, StreamFormat};
 use crate::machine::shell::Shell;
 use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
 use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Steering, SteeringState, Usage, Waits};
@@ -44,6 +44,7 @@ pub struct Turn {
     detached: bool,
     repeated: bool,
     protocol: Protocol,
+    format: StreamFormat,
     readers: Arc<AtomicUsize>,
 }
 
@@ -80,7 +81,7 @@ impl Turn {
             Feed::Driver(log, _) => Source::Turn(log.reader(0)),
             Feed::Store => Source::Log(RunTail::new(Arc::clone(&self.inner), self.ids.run, TailFrom::Snapshot)),
         };
-        TurnReader::new(source, leaving).telling(self.protocol)
+        TurnReader::new(source, leaving).telling(self.protocol, self.format)
     }
 
     /// Whether the run had been begun before, with the same idempotency key.
@@ -242,8 +243,9 @@ pub(crate) async fn start(
         };
         stop_if_noted(&inner, beginning.stop_note(), run_id).await;
         inner.changed(run_id);
-        let (feed, detached, protocol) = (Feed::Store, request.detached, request.protocol);
-        return Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, readers: Arc::default() });
+        let (feed, detached) = (Feed::Store, request.detached);
+        let (protocol, format) = (request.protocol, request.format);
+        return Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, format, readers: Arc::default() });
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
@@ -344,8 +346,9 @@ pub(crate) async fn start(
         });
     }
     inner.stop_if_closing(ids.run);
-    let (feed, detached, protocol) = (Feed::Driver(log, finished), request.detached, request.protocol);
-    Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, readers: Arc::default() })
+    let (feed, detached) = (Feed::Driver(log, finished), request.detached);
+    let (protocol, format) = (request.protocol, request.format);
+    Ok(Turn { inner, ids, feed, detached, repeated: false, protocol, format, readers: Arc::default() })
 }
 
 /// Refuses what could not be gone on with: by the time of the answer there may be neither this process nor its tools.
@@ -569,6 +572,7 @@ impl Prepared {
 
 /// The turn of a run that was begun before.
 async fn repeated(inner: Arc<Inner>, run_id: RunId, request: &TurnRequest) -> Result<Turn> {
-    let (ids, detached, protocol) = (inner.repeated(run_id).await?, request.detached, request.protocol);
-    Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, protocol, readers: Arc::default() })
+    let (ids, detached) = (inner.repeated(run_id).await?, request.detached);
+    let (protocol, format) = (request.protocol, request.format);
+    Ok(Turn { inner, ids, feed: Feed::Store, detached, repeated: true, protocol, format, readers: Arc::default() })
 }

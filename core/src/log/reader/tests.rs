@@ -203,7 +203,7 @@ proptest! {
             let log = world.read_all(TailFrom::Start, usize::MAX).await;
             assert_eq!(texts(&received), texts(&log));
             for (number, item) in log.iter().enumerate() {
-                assert_eq!(item.cursor, Cursor { sequence: number as u64, compact: 0 }, "a gap");
+                assert_eq!(item.cursor, Cursor { sequence: number as u64, ..Cursor::default() }, "a gap");
                 assert!(!item.resync);
             }
             assert_eq!(reduced(&log), steps);
@@ -243,7 +243,7 @@ async fn a_place_that_nobody_was_given_begins_anew() {
     let mut world = world().await;
     world.advance(3).await;
     world.settle(RunStatus::Succeeded).await;
-    let items = world.read_all(TailFrom::After(Cursor { sequence: 99, compact: 0 }), usize::MAX).await;
+    let items = world.read_all(TailFrom::After(Cursor { sequence: 99, ..Cursor::default() }), usize::MAX).await;
     assert!(items[0].resync && items[0].chunk.contains("\"start\""));
     assert_eq!(reduced(&items), [step(0).1.parts]);
 }
@@ -255,7 +255,7 @@ async fn a_place_ahead_of_the_disk_is_waited_for() {
         world.advance(choice).await;
     }
     // A live stream has told chunks 1 to 4, of which two are on disk.
-    let mut reader = LogReader::new(TailFrom::After(Cursor { sequence: 4, compact: 0 }));
+    let mut reader = LogReader::new(TailFrom::After(Cursor { sequence: 4, ..Cursor::default() }));
     let mut items = Vec::new();
     assert_eq!(world.read(&mut reader, usize::MAX, &mut items).await, Reached::Present);
     assert!(items.is_empty());
