@@ -2531,12 +2531,12 @@ export interface TurnRequestFields {
   /**
    * `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of
    * steps that are withdrawn, and of messages that join the run, by chunks of their own.
-   * @default 'Ai6'
+   * @default 'ai-6'
    */
   protocol?: Protocol;
   /**
    * `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.
-   * @default 'Ui'
+   * @default 'ui'
    */
   format?: StreamFormat;
   /**
@@ -3167,7 +3167,7 @@ export interface ChatsOperations {
     beforeCursor?: string;
     /**
      * Which clients the messages are for.
-     * @default 'Ai6'
+     * @default 'ai-6'
      */
     protocol?: Protocol;
   }): Promise<UiMessagePage>;

@@ -649,7 +649,7 @@ class ChatsOperations(_Asking):
         :param limit: At most so many: 1 to 100; 50 unless given.
         :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
         :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
-        :param protocol: Which clients the messages are for. Default ``"Ai6"``.
+        :param protocol: Which clients the messages are for. Default ``"ai-6"``.
         :raises TurnkeepError: ``FORBIDDEN``
         """
         answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor, "protocol": protocol})
@@ -1272,9 +1272,9 @@ class EngineOperations(_Asking):
             answer.
         :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
             version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
-            chunks of their own. Default ``"Ai6"``.
+            chunks of their own. Default ``"ai-6"``.
         :param format: ``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI
-            SDK. Default ``"Ui"``.
+            SDK. Default ``"ui"``.
         :param resumable: Every event of this turn's streams over HTTP has a place, its ``id``, from the
             first one on: what streams goes to disk as it streams. Otherwise that begins with the step after
             such a stream is first read. Default ``false``.

@@ -2412,10 +2412,10 @@ class TurnRequest(_TurnRequestRequired, total=False):
     protocol: Protocol
     """``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of version 7 of the AI SDK
     are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
-    ``"Ai6"``.
+    ``"ai-6"``.
     """
     format: StreamFormat
-    """``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI SDK. Default ``"Ui"``."""
+    """``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI SDK. Default ``"ui"``."""
     resumable: bool
     """Every event of this turn's streams over HTTP has a place, its ``id``, from the first one on: what streams
     goes to disk as it streams. Otherwise that begins with the step after such a stream is first read. Default
