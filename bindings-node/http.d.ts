@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Actor, Engine, Protocol, TurnRequest, Who } from './index.js';
+import type { Actor, Engine, PipeReport, Protocol, TurnRequest, Who } from './index.js';
 
 /** Who asks, as the host knows it. Whatever a client says of it is passed over. */
 export interface Asker extends Who {
@@ -149,6 +149,8 @@ export interface RouterOptions<Native = any> {
   heartbeatMs?: number;
   /** Routes that the host answers itself (`function`), or not at all (`false`). */
   routes?: { readonly [Name in RouteName]?: RouteReplacement<Native> | false };
+  /** Is told how each stream went that a server of Node's has sent. */
+  onStream?(report: PipeReport & { runId: string; chatId: string }): void;
   /** Is told of failures of which clients are told nothing. */
   onError?(error: unknown): void;
 }

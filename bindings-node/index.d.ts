@@ -229,6 +229,21 @@ export interface PipeOptions {
   heartbeatMs?: number;
 }
 
+/** How a stream went: what there is to look at when answers come late, or not at all. */
+export interface PipeReport {
+  /** Everything was handed over; false when the client left. */
+  readonly complete: boolean;
+  readonly elapsedMs: number;
+  /** Until the first chunk; null when there was none. */
+  readonly firstChunkMs: number | null;
+  /** The longest time without a chunk. */
+  readonly longestSilenceMs: number;
+  /** How long there had been no chunk at the end: what went before a client left. */
+  readonly lastSilenceMs: number;
+  readonly heartbeats: number;
+  readonly bytes: number;
+}
+
 /**
  * A turn that was begun here. Forgetting it stops nothing. One that this engine drives keeps the process alive until it
  * has ended; one that is left to other engines is read from the store, and does so only while somebody waits for it.
@@ -247,7 +262,7 @@ export declare class Turn {
   /** The same as bytes of a UI message stream over HTTP, with its terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. A client that leaves ends this, not the run (unless `detached: false`). */
-  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<PipeReport>;
   /**
    * The stream as a `Response` of the web, for frameworks that return one (Hono, Next). A client that leaves cancels its
    * body, which ends this, not the run (unless `detached: false`).
@@ -300,7 +315,7 @@ export declare class RunTail implements AsyncIterableIterator<TailItem> {
   /** The chunks as bytes of a UI message stream over HTTP: cursors as ids, `resync` as an event's name, the terminator. */
   sse(): AsyncIterableIterator<Buffer>;
   /** Sends the stream as an HTTP response. It rejects before anything is sent when the run cannot be followed. */
-  pipe(response: PipeTarget, options?: PipeOptions): Promise<void>;
+  pipe(response: PipeTarget, options?: PipeOptions): Promise<PipeReport>;
   /** The same as a `Response` of the web. */
   toResponse(options?: PipeOptions): Promise<Response>;
   /** Goes away. Whoever waits for chunks is at the end. */

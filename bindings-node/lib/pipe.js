@@ -67,6 +67,39 @@ function ended(response) {
   });
 }
 
+/** How a stream went, for whoever looks for what keeps answers from their readers. */
+class Report {
+  #begun = performance.now();
+  #last = this.#begun;
+  #first;
+  #longest = 0;
+  bytes = 0;
+  heartbeats = 0;
+
+  wrote(bytes) {
+    const now = performance.now();
+    this.#first ??= now;
+    this.#longest = Math.max(this.#longest, now - this.#last);
+    this.#last = now;
+    this.bytes += bytes.length;
+  }
+
+  /** `isWhole`: everything was handed over. */
+  end(isWhole) {
+    const now = performance.now();
+    const rounded = (ms) => Math.round(ms * 10) / 10;
+    return {
+      complete: isWhole,
+      elapsedMs: rounded(now - this.#begun),
+      firstChunkMs: this.#first === undefined ? null : rounded(this.#first - this.#begun),
+      longestSilenceMs: rounded(Math.max(this.#longest, now - this.#last)),
+      lastSilenceMs: rounded(now - this.#last),
+      heartbeats: this.heartbeats,
+      bytes: this.bytes,
+    };
+  }
+}
+
 function sendHead(response, status, headers) {
   const ofHttp2 = typeof response.stream?.respond === 'function';
   for (const [name, value] of headers) {
@@ -79,7 +112,7 @@ function sendHead(response, status, headers) {
 /**
  * Sends what a native reader gives, once it is opened, as an HTTP response: head, chunks as they come, heartbeats in silence, end. Other code
  * may have put its own methods into the response, so it is used only in ways that all of that knows: `write` and `end`
- * without callbacks, `flush` where there is one, and the events at its end.
+ * without callbacks, `flush` where there is one, and the events at its end. Gives a report of how that went.
  */
 async function pipe(open, given, { status = 200, headers, heartbeatMs = HEARTBEAT_MS } = {}) {
   if (!(heartbeatMs > 0)) throw TurnkeepError.invalid('heartbeatMs', 'must be a positive number of milliseconds');
@@ -89,12 +122,16 @@ async function pipe(open, given, { status = 200, headers, heartbeatMs = HEARTBEA
   const { response, kept } = targetOf(given);
   const head = new Map([...merge(new Map(), kept), ...binding.sseHeaders(), ...own]);
   const reader = open();
+  const report = new Report();
   let closed = isGone(response);
   const leave = () => {
     closed = true;
     reader.close();
   };
-  if (closed) return leave();
+  if (closed) {
+    leave();
+    return report.end(false);
+  }
   response.once('close', leave);
   // A response that fails ends in 'close'; without a listener its error would end the process.
   const ignore = () => {};
@@ -113,7 +150,10 @@ async function pipe(open, given, { status = 200, headers, heartbeatMs = HEARTBEA
     heartbeat.unref?.();
   };
   const ping = () => {
-    if (!closed && !waiting) write(': ping\n\n');
+    if (!closed && !waiting) {
+      write(': ping\n\n');
+      report.heartbeats += 1;
+    }
     listen();
   };
   try {
@@ -122,6 +162,7 @@ async function pipe(open, given, { status = 200, headers, heartbeatMs = HEARTBEA
     for (;;) {
       const bytes = await native(reader.nextSse(BATCH));
       if (bytes === null || closed) break;
+      report.wrote(bytes);
       const more = write(bytes);
       listen();
       if (more || closed) continue;
@@ -131,7 +172,9 @@ async function pipe(open, given, { status = 200, headers, heartbeatMs = HEARTBEA
     }
     clearTimeout(heartbeat);
     // A response whose client leaves now never finishes; it closes.
-    if (!closed) await ended(response);
+    const isWhole = !closed;
+    if (isWhole) await ended(response);
+    return report.end(isWhole && response.writableFinished !== false);
   } catch (error) {
     // Half a stream that ended in order would be taken for a whole one.
     response.destroy();

@@ -72,7 +72,7 @@ class RunTail {
   /** Sends the stream as an HTTP response. What is wrong with the tail is said before anything is sent. */
   async pipe(response, options) {
     const reader = await this.#reader();
-    await this.#pipes.send(() => reader, response, options);
+    return this.#pipes.send(() => reader, response, options);
   }
 
   /** The stream as a `Response` of the web. */

@@ -47,7 +47,7 @@ class Turn {
 
   /** Sends the stream as an HTTP response: head, chunks as they come, heartbeats in silence, end. */
   async pipe(response, options) {
-    await this.#pipes.send(() => this.#reader(), response, options);
+    return this.#pipes.send(() => this.#reader(), response, options);
   }
 
   /** The stream as a `Response` of the web. */

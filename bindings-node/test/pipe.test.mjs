@@ -1,6 +1,7 @@
 // The whole HTTP response of a turn: its head in every form that hosts have, and heartbeats.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
@@ -138,4 +139,44 @@ test('a heartbeat comes after silence only', async (t) => {
   response.destroyed = true;
   response.emit('close');
   await piped;
+});
+
+test('how a stream went is told at its end, also of one whose client left', async (t) => {
+  let goOn;
+  const told = new Promise((resolve) => (goOn = resolve));
+  async function* slow() {
+    yield text('half');
+    await told;
+    yield* answer(' and half');
+  }
+  const { engine } = await world(t, [{ events: slow() }]);
+  const chatId = randomUUID();
+  const reports = [];
+  let reported;
+  const all = new Promise((resolve) => (reported = resolve));
+  const server = createServer(async (_, response) => {
+    const turn = await engine.startTurn({ ...user, chatId, message: 'go' });
+    reports.push(await turn.pipe(response, { heartbeatMs: 1 }));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  for await (const piece of (await fetch(url)).body) if (Buffer.from(piece).toString().includes(': ping')) break;
+  while (reports.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(reports[0].complete, false);
+  assert.ok(reports[0].heartbeats > 0 && reports[0].lastSilenceMs > 0, JSON.stringify(reports[0]));
+  const run = await engine.runs.activeForChat({ ...user, chatId });
+  const second = createServer(async (_, response) => {
+    reports.push(await engine.runs.tail(run.id, user).pipe(response));
+    reported();
+  });
+  await new Promise((resolve) => second.listen(0, '127.0.0.1', resolve));
+  t.after(() => second.close());
+  const response = await fetch(`http://127.0.0.1:${second.address().port}/`);
+  goOn();
+  const bytes = (await response.text()).length;
+  await all;
+  const { complete, firstChunkMs, elapsedMs, longestSilenceMs, bytes: counted } = reports[1];
+  assert.deepEqual([complete, counted], [true, bytes]);
+  assert.ok(firstChunkMs <= elapsedMs && longestSilenceMs <= elapsedMs);
 });

@@ -23,12 +23,13 @@ function checked(options) {
     origins = [],
     routes = {},
   } = options;
-  const { maxBodyBytes = MAX_BODY_BYTES, heartbeatMs, onError = () => {} } = options;
+  const { maxBodyBytes = MAX_BODY_BYTES, heartbeatMs, onError = () => {}, onStream = () => {} } = options;
   if (!isFunction(engine) && !isFunction(engine?.startTurn))
     throw TurnkeepError.invalid('engine', 'must be an Engine, or give one');
   if (!isFunction(who)) throw TurnkeepError.invalid('who', 'must be a function that says who asks');
   if (!isFunction(turn)) throw TurnkeepError.invalid('turn', 'must be a function');
   if (!isFunction(onError)) throw TurnkeepError.invalid('onError', 'must be a function');
+  if (!isFunction(onStream)) throw TurnkeepError.invalid('onStream', 'must be a function');
   if (typeof basePath !== 'string' || !basePath.startsWith('/'))
     throw TurnkeepError.invalid('basePath', 'must begin with /');
   if (!PROTOCOLS.includes(protocol)) throw TurnkeepError.invalid('protocol', `must be ${PROTOCOLS.join(' or ')}`);
@@ -42,7 +43,7 @@ function checked(options) {
     }
   }
   const base = basePath.split('/').filter(Boolean);
-  return { engine, who, turn, base, protocol, origins, routes, maxBodyBytes, heartbeatMs, onError };
+  return { engine, who, turn, base, protocol, origins, routes, maxBodyBytes, heartbeatMs, onError, onStream };
 }
 
 /** The segments of a path below the base; nothing where it is elsewhere. */
@@ -181,7 +182,9 @@ class Router {
     }
     let failed;
     // It rejects before its head is sent, or has cut the connection.
-    await stream.pipe(target, { headers, heartbeatMs }).catch((error) => (failed = error));
+    const report = await stream.pipe(target, { headers, heartbeatMs }).catch((error) => (failed = error));
+    const [runId, chatId] = [headers['x-turnkeep-run-id'], headers['x-turnkeep-chat-id']];
+    if (!failed) this.#options.onStream({ runId, chatId, ...report });
     if (failed && !(target.raw ?? target).headersSent) await send(plain(this.#failed(failed)));
     return true;
   }
