@@ -46,7 +46,7 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 
 test: $(VENV)/.done npm build ## Every suite, and one total
 	@scripts/need.sh valgrind gcc g++ nm postgres pgbouncer
-	-@scripts/need.sh chromium # Without it the pages are counted as skipped.
+	-@scripts/need.sh chromium nginx # Without them what needs them is counted as skipped.
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.

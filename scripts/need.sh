@@ -2,7 +2,7 @@
 # Makes sure that the named programs are there; installs from Debian's packages what can be had from them.
 set -eu
 
-declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium)
+declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium [nginx]=nginx-light)
 # Modules that a program needs and that Debian splits off.
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing_venv=1
 
@@ -11,6 +11,7 @@ found() {
   case "$1" in
     postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ;;
     pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null ;;
+    nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null ;;
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -23,6 +24,12 @@ install() {
   if [[ " $* " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     "${run[@]}" mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" | "${run[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  # Nor is anything else that Debian would start.
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${run[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+    "${run[@]}" chmod +x /usr/sbin/policy-rc.d
+    trap "${run[*]} rm -f /usr/sbin/policy-rc.d" EXIT
   fi
   "${run[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "$@"
