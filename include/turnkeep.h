@@ -3235,6 +3235,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * AssistantPart: A part of an assistant's message as such hosts store it.
  *   - SaidPart
  *   - ToolOutcomePart
+ *   - DynamicOutcomePart
  *   - KeptPart
  *   - DataPart
  *
@@ -3370,6 +3371,30 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "gemini"
  *   "ollama"
  *   "anthropic"
+ *
+ * DynamicOutcomePart: The same of a tool that pages do not know.
+ *   - {"state": "output-available", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input":
+ *       any JSON, "output": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
+ *   - {"state": "output-error", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input": any
+ *       JSON, "errorText": string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval"?: ToolApproval}
+ *   - {"state": "output-denied", "type": DynamicToolType, "toolName": string, "toolCallId": string, "input": any
+ *       JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON, "resultProviderMetadata"?:
+ *       object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON, "approval": ToolApproval}
+ *   - {"state": "approval-requested", "type": DynamicToolType, "toolName": string, "toolCallId": string,
+ *       "input": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
+ *   - {"state": "approval-responded", "type": DynamicToolType, "toolName": string, "toolCallId": string,
+ *       "input": any JSON, "providerExecuted"?: boolean, "callProviderMetadata"?: object of any JSON,
+ *       "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any JSON,
+ *       "approval": ToolApproval}
+ *
+ * DynamicToolType: The type of such a part.
+ *   "dynamic-tool"
  *
  * EditSource: Who has edited.
  *   "user": A person.
@@ -3577,22 +3602,6 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
  *       "providerMetadata"?: object of any JSON}
  *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "dynamic-tool", "toolName": string, "toolCallId": string, "state": string, "input": any JSON,
- *       "output"?: any JSON, "errorText"?: string, "providerExecuted"?: boolean, "callProviderMetadata"?: object of
- *       any JSON, "resultProviderMetadata"?: object of any JSON, "title"?: string, "toolMetadata"?: object of any
- *       JSON, "approval"?: ToolApproval}
- *
- * KnownPartChunk: A chunk of this kind that is not one of data.
- *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
- *       any JSON}
- *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
- *       "providerMetadata"?: object of any JSON}
- *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "reasoning-file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
- *   - {"type": "steering-message", "id": string, "parts": array of MessagePart}
- *   - {"type": "reset-step"}
- *   - {"type": "tool-approval-response", "approvalId": string, "approved": boolean, "reason"?: string}
  *
  * Lang: A language of exports.
  *   "en"
@@ -3792,8 +3801,21 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "trashed"?: boolean. It lies in the trash: nothing of it is to be found. Default false.
  *
  * PartChunk: A chunk that is a part of its message as well, or tells of a step.
- *   - KnownPartChunk
- *   - DataPart
+ *   - {"type": "data-steering", "id": string, "data": any JSON}
+ *   - {"type": "data-withdrawn", "id": string, "data": any JSON}
+ *   - {"type": "data-model", "id": string, "data": any JSON}
+ *   - {"type": "data-custom", "data": any JSON}
+ *   - {"type": "data-reasoning-file", "data": any JSON}
+ *   - {"type": "source-url", "sourceId": string, "url": string, "title"?: string, "providerMetadata"?: object of
+ *       any JSON}
+ *   - {"type": "source-document", "sourceId": string, "mediaType": string, "title": string, "filename"?: string,
+ *       "providerMetadata"?: object of any JSON}
+ *   - {"type": "file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "custom", "kind": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "reasoning-file", "url": string, "mediaType": string, "providerMetadata"?: object of any JSON}
+ *   - {"type": "steering-message", "id": string, "parts": array of MessagePart}
+ *   - {"type": "reset-step"}
+ *   - {"type": "tool-approval-response", "approvalId": string, "approved": boolean, "reason"?: string}
  *
  * PartState: Whether a part is whole.
  *   "streaming"
@@ -4074,8 +4096,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunStepContent: One entry of a step's content.
- *   "type"?: string. "text", "reasoning", "source", "file", "tool-call", "tool-result", "tool-error",
- *       "tool-approval-request", and, of the AI SDK 7, "custom", "reasoning-file", "tool-approval-response".
+ *   "type": RunStepContentType
  *   "text"?: string. Of text and reasoning.
  *   "citations"?: any JSON. What a text rests on.
  *   "toolCallId"?: string. Of calls and their outcomes.
@@ -4104,6 +4125,23 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "kind"?: string. What a custom entry is: its provider, a dot, and the provider's word.
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
+ * RunStepContentType: What an entry of a step's content is.
+ *   "text": What the model wrote.
+ *   "reasoning": What it thought.
+ *   "source": What the answer rests on.
+ *   "source-url": The same as pages have it.
+ *   "source-document": The same as pages have it.
+ *   "file": A file that the model made.
+ *   "reasoning-file": A file that it made while it was thinking. This and what follows, but for calls, is of the
+ *       AI SDK 7.
+ *   "custom": What only its provider knows.
+ *   "tool-call": A call.
+ *   "tool-result": What a call returned.
+ *   "tool-error": Why it failed.
+ *   "tool-output-denied": It was denied.
+ *   "tool-approval-request": Somebody is asked whether a call may be made.
+ *   "tool-approval-response": What they said.
+ *
  * RunStepError: A tool's failure: a text, or an object with a "message".
  *   "toolCallId": string. The call that failed.
  *   "toolName"?: string. The tool; needed when the call is not of this step.
@@ -4118,8 +4156,26 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "filename"?: string. Its name.
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
- * RunStepMessage: A user's message: a text, or texts and files.
- *   "content": any JSON. What the user says: a text, or a list of texts, images and files.
+ * RunStepMessage: A user's message.
+ *   "content": RunStepMessageContent. What the user says: a text, or texts, images and files.
+ *
+ * RunStepMessageContent: A text, or texts, images and files.
+ *   - string
+ *   - array of RunStepMessagePart
+ *
+ * RunStepMessagePart: Text, an image or a file.
+ *   "type": RunStepMessagePartType
+ *   "text"?: string. Of text.
+ *   "image"?: any JSON. An image: a URL, or what is in it as base64.
+ *   "data"?: any JSON. A file: a URL, what is in it as base64, or either as the AI SDK 7 tags it.
+ *   "mediaType"?: string. What kind of file it is.
+ *   "filename"?: string. Its name.
+ *   "providerOptions"?: any JSON. What providers are to be told with it.
+ *
+ * RunStepMessagePartType: What a part of a message is.
+ *   "text": Text.
+ *   "image": An image.
+ *   "file": Any other file, or an image as well.
  *
  * RunStepResult: A tool's result.
  *   "toolCallId": string. The call that it answers.
@@ -4572,7 +4628,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   - {"type": "tool-output-error", "toolCallId": string, "errorText": string, "providerExecuted"?: true,
  *       "providerMetadata"?: object of any JSON, "dynamic"?: true, "title"?: string, "toolMetadata"?: any JSON}
  *   - {"type": "tool-approval-request", "approvalId": string, "toolCallId": string, "reason"?: string,
- *       "isAutomatic"?: true, "signature"?: string, "inputSchemaInput"?: any JSON, "approvalDescriptor"?: any JSON}
+ *       "isAutomatic"?: true, "signature"?: string, "inputSchemaInput"?: any JSON, "approvalDescriptor"?: any JSON,
+ *       "answerReason"?: string}
  *   - {"type": "tool-output-denied", "toolCallId": string, "reason"?: RunReason}
  *   - {"type": "finish-step"}
  *   - {"type": "message-metadata", "messageMetadata": StreamMetadata}
