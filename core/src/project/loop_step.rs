@@ -359,10 +359,10 @@ impl Building {
             Kind::ToolResult => ToolState::OutputAvailable(Some(entry.output.unwrap_or_else(Json::null))),
             Kind::ToolError => ToolState::OutputError(error_text(entry.error, call.provider_executed)),
             _ => {
-                let asked = call.approval.take().unwrap_or_else(|| Approval::requested(&call.call_id));
+                let asked = call.approval.take().map_or_else(|| Approval::requested(&call.call_id), |asked| *asked);
                 let reason = entry.reason.map(storable);
                 let state = ToolState::OutputError(reason.clone().unwrap_or_else(|| DENIED_CALL.to_owned()));
-                call.approval = Some(asked.answered(false, reason));
+                call.approval = Some(Box::new(asked.answered(false, reason)));
                 state
             }
         };
@@ -386,20 +386,25 @@ impl Building {
         };
         let Some(Part::Tool(call)) = self.parts.get_mut(place) else { return Ok(()) };
         let known = call.approval.take().filter(|approval| approval.id == id);
-        let approval = known.unwrap_or_else(|| Approval { id, ..Approval::default() });
+        let approval = known.map_or_else(|| Approval { id, ..Approval::default() }, |approval| *approval);
         let reason = entry.reason.map(storable);
         if entry.r#type == Kind::ToolApprovalRequest {
             let is_automatic = entry.is_automatic.unwrap_or(false);
             let (signature, input_schema_input) = (entry.signature, entry.input_schema_input);
-            call.approval =
-                Some(Approval { request_reason: reason, is_automatic, signature, input_schema_input, ..approval });
+            call.approval = Some(Box::new(Approval {
+                request_reason: reason,
+                is_automatic,
+                signature,
+                input_schema_input,
+                ..approval
+            }));
             return Ok(());
         }
         let approved = entry.approved.ok_or_else(|| missing("approved"))?;
         if !approved && call.state == ToolState::InputAvailable {
             call.state = ToolState::OutputError(reason.clone().unwrap_or_else(|| DENIED_CALL.to_owned()));
         }
-        call.approval = Some(approval.answered(approved, reason));
+        call.approval = Some(Box::new(approval.answered(approved, reason)));
         Ok(())
     }
 
