@@ -2581,8 +2581,8 @@ export interface TurnRequestFields {
   budget?: RunBudget;
   /**
    * `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of
-   * steps that are withdrawn, and of messages that join the run, by chunks of their own.
-   * @default 'Ai6'
+   * steps that are withdrawn, of messages that join the run, and of what else only they know, by chunks of their own.
+   * @default 'ai-6'
    */
   protocol?: Protocol;
   /** How often what fails is asked for again. */
@@ -3207,7 +3207,7 @@ export interface ChatsOperations {
     beforeCursor?: string;
     /**
      * Which clients the messages are for.
-     * @default 'Ai6'
+     * @default 'ai-6'
      */
     protocol?: Protocol;
   }): Promise<UiMessagePage>;

@@ -1388,7 +1388,7 @@ turnkeep_status turnkeep_chat_message_page(const struct turnkeep_engine *engine,
  * - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
  * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
  * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
- * - "protocol"?: Protocol. Which clients the messages are for. Default "Ai6".
+ * - "protocol"?: Protocol. Which clients the messages are for. Default "ai-6".
  *
  * `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -4588,8 +4588,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "budget"?: RunBudget. What this turn may spend. Once that is spent the run ends between two steps, as
  *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
  *   "protocol"?: Protocol. "ai-6" (the default) or "ai-7": what readers of this turn are told. Clients of
- *       version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by chunks
- *       of their own. Default "Ai6".
+ *       version 7 of the AI SDK are told of steps that are withdrawn, of messages that join the run, and of what
+ *       else only they know, by chunks of their own. Default "ai-6".
  *   "retries"?: TurnRetries. How often what fails is asked for again.
  *   "fallbacks"?: array of FallbackModel. The models that are asked when the turn's own fails and asking it
  *       again is no use, in order: at most 10. Which one answers is told in the stream and stays in the message, as

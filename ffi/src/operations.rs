@@ -914,7 +914,7 @@ pub unsafe extern "C" fn turnkeep_chat_message_page(
 /// - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
 /// - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
 /// - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
-/// - "protocol"?: Protocol. Which clients the messages are for. Default "Ai6".
+/// - "protocol"?: Protocol. Which clients the messages are for. Default "ai-6".
 ///
 /// `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
 ///

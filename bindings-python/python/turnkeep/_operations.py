@@ -649,7 +649,7 @@ class ChatsOperations(_Asking):
         :param limit: At most so many: 1 to 100; 50 unless given.
         :param cursor: What comes after this cursor, the ``nextCursor`` of a page.
         :param before_cursor: What comes before this cursor, the ``prevCursor`` of a page.
-        :param protocol: Which clients the messages are for. Default ``"Ai6"``.
+        :param protocol: Which clients the messages are for. Default ``"ai-6"``.
         :raises TurnkeepError: ``FORBIDDEN``
         """
         answer: types.UiMessagePage = self._ask("chats.uiMessagePage", {"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "newestFirst": newest_first, "limit": limit, "cursor": cursor, "beforeCursor": before_cursor, "protocol": protocol})
@@ -1269,8 +1269,8 @@ class EngineOperations(_Asking):
             ``aborted`` with the reason ``budget``; when four fifths of it are, the model is asked for its last
             answer.
         :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
-            version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
-            chunks of their own. Default ``"Ai6"``.
+            version 7 of the AI SDK are told of steps that are withdrawn, of messages that join the run, and of
+            what else only they know, by chunks of their own. Default ``"ai-6"``.
         :param retries: How often what fails is asked for again.
         :param fallbacks: The models that are asked when the turn's own fails and asking it again is no use,
             in order: at most 10. Which one answers is told in the stream and stays in the message, as a part

@@ -2463,8 +2463,8 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """
     protocol: Protocol
     """``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of version 7 of the AI SDK
-    are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
-    ``"Ai6"``.
+    are told of steps that are withdrawn, of messages that join the run, and of what else only they know, by
+    chunks of their own. Default ``"ai-6"``.
     """
     retries: TurnRetries
     """How often what fails is asked for again."""

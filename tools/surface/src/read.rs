@@ -726,7 +726,8 @@ impl Sources {
                     let variant = item.variants.iter().find(marked)?;
                     let told = serde(&item.attrs);
                     let rule = told.values.get("rename_all").map(String::as_str);
-                    Some(format!("\"{}\"", cased(&variant.ident.to_string(), rule)))
+                    let own = serde(&variant.attrs).values.get("rename").cloned();
+                    Some(format!("\"{}\"", own.unwrap_or_else(|| cased(&variant.ident.to_string(), rule))))
                 })
             }
             _ => None,
