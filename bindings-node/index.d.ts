@@ -429,11 +429,25 @@ export interface Engine extends EngineOperations {}
 /** An engine on a store. */
 export declare class Engine {
   private constructor();
-  /** Opens the store and settles what dead processes left in it. */
+  /**
+   * Opens the store and settles what dead processes left in it.
+   *
+   * @example
+   * const engine = await Engine.open({
+   *   store: 'sqlite:chats.db',
+   *   providers: { default: { driver: 'openai', model: 'gpt-5', apiKey: process.env.OPENAI_API_KEY } },
+   * });
+   */
   static open(options: EngineOptions): Promise<Engine>;
   /** Which migrations opening this PostgreSQL database would apply, and what each would add. Changes nothing. */
   static pendingMigrations(store: string): Promise<PendingMigration[]>;
-  /** Begins a turn. When it rejects, nothing was stored and no provider was called. */
+  /**
+   * Begins a turn. When it rejects, nothing was stored and no provider was called.
+   *
+   * @example
+   * const turn = await engine.startTurn({ workspaceId, userId, chatId, message: body.messages.at(-1), protocol: 'ai-7' });
+   * await turn.pipe(response);
+   */
   startTurn(request: TurnRequest): Promise<Turn>;
   /** Begins a turn of which nothing is stored but its record and what it uses: `startTurn` with `stateless`. */
   runStateless(request: TurnRequest): Promise<Turn>;
@@ -466,11 +480,26 @@ export declare class Engine {
     stop(
       params: Who & ({ runId: string } | { chatId: string } | { idempotencyKey: string; chatId?: string }),
     ): Promise<boolean>;
-    /** Follows a run's log. */
+    /**
+     * Follows a run's log.
+     *
+     * @example
+     * const active = await engine.runs.activeForChat({ workspaceId, userId, chatId });
+     * if (active) await engine.runs.tail({ workspaceId, userId, runId: active.id, protocol: 'ai-7' }).pipe(response);
+     */
     tail(params: TailOptions & { runId: string }): RunTail;
     tail(runId: string, options: TailOptions): RunTail;
-    /** Begins a run that the host drives itself. */
+    /**
+     * Begins a run that the host drives itself: `recordStep` and `finish` of its handle.
+     *
+     * @example
+     * const run = await engine.runs.begin({ workspaceId, userId, chatId, message });
+     */
     begin(params: RunRequest): Promise<HostedRun>;
+    /** As `recordStep` of the run's handle, by its id. */
+    recordStep(params: Who & { runId: string; step: RunStep | SdkStep }): Promise<number>;
+    /** As `finish` of the run's handle, by its id. */
+    finish(params: Who & { runId: string } & RunFinish): Promise<void>;
   };
   readonly chats: ChatsOperations & {
     /** The document of `export` as UTF-8 in pieces, so that memory does not grow with the chat. */

@@ -1841,11 +1841,7 @@ export interface RunStepCall {
 
 /** One entry of a step's content. */
 export interface RunStepContent {
-  /**
-   * `text`, `reasoning`, `source`, `file`, `tool-call`, `tool-result`, `tool-error`, `tool-approval-request`, and, of
-   * the AI SDK 7, `custom`, `reasoning-file`, `tool-approval-response`.
-   */
-  type: string;
+  type: RunStepContentType;
   /** Of text and reasoning. */
   text?: string;
   /** What a text rests on. */
@@ -1902,6 +1898,37 @@ export interface RunStepContent {
   providerMetadata?: unknown;
 }
 
+/** What an entry of a step's content is. */
+export type RunStepContentType =
+  /** What the model wrote. */
+  | 'text'
+  /** What it thought. */
+  | 'reasoning'
+  /** What the answer rests on. */
+  | 'source'
+  /** The same as pages have it. */
+  | 'source-url'
+  /** The same as pages have it. */
+  | 'source-document'
+  /** A file that the model made. */
+  | 'file'
+  /** A file that it made while it was thinking. This and what follows, but for calls, is of the AI SDK 7. */
+  | 'reasoning-file'
+  /** What only its provider knows. */
+  | 'custom'
+  /** A call. */
+  | 'tool-call'
+  /** What a call returned. */
+  | 'tool-result'
+  /** Why it failed. */
+  | 'tool-error'
+  /** It was denied. */
+  | 'tool-output-denied'
+  /** Somebody is asked whether a call may be made. */
+  | 'tool-approval-request'
+  /** What they said. */
+  | 'tool-approval-response';
+
 /** A tool's failure: a text, or an object with a `message`. */
 export interface RunStepError {
   /** The call that failed. */
@@ -1930,11 +1957,42 @@ export interface RunStepFile {
   providerMetadata?: unknown;
 }
 
-/** A user's message: a text, or texts and files. */
+/** A user's message. */
 export interface RunStepMessage {
-  /** What the user says: a text, or a list of texts, images and files. */
-  content: unknown;
+  /** What the user says: a text, or texts, images and files. */
+  content: RunStepMessageContent;
 }
+
+/** A text, or texts, images and files. */
+export type RunStepMessageContent =
+  | string
+  | readonly RunStepMessagePart[];
+
+/** Text, an image or a file. */
+export interface RunStepMessagePart {
+  type: RunStepMessagePartType;
+  /** Of text. */
+  text?: string;
+  /** An image: a URL, or what is in it as base64. */
+  image?: unknown;
+  /** A file: a URL, what is in it as base64, or either as the AI SDK 7 tags it. */
+  data?: unknown;
+  /** What kind of file it is. */
+  mediaType?: string;
+  /** Its name. */
+  filename?: string;
+  /** What providers are to be told with it. */
+  providerOptions?: unknown;
+}
+
+/** What a part of a message is. */
+export type RunStepMessagePartType =
+  /** Text. */
+  | 'text'
+  /** An image. */
+  | 'image'
+  /** Any other file, or an image as well. */
+  | 'file';
 
 /** A tool's result. */
 export interface RunStepResult {
@@ -2530,7 +2588,7 @@ export interface TurnRequestFields {
   budget?: RunBudget;
   /**
    * `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of
-   * steps that are withdrawn, and of messages that join the run, by chunks of their own.
+   * steps that are withdrawn, of messages that join the run, and of what else only they know, by chunks of their own.
    * @default 'ai-6'
    */
   protocol?: Protocol;

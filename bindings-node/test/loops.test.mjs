@@ -245,6 +245,15 @@ test('a call that was allowed is made in the next turn, and the model is told of
     ],
   );
   assert.ok(second.parts.some(({ type, toolCallId }) => type === 'tool-result' && toolCallId === 'e'));
+  // The prompt after it: what waited in the first row is left out, and stands in the second one.
+  const shown = second.rows.map((row) => plain(turnkeep.rowToUiMessage(row, 'ai-7')));
+  const prompt = await seven.sdk.convertToModelMessages(shown, { tools, ignoreIncompleteToolCalls: true });
+  const next = [...prompt, { role: 'user', content: 'Thanks.' }];
+  const third = await hosted(t, seven, [text('Welcome.')], { tools, messages: next, chatId: first.run.chatId }, engine);
+  const calls = third.asked[0].flatMap(({ role, content }) =>
+    role === 'system' ? [] : content.filter(({ toolCallId }) => toolCallId === 'e').map(({ type }) => type),
+  );
+  assert.deepEqual(calls, ['tool-call', 'tool-result']);
 });
 
 for (const [name, version] of Object.entries(versions)) {
@@ -316,6 +325,8 @@ test('what cannot be kept is refused with its path, and nothing of its step is s
     [[{ type: 'hologram' }], 'content[0].type'],
     [[{ type: 'text', text: 'a' }, { text: 'b' }], 'content[1].type'],
     [[{ type: 'custom', kind: 'nameless' }], 'content[0].kind'],
+    [[{ type: 'custom', kind: 'p.c', providerMetadata: 'x' }], 'content[0].providerMetadata'],
+    [[{ type: 'text', text: 'a', citations: 5 }], 'content[0].citations'],
     [[{ type: 'file', file: { mediaType: 'image/png' } }], 'content[0].file.base64'],
     [[{ type: 'source', sourceType: 'smell', id: 's' }], 'content[0].sourceType'],
     [[{ type: 'tool-result', toolCallId: 'c', output: 1 }], 'content[0].toolName'],
@@ -366,4 +377,40 @@ test('steps with lists are written as ever, whatever content they have beside th
     ['step-start', 'text', 'tool-t', 'step-start', 'text', 'tool-t', 'reasoning', 'step-start', 'text'],
   );
   assert.equal(whole.content, 'aab');
+});
+
+test('a message that a loop was given from the queue is told once, and one of the loop itself beside it', async (t) => {
+  const { engine } = await world(t, []);
+  const run = await engine.runs.begin({ ...user, message: 'go' });
+  await engine.runs.steer({ ...user, runId: run.runId, message: 'I meant B' });
+  const [taken] = await engine.runs.takeSteering({ ...user, runId: run.runId });
+  assert.equal(taken.message.parts[0].text, 'I meant B');
+  const said = (content) => ({ role: 'user', content });
+  await run.recordStep({
+    content: [{ type: 'text', text: 'B, then.' }],
+    experimental_steeringMessages: [said('I meant B'), said([{ type: 'text', text: 'and C' }])],
+  });
+  await run.finish({ status: 'succeeded' });
+  const [, row] = await engine.chats.messages({ ...user, chatId: run.chatId });
+  assert.deepEqual(
+    row.metadata.parts.map(({ type, data }) => data?.parts[0].text ?? type),
+    ['step-start', 'I meant B', 'and C', 'text'],
+  );
+});
+
+test('a last step may be one of the SDK, and a run may be driven by its id', async (t) => {
+  const { engine } = await world(t, []);
+  const run = await engine.runs.begin({ ...user, message: 'go' });
+  const { steps } = await loop(seven, [[{ type: 'custom', kind: 'p.c' }, ...text('a')]], { prompt: 'go' });
+  await engine.runs.recordStep({ ...user, runId: run.runId, step: steps[0] });
+  await engine.runs.finish({ ...user, runId: run.runId, status: 'aborted', step: steps[0] });
+  const [, row] = await engine.chats.messages({ ...user, chatId: run.chatId });
+  assert.deepEqual(
+    row.metadata.parts.map(({ type }) => type),
+    ['step-start', 'custom', 'text', 'step-start', 'custom', 'text'],
+  );
+  const { items } = await engine.chats.uiMessagePage({ ...user, chatId: run.chatId });
+  assert.equal(items[1].parts[1].type, 'data-custom');
+  const newer = await engine.chats.uiMessagePage({ ...user, chatId: run.chatId, protocol: 'ai-7' });
+  assert.equal(newer.items[1].parts[1].type, 'custom');
 });

@@ -4,11 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import * as oldest from 'ai';
-import { MockLanguageModelV3 } from 'ai/test';
-import * as newest from 'ai-newest';
-
 import * as turnkeep from '../index.mjs';
+import { versions } from './versions.mjs';
 import { user, world } from './world.mjs';
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
@@ -35,8 +32,8 @@ const ends = [
 ];
 
 /** A model that says these parts, and then what `then` does. */
-function says(parts, then) {
-  return new MockLanguageModelV3({
+function says(Model, parts, then) {
+  return new Model({
     doStream: async ({ abortSignal }) => ({
       stream: new ReadableStream({
         async start(controller) {
@@ -63,17 +60,17 @@ async function played(t, sdk, makeModel) {
   return { status, reason, content, error: metadata.error };
 }
 
-for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest ai 6': newest })) {
+for (const [version, { sdk, Model }] of Object.entries(versions)) {
   test(`${version}: a host's own loop that comes to its end`, async (t) => {
     const { status, content } = await played(t, sdk, () =>
-      says([...begins, ...ends], (controller) => controller.close()),
+      says(Model, [...begins, ...ends], (controller) => controller.close()),
     );
     assert.deepEqual([status, content], ['succeeded', 'Half of it']);
   });
 
   test(`${version}: one that is stopped keeps what was said in the step in progress`, async (t) => {
     const model = (stop) =>
-      says(begins, async (controller, abortSignal) => {
+      says(Model, begins, async (controller, abortSignal) => {
         abortSignal.addEventListener('abort', () => controller.error(abortSignal.reason));
         await stop();
       });
@@ -84,7 +81,7 @@ for (const [version, sdk] of Object.entries({ 'ai 6.0.207': oldest, 'the newest 
   test(`${version}: one whose provider fails keeps it, too`, async (t) => {
     const failure = new Error('the provider went away');
     const model = () =>
-      says([...begins, { type: 'error', error: failure }, ...ends], (controller) => controller.close());
+      says(Model, [...begins, { type: 'error', error: failure }, ...ends], (controller) => controller.close());
     const { status, reason, content, error } = await played(t, sdk, model);
     assert.deepEqual([status, reason, error], ['failed', 'provider_error', 'the provider went away']);
     assert.equal(content, 'Half of it');

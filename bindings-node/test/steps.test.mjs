@@ -121,6 +121,56 @@ test('what is not plain is as its JSON', () => {
   }
 });
 
+test('content is read alike, whatever beside it is plain', () => {
+  const content = [
+    { type: 'reasoning', text: 'r' },
+    { type: 'text', text: 'words ' },
+    { type: 'tool-call', toolCallId: 'c', toolName: 't', input: {} },
+    { type: 'tool-result', toolCallId: 'c', toolName: 't', output: 'x'.repeat(5000) },
+  ];
+  class Result {
+    constructor(content) {
+      this.content = content;
+    }
+    get text() {
+      return 'of a getter';
+    }
+  }
+  const odd = [
+    null,
+    [],
+    {},
+    5,
+    '',
+    'text',
+    [null],
+    [[]],
+    [5],
+    [{}],
+    [{ type: 5 }],
+    [{ type: 'text' }],
+    content.slice(1),
+  ];
+  for (const given of [content, ...odd]) {
+    for (const lists of [{}, step(1), { text: '' }, { toolErrors: [] }]) {
+      both([{ ...lists, content: given }], 'in progress');
+      both([step(2), { ...lists, content: given, experimental_steeringMessages: given }]);
+    }
+    both([new Result(given), step(3)]);
+  }
+  const { row } = both([new Result(content)]);
+  assert.deepEqual(
+    row.result.metadata.parts.map(({ type }) => type),
+    ['step-start', 'reasoning', 'text', 'tool-t'],
+  );
+  assert.match(row.result.metadata.parts[3].output, /truncated 4500 chars/);
+  const steering = both([{ ...step(1), experimental_steeringMessages: [{ role: 'user', content: 'B' }] }]);
+  assert.deepEqual(
+    steering.row.result.metadata.parts.map(({ type }) => type),
+    ['step-start', 'data-steering', 'text', 'tool-t'],
+  );
+});
+
 test('a getter that throws or calls back, and a cycle, end as ever', () => {
   const circle = { a: 1 };
   circle.self = circle;

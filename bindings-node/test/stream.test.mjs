@@ -1,11 +1,11 @@
-// The AI SDK as the judge: its chunk schemas, its reducer and its transport.
+// The AI SDK of every pinned version as the judge: its chunk schemas, its reducer, its transport, and what it makes a prompt of.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { finish, reasoning, text, toolCall } from '../../examples/demo/provider.mjs';
-import { versions } from './versions.mjs';
+import { loop, text as said, versions } from './versions.mjs';
 import { rowToUiMessage } from '../index.mjs';
 import { answer, collect, user, world } from './world.mjs';
 
@@ -76,8 +76,23 @@ function comparable(part) {
   return rawInput === undefined ? rest : { ...rest, input: rawInput };
 }
 
-for (const [version, { sdk, protocol }] of Object.entries(versions)) {
+for (const [version, { sdk, protocol, ...more }] of Object.entries(versions)) {
   for (const name of Object.keys(scripts)) {
+    test(`${version} sends the stored message back to its model: ${name}`, async (t) => {
+      const { message } = await run(t, name, protocol);
+      const told = plain(rowToUiMessage(message, protocol));
+      const { success, error } = await sdk.safeValidateUIMessages({ messages: [told] });
+      // A message that nothing came of has no parts, which the older versions take for none.
+      assert.ok(success || told.parts.length === 0, String(error));
+      const messages = [...(await sdk.convertToModelMessages([told])), { role: 'user', content: 'Go on.' }];
+      const { asked } = await loop({ sdk, protocol, ...more }, [said('Well.')], { messages });
+      const sent = asked[0].flatMap(({ content }) => (Array.isArray(content) ? content : []));
+      const texts = sent.filter(({ type }) => type === 'text').map(({ text }) => text);
+      assert.equal(texts.slice(0, -1).join(''), message.content);
+      const outcomes = sent.filter(({ type }) => type === 'tool-result').length;
+      assert.equal(outcomes, message.metadata.parts.filter(({ toolCallId }) => toolCallId).length);
+    });
+
     test(`${version} accepts every chunk and reduces to the stored message: ${name}`, async (t) => {
       const { turn, message, chunks } = await run(t, name, protocol);
       const schema = sdk.asSchema(sdk.uiMessageChunkSchema);

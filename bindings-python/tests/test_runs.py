@@ -295,6 +295,38 @@ def test_a_host_keeps_its_own_loop(engine: turnkeep.Engine, other: turnkeep.Engi
     assert row["content"] == "Looking. Done."
 
 
+def test_what_a_step_holds_is_kept_and_told_to_clients_of_either_version(engine: turnkeep.Engine) -> None:
+    run = engine.runs.begin(**WHO, message="go")
+    call: turnkeep.types.RunStepCall = {"toolCallId": "c", "toolName": "remove", "input": {}}
+    content: list[turnkeep.types.RunStepContent] = [
+        {"type": "custom", "kind": "p.compaction", "providerMetadata": {"p": {"sealed": "s"}}},
+        {"type": "tool-call", "toolCallId": "c", "toolName": "remove", "input": {}},
+        {"type": "tool-approval-request", "approvalId": "a", "toolCall": call, "reason": "it is gone then"},
+    ]
+    said: list[turnkeep.types.RunStepMessage] = [{"content": "I meant B"}]
+    step: turnkeep.types.RunStep = {"content": content, "experimental_steeringMessages": said}
+    engine.runs.record_step(**WHO, run_id=run["runId"], step=step)
+    engine.runs.finish(**WHO, run_id=run["runId"], status="succeeded")
+    row = engine.chats.messages(**WHO, chat_id=run["chatId"])[1]
+    pure: turnkeep.types.Step = {"content": content, "experimental_steeringMessages": said}
+    flushed = turnkeep.flush_assistant([pure], "", "completed")
+
+    def types(parts: Any) -> list[str]:
+        return [part["type"] for part in parts]
+
+    assert row["metadata"] is not None
+    assert types(flushed["metadata"]["parts"]) == types(row["metadata"]["parts"])
+    older = turnkeep.row_to_ui_message(row, "ai-6")["parts"]
+    newer = turnkeep.row_to_ui_message(row, "ai-7")["parts"]
+    assert types(older) == ["step-start", "data-steering", "data-custom", "tool-remove"]
+    assert types(newer) == ["step-start", "steering-message", "custom", "tool-remove"]
+    assert newer[3]["state"] == "approval-requested"
+    assert newer[3]["approval"] == {"id": "a", "requestReason": "it is gone then"}
+    told = [item["chunk"]["type"] for item in engine.runs.tail(**WHO, run_id=run["runId"], protocol="ai-7")]
+    assert "custom" in told
+    assert "steering-message" in told
+
+
 def test_a_hosts_loop_is_told_to_stop(engine: turnkeep.Engine, other: turnkeep.Engine) -> None:
     run = other.runs.begin(**WHO, message="go")
     with ThreadPoolExecutor(1) as threads:

@@ -15,6 +15,7 @@ const TARGETS: &[(&str, Body, usize)] = &[
     ("json", turnkeep_fuzz::json, 30_000),
     ("functions", turnkeep_fuzz::functions, 12_000),
     ("steps", turnkeep_fuzz::steps, 4000),
+    ("loops", turnkeep_fuzz::loops, 6000),
     ("export", turnkeep_fuzz::export, 7000),
     ("sse", turnkeep_fuzz::sse, 10_000),
     ("wire", turnkeep_fuzz::wire, 10_000),

@@ -502,7 +502,7 @@ async fn pages_are_told(world: &World) -> (String, [String; 5]) {
     let row = world.engine.messages(&who(), turn.chat_id()).await.unwrap().pop().unwrap();
     let row = serde_json::to_string(&row).unwrap();
     assert!(row.contains("org-77"), "the row has what the provider said");
-    let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap());
+    let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap(), None);
     let ui: Value = serde_json::from_str(&ui).unwrap();
     assert_eq!(ui["metadata"]["error"], ui["metadata"]["failure"]["message"]);
     let of_chat = json!({"workspaceId": "w1", "userId": "u1", "chatId": turn.chat_id()}).to_string();

@@ -42,7 +42,7 @@ fn told(chunks: &[Value]) -> (Value, Value) {
 /// The same of a stored row, as a page is given it.
 fn stored(message: &Message) -> (Value, Value) {
     let row = serde_json::to_string(message).unwrap();
-    let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap());
+    let ui = row_to_ui_message(&serde_json::from_str::<StoredRow<'_>>(&row).unwrap(), None);
     let ui: Value = serde_json::from_str(&ui).unwrap();
     let part = ui["parts"].as_array().unwrap().iter().find(|part| part["type"] == "tool-search").unwrap();
     assert_eq!(part.get("shownBytes"), None);

@@ -1271,8 +1271,8 @@ class EngineOperations(_Asking):
             ``aborted`` with the reason ``budget``; when four fifths of it are, the model is asked for its last
             answer.
         :param protocol: ``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of
-            version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by
-            chunks of their own. Default ``"ai-6"``.
+            version 7 of the AI SDK are told of steps that are withdrawn, of messages that join the run, and of
+            what else only they know, by chunks of their own. Default ``"ai-6"``.
         :param format: ``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI
             SDK. Default ``"ui"``.
         :param resumable: Every event of this turn's streams over HTTP has a place, its ``id``, from the

@@ -1640,11 +1640,7 @@ class RunStepCall(_RunStepCallRequired, total=False):
 
 
 class _RunStepContentRequired(TypedDict):
-    type: str
-    """``text``, ``reasoning``, ``source``, ``file``, ``tool-call``, ``tool-result``, ``tool-error``,
-    ``tool-approval-request``, and, of the AI SDK 7, ``custom``, ``reasoning-file``,
-    ``tool-approval-response``.
-    """
+    type: RunStepContentType
 
 
 class RunStepContent(_RunStepContentRequired, total=False):
@@ -1705,6 +1701,39 @@ class RunStepContent(_RunStepContentRequired, total=False):
     providerMetadata: Any
     """What the provider wants to see again."""
 
+RunStepContentType: TypeAlias = Literal["text", "reasoning", "source", "source-url", "source-document", "file", "reasoning-file", "custom", "tool-call", "tool-result", "tool-error", "tool-output-denied", "tool-approval-request", "tool-approval-response"]
+"""What an entry of a step's content is.
+
+``text``: What the model wrote.
+
+``reasoning``: What it thought.
+
+``source``: What the answer rests on.
+
+``source-url``: The same as pages have it.
+
+``source-document``: The same as pages have it.
+
+``file``: A file that the model made.
+
+``reasoning-file``: A file that it made while it was thinking. This and what follows, but for calls, is of the
+AI SDK 7.
+
+``custom``: What only its provider knows.
+
+``tool-call``: A call.
+
+``tool-result``: What a call returned.
+
+``tool-error``: Why it failed.
+
+``tool-output-denied``: It was denied.
+
+``tool-approval-request``: Somebody is asked whether a call may be made.
+
+``tool-approval-response``: What they said.
+"""
+
 
 class _RunStepErrorRequired(TypedDict):
     toolCallId: str
@@ -1740,10 +1769,41 @@ class RunStepFile(TypedDict, total=False):
 
 
 class RunStepMessage(TypedDict):
-    """A user's message: a text, or texts and files."""
+    """A user's message."""
 
-    content: Any
-    """What the user says: a text, or a list of texts, images and files."""
+    content: RunStepMessageContent
+    """What the user says: a text, or texts, images and files."""
+
+
+class _RunStepMessagePartRequired(TypedDict):
+    type: RunStepMessagePartType
+
+
+class RunStepMessagePart(_RunStepMessagePartRequired, total=False):
+    """Text, an image or a file."""
+
+    text: str
+    """Of text."""
+    image: Any
+    """An image: a URL, or what is in it as base64."""
+    data: Any
+    """A file: a URL, what is in it as base64, or either as the AI SDK 7 tags it."""
+    mediaType: str
+    """What kind of file it is."""
+    filename: str
+    """Its name."""
+    providerOptions: Any
+    """What providers are to be told with it."""
+
+RunStepMessagePartType: TypeAlias = Literal["text", "image", "file"]
+"""What a part of a message is.
+
+``text``: Text.
+
+``image``: An image.
+
+``file``: Any other file, or an image as well.
+"""
 
 
 class _RunStepResultRequired(TypedDict):
@@ -2411,8 +2471,8 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """
     protocol: Protocol
     """``ai-6`` (the default) or ``ai-7``: what readers of this turn are told. Clients of version 7 of the AI SDK
-    are told of steps that are withdrawn, and of messages that join the run, by chunks of their own. Default
-    ``"ai-6"``.
+    are told of steps that are withdrawn, of messages that join the run, and of what else only they know, by
+    chunks of their own. Default ``"ai-6"``.
     """
     format: StreamFormat
     """``ui`` (the default), or ``ag-ui``: events of AG-UI 1.0 instead of chunks of the AI SDK. Default ``"ui"``."""
@@ -2939,6 +2999,9 @@ ProviderChoice: TypeAlias = Union[str, ProviderConfig]
 Providers: TypeAlias = Mapping[str, ProviderConfig]
 """The providers that a host configured, by name."""
 
+RunStepMessageContent: TypeAlias = Union[str, Sequence[RunStepMessagePart]]
+"""A text, or texts, images and files."""
+
 
 class _SaidPartTextRequired(TypedDict):
     type: Literal["text"]
@@ -3457,9 +3520,13 @@ __all__ = [
     "RunStep",
     "RunStepCall",
     "RunStepContent",
+    "RunStepContentType",
     "RunStepError",
     "RunStepFile",
     "RunStepMessage",
+    "RunStepMessageContent",
+    "RunStepMessagePart",
+    "RunStepMessagePartType",
     "RunStepResult",
     "RunWarning",
     "SaidPart",

@@ -163,7 +163,7 @@ pub struct TurnRequest {
     #[serde(default)]
     pub budget: Option<RunBudget>,
     /// `ai-6` (the default) or `ai-7`: what readers of this turn are told. Clients of version 7 of the AI SDK are told of steps that
-    /// are withdrawn, and of messages that join the run, by chunks of their own.
+    /// are withdrawn, of messages that join the run, and of what else only they know, by chunks of their own.
     #[serde(default)]
     pub protocol: Protocol,
     /// `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.

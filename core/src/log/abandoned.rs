@@ -224,7 +224,7 @@ fn close_calls(step: &mut StepRecord, view: &StepView, goes_on: bool) {
             if !goes_on {
                 // What an answer has come to may have been told, and be on disk nowhere else.
                 let (input, denial) = view.answer_to(&tool.call_id);
-                (tool.waits, tool.approval, tool.input) = (None, denial, input.or(tool.input.take()));
+                (tool.waits, tool.approval, tool.input) = (None, denial.map(Box::new), input.or(tool.input.take()));
                 let never_made = || ToolState::OutputError(NEVER_MADE.to_owned());
                 tool.state = view.outcome_of(&tool.call_id).unwrap_or_else(never_made);
             }
@@ -249,7 +249,8 @@ mod tests {
     fn waiting(kind: WaitKind) -> StepRecord {
         let tool = ToolPart::new("form", "c", Some(Json::empty_object()), ToolState::InputAvailable);
         let approval = (kind == WaitKind::Approval).then(|| Approval::requested("c"));
-        let parts = vec![Part::StepStart, Part::Tool(ToolPart { waits: Some(kind), approval, ..tool })];
+        let parts =
+            vec![Part::StepStart, Part::Tool(ToolPart { waits: Some(kind), approval: approval.map(Box::new), ..tool })];
         StepRecord { number: 0, parts, finish_reason: None, usage: None }
     }
 

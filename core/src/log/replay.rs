@@ -253,7 +253,7 @@ impl StepView {
                     result_metadata: call.result_metadata,
                     title: call.details.title,
                     tool_metadata: call.details.tool_metadata,
-                    approval: call.denied.then(|| Approval::requested(&call.call_id).answered(false, None)),
+                    approval: call.denied.then(|| Box::new(Approval::requested(&call.call_id).answered(false, None))),
                     ..ToolPart::new(call.name, call.call_id, Some(input), state)
                 })
             }

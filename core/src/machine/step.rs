@@ -464,7 +464,7 @@ impl Call {
             metadata: tool.provider_metadata,
             result_metadata: tool.result_metadata,
             shown_bytes: tool.shown_bytes.unwrap_or(u64::MAX),
-            approval: tool.approval,
+            approval: tool.approval.map(|approval| *approval),
             ask: None,
             answer: None,
             repeats: tool.repeats,
@@ -558,7 +558,7 @@ impl Call {
             dynamic: self.run_by == RunBy::Provider { dynamic: true },
             provider_metadata: self.metadata.clone(),
             result_metadata: self.result_metadata.clone(),
-            approval: self.approval.clone(),
+            approval: self.approval.clone().map(Box::new),
             waits,
             repeats: self.repeats.filter(|_| matches!(self.phase, CallPhase::Ready(_))),
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state).showing(self.shown_bytes)

@@ -78,7 +78,7 @@ pub struct ToolPart {
     /// In a log: pages are shown so many bytes of the output, which has more.
     pub shown_bytes: Option<u64>,
     /// Somebody was asked whether the call may be made.
-    pub approval: Option<Approval>,
+    pub approval: Option<Box<Approval>>,
     /// In a log: the call has not been made, and waits.
     pub waits: Option<WaitKind>,
     /// In a log: the call may have been made, and may be made again.
@@ -158,7 +158,7 @@ impl ToolPart {
 
     /// The approval as far as it goes with the call's state: clients know no others.
     fn told_approval(&self) -> Option<&Approval> {
-        let approval = self.approval.as_ref()?;
+        let approval = self.approval.as_deref()?;
         let goes = match (&self.state, approval.approved) {
             (ToolState::InputAvailable, _) => true,
             (ToolState::OutputAvailable(_), approved) => approved == Some(true),
@@ -380,7 +380,7 @@ impl Fields {
                     title: self.title.as_ref().and_then(Json::as_string),
                     tool_metadata: self.tool_metadata,
                     shown_bytes: self.shown_bytes,
-                    approval,
+                    approval: approval.map(Box::new),
                     waits: self.waits.as_deref().and_then(WaitKind::parse),
                     repeats: self.repeats.as_deref().and_then(Repeat::parse),
                 }))

@@ -488,6 +488,39 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_allowed_later_is_told_where_it_was_made() {
+        let row = |parts: &str| Message {
+            id: crate::id::MessageId::generate(),
+            chat_id: crate::id::ChatId::generate(),
+            workspace_id: "w".into(),
+            user_id: None,
+            role: MessageRole::Assistant,
+            content: String::new(),
+            tool_calls: None,
+            metadata: Some(Json::parse(&format!(r#"{{"parts":[{parts}]}}"#)).unwrap()),
+            status: None,
+            created_at: crate::clock::Timestamp::from_millis(0),
+            updated_at: crate::clock::Timestamp::from_millis(0),
+        };
+        let asked = r#"{"type":"step-start"},{"type":"text","text":"May I?"},{"type":"tool-x","toolCallId":"1","state":"approval-requested","input":{},"approval":{"id":"a"}}"#;
+        let made = r#"{"type":"step-start"},{"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1},{"type":"step-start"},{"type":"text","text":"Done."}"#;
+        let messages = messages_from_rows(&[row(asked), row(made)]);
+        assert_eq!(shape(&messages), ["assistant", "assistant", "tool", "assistant"]);
+        let alone = messages_from_rows(&[row(asked)]);
+        let Some(ModelMessage::Tool(results)) = alone.last() else { panic!() };
+        assert_eq!(results[0].output, ToolOutput::Error(INCOMPLETE_CALL.to_owned()));
+    }
+
+    #[test]
+    fn a_file_of_the_reasoning_is_a_thought() {
+        let file = r#"{"type":"reasoning-file","mediaType":"image/png","url":"data:image/png;base64,AA=="}"#;
+        assert!(convert(&format!("[{file}]")).is_empty());
+        let with_answer = convert(&format!(r#"[{file},{{"type":"text","text":"a"}}]"#));
+        let ModelMessage::Assistant(parts) = &with_answer[0] else { panic!() };
+        assert!(matches!(&parts[0], AssistantPart::File { is_thought: true, .. }));
+    }
+
+    #[test]
     fn reasoning_alone_is_not_sent() {
         assert!(convert(r#"[{"type":"step-start"},{"type":"reasoning","text":"hm"}]"#).is_empty());
     }

@@ -8,24 +8,42 @@ use crate::text::storable;
 
 use super::loop_step::object;
 
-/// A user's message: a text, or texts and files.
+/// A user's message.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct LoopMessage {
-    /// What the user says: a text, or a list of texts, images and files.
+    /// What the user says: a text, or texts, images and files.
     content: Json,
 }
 
-#[derive(Deserialize)]
+/// Text, an image or a file.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Said {
-    r#type: String,
+pub struct LoopMessagePart {
+    r#type: LoopMessagePartKind,
+    /// Of text.
     text: Option<String>,
+    /// An image: a URL, or what is in it as base64.
     image: Option<Json>,
+    /// A file: a URL, what is in it as base64, or either as the AI SDK 7 tags it.
     data: Option<Json>,
+    /// What kind of file it is.
     media_type: Option<String>,
+    /// Its name.
     filename: Option<String>,
+    /// What providers are to be told with it.
     provider_options: Option<Json>,
+}
+
+/// What a part of a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoopMessagePartKind {
+    /// Text.
+    Text,
+    /// An image.
+    Image,
+    /// Any other file, or an image as well.
+    File,
 }
 
 impl LoopMessage {
@@ -35,10 +53,10 @@ impl LoopMessage {
         let parts = match self.content.as_string() {
             Some(text) => vec![object("text", [("text", Some(Json::string(&storable(text))))])],
             None => {
-                let said: Vec<Said> =
+                let parts: Vec<LoopMessagePart> =
                     crate::error::from_json(self.content.get(), "").map_err(|error| error.below("content"))?;
-                let parts = said.into_iter().enumerate();
-                parts.map(|(place, said)| said.into_part(&format!("content[{place}]"))).collect::<Result<_>>()?
+                let parts = parts.into_iter().enumerate();
+                parts.map(|(place, part)| part.into_part(&format!("content[{place}]"))).collect::<Result<_>>()?
             }
         };
         let parts = parts.iter().map(Json::get).collect::<Vec<_>>().join(",");
@@ -47,19 +65,20 @@ impl LoopMessage {
     }
 }
 
-impl Said {
+impl LoopMessagePart {
     fn into_part(self, path: &str) -> Result<Json> {
         let missing = |field: &str| Error::invalid(format!("{path}.{field}"), "is missing");
         let text = |value: String| Some(Json::string(&storable(value)));
-        match self.r#type.as_str() {
-            "text" => {
+        match self.r#type {
+            LoopMessagePartKind::Text => {
                 let said = self.text.ok_or_else(|| missing("text"))?;
                 Ok(object("text", [("text", text(said)), ("providerMetadata", self.provider_options)]))
             }
-            kind @ ("file" | "image") => {
-                let field = if kind == "file" { "data" } else { "image" };
+            kind @ (LoopMessagePartKind::File | LoopMessagePartKind::Image) => {
+                let is_image = kind == LoopMessagePartKind::Image;
+                let field = if is_image { "image" } else { "data" };
                 let data = self.data.or(self.image).ok_or_else(|| missing(field))?;
-                let default = (kind == "image").then(|| "image/*".to_owned());
+                let default = is_image.then(|| "image/*".to_owned());
                 let media_type = self.media_type.or(default).ok_or_else(|| missing("mediaType"))?;
                 let url = data_url(&data, &media_type)
                     .ok_or_else(|| Error::invalid(format!("{path}.{field}"), "has a form that cannot be kept"))?;
@@ -71,7 +90,6 @@ impl Said {
                 ];
                 Ok(object("file", members))
             }
-            _ => Err(Error::invalid(format!("{path}.type"), "must be text, image or file")),
         }
     }
 }

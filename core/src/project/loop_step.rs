@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::text::storable;
 
+use self::HostedContentKind as Kind;
 use super::loop_message::LoopMessage;
 
 /// A finished step of a host's loop: the AI SDK's step result. Its `content` is taken where there is one; otherwise
@@ -49,9 +50,7 @@ pub struct HostedStep {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostedContent {
-    /// `text`, `reasoning`, `source`, `file`, `tool-call`, `tool-result`, `tool-error`, `tool-approval-request`, and, of the
-    /// AI SDK 7, `custom`, `reasoning-file`, `tool-approval-response`.
-    r#type: String,
+    r#type: HostedContentKind,
     /// Of text and reasoning.
     text: Option<String>,
     /// What a text rests on.
@@ -109,6 +108,41 @@ pub struct HostedContent {
     kind: Option<String>,
     /// What the provider wants to see again.
     provider_metadata: Option<Json>,
+}
+
+/// What an entry of a step's content is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostedContentKind {
+    /// What the model wrote.
+    #[default]
+    Text,
+    /// What it thought.
+    Reasoning,
+    /// What the answer rests on.
+    Source,
+    /// The same as pages have it.
+    SourceUrl,
+    /// The same as pages have it.
+    SourceDocument,
+    /// A file that the model made.
+    File,
+    /// A file that it made while it was thinking. This and what follows, but for calls, is of the AI SDK 7.
+    ReasoningFile,
+    /// What only its provider knows.
+    Custom,
+    /// A call.
+    ToolCall,
+    /// What a call returned.
+    ToolResult,
+    /// Why it failed.
+    ToolError,
+    /// It was denied.
+    ToolOutputDenied,
+    /// Somebody is asked whether a call may be made.
+    ToolApprovalRequest,
+    /// What they said.
+    ToolApprovalResponse,
 }
 
 /// A file that the model made.
@@ -225,8 +259,10 @@ impl HostedStep {
                 let text = |given| text(given).map(storable).map(TextPart::done);
                 building.parts.extend(text(self.reasoning_text).map(Part::Reasoning));
                 building.parts.extend(text(self.text).map(Part::Text));
-                let calls = self.tool_calls.into_iter().flatten();
-                building.parts.extend(calls.map(|call| Part::Tool(call.into_part())));
+                for (place, call) in self.tool_calls.into_iter().flatten().enumerate() {
+                    call.check(&format!("{path}.toolCalls[{place}]"))?;
+                    building.parts.push(Part::Tool(call.into_part()));
+                }
             }
         }
         // What is in the content as well has its outcome already.
@@ -259,29 +295,31 @@ impl Building {
     }
 
     fn add(&mut self, mut entry: HostedContent, path: &str) -> Result<()> {
+        entry.check(path)?;
         let missing = |field: &str| Error::invalid(format!("{path}.{field}"), "is missing");
-        match entry.r#type.as_str() {
-            kind @ ("text" | "reasoning") => {
+        match entry.r#type {
+            kind @ (Kind::Text | Kind::Reasoning) => {
                 let text = storable(entry.text.ok_or_else(|| missing("text"))?);
                 let part = TextPart {
                     text,
                     done: true,
                     provider_metadata: entry.provider_metadata,
-                    citations: entry.citations.filter(|citations| citations.get().starts_with('[')),
+                    citations: entry.citations,
                 };
-                self.parts.push(if kind == "text" { Part::Text(part) } else { Part::Reasoning(part) });
+                self.parts.push(if kind == Kind::Text { Part::Text(part) } else { Part::Reasoning(part) });
             }
-            "source" | "source-url" | "source-document" => self.parts.push(entry.into_source(path)?),
-            kind @ ("file" | "reasoning-file") => {
+            Kind::Source | Kind::SourceUrl | Kind::SourceDocument => self.parts.push(entry.into_source(path)?),
+            kind @ (Kind::File | Kind::ReasoningFile) => {
                 let file = entry.file.take().unwrap_or_else(|| HostedFile {
                     media_type: entry.media_type.take(),
                     url: entry.url.take(),
                     filename: entry.filename.take(),
                     ..HostedFile::default()
                 });
-                self.parts.push(file.into_part(kind, entry.provider_metadata, path)?);
+                let name = if kind == Kind::File { "file" } else { "reasoning-file" };
+                self.parts.push(file.into_part(name, entry.provider_metadata, path)?);
             }
-            "custom" => {
+            Kind::Custom => {
                 let kind = entry.kind.ok_or_else(|| missing("kind"))?;
                 if !kind.split_once('.').is_some_and(|(provider, word)| !provider.is_empty() && !word.is_empty()) {
                     return Err(Error::invalid(format!("{path}.kind"), "must be a provider, a dot and its word"));
@@ -289,13 +327,12 @@ impl Building {
                 let members = [("kind", Some(Json::string(&kind))), ("providerMetadata", entry.provider_metadata)];
                 self.parts.push(Part::Other(object("custom", members)));
             }
-            "tool-call" => {
+            Kind::ToolCall => {
                 let call = entry.call().ok_or_else(|| missing(entry.missing_of_call()))?;
                 self.parts.push(Part::Tool(call.into_part()));
             }
-            "tool-result" | "tool-error" | "tool-output-denied" => self.outcome(entry, path)?,
-            "tool-approval-request" | "tool-approval-response" => self.approval(entry, path)?,
-            _ => return Err(Error::invalid(format!("{path}.type"), "is no kind of content that can be kept")),
+            Kind::ToolResult | Kind::ToolError | Kind::ToolOutputDenied => self.outcome(entry, path)?,
+            Kind::ToolApprovalRequest | Kind::ToolApprovalResponse => self.approval(entry, path)?,
         }
         Ok(())
     }
@@ -317,14 +354,15 @@ impl Building {
         }
         let Some(Part::Tool(call)) = self.parts.get_mut(call) else { return Ok(()) };
         call.result_metadata = entry.provider_metadata.or(call.result_metadata.take());
-        call.state = match entry.r#type.as_str() {
-            "tool-result" => ToolState::OutputAvailable(Some(entry.output.unwrap_or_else(Json::null))),
-            "tool-error" => ToolState::OutputError(error_text(entry.error, call.provider_executed)),
+        call.provider_executed |= entry.provider_executed == Some(true);
+        call.state = match entry.r#type {
+            Kind::ToolResult => ToolState::OutputAvailable(Some(entry.output.unwrap_or_else(Json::null))),
+            Kind::ToolError => ToolState::OutputError(error_text(entry.error, call.provider_executed)),
             _ => {
-                let asked = call.approval.take().unwrap_or_else(|| Approval::requested(&call.call_id));
+                let asked = call.approval.take().map_or_else(|| Approval::requested(&call.call_id), |asked| *asked);
                 let reason = entry.reason.map(storable);
                 let state = ToolState::OutputError(reason.clone().unwrap_or_else(|| DENIED_CALL.to_owned()));
-                call.approval = Some(asked.answered(false, reason));
+                call.approval = Some(Box::new(asked.answered(false, reason)));
                 state
             }
         };
@@ -348,20 +386,25 @@ impl Building {
         };
         let Some(Part::Tool(call)) = self.parts.get_mut(place) else { return Ok(()) };
         let known = call.approval.take().filter(|approval| approval.id == id);
-        let approval = known.unwrap_or_else(|| Approval { id, ..Approval::default() });
+        let approval = known.map_or_else(|| Approval { id, ..Approval::default() }, |approval| *approval);
         let reason = entry.reason.map(storable);
-        if entry.r#type == "tool-approval-request" {
+        if entry.r#type == Kind::ToolApprovalRequest {
             let is_automatic = entry.is_automatic.unwrap_or(false);
             let (signature, input_schema_input) = (entry.signature, entry.input_schema_input);
-            call.approval =
-                Some(Approval { request_reason: reason, is_automatic, signature, input_schema_input, ..approval });
+            call.approval = Some(Box::new(Approval {
+                request_reason: reason,
+                is_automatic,
+                signature,
+                input_schema_input,
+                ..approval
+            }));
             return Ok(());
         }
         let approved = entry.approved.ok_or_else(|| missing("approved"))?;
         if !approved && call.state == ToolState::InputAvailable {
             call.state = ToolState::OutputError(reason.clone().unwrap_or_else(|| DENIED_CALL.to_owned()));
         }
-        call.approval = Some(approval.answered(approved, reason));
+        call.approval = Some(Box::new(approval.answered(approved, reason)));
         Ok(())
     }
 
@@ -394,10 +437,25 @@ impl Building {
 }
 
 impl HostedContent {
+    /// Clients refuse what has another form.
+    fn check(&self, path: &str) -> Result<()> {
+        let objects = [("providerMetadata", &self.provider_metadata), ("toolMetadata", &self.tool_metadata)];
+        must_be_objects(objects, path)?;
+        if let Some(call) = &self.tool_call {
+            call.check(&format!("{path}.toolCall"))?;
+        }
+        match &self.citations {
+            Some(citations) if !citations.get().starts_with('[') => {
+                Err(Error::invalid(format!("{path}.citations"), "must be a list"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What a text or a call with its outcome says, as content.
     pub(super) fn of_part(part: Part) -> Vec<Self> {
         match part {
-            Part::Text(text) => vec![Self { r#type: "text".to_owned(), text: Some(text.text), ..Self::default() }],
+            Part::Text(text) => vec![Self { r#type: Kind::Text, text: Some(text.text), ..Self::default() }],
             Part::Tool(tool) => {
                 let call = Self {
                     tool_call_id: Some(tool.call_id),
@@ -405,13 +463,13 @@ impl HostedContent {
                     input: tool.input,
                     ..Self::default()
                 };
-                let of = |kind: &str| Self { r#type: kind.to_owned(), ..call.clone() };
+                let of = |kind| Self { r#type: kind, ..call.clone() };
                 let outcome = match tool.state {
-                    ToolState::OutputAvailable(output) => Self { output, ..of("tool-result") },
-                    ToolState::OutputError(text) => Self { error: Some(Json::string(&text)), ..of("tool-error") },
-                    ToolState::InputAvailable => return vec![of("tool-call")],
+                    ToolState::OutputAvailable(output) => Self { output, ..of(Kind::ToolResult) },
+                    ToolState::OutputError(text) => Self { error: Some(Json::string(&text)), ..of(Kind::ToolError) },
+                    ToolState::InputAvailable => return vec![of(Kind::ToolCall)],
                 };
-                vec![of("tool-call"), outcome]
+                vec![of(Kind::ToolCall), outcome]
             }
             Part::StepStart | Part::Reasoning(_) | Part::Other(_) => Vec::new(),
         }
@@ -427,7 +485,7 @@ impl HostedContent {
             dynamic: self.dynamic,
             title: self.title.clone(),
             tool_metadata: self.tool_metadata.clone(),
-            provider_metadata: self.provider_metadata.clone().filter(|_| self.r#type == "tool-call"),
+            provider_metadata: self.provider_metadata.clone().filter(|_| self.r#type == Kind::ToolCall),
         })
     }
 
@@ -442,7 +500,11 @@ impl HostedContent {
         };
         let optional = |value: Option<String>| value.map(|value| Json::string(&storable(value)));
         let id = required(self.id, "id")?;
-        let kind = self.source_type.as_deref().or(self.r#type.strip_prefix("source-"));
+        let kind = match self.r#type {
+            Kind::SourceUrl => Some("url"),
+            Kind::SourceDocument => Some("document"),
+            _ => self.source_type.as_deref(),
+        };
         Ok(Part::Other(match kind {
             Some("url") => object(
                 "source-url",
@@ -472,6 +534,10 @@ impl HostedContent {
 impl HostedFile {
     fn into_part(self, kind: &str, provider_metadata: Option<Json>, path: &str) -> Result<Part> {
         let missing = |field: &str| Error::invalid(format!("{path}.{field}"), "is missing");
+        must_be_objects(
+            [("providerMetadata", &provider_metadata), ("file.providerMetadata", &self.provider_metadata)],
+            path,
+        )?;
         let media_type = self.media_type.ok_or_else(|| missing("mediaType"))?;
         let url = match (self.url, self.base64) {
             (Some(url), _) => url,
@@ -488,14 +554,26 @@ impl HostedFile {
     }
 }
 
+fn must_be_objects(values: [(&str, &Option<Json>); 2], path: &str) -> Result<()> {
+    match values.iter().find(|(_, value)| value.as_ref().is_some_and(|value| !value.is_object())) {
+        Some((field, _)) => Err(Error::invalid(format!("{path}.{field}"), "must be an object")),
+        None => Ok(()),
+    }
+}
+
 impl HostedCall {
+    fn check(&self, path: &str) -> Result<()> {
+        let objects = [("providerMetadata", &self.provider_metadata), ("toolMetadata", &self.tool_metadata)];
+        must_be_objects(objects, path)
+    }
+
     fn into_part(self) -> ToolPart {
         ToolPart {
             provider_executed: self.provider_executed.unwrap_or(false),
             dynamic: self.dynamic.unwrap_or(false),
             provider_metadata: self.provider_metadata,
             title: self.title.map(storable),
-            tool_metadata: self.tool_metadata.filter(Json::is_object),
+            tool_metadata: self.tool_metadata,
             ..ToolPart::new(self.tool_name, self.tool_call_id, self.input, ToolState::InputAvailable)
         }
     }
@@ -504,7 +582,7 @@ impl HostedCall {
 impl From<HostedResult> for HostedContent {
     fn from(result: HostedResult) -> Self {
         Self {
-            r#type: "tool-result".to_owned(),
+            r#type: Kind::ToolResult,
             tool_call_id: Some(result.tool_call_id),
             tool_name: result.tool_name,
             input: result.input,
@@ -520,7 +598,7 @@ impl From<HostedResult> for HostedContent {
 impl From<HostedError> for HostedContent {
     fn from(failure: HostedError) -> Self {
         Self {
-            r#type: "tool-error".to_owned(),
+            r#type: Kind::ToolError,
             tool_call_id: Some(failure.tool_call_id),
             tool_name: failure.tool_name,
             input: failure.input,
@@ -555,4 +633,120 @@ fn error_text(error: Option<Json>, provider_executed: bool) -> String {
         error.as_string().or_else(of_provider).or_else(message).or_else(other)
     });
     storable(text.filter(|text| !text.is_empty()).unwrap_or_else(|| "The tool failed.".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(step: &str) -> Result<Vec<serde_json::Value>> {
+        let step: HostedStep = crate::error::from_json(step, "step")?;
+        let parts = step.into_parts(3, "step")?;
+        Ok(parts.iter().map(|part| serde_json::to_value(part).unwrap()).collect())
+    }
+
+    fn tool(content: &str) -> serde_json::Value {
+        let call = r#"{"type":"tool-call","toolCallId":"c","toolName":"t","input":{"a":1}"#;
+        let parts = parts(&format!(r#"{{"content":[{}]}}"#, content.replace("CALL", call))).unwrap();
+        assert_eq!(parts.len(), 2, "{parts:?}");
+        parts[1].clone()
+    }
+
+    #[test]
+    fn every_call_says_how_far_it_has_come() {
+        let asked = r#"{"type":"tool-approval-request","approvalId":"a","toolCall":{"toolCallId":"c","toolName":"t"},"reason":"why","signature":"s"}"#;
+        let said = |approved: bool| {
+            format!(
+                r#"{{"type":"tool-approval-response","approvalId":"a","toolCallId":"c","approved":{approved},"reason":"so"}}"#
+            )
+        };
+        let result = r#"{"type":"tool-result","toolCallId":"c","toolName":"t","output":null}"#;
+        let cases = [
+            ("CALL}".to_owned(), "output-error", Some(INCOMPLETE_CALL)),
+            (r#"CALL,"providerExecuted":true}"#.to_owned(), "output-error", Some(PAUSED_CALL)),
+            (format!("CALL}},{asked}"), "approval-requested", None),
+            (format!("CALL}},{asked},{}", said(false)), "output-denied", None),
+            (format!("CALL}},{asked},{}", said(true)), "output-error", Some(INCOMPLETE_CALL)),
+            (format!(r#"CALL,"providerExecuted":true}},{asked},{}"#, said(true)), "approval-responded", None),
+            (format!("CALL}},{asked},{},{result}", said(true)), "output-available", None),
+            (format!("CALL}},{result},{result}"), "output-available", None),
+            (
+                r#"CALL},{"type":"tool-error","toolCallId":"c","error":{"code":5}}"#.to_owned(),
+                "output-error",
+                Some(r#"{"code":5}"#),
+            ),
+            (r#"CALL},{"type":"tool-error","toolCallId":"c"}"#.to_owned(), "output-error", Some("The tool failed.")),
+            (
+                r#"CALL},{"type":"tool-output-denied","toolCallId":"c","toolName":"t"}"#.to_owned(),
+                "output-denied",
+                None,
+            ),
+            // What comes of a call of another step.
+            (
+                r#"{"type":"tool-result","toolCallId":"c","toolName":"t","input":{},"output":1}"#.to_owned(),
+                "output-available",
+                None,
+            ),
+            (
+                said(false).replace(r#""toolCallId":"c""#, r#""toolCall":{"toolCallId":"c","toolName":"t"}"#),
+                "output-denied",
+                None,
+            ),
+        ];
+        for (content, state, error) in cases {
+            let part = tool(&content);
+            assert_eq!((part["state"].as_str(), part["errorText"].as_str()), (Some(state), error), "{content}");
+        }
+        let part = tool(&format!("CALL}},{asked}"));
+        assert_eq!(part["approval"], serde_json::json!({"id": "a", "requestReason": "why", "signature": "s"}));
+    }
+
+    #[test]
+    fn the_last_output_counts_when_others_came_before_it() {
+        let output =
+            |value: u8, more: &str| format!(r#"{{"type":"tool-result","toolCallId":"c","output":{value}{more}}}"#);
+        let part = tool(&format!(
+            "CALL}},{},{},{}",
+            output(1, r#","preliminary":true"#),
+            output(2, r#","preliminary":true"#),
+            output(3, "")
+        ));
+        assert_eq!(part["output"], 3);
+    }
+
+    #[test]
+    fn lists_beside_content_say_nothing_new_and_alone_they_say_all() {
+        let step = r#"{"reasoningText":"r","text":"a","toolCalls":[{"toolCallId":"c","toolName":"t","input":{}}],"toolResults":[{"toolCallId":"c","output":1}],
+            "files":[{"mediaType":"a/b","base64":"AA=="}],"sources":[{"type":"source","sourceType":"url","id":"s","url":"u"}]}"#;
+        let kinds = |step: &str| {
+            parts(step)
+                .map(|parts| parts.iter().map(|part| part["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(kinds(step).unwrap(), ["step-start", "reasoning", "text", "tool-t", "file", "source-url"]);
+        let content = r#"{"content":[{"type":"tool-call","toolCallId":"c","toolName":"t"},{"type":"tool-result","toolCallId":"c","output":1}],"#;
+        let both = step.replacen('{', content, 1);
+        assert_eq!(kinds(&both).unwrap(), ["step-start", "tool-t"]);
+        let error = parts(r#"{"text":"a","toolResults":[{"toolCallId":"gone","output":1}]}"#).unwrap_err();
+        assert_eq!(error.details()["field"], "step.toolResults[0].toolName");
+    }
+
+    #[test]
+    fn what_the_user_has_said_meanwhile_stands_before_the_answer() {
+        let said = parts(
+            r#"{"text":"a","experimental_steeringMessages":[{"role":"user","content":"B"},{"role":"user","content":[
+                {"type":"text","text":"see"},{"type":"image","image":"AA=="},{"type":"file","mediaType":"a/b","data":{"type":"url","url":"https://e.org"},"filename":"f"}]}]}"#,
+        )
+        .unwrap();
+        let expected = serde_json::json!([
+            {"type": "step-start"},
+            {"type": "data-steering", "id": "steering-3-0", "data": {"parts": [{"type": "text", "text": "B"}]}},
+            {"type": "data-steering", "id": "steering-3-1", "data": {"parts": [
+                {"type": "text", "text": "see"},
+                {"type": "file", "mediaType": "image/*", "url": "data:image/*;base64,AA=="},
+                {"type": "file", "mediaType": "a/b", "url": "https://e.org", "filename": "f"},
+            ]}},
+            {"type": "text", "text": "a", "state": "done"},
+        ]);
+        assert_eq!(serde_json::Value::from(said), expected);
+    }
 }

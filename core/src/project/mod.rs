@@ -40,8 +40,8 @@ pub use flush::{AssistantFlush, FlushExtra, flush_run};
 pub use history::{AssistantPart, ModelMessage, ToolOutput, ToolResult, UserPart, append_steps, messages_from_rows};
 pub use hits::{AccessibleHit, SNIPPET_UNITS, SearchHit, select_accessible_hits, snippet};
 pub use labels::{Labels, Language};
-pub use loop_message::LoopMessage;
-pub use loop_step::{HostedCall, HostedContent, HostedError, HostedFile, HostedResult, HostedStep};
+pub use loop_message::{LoopMessage, LoopMessagePart, LoopMessagePartKind};
+pub use loop_step::{HostedCall, HostedContent, HostedContentKind, HostedError, HostedFile, HostedResult, HostedStep};
 pub(crate) use prompt::last_step_prompt;
 pub use prompt::{
     CurrentPageResult, McpGuidance, OpenPage, PromptLayers, StepOverride, TitlePrompt, build_public_prompt,

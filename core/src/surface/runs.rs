@@ -341,8 +341,8 @@ pub(super) struct TailLog {
     /// `snapshot` (the default): finished steps in compact form, then chunk by chunk. `start`: chunk by chunk.
     #[serde(default)]
     from: Option<String>,
-    /// `ai-6` (the default) or `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, and of messages
-    /// that join the run, by chunks of their own.
+    /// `ai-6` (the default) or `ai-7`: clients of version 7 of the AI SDK are told of steps that are withdrawn, of messages that
+    /// join the run, and of what else only they know, by chunks of their own.
     #[serde(default)]
     protocol: Protocol,
     /// `ui` (the default), or `ag-ui`: events of AG-UI 1.0 instead of chunks of the AI SDK.

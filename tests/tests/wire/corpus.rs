@@ -214,7 +214,7 @@ fn assistant_part(part: &Value) -> Converted<AssistantPart> {
         "reasoning" => AssistantPart::Reasoning { text: text(&part["text"]), metadata: metadata(part) },
         "file" => {
             let (media_type, url) = file(part)?;
-            AssistantPart::File { media_type, url, metadata: metadata(part) }
+            AssistantPart::File { media_type, url, is_thought: false, metadata: metadata(part) }
         }
         "tool-call" => {
             let input = match &part["input"] {

@@ -20,6 +20,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GivenPart", "MessagePart"),
     ("HostedCall", "RunStepCall"),
     ("HostedContent", "RunStepContent"),
+    ("HostedContentKind", "RunStepContentType"),
     ("HostedError", "RunStepError"),
     ("HostedFile", "RunStepFile"),
     ("HostedRequest", "RunRequest"),
@@ -28,6 +29,8 @@ const PUBLIC: &[(&str, &str)] = &[
     ("HostedStep", "RunStep"),
     ("Labels", "ExportLabels"),
     ("LoopMessage", "RunStepMessage"),
+    ("LoopMessagePart", "RunStepMessagePart"),
+    ("LoopMessagePartKind", "RunStepMessagePartType"),
     ("OpenPage", "PageRef"),
     ("Rotation", "SecretRotation"),
     ("Shown", "WorkspaceSettings"),
@@ -58,6 +61,7 @@ const MEMBERS: &[(&str, &str, &str)] = &[
     ("roles.create", "model_config", "RoleModelConfig"),
     ("roles.update", "model_config", "RoleModelConfig"),
     ("transcribe", "audio", "Bytes"),
+    ("RunStepMessage", "content", "RunStepMessageContent"),
     ("ErrorText", "failure", ""),
 ];
 /// What is described nowhere else, because it is one word.

@@ -30,6 +30,19 @@ pub struct RunStepContent(pub Json);
 #[serde(transparent)]
 pub struct RunStepMessage(pub Json);
 
+/// See the core.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct RunStepMessagePart(pub Json);
+
+/// A text, or texts, images and files.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum RunStepMessageContent {
+    Text(String),
+    Parts(Vec<RunStepMessagePart>),
+}
+
 // ---- What turns are begun with -------------------------------------------------------------------------------------
 
 /// What a user wrote: text, or a message as clients of the AI SDK have it.

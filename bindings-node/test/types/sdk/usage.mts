@@ -64,6 +64,8 @@ await Promise.all(recorded);
 const row = flushAssistant(await loop.steps, '', 'completed');
 const loose: Record<string, unknown> = row.metadata;
 await run.finish({ status: 'succeeded', step: (await loop.steps)[0]! });
+await engine.runs.recordStep({ ...user, runId: run.runId, step: (await loop.steps)[0]! });
+await engine.runs.finish({ ...user, runId: run.runId, status: 'aborted', step: (await loop.steps)[0]! });
 const olderLoop = six.streamText({
   model: modelOfSix,
   prompt: 'hi',
