@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::log::Protocol;
 use crate::machine::{Budget, Cost};
-use crate::model::{Json, Part, Trigger};
+use crate::model::{Json, Part, TaintMode, Trigger};
 use crate::project::{McpGuidance, OpenPage};
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
 use crate::text::{counted_len, js_trim, utf16_len};
-use crate::tool::ToolDefinition;
+use crate::tool::{AllowRule, AllowRules, ToolDefinition};
 
 use super::fallback::{self, FallbackModel, PlannedFallback, TurnRetries, price_of};
 use super::message::{UserMessage, check_part};
@@ -169,6 +169,13 @@ pub struct TurnRequest {
     /// How often what fails is asked for again.
     #[serde(default)]
     pub retries: Option<TurnRetries>,
+    /// What becomes of calls that change something once the turn has read content from outside, instead of `runs.taint`: `off`,
+    /// `ask` or `refuse`.
+    #[serde(default)]
+    pub taint: Option<TaintMode>,
+    /// Calls that the turn may make all the same.
+    #[serde(default)]
+    pub taint_allow: Vec<AllowRule>,
     /// The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10. Which one
     /// answers is told in the stream and stays in the message, as a part `data-model`.
     #[serde(default)]
@@ -244,6 +251,10 @@ pub(super) struct OwnPieces {
     pub(super) retries: Option<TurnRetries>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fallbacks: Vec<PlannedFallback>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) taint: Option<TaintMode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) taint_allow: Vec<AllowRule>,
 }
 
 impl OwnPieces {
@@ -412,6 +423,7 @@ impl TurnRequest {
         if self.options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
             return Err(Error::invalid("options.maxOutputTokens", "must be at least 1"));
         }
+        AllowRules::new(&self.taint_allow)?;
         fallback::check(self.retries.unwrap_or_default(), &self.fallbacks, self.offered_tools.is_some())?;
         let Self { mcp_instructions, extra_rules, extra_system, .. } = self;
         if mcp_instructions.len() > MOST_PIECES {
@@ -454,9 +466,13 @@ impl TurnRequest {
         }
     }
 
-    /// What is different about the turn.
-    pub(super) fn own_pieces(&self) -> OwnPieces {
+    /// What is different about the turn, in an engine with these limits. What it may do when it has read content from outside
+    /// is settled by whoever begins it.
+    pub(super) fn own_pieces(&self, runs: &RunLimits) -> OwnPieces {
+        let taint = self.taint.or_else(|| (runs.taint != TaintMode::Off).then_some(runs.taint));
         OwnPieces {
+            taint,
+            taint_allow: self.taint_allow.clone(),
             workspace_name: self.workspace_name.clone(),
             mcp_instructions: self.mcp_instructions.clone(),
             extra_rules: self.extra_rules.clone(),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage};
+use crate::model::{
+    FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, TAINT_PART, ToolPart, Usage,
+};
 
 /// The headers of a UI message stream over HTTP.
 pub const SSE_HEADERS: &[(&str, &str)] = &[
@@ -215,8 +217,8 @@ impl CallDetails {
     }
 }
 
-/// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked.
-const NOTES: &[&str] = &["data-withdrawn", "data-model"];
+/// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked, what it is tainted by.
+const NOTES: &[&str] = &["data-withdrawn", "data-model", TAINT_PART];
 /// Types of parts that are chunks as they are.
 const TOLD: &[&str] = &["source-url", "source-document", "file", STEERING_PART];
 

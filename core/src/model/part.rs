@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::effect::Repeat;
 use super::json::{Json, present};
+use super::taint::{TaintSource, origin_of_tool};
 use super::wait::WaitKind;
 
 /// The text of a tool call that has no outcome of its own.
@@ -77,6 +78,8 @@ pub struct ToolPart {
     pub waits: Option<WaitKind>,
     /// In a log: the call may have been made, and may be made again.
     pub repeats: Option<Repeat>,
+    /// The tool was one whose outcomes are content from outside, and this is their origin.
+    pub untrusted: Option<String>,
 }
 
 /// That somebody was asked whether a call may be made, and what they said.
@@ -93,12 +96,15 @@ pub struct Approval {
     /// Whoever allowed the call has changed its arguments.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
+    /// What the turn had read from outside by then.
+    #[serde(default, rename = "taintedBy", skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<TaintSource>,
 }
 
 impl Approval {
     /// What is asked for a call.
     pub fn requested(call_id: &str) -> Self {
-        Self { id: format!("approval-{call_id}"), approved: None, reason: None, edited: false }
+        Self { id: format!("approval-{call_id}"), approved: None, reason: None, edited: false, tainted_by: Vec::new() }
     }
 
     /// The same, answered.
@@ -124,6 +130,7 @@ impl ToolPart {
             approval: None,
             waits: None,
             repeats: None,
+            untrusted: None,
         }
     }
 
@@ -261,6 +268,9 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(repeats) = tool.repeats {
         map.serialize_entry("repeats", &repeats)?;
     }
+    if let Some(origin) = &tool.untrusted {
+        map.serialize_entry("untrusted", origin)?;
+    }
     Ok(())
 }
 
@@ -288,6 +298,7 @@ struct Fields {
     approval: Option<Json>,
     waits: Option<String>,
     repeats: Option<String>,
+    untrusted: Option<Json>,
 }
 
 /// What the model is told of a call that somebody would not allow, and who gave no reason.
@@ -317,11 +328,15 @@ impl Fields {
             kind => {
                 // What another writer has put there in another form is none of ours.
                 let approval = self.approval.as_ref().and_then(|approval| approval.read::<Approval>().ok());
+                // A host that says no more than that it is so means the tool.
+                let is_untrusted = self.untrusted.as_ref().is_some_and(|mark| mark.get() == "true");
+                let origin = self.untrusted.as_ref().and_then(Json::as_string);
                 let (name, dynamic) = match kind.strip_prefix("tool-") {
                     Some(name) => (name.to_owned(), false),
                     None if kind == "dynamic-tool" => (self.tool_name?, true),
                     None => return None,
                 };
+                let untrusted = origin.or_else(|| is_untrusted.then(|| origin_of_tool(&name)));
                 let state = match self.state.as_deref() {
                     Some("output-available") => ToolState::OutputAvailable(self.output),
                     Some("output-denied") => {
@@ -344,6 +359,7 @@ impl Fields {
                     approval,
                     waits: self.waits.as_deref().and_then(WaitKind::parse),
                     repeats: self.repeats.as_deref().and_then(Repeat::parse),
+                    untrusted,
                 }))
             }
         }
