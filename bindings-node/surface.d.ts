@@ -1227,6 +1227,8 @@ export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
 export interface PageRef {
   id?: string | null;
   title?: string | null;
+  /** It is somebody else's: its title is content from outside, and taints the turn (`docs/taint.md`). */
+  untrusted?: boolean;
 }
 
 /** A page as the host has it. */

@@ -1051,6 +1051,8 @@ class PageRef(TypedDict, total=False):
 
     id: str | None
     title: str | None
+    untrusted: bool
+    """It is somebody else's: its title is content from outside, and taints the turn (``docs/taint.md``)."""
 
 
 class _PageToIndexRequired(TypedDict):

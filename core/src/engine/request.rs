@@ -263,6 +263,16 @@ impl OwnPieces {
         if *self == Self::default() { None } else { Json::from_value(self).ok() }
     }
 
+    /// As a plan has kept them. Of what cannot be read nothing counts, but what a turn may do that has read content from outside
+    /// is not let go of with it.
+    pub(super) fn of_plan(kept: &Json) -> Self {
+        let unreadable = || {
+            let had_rules = kept.get().contains("\"taint\"");
+            Self { taint: had_rules.then_some(TaintMode::Refuse), ..Self::default() }
+        };
+        kept.read().unwrap_or_else(|_| unreadable())
+    }
+
     /// Model calls, at most.
     pub(super) fn steps(&self, limits: &RunLimits) -> u32 {
         let steps = self.max_steps.unwrap_or(limits.max_steps);
@@ -565,6 +575,14 @@ mod tests {
         ] {
             assert_eq!(field_of(ToolOffer::from_json(json)), field, "{json}");
         }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_read_lets_nothing_act() {
+        let taint = |kept: &str| OwnPieces::of_plan(&Json::parse(kept).unwrap()).taint;
+        assert_eq!(taint(r#"{"taint":"ask","more":1}"#), Some(TaintMode::Ask));
+        assert_eq!(taint(r#"{"taint":"a word of later"}"#), Some(TaintMode::Refuse));
+        assert_eq!((taint(r#"{"maxSteps":"a word of later"}"#), taint("{}")), (None, None));
     }
 
     #[test]

@@ -481,7 +481,7 @@ impl Means {
     /// What a run that others have begun is driven with, if its tools are offered here.
     pub(super) async fn offered(inner: &Arc<Inner>, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Self> {
         // A version that is not ours may have written more; what can be read counts.
-        let mut own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
+        let mut own = plan.own.as_ref().map(OwnPieces::of_plan).unwrap_or_default();
         let page = CurrentPage::from(OnceLock::from(plan.open_page.clone()));
         let page_tool = own.page_tool.then(|| page::page_tool(&page));
         let mcp = if own.mcp_tools { inner.mcp_tools(workspace_id).await? } else { McpTools::default() };
