@@ -220,7 +220,7 @@ fn what_was_read_in_a_step_holds_up_the_calls_of_the_next() {
     let source = waits[0].tainted_by[0].clone();
     assert_eq!((source.origin.as_str(), source.tool_call_id.as_deref()), ("tool:fetch", Some("c0")));
     let approval = step.tools().next().unwrap().approval.clone().unwrap();
-    assert_eq!(approval.tainted_by, [source.clone()]);
+    assert_eq!(approval.tainted_by, std::slice::from_ref(&source));
     // Clients are told in a part of its own, as their schema of what is asked has no room for it.
     let told = play.chunks.iter().filter_map(|chunk| match chunk {
         UiChunk::Part(part) => Some(tainted_by(&Part::Other(part.clone()))),

@@ -19,6 +19,7 @@ pub const PAUSED_CALL: &str = "The provider paused in this call and goes on with
 
 /// One part of a message. Serialized, it is what `useChat` keeps in `message.parts`.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a message has few parts, and those that are large are mostly calls")]
 pub enum Part {
     /// Where a model call began.
     StepStart,

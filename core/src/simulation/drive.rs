@@ -433,7 +433,7 @@ impl World<'_> {
     fn tool_name(&mut self) -> &'static str {
         let asks = self.random.chance(self.plan.asks);
         let name = self.random.pick(if asks { &TOOLS[7..] } else { &TOOLS[..7] });
-        self.from_outside(name)
+        self.or_from_outside(name)
     }
 
     fn part(&mut self, bad_call: u32) -> StreamPart {

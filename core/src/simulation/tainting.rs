@@ -48,7 +48,7 @@ impl World<'_> {
     }
 
     /// In schedules about it, some of what would be read or written is from outside.
-    pub(super) fn from_outside(&mut self, name: &'static str) -> &'static str {
+    pub(super) fn or_from_outside(&mut self, name: &'static str) -> &'static str {
         if self.plan.taint.is_none() || !self.apart.chance(800) {
             return name;
         }

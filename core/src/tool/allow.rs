@@ -89,11 +89,8 @@ impl Rule {
             Some(beginning) => name.starts_with(beginning),
             None => name == self.given.tool,
         };
-        let fits_origin = self
-            .given
-            .origin
-            .as_ref()
-            .is_none_or(|origins| read.iter().all(|source| origins.iter().any(|origin| *origin == source.origin)));
+        let fits_origin =
+            self.given.origin.as_ref().is_none_or(|origins| read.iter().all(|source| origins.contains(&source.origin)));
         fits_name && fits_origin && self.arguments.as_ref().is_none_or(|check| check.fits(input))
     }
 }
