@@ -106,6 +106,12 @@ export interface ToolSpec<Input = any> {
   outputSchema?: object;
   /** It changes nothing. The calls of other tools are put on disk before they run. */
   readOnly?: boolean;
+  /**
+   * What it returns, and what its errors say, is content from outside: pages of others, mails, the web. With `taint`, a turn
+   * that was told of it may not change anything any more by itself. A tool that only sometimes returns such content says so in
+   * its output instead, an object with `untrusted: true`.
+   */
+  untrusted?: boolean;
   /** How long a call may take. */
   timeoutMs?: number;
   /** What becomes of members that the schema does not allow; `runs.unknownMembers` unless given. */

@@ -274,6 +274,23 @@ export interface AgentRoleSummary {
   launchMessage: string | null;
 }
 
+/** Calls that a tainted turn may make without being asked. All that the rule says has to fit. */
+export interface AllowRule {
+  /** The tool's name; or the beginning of names, with `*` behind it (`*` alone: all tools). */
+  tool: string;
+  /**
+   * A JSON Schema that the call's arguments have to fit, as they have been checked against the tool's own; all
+   * arguments unless given.
+   */
+  arguments?: unknown;
+  /**
+   * Where everything that the turn has read from outside may be from: `server:NAME`, `tool:NAME`, `provider:NAME`,
+   * `provider:sources`, `page`. Anything else that it has read, and the rule does not count. From anywhere unless
+   * given.
+   */
+  origin?: readonly string[];
+}
+
 /** What has come of an answer. */
 export interface Answered {
   /** The run. */
@@ -1238,6 +1255,8 @@ export type PageHit = PageHitFields | (PageHitFields & Record<string, unknown>);
 export interface PageRef {
   id?: string | null;
   title?: string | null;
+  /** It is somebody else's: its title is content from outside, and taints the turn (`docs/taint.md`). */
+  untrusted?: boolean;
 }
 
 /** A page as the host has it. */
@@ -1676,6 +1695,12 @@ export interface RunLimits {
    * @default 20
    */
   maxSteering?: number;
+  /**
+   * What becomes of calls that change something once their turn has read content from outside (results of tools that
+   * are `untrusted`, of tool servers, and of tools that a provider runs): `off`, `ask` (recommended) or `refuse`.
+   * @default 'off'
+   */
+  taint?: TaintMode;
 }
 
 /** How a turn ended. It is given out only after it is on disk. */
@@ -2393,6 +2418,31 @@ export interface TailItem {
 /** Where a tail begins: with finished steps in compact form, or chunk by chunk. */
 export type TailStart = 'snapshot' | 'start';
 
+/** What becomes of calls that change something, once their turn has read content from outside. */
+export type TaintMode =
+  /** They are made as any other. */
+  | 'off'
+  /** Somebody has to allow them first. In runs that cannot wait they are refused. */
+  | 'ask'
+  /** They are refused: the model is told why. */
+  | 'refuse';
+
+/** Content from outside that a turn has read: the first of its origin. */
+export interface TaintSource {
+  /**
+   * Where it is from: `server:NAME` for a tool of a tool server, `tool:NAME` for any other tool, `provider:NAME` for
+   * one that the provider runs itself, `provider:sources` for pages that it says it has used, `page` for the page that
+   * is open.
+   */
+  origin: string;
+  /** The tool. */
+  toolName?: string;
+  /** Its call. */
+  toolCallId?: string;
+  /** The call is one of an earlier turn, of which the model is told. */
+  earlier?: true;
+}
+
 export interface TakenAudio {
   ok: true;
   baseMime: string;
@@ -2605,6 +2655,13 @@ export interface TurnRequestFields {
   resumable?: boolean;
   /** How often what fails is asked for again. */
   retries?: TurnRetries;
+  /**
+   * What becomes of calls that change something once the turn has read content from outside, instead of `runs.taint`:
+   * `off`, `ask` or `refuse`.
+   */
+  taint?: TaintMode;
+  /** Calls that the turn may make all the same. */
+  taintAllow?: readonly AllowRule[];
   /**
    * The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10. Which one
    * answers is told in the stream and stays in the message, as a part `data-model`.
@@ -2827,6 +2884,11 @@ export interface WaitingCall {
    * give none.
    */
   token?: string;
+  /**
+   * What the turn had read from outside when it made the call, the first of each origin; left out where it had read
+   * nothing, or `taint` is off.
+   */
+  taintedBy?: TaintSource[];
 }
 
 /** A part of a list of runs that wait. */

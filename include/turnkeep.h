@@ -3208,6 +3208,14 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       role.
  *   "launchMessage": string or null. What a client sends to begin with.
  *
+ * AllowRule: Calls that a tainted turn may make without being asked. All that the rule says has to fit.
+ *   "tool": string. The tool's name; or the beginning of names, with "*" behind it ("*" alone: all tools).
+ *   "arguments"?: any JSON. A JSON Schema that the call's arguments have to fit, as they have been checked
+ *       against the tool's own; all arguments unless given.
+ *   "origin"?: array of string. Where everything that the turn has read from outside may be from: "server:NAME",
+ *       "tool:NAME", "provider:NAME", "provider:sources", "page". Anything else that it has read, and the rule does
+ *       not count. From anywhere unless given.
+ *
  * Answered: What has come of an answer.
  *   "runId": string. The run.
  *   "callId": string. The call.
@@ -3791,6 +3799,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  * PageRef: A page that a person has open.
  *   "id"?: string or null
  *   "title"?: string or null
+ *   "untrusted"?: boolean. It is somebody else's: its title is content from outside, and taints the turn
+ *       ("docs/taint.md").
  *
  * PageToIndex: A page as the host has it.
  *   "id": string. Its id: at most 255 bytes.
@@ -4009,6 +4019,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "maxWaitingPerChat"?: integer. How many turns of one chat may wait for it. Default 20.
  *   "maxWaitingPerUser"?: integer. How many turns of one user may wait, in all chats. Default 200.
  *   "maxSteering"?: integer. How many messages may wait for a run that they are to join. Default 20.
+ *   "taint"?: TaintMode. What becomes of calls that change something once their turn has read content from
+ *       outside (results of tools that are "untrusted", of tool servers, and of tools that a provider runs): "off",
+ *       "ask" (recommended) or "refuse". Default "off".
  *
  * RunOutcome: How a turn ended. It is given out only after it is on disk.
  *   "runId": string. The run.
@@ -4387,6 +4400,19 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "snapshot"
  *   "start"
  *
+ * TaintMode: What becomes of calls that change something, once their turn has read content from outside.
+ *   "off": They are made as any other.
+ *   "ask": Somebody has to allow them first. In runs that cannot wait they are refused.
+ *   "refuse": They are refused: the model is told why.
+ *
+ * TaintSource: Content from outside that a turn has read: the first of its origin.
+ *   "origin": string. Where it is from: "server:NAME" for a tool of a tool server, "tool:NAME" for any other
+ *       tool, "provider:NAME" for one that the provider runs itself, "provider:sources" for pages that it says it
+ *       has used, "page" for the page that is open.
+ *   "toolName"?: string. The tool.
+ *   "toolCallId"?: string. Its call.
+ *   "earlier"?: true. The call is one of an earlier turn, of which the model is told.
+ *
  * TakenAudio
  *   "ok": true
  *   "baseMime": string
@@ -4422,6 +4448,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       model is told. Default false.
  *   "readOnly"?: boolean. It changes nothing. The calls of other tools are put on disk before they run. Default
  *       false.
+ *   "untrusted"?: boolean. What it returns, and what its errors say, is content from outside: pages of others,
+ *       mails, the web. With "taint", a turn that was told of it may not change anything any more by itself. A tool
+ *       that only sometimes returns such content says so in its output instead, an object with "untrusted: true".
+ *       Default false.
  *   "timeoutMs"?: integer. How long a call may take, in milliseconds; the engine's "runs.toolTimeoutMs" unless
  *       given.
  *   "unknownMembers"?: UnknownMembers. What becomes of members that the schema does not allow; the engine's
@@ -4566,6 +4596,9 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       one on: what streams goes to disk as it streams. Otherwise that begins with the step after such a stream is
  *       first read. Default false.
  *   "retries"?: TurnRetries. How often what fails is asked for again.
+ *   "taint"?: TaintMode. What becomes of calls that change something once the turn has read content from
+ *       outside, instead of "runs.taint": "off", "ask" or "refuse".
+ *   "taintAllow"?: array of AllowRule. Calls that the turn may make all the same.
  *   "fallbacks"?: array of FallbackModel. The models that are asked when the turn's own fails and asking it
  *       again is no use, in order: at most 10. Which one answers is told in the stream and stays in the message, as
  *       a part "data-model".
@@ -4705,6 +4738,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "expiresAt"?: string. From when on nobody may answer.
  *   "token"?: string. Stands for exactly this call: an answer that names it is for nothing else. Engines without
  *       an application secret give none.
+ *   "taintedBy"?: array of TaintSource. What the turn had read from outside when it made the call, the first of
+ *       each origin; left out where it had read nothing, or "taint" is off.
  *
  * WaitingPage: A part of a list of runs that wait.
  *   "items": array of Run. The runs, with what they wait for.

@@ -63,6 +63,7 @@ function prepare(name, tool, path) {
       inputSchema: input?.jsonSchema,
       validatesInput: input?.validate !== undefined || undefined,
       readOnly,
+      untrusted: tool.untrusted,
       timeoutMs,
       unknownMembers,
       shownOutputBytes,

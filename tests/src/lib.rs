@@ -10,6 +10,7 @@ pub mod processes;
 mod provider;
 pub mod recorded;
 pub mod scenario;
+pub mod shapes;
 pub mod stage;
 pub mod steered;
 pub mod table;

@@ -383,7 +383,8 @@ fn transcript(_: &Player, case: &Value) -> Result<Played, String> {
 fn public_prompt(_: &Player, case: &Value) -> Result<Played, String> {
     let input = &case["input"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let page = OpenPage { id: text(&input["openedPage"]["id"]), title: text(&input["openedPage"]["title"]) };
+    let page =
+        OpenPage { id: text(&input["openedPage"]["id"]), title: text(&input["openedPage"]["title"]), untrusted: false };
     let layers = PromptLayers {
         role_instructions: text(&input["roleInstructions"]),
         opened_page: Some(page),

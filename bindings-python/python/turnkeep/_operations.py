@@ -1216,6 +1216,8 @@ class EngineOperations(_Asking):
         format: types.StreamFormat | None = None,  # noqa: A002
         resumable: bool | None = None,
         retries: types.TurnRetries | None = None,
+        taint: types.TaintMode | None = None,
+        taint_allow: Sequence[types.AllowRule] | None = None,
         fallbacks: Sequence[types.FallbackModel] | None = None,
         history: Sequence[types.GivenMessage] | None = None,
         stateless: types.Stateless | None = None,
@@ -1279,6 +1281,9 @@ class EngineOperations(_Asking):
             first one on: what streams goes to disk as it streams. Otherwise that begins with the step after
             such a stream is first read. Default ``false``.
         :param retries: How often what fails is asked for again.
+        :param taint: What becomes of calls that change something once the turn has read content from
+            outside, instead of ``runs.taint``: ``off``, ``ask`` or ``refuse``.
+        :param taint_allow: Calls that the turn may make all the same.
         :param fallbacks: The models that are asked when the turn's own fails and asking it again is no use,
             in order: at most 10. Which one answers is told in the stream and stays in the message, as a part
             ``data-model``.
@@ -1292,7 +1297,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "format": format, "resumable": resumable, "retries": retries, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "format": format, "resumable": resumable, "retries": retries, "taint": taint, "taintAllow": taint_allow, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

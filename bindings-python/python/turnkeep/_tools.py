@@ -130,6 +130,10 @@ class Tool:
     the tool ``loadTools``, by which it makes those callable that it needs, for the rest of the turn."""
     catalog_line: str | None = None
     """That line; the beginning of the description unless given."""
+    untrusted: bool | None = None
+    """What it returns, and what its errors say, is content from outside: pages of others, mails, the web. With
+    ``taint``, a turn that was told of it may not change anything any more by itself. A tool that only sometimes returns
+    such content says so in its output instead, an object with ``untrusted: true``."""
     _handle: Handler | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +165,7 @@ class Tool:
             "idempotent": self.idempotent,
             "tier": self.tier,
             "catalogLine": self.catalog_line,
+            "untrusted": self.untrusted,
         }
         return {key: value for key, value in definition.items() if value is not None}
 

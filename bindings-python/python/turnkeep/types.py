@@ -84,6 +84,25 @@ class AgentRoleSummary(TypedDict):
     """What a client sends to begin with."""
 
 
+class _AllowRuleRequired(TypedDict):
+    tool: str
+    """The tool's name; or the beginning of names, with ``*`` behind it (``*`` alone: all tools)."""
+
+
+class AllowRule(_AllowRuleRequired, total=False):
+    """Calls that a tainted turn may make without being asked. All that the rule says has to fit."""
+
+    arguments: Any
+    """A JSON Schema that the call's arguments have to fit, as they have been checked against the tool's own; all
+    arguments unless given.
+    """
+    origin: Sequence[str]
+    """Where everything that the turn has read from outside may be from: ``server:NAME``, ``tool:NAME``,
+    ``provider:NAME``, ``provider:sources``, ``page``. Anything else that it has read, and the rule does not
+    count. From anywhere unless given.
+    """
+
+
 class Answered(TypedDict):
     """What has come of an answer."""
 
@@ -1098,6 +1117,8 @@ class PageRef(TypedDict, total=False):
 
     id: str | None
     title: str | None
+    untrusted: bool
+    """It is somebody else's: its title is content from outside, and taints the turn (``docs/taint.md``)."""
 
 
 class _PageToIndexRequired(TypedDict):
@@ -1464,6 +1485,11 @@ class RunLimits(TypedDict, total=False):
     """How many turns of one user may wait, in all chats. Default ``200``."""
     maxSteering: int
     """How many messages may wait for a run that they are to join. Default ``20``."""
+    taint: TaintMode
+    """What becomes of calls that change something once their turn has read content from outside (results of
+    tools that are ``untrusted``, of tool servers, and of tools that a provider runs): ``off``, ``ask``
+    (recommended) or ``refuse``. Default ``"off"``.
+    """
 
 
 class _RunOutcomeRequired(TypedDict):
@@ -2223,6 +2249,35 @@ class TailItem(_TailItemRequired, total=False):
 TailStart: TypeAlias = Literal["snapshot", "start"]
 """Where a tail begins: with finished steps in compact form, or chunk by chunk."""
 
+TaintMode: TypeAlias = Literal["off", "ask", "refuse"]
+"""What becomes of calls that change something, once their turn has read content from outside.
+
+``off``: They are made as any other.
+
+``ask``: Somebody has to allow them first. In runs that cannot wait they are refused.
+
+``refuse``: They are refused: the model is told why.
+"""
+
+
+class _TaintSourceRequired(TypedDict):
+    origin: str
+    """Where it is from: ``server:NAME`` for a tool of a tool server, ``tool:NAME`` for any other tool,
+    ``provider:NAME`` for one that the provider runs itself, ``provider:sources`` for pages that it says it
+    has used, ``page`` for the page that is open.
+    """
+
+
+class TaintSource(_TaintSourceRequired, total=False):
+    """Content from outside that a turn has read: the first of its origin."""
+
+    toolName: str
+    """The tool."""
+    toolCallId: str
+    """Its call."""
+    earlier: Literal[True]
+    """The call is one of an earlier turn, of which the model is told."""
+
 
 class TakenAudio(TypedDict):
     ok: Literal[True]
@@ -2280,6 +2335,12 @@ class ToolDefinition(_ToolDefinitionRequired, total=False):
     """
     readOnly: bool
     """It changes nothing. The calls of other tools are put on disk before they run. Default ``false``."""
+    untrusted: bool
+    """What it returns, and what its errors say, is content from outside: pages of others, mails, the web. With
+    ``taint``, a turn that was told of it may not change anything any more by itself. A tool that only
+    sometimes returns such content says so in its output instead, an object with ``untrusted: true``. Default
+    ``false``.
+    """
     timeoutMs: int
     """How long a call may take, in milliseconds; the engine's ``runs.toolTimeoutMs`` unless given."""
     unknownMembers: UnknownMembers
@@ -2483,6 +2544,12 @@ class TurnRequest(_TurnRequestRequired, total=False):
     """
     retries: TurnRetries
     """How often what fails is asked for again."""
+    taint: TaintMode
+    """What becomes of calls that change something once the turn has read content from outside, instead of
+    ``runs.taint``: ``off``, ``ask`` or ``refuse``.
+    """
+    taintAllow: Sequence[AllowRule]
+    """Calls that the turn may make all the same."""
     fallbacks: Sequence[FallbackModel]
     """The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10.
     Which one answers is told in the stream and stays in the message, as a part ``data-model``.
@@ -2691,6 +2758,10 @@ class WaitingCall(_WaitingCallRequired, total=False):
     token: str
     """Stands for exactly this call: an answer that names it is for nothing else. Engines without an application
     secret give none.
+    """
+    taintedBy: list[TaintSource]
+    """What the turn had read from outside when it made the call, the first of each origin; left out where it had
+    read nothing, or ``taint`` is off.
     """
 
 
@@ -3401,6 +3472,7 @@ __all__ = [
     "AddressVerdict",
     "AgentRole",
     "AgentRoleSummary",
+    "AllowRule",
     "Answered",
     "ApprovalPolicy",
     "AssistantFlush",
@@ -3566,6 +3638,8 @@ __all__ = [
     "TailEnd",
     "TailItem",
     "TailStart",
+    "TaintMode",
+    "TaintSource",
     "TakenAudio",
     "Tier",
     "TitlePrompt",

@@ -10,6 +10,7 @@ use super::fallback::MOST_RETRIES;
 use crate::error::{Error, Result, from_json};
 use crate::id::{ChatId, ChatRef};
 use crate::machine::shell::Pace;
+use crate::model::TaintMode;
 use crate::project::ErrorText;
 use crate::provider::{HttpOptions, Providers};
 use crate::secret::{SecretBox, SecretForm};
@@ -432,6 +433,9 @@ pub struct RunLimits {
     pub max_waiting_per_user: u32,
     /// How many messages may wait for a run that they are to join.
     pub max_steering: u32,
+    /// What becomes of calls that change something once their turn has read content from outside (results of tools that are
+    /// `untrusted`, of tool servers, and of tools that a provider runs): `off`, `ask` (recommended) or `refuse`.
+    pub taint: TaintMode,
 }
 
 impl Default for RunLimits {
@@ -465,6 +469,7 @@ impl Default for RunLimits {
             max_waiting_per_chat: 20,
             max_waiting_per_user: 200,
             max_steering: 20,
+            taint: TaintMode::Off,
         }
     }
 }

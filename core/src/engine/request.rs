@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorCode, Result, from_json};
 use crate::id::{AgentRoleId, ChatRef, MAX_CLIENT_ID_BYTES, RunId};
 use crate::log::{Protocol, StreamFormat};
 use crate::machine::{Budget, Cost};
-use crate::model::{Json, Part, Trigger};
+use crate::model::{Json, Part, TaintMode, Trigger};
 use crate::project::{McpGuidance, OpenPage};
 use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
 use crate::text::{counted_len, js_trim, utf16_len};
-use crate::tool::ToolDefinition;
+use crate::tool::{AllowRule, AllowRules, ToolDefinition};
 
 use super::fallback::{self, FallbackModel, PlannedFallback, TurnRetries, price_of};
 use super::message::{UserMessage, check_part};
@@ -176,6 +176,13 @@ pub struct TurnRequest {
     /// How often what fails is asked for again.
     #[serde(default)]
     pub retries: Option<TurnRetries>,
+    /// What becomes of calls that change something once the turn has read content from outside, instead of `runs.taint`: `off`,
+    /// `ask` or `refuse`.
+    #[serde(default)]
+    pub taint: Option<TaintMode>,
+    /// Calls that the turn may make all the same.
+    #[serde(default)]
+    pub taint_allow: Vec<AllowRule>,
     /// The models that are asked when the turn's own fails and asking it again is no use, in order: at most 10. Which one
     /// answers is told in the stream and stays in the message, as a part `data-model`.
     #[serde(default)]
@@ -251,12 +258,26 @@ pub(super) struct OwnPieces {
     pub(super) retries: Option<TurnRetries>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fallbacks: Vec<PlannedFallback>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) taint: Option<TaintMode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) taint_allow: Vec<AllowRule>,
 }
 
 impl OwnPieces {
     /// As a plan keeps them; nothing where there are none.
     pub(super) fn to_json(&self) -> Option<Json> {
         if *self == Self::default() { None } else { Json::from_value(self).ok() }
+    }
+
+    /// As a plan has kept them. Of what cannot be read nothing counts, but what a turn may do that has read content from outside
+    /// is not let go of with it.
+    pub(super) fn of_plan(kept: &Json) -> Self {
+        let unreadable = || {
+            let had_rules = kept.get().contains("\"taint\"");
+            Self { taint: had_rules.then_some(TaintMode::Refuse), ..Self::default() }
+        };
+        kept.read().unwrap_or_else(|_| unreadable())
     }
 
     /// Model calls, at most.
@@ -419,6 +440,7 @@ impl TurnRequest {
         if self.options.as_ref().is_some_and(|options| options.max_output_tokens == Some(0)) {
             return Err(Error::invalid("options.maxOutputTokens", "must be at least 1"));
         }
+        AllowRules::new(&self.taint_allow)?;
         fallback::check(self.retries.unwrap_or_default(), &self.fallbacks, self.offered_tools.is_some())?;
         let Self { mcp_instructions, extra_rules, extra_system, .. } = self;
         if mcp_instructions.len() > MOST_PIECES {
@@ -461,9 +483,13 @@ impl TurnRequest {
         }
     }
 
-    /// What is different about the turn.
-    pub(super) fn own_pieces(&self) -> OwnPieces {
+    /// What is different about the turn, in an engine with these limits. What it may do when it has read content from outside
+    /// is settled by whoever begins it.
+    pub(super) fn own_pieces(&self, runs: &RunLimits) -> OwnPieces {
+        let taint = self.taint.or_else(|| (runs.taint != TaintMode::Off).then_some(runs.taint));
         OwnPieces {
+            taint,
+            taint_allow: self.taint_allow.clone(),
             workspace_name: self.workspace_name.clone(),
             mcp_instructions: self.mcp_instructions.clone(),
             extra_rules: self.extra_rules.clone(),
@@ -556,6 +582,14 @@ mod tests {
         ] {
             assert_eq!(field_of(ToolOffer::from_json(json)), field, "{json}");
         }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_read_lets_nothing_act() {
+        let taint = |kept: &str| OwnPieces::of_plan(&Json::parse(kept).unwrap()).taint;
+        assert_eq!(taint(r#"{"taint":"ask","more":1}"#), Some(TaintMode::Ask));
+        assert_eq!(taint(r#"{"taint":"a word of later"}"#), Some(TaintMode::Refuse));
+        assert_eq!((taint(r#"{"maxSteps":"a word of later"}"#), taint("{}")), (None, None));
     }
 
     #[test]

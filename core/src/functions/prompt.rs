@@ -63,7 +63,7 @@ struct Page<'a> {
 
 impl From<Page<'_>> for OpenPage {
     fn from(page: Page<'_>) -> Self {
-        Self { id: text_or_none(page.id), title: text_or_none(page.title) }
+        Self { id: text_or_none(page.id), title: text_or_none(page.title), untrusted: false }
     }
 }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{
-    Approval, FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, ToolPart, Usage, present,
+    Approval, FinishReason, Json, MessageStatus, RunFailure, RunReason, STEERING_PART, TAINT_PART, ToolPart, Usage,
+    present,
 };
 
 /// The headers of a UI message stream over HTTP.
@@ -271,8 +272,8 @@ impl CallDetails {
     }
 }
 
-/// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked.
-const NOTES: &[&str] = &["data-withdrawn", "data-model"];
+/// Types of parts that tell of a step itself: that it is withdrawn, that another model is asked, what it is tainted by.
+const NOTES: &[&str] = &["data-withdrawn", "data-model", TAINT_PART];
 /// Types of parts that are chunks as they are.
 const TOLD: &[&str] = &["source-url", "source-document", "file", "reasoning-file", "custom", STEERING_PART];
 

@@ -7,6 +7,8 @@
 //! - Every tool call of a recorded step has exactly one outcome: its output, its error, or a note that it did not
 //!   complete.
 //! - A run is settled once; whatever comes after is ignored. Nobody is told how it ended before that is on disk.
+//! - Once a run has read content from outside, calls that change something are made only with somebody's leave, or by a
+//!   rule of the turn.
 //! - At the last allowed step the model may call no tool.
 //! - A run whose budget is spent ends between two steps; when it is nearly spent, the next answer is the last one.
 //! - A step whose answer broke off before any call of it was made is withdrawn and asked for again, as often as allowed, then
@@ -26,6 +28,8 @@ pub(crate) mod shell;
 mod shown;
 mod step;
 #[cfg(test)]
+mod taint_tests;
+#[cfg(test)]
 mod tests;
 mod transition;
 pub(crate) mod writes;
@@ -37,4 +41,6 @@ pub use event::{Event, StopCause};
 pub use retry::{Fallback, Retries};
 #[cfg(test)]
 pub(crate) use transition::Phase;
-pub use transition::{Limits, RunMachine, TurnIds};
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use transition::TaintFlaw;
+pub use transition::{Limits, RunMachine, Tainting, TurnIds};

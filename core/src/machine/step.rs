@@ -2,8 +2,8 @@
 
 use crate::log::{CallDetails, is_note};
 use crate::model::{
-    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, Repeat, StepRecord, TextPart,
-    ToolPart, ToolState, Usage, Wait, WaitKind, is_steering,
+    Answer, AnswerKind, Approval, Ask, BlockKind, DENIED_CALL, FinishReason, Json, Part, Repeat, StepRecord,
+    TaintSource, TextPart, ToolPart, ToolState, Usage, Wait, WaitKind, is_steering,
 };
 use crate::project::shown_output;
 use crate::provider::{ProviderFailure, RunBy};
@@ -74,7 +74,11 @@ pub(super) struct Call {
     /// How much of its output pages are shown.
     shown_bytes: u64,
     /// Somebody was asked whether it may be made.
-    approval: Option<Approval>,
+    pub(super) approval: Option<Approval>,
+    /// The origin of what it returns, where that is content from outside.
+    pub(super) untrusted: Option<String>,
+    /// What the run had read from outside, of a call that waits.
+    pub(super) tainted_by: Vec<TaintSource>,
     /// What it waits for, or has waited for; known where the tool is.
     pub(super) ask: Option<Ask>,
     /// The answer that has come to it, until it is told.
@@ -195,6 +199,8 @@ impl StepBuilder {
             result_metadata: None,
             shown_bytes: u64::MAX,
             approval: None,
+            untrusted: None,
+            tainted_by: Vec::new(),
             ask: None,
             answer: None,
             repeats: None,
@@ -437,6 +443,7 @@ impl Call {
             CallPhase::Output { .. } | CallPhase::Failed { .. } => return None,
         };
         self.phase = CallPhase::Failed { input: input.clone(), error: error.to_owned() };
+        self.untrusted = None;
         // Nobody has refused it.
         self.approval = self.approval.take().filter(|approval| approval.approved == Some(true));
         let more = self.details();
@@ -464,7 +471,9 @@ impl Call {
             metadata: tool.provider_metadata,
             result_metadata: tool.result_metadata,
             shown_bytes: tool.shown_bytes.unwrap_or(u64::MAX),
+            tainted_by: tool.approval.as_ref().map(|approval| approval.tainted_by.clone()).unwrap_or_default(),
             approval: tool.approval.map(|approval| *approval),
+            untrusted: tool.untrusted,
             ask: None,
             answer: None,
             repeats: tool.repeats,
@@ -478,6 +487,16 @@ impl Call {
         self.phase = CallPhase::Waiting(input.clone(), ask.kind);
         self.approval = (ask.kind == WaitKind::Approval).then(|| Approval::requested(&self.call_id));
         self.ask = Some(ask);
+    }
+
+    /// The call is not made: nobody is asked, and the rules do not allow it.
+    pub(super) fn refuse(&mut self, why: &str) -> Approval {
+        if let CallPhase::Ready(input) = self.phase.clone() {
+            self.phase = CallPhase::Failed { input, error: why.to_owned() };
+        }
+        self.untrusted = None;
+        let approval = Approval::requested(&self.call_id).answered(false, Some(why.to_owned()));
+        self.approval.insert(approval).clone()
     }
 
     /// The id of what is asked, of a call that waits to be allowed.
@@ -502,6 +521,7 @@ impl Call {
             expires_after_ms: ask.and_then(|ask| ask.expires_after_ms),
             expires_at: None,
             answer: None,
+            tainted_by: self.tainted_by.clone(),
         })
     }
 
@@ -520,6 +540,9 @@ impl Call {
             (WaitKind::Approval, _) => CallPhase::Failed { input, error: refused(DENIED_CALL) },
             _ => CallPhase::Failed { input, error: refused(DECLINED_CALL) },
         };
+        if matches!(self.phase, CallPhase::Failed { .. }) {
+            self.untrusted = None;
+        }
         if let (WaitKind::Approval, Some(approval)) = (kind, self.approval.take()) {
             let reason = match answer.kind {
                 AnswerKind::Expired => Some(refused(EXPIRED_CALL)),
@@ -561,6 +584,7 @@ impl Call {
             approval: self.approval.clone().map(Box::new),
             waits,
             repeats: self.repeats.filter(|_| matches!(self.phase, CallPhase::Ready(_))),
+            untrusted: self.untrusted.clone(),
             ..ToolPart::new(self.name.clone(), self.call_id.clone(), Some(input), state).showing(self.shown_bytes)
         }
     }

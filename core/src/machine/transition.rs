@@ -5,6 +5,7 @@ mod repeats;
 mod retrying;
 mod rules;
 mod steering;
+mod taint;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::log::journal::Settlement;
 use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{ApprovalDetails, CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
-    Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, RunFailure, RunReason,
-    RunStatus, StepRecord, Usage, call_key,
+    Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, Repeat, RunFailure,
+    RunReason, RunStatus, StepRecord, Usage, WaitKind, call_key,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -31,6 +32,10 @@ use super::shown::{file_part, source_part};
 use super::step::{Abandoned, Attempt, Call, CallPhase, Closed, StepBuilder};
 pub(super) use rules::broken_rule;
 use steering::{Counted, Joining};
+use taint::Taint;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use taint::TaintFlaw;
+pub use taint::Tainting;
 
 /// The ids that readers are told in the first chunk.
 #[derive(Clone, Copy, Debug)]
@@ -157,6 +162,8 @@ pub struct RunMachine {
     told: Vec<String>,
     /// Messages that are to join the run.
     joining: Joining,
+    /// What the run has read from outside, and what it may do then.
+    taint: Taint,
 }
 
 impl RunMachine {
@@ -191,6 +198,7 @@ impl RunMachine {
             untold: Vec::new(),
             told: Vec::new(),
             joining: Joining::default(),
+            taint: Taint::default(),
         }
     }
 
@@ -222,6 +230,8 @@ impl RunMachine {
             self.last_finish = step.finish_reason.or(self.last_finish);
             self.has_said_something |= !step.text().trim().is_empty();
             self.note_loaded(step);
+            self.taint.note_told(step);
+            self.taint.note_reads(step);
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
                 _ => None,
@@ -242,11 +252,16 @@ impl RunMachine {
     ) -> Self {
         (self.untold, self.told) = (untold, told);
         self.call_ids.extend(step.tools().map(|tool| tool.call_id.clone()));
+        self.taint.note_told(&step);
         self.step = StepBuilder::restored(step);
         for call in self.step.calls_mut() {
             match (&call.phase, answers(&call.call_id)) {
                 (CallPhase::Waiting(..), Some(answer)) => call.answer = Some(answer),
-                (CallPhase::Waiting(input, _), None) => call.ask = self.tools.ask(&call.name, input),
+                (CallPhase::Waiting(input, kind), None) => {
+                    let asks = self.tools.ask(&call.name, input).filter(|ask| ask.kind == *kind);
+                    let is_asked = *kind == WaitKind::Approval;
+                    call.ask = asks.or_else(|| is_asked.then(|| self.tools.approval(&call.name)));
+                }
                 _ => {}
             }
         }
@@ -463,6 +478,7 @@ impl RunMachine {
             }
             self.told_switch = Some(switched);
         }
+        self.tell_taint(effects);
     }
 
     fn open_block(
@@ -567,6 +583,10 @@ impl RunMachine {
                 let (CallPhase::Ready(input) | CallPhase::Elsewhere(input)) = phase.clone() else {
                     return;
                 };
+                if matches!(phase, CallPhase::Ready(_)) {
+                    // By the name that is called, which may have been announced otherwise.
+                    call.untrusted = self.tools.untrusted(&call.name);
+                }
                 call.phase = phase;
                 effects.push(Effect::EmitChunk(UiChunk::ToolInputAvailable {
                     tool_call_id,
@@ -662,10 +682,12 @@ impl RunMachine {
         // A call that was announced and never made, or that the provider has not answered, has nobody who would answer
         // it: the step would wait for ever.
         self.abandon_calls(|call| !matches!(call.phase, CallPhase::Ready(_)), INCOMPLETE_CALL, effects);
+        self.hold_tainted_calls(effects);
         self.ask_for_calls(effects);
-        let changes_something =
-            self.step.calls().any(|c| matches!(c.phase, CallPhase::Ready(_)) && !self.tools.is_read_only(&c.name));
-        if changes_something || self.step.is_waiting() {
+        self.show_taint();
+        let goes_to_disk = |call: &Call| !self.tools.is_read_only(&call.name) || self.taint.goes_to_disk(call);
+        let is_any = self.step.calls().any(|call| matches!(call.phase, CallPhase::Ready(_)) && goes_to_disk(call));
+        if is_any || self.step.is_waiting() {
             self.persist_intent(effects);
         } else {
             self.run_tools(effects);
@@ -806,6 +828,7 @@ impl RunMachine {
 
     fn step_persisted(&mut self, effects: &mut Vec<Effect>) {
         let is_withdrawn = self.step.is_withdrawn();
+        self.note_taint_here(is_withdrawn);
         self.count_usage();
         self.finish_step(effects);
         if is_withdrawn {
@@ -1100,10 +1123,14 @@ impl RunMachine {
             (Timer::Retry, Phase::BackingOff) if self.handing_over => self.release(effects),
             (Timer::Retry, Phase::BackingOff) => self.call_provider(effects),
             (Timer::Tool { call_id }, Phase::RunningTools) => {
-                let Some(name) = self.step.call(&call_id).map(|call| call.name.clone()) else {
+                let Some(call) = self.step.call(&call_id) else {
                     return;
                 };
-                let millis = self.tools.timeout(&name).as_millis();
+                if self.tools.repeats(&call.name) != Some(Repeat::Effects) {
+                    // That its time is up is said in our own words.
+                    call.untrusted = None;
+                }
+                let millis = self.tools.timeout(&call.name).as_millis();
                 effects.push(Effect::CancelTool { call_id: call_id.clone() });
                 self.tool_finished(&call_id, Err(format!("The tool call timed out after {millis} ms.")), effects);
             }

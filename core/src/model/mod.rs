@@ -14,6 +14,7 @@ mod run;
 mod steering;
 mod step;
 mod stored;
+mod taint;
 mod usage;
 mod wait;
 mod word;
@@ -35,6 +36,9 @@ pub use run::{Run, RunOutcome, RunReason, RunStatus, RunWarning, StatelessRun, T
 pub use steering::{STEERING_PART, Steering, SteeringState, entering_chunks, is_steering, steering_parts};
 pub use step::{FinishReason, StepRecord};
 pub use stored::{MessageFields, MessageSpan, MessageVisitor, StoredMessage};
+pub use taint::{
+    TAINT_PART, TaintMode, TaintSource, origin_of_server, origin_of_tool, reads_of, taint_part, tainted_by,
+};
 pub(crate) use usage::estimated_tokens;
 pub use usage::{CallKind, CallTokens, Usage};
 pub use wait::{Answer, AnswerKind, Ask, Wait, WaitKind, WaitingCall, Waits};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::effect::Repeat;
 use super::json::{Json, present};
+use super::taint::{TaintSource, origin_of_tool};
 use super::wait::WaitKind;
 
 /// The text of a tool call that has no outcome of its own.
@@ -18,6 +19,7 @@ pub const PAUSED_CALL: &str = "The provider paused in this call and goes on with
 
 /// One part of a message. Serialized, it is what `useChat` keeps in `message.parts`.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a message has few parts, and those that are large are mostly calls")]
 pub enum Part {
     /// Where a model call began.
     StepStart,
@@ -83,6 +85,8 @@ pub struct ToolPart {
     pub waits: Option<WaitKind>,
     /// In a log: the call may have been made, and may be made again.
     pub repeats: Option<Repeat>,
+    /// The tool was one whose outcomes are content from outside, and this is their origin.
+    pub untrusted: Option<String>,
 }
 
 /// That somebody was asked whether a call may be made, and what they said.
@@ -100,6 +104,9 @@ pub struct Approval {
     /// Whoever allowed the call has changed its arguments.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
+    /// What the turn had read from outside by then.
+    #[serde(default, rename = "taintedBy", skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<TaintSource>,
     /// Why somebody is asked. This member and those after it are of loops of the AI SDK, which are sent them back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_reason: Option<String>,
@@ -148,6 +155,7 @@ impl ToolPart {
             approval: None,
             waits: None,
             repeats: None,
+            untrusted: None,
         }
     }
 
@@ -294,6 +302,9 @@ fn tool_entries<M: SerializeMap>(map: &mut M, tool: &ToolPart) -> Result<(), M::
     if let Some(repeats) = tool.repeats {
         map.serialize_entry("repeats", &repeats)?;
     }
+    if let Some(origin) = &tool.untrusted {
+        map.serialize_entry("untrusted", origin)?;
+    }
     Ok(())
 }
 
@@ -324,6 +335,7 @@ struct Fields {
     approval: Option<Json>,
     waits: Option<String>,
     repeats: Option<String>,
+    untrusted: Option<Json>,
 }
 
 /// What the model is told of a call that somebody would not allow, and who gave no reason.
@@ -354,11 +366,15 @@ impl Fields {
             kind => {
                 // What another writer has put there in another form is none of ours.
                 let approval = self.approval.as_ref().and_then(|approval| approval.read::<Approval>().ok());
+                // A host that says no more than that it is so means the tool.
+                let is_untrusted = self.untrusted.as_ref().is_some_and(|mark| mark.get() == "true");
+                let origin = self.untrusted.as_ref().and_then(Json::as_string);
                 let (name, dynamic) = match kind.strip_prefix("tool-") {
                     Some(name) => (name.to_owned(), false),
                     None if kind == "dynamic-tool" => (self.tool_name?, true),
                     None => return None,
                 };
+                let untrusted = origin.or_else(|| is_untrusted.then(|| origin_of_tool(&name)));
                 let state = match self.state.as_deref() {
                     Some("output-available") => ToolState::OutputAvailable(self.output),
                     Some("output-denied") => {
@@ -383,6 +399,7 @@ impl Fields {
                     approval: approval.map(Box::new),
                     waits: self.waits.as_deref().and_then(WaitKind::parse),
                     repeats: self.repeats.as_deref().and_then(Repeat::parse),
+                    untrusted,
                 }))
             }
         }

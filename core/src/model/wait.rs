@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::json::{Json, present};
+use super::taint::TaintSource;
 use super::word::words;
 use crate::clock::Timestamp;
 
@@ -75,6 +76,9 @@ pub struct Wait {
     /// The answer, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// What the turn had read from outside when it made the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<TaintSource>,
 }
 
 /// What somebody has answered.
@@ -122,6 +126,10 @@ pub struct WaitingCall {
     /// give none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// What the turn had read from outside when it made the call, the first of each origin; left out where it had read
+    /// nothing, or `taint` is off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tainted_by: Vec<TaintSource>,
 }
 
 /// Everything that a run waits for: calls of its last step.
@@ -227,6 +235,7 @@ mod tests {
             expires_after_ms,
             expires_at: None,
             answer: None,
+            tainted_by: Vec::new(),
         }
     }
 

@@ -40,14 +40,19 @@ impl Conversation {
     /// Of these rows, which are a chat's newest, oldest first. `wanted` is how many of them at most are told; whoever has
     /// more passes one or more beyond that, so that it shows.
     pub fn of_rows(rows: &[Message], wanted: usize) -> Self {
-        let from = first_row(rows, wanted);
-        let mut messages = messages_from_rows(rows.get(from..).unwrap_or_default());
-        let left_out = from > 0;
+        let told = Self::told(rows, wanted);
+        let mut messages = messages_from_rows(told);
+        let left_out = told.len() < rows.len();
         if left_out {
             messages.insert(0, ModelMessage::User(vec![UserPart::text(LEFT_OUT)]));
         }
         let (ids, own) = (CallIds::of(&messages), messages.len());
         Self { messages, ids, own, left_out, heard: 0 }
+    }
+
+    /// Those of the rows that it tells of, before anything is cut to fit a budget.
+    pub fn told(rows: &[Message], wanted: usize) -> &[Message] {
+        rows.get(first_row(rows, wanted)..).unwrap_or_default()
     }
 
     /// Adds a step of the turn.

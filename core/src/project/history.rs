@@ -372,7 +372,7 @@ fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolRe
         ToolState::OutputAvailable(output) => {
             let output = output.clone().unwrap_or_else(Json::null);
             let edited = tool.approval.as_ref().is_some_and(|approval| approval.edited);
-            told(if edited { with_note(&output) } else { output })
+            if edited { with_note(output) } else { told(output) }
         }
         ToolState::OutputError(text) => ToolOutput::Error(shortened(text.clone())),
         ToolState::InputAvailable => ToolOutput::Error(INCOMPLETE_CALL.to_owned()),
@@ -381,14 +381,20 @@ fn call_and_result(tool: &ToolPart, ids: &mut CallIds) -> (AssistantPart, ToolRe
 }
 
 /// The output of a call whose arguments somebody has changed: the model sees the call with those.
-fn with_note(output: &Json) -> Json {
+fn with_note(output: Json) -> ToolOutput {
     #[derive(serde::Serialize)]
     struct Noted<'a> {
         note: &'static str,
         output: &'a Json,
     }
     let note = "The person who allowed this call has changed its arguments to those that it shows.";
-    Json::from_value(&Noted { note, output }).unwrap_or_else(|_| output.clone())
+    match told(output.clone()) {
+        ToolOutput::Content(mut parts) => {
+            parts.insert(0, ContentPart::Text(note.to_owned()));
+            ToolOutput::Content(parts)
+        }
+        _ => told(Json::from_value(&Noted { note, output: &output }).unwrap_or(output)),
+    }
 }
 
 #[cfg(test)]

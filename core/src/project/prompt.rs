@@ -59,6 +59,10 @@ pub struct OpenPage {
     pub id: Option<String>,
     /// Its title.
     pub title: Option<String>,
+    /// It is somebody else's: its title, which is in the prompt, is content from outside. With `taint`, the turn is tainted from
+    /// its beginning.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
 }
 
 /// What a tool tells a model of the page: `{page: {id, title}}`, where page is null without an id.
@@ -298,7 +302,11 @@ mod tests {
             workspace_name: Some("Acme".into()),
             admin_prompt: Some("ADMIN".into()),
             role_instructions: Some("  ".into()),
-            opened_page: Some(OpenPage { id: Some(" p1 ".into()), title: Some("A \"B\"\n<x>".into()) }),
+            opened_page: Some(OpenPage {
+                id: Some(" p1 ".into()),
+                title: Some("A \"B\"\n<x>".into()),
+                ..OpenPage::default()
+            }),
             mcp_instructions: vec![McpGuidance {
                 server_name: "S".into(),
                 tool_prefix: "s".into(),
@@ -328,7 +336,7 @@ mod tests {
         let prompt = build_system_prompt(&PromptLayers {
             workspace_name: Some(text.into()),
             role_instructions: Some(text.into()),
-            opened_page: Some(OpenPage { id: Some("p".into()), title: Some(text.into()) }),
+            opened_page: Some(OpenPage { id: Some("p".into()), title: Some(text.into()), ..OpenPage::default() }),
             mcp_instructions: vec![guidance],
             ..PromptLayers::default()
         });

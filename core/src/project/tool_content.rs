@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::Json;
 
@@ -113,16 +113,18 @@ fn files_in(output: &Json) -> Option<Vec<ContentPart>> {
         return None;
     }
     let value: Value = output.read().ok()?;
-    let (list, structured) = match value {
-        Value::Array(list) => (list, None),
+    let (list, structured, mark) = match value {
+        Value::Array(list) => (list, None, None),
         Value::Object(mut map) => {
+            let mark = mark_of(&map);
             let list = map.shift_remove("content").or_else(|| map.shift_remove("value"));
             let Some(Value::Array(list)) = list else { return None };
-            (list, map.shift_remove("structuredContent"))
+            (list, map.shift_remove("structuredContent"), mark)
         }
         _ => return None,
     };
-    let mut parts = Vec::with_capacity(list.len());
+    let mut parts = Vec::with_capacity(list.len() + 1);
+    parts.extend(mark.map(ContentPart::Text));
     let mut has_file = false;
     for piece in list {
         let piece: Piece = serde_json::from_value(piece).ok()?;
@@ -154,6 +156,13 @@ fn files_in(output: &Json) -> Option<Vec<ContentPart>> {
         }
     }
     Some(parts)
+}
+
+/// What an outcome says of where it is from, which a model is told with its pieces as it is with a value.
+fn mark_of(map: &Map<String, Value>) -> Option<String> {
+    let is_untrusted = map.get("untrusted") == Some(&Value::Bool(true));
+    let said = ["untrusted", "server"].into_iter().filter_map(|name| Some((name.to_owned(), map.get(name)?.clone())));
+    is_untrusted.then(|| Value::Object(said.collect()).to_string())
 }
 
 fn file(media_type: &str, data: &str) -> ContentPart {
@@ -203,6 +212,22 @@ mod tests {
             r#""data:image/png;base64,AAAA""#,
         ] {
             assert_eq!(of(form), ToolOutput::Content(vec![picture.clone()]), "{form}");
+        }
+    }
+
+    #[test]
+    fn what_is_from_outside_says_so_beside_its_pictures() {
+        let picture = r#"{"type":"image","data":"AAAA","mimeType":"image/png"}"#;
+        for (said, expected) in [
+            (r#""untrusted":true,"server":"Wiki","#, Some(r#"{"untrusted":true,"server":"Wiki"}"#)),
+            (r#""untrusted":true,"#, Some(r#"{"untrusted":true}"#)),
+            (r#""untrusted":false,"server":"Wiki","#, None),
+            (r#""server":"Wiki","#, None),
+        ] {
+            let ToolOutput::Content(parts) = of(&format!(r#"{{{said}"content":[{picture}]}}"#)) else { panic!() };
+            let mark = parts.iter().find(|part| matches!(part, ContentPart::Text(_))).map(|part| part.as_text());
+            assert_eq!(mark.as_deref(), expected);
+            assert!(matches!(parts.last(), Some(ContentPart::Image { .. })));
         }
     }
 

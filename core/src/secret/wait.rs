@@ -46,7 +46,12 @@ fn authenticate(secret: &SecretString, run_id: RunId, step: u32, wait: &Wait) ->
     let schema = wait.schema.as_ref().map_or("", |schema| schema.get());
     let fields =
         [&run_id, &step, wait.call_id.as_str(), wait.kind.as_str(), wait.tool_name.as_str(), schema, wait.input.get()];
-    for field in fields {
+    // Where there is nothing, codes are those of before there could be anything.
+    let tainted_by = match wait.tainted_by.is_empty() {
+        true => None,
+        false => Some(serde_json::to_string(&wait.tainted_by).ok()?),
+    };
+    for field in fields.into_iter().chain(tainted_by.as_deref()) {
         // With its length before it, no field can go over into the next.
         mac.update(&(field.len() as u64).to_be_bytes());
         mac.update(field.as_bytes());
@@ -76,6 +81,7 @@ mod tests {
             expires_after_ms: None,
             expires_at: None,
             answer: None,
+            tainted_by: Vec::new(),
         }
     }
 
@@ -94,6 +100,7 @@ mod tests {
             Wait { input: Json::parse(r#"{"page":2}"#).unwrap(), ..wait.clone() },
             Wait { schema: Some(Json::empty_object()), ..wait.clone() },
             Wait { call_id: "cw".into(), tool_name: "rite".into(), ..wait.clone() },
+            Wait { tainted_by: vec![crate::model::TaintSource::page()], ..wait.clone() },
         ];
         for other in others {
             assert!(!ours.is_signed(&token, run, 3, &other), "{other:?}");

@@ -8,18 +8,17 @@ use crate::id::{MessageId, RunId};
 use crate::log::journal::empty_row;
 use crate::machine::{Event, StopCause, TurnIds};
 use crate::model::{Json, MessageStatus, RunReason, RunStatus, Trigger};
-use crate::project::messages_from_rows;
 use crate::store::{Began, BeginRun, Fence, NewUserMessage, QueueStore, RunPlan, RunStore};
 
 use super::ledger::Facts;
-use super::process::{Life, Superseding, TOOLS, Waiter};
+use super::process::{History, Life, OFFERED, Superseding, Waiter};
 use super::store::Fault;
 use super::world::{LEASE, World};
 use super::{Broken, ready};
 
 /// Who drives it offers every tool.
 fn plan_of_all(frees_chat: bool) -> RunPlan {
-    RunPlan { tools: TOOLS.map(str::to_owned).into(), open_page: None, own: None, frees_chat }
+    RunPlan { tools: OFFERED.map(str::to_owned).into(), open_page: None, own: None, frees_chat }
 }
 
 impl World<'_> {
@@ -159,8 +158,7 @@ impl World<'_> {
     pub(super) fn start_driving(&mut self, process: usize, begin: &BeginRun, fence: Fence) -> Result<(), Broken> {
         let rows = ready(self.store.messages(begin.chat_id, usize::MAX)).unwrap_or_default();
         let ids = TurnIds { chat: begin.chat_id, run: begin.run_id, message: begin.assistant_message_id };
-        let history = messages_from_rows(&rows);
-        let mut drive = self.turn(process, ids, fence, history, begin.plan.is_some(), None);
+        let mut drive = self.turn(process, ids, fence, History::of(&rows), begin.plan.is_some(), None);
         drive.detached = self.random.chance(700);
         if self.processes[process].closing {
             drive.control.push_back(Event::HandOver);

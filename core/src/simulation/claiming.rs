@@ -8,11 +8,10 @@ use crate::error::ErrorCode;
 use crate::id::RunId;
 use crate::machine::writes::Write;
 use crate::machine::{Event, TurnIds};
-use crate::project::messages_from_rows;
 use crate::store::{BeginRun, ClaimedRun, LeaseStore, Offer, WaitStore};
 
 use super::ledger::tells_abandoned_log;
-use super::process::{Drive, Life, Process, TOOLS, Waiter};
+use super::process::{Drive, History, Life, OFFERED, Process, Waiter};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
 
@@ -36,7 +35,7 @@ impl World<'_> {
             self.crash(process);
             return Ok(());
         }
-        let (owner, tools) = (self.processes[process].owner.clone(), TOOLS.map(str::to_owned));
+        let (owner, tools) = (self.processes[process].owner.clone(), OFFERED.map(str::to_owned));
         let limit = 1 + self.random.below(3);
         let own = self.registered(process);
         let leases_at = self.leases_at(process, Mutation::ClaimIsImpatient);
@@ -125,9 +124,12 @@ impl World<'_> {
             self.leave_write(&mut before);
         }
         let ids = TurnIds { chat: run.chat_id, run: run.id, message };
-        let mut history = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
-        history.retain(|row| row.id != message);
-        let mut drive = self.turn(process, ids, fence, messages_from_rows(&history), true, None);
+        let mut rows = ready(self.store.messages(run.chat_id, usize::MAX)).unwrap_or_default();
+        rows.retain(|row| row.id != message);
+        if self.is_history_gone() {
+            rows.clear();
+        }
+        let mut drive = self.turn(process, ids, fence, History::of(&rows), true, None);
         drive.taking_over = true;
         self.coverage.runs += 1;
         self.drives.push(drive);

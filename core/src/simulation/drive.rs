@@ -12,14 +12,14 @@ use crate::machine::shell::{Input, Output, Pace, Shell};
 use crate::machine::writes::{Told, Write};
 use crate::machine::{Ending, Event, Fallback, Limits, Retries, RunMachine, StopCause, ToolCall, TurnIds};
 use crate::model::{FailureKind, FinishReason, Json, Part, StepRecord, Usage};
-use crate::project::{FlushExtra, ModelMessage, append_steps, flush_run};
+use crate::project::{FlushExtra, append_steps, flush_run};
 use crate::provider::{BlockKind, ProviderFailure, RunBy, StreamPart};
 use crate::store::{Fence, LogStore, LoggedStep, RunStore, SettleRun, WaitStore};
 use crate::tool::ToolCatalog;
 
 use super::effects::Closing;
 use super::ledger::{can_be_sent, has_the_numbers, tells_the_steps};
-use super::process::{Answer, DrawnReaders, Drive, LateWrite, TOOLS, Tools};
+use super::process::{Answer, DrawnReaders, Drive, History, LateWrite, TOOLS, Tools};
 use super::world::{LEASE, World};
 use super::{Broken, Mutation, ready};
 
@@ -36,7 +36,7 @@ impl World<'_> {
         process: usize,
         ids: TurnIds,
         fence: Fence,
-        history: Vec<ModelMessage>,
+        history: History,
         planned: bool,
         left: Option<AbandonedLog>,
     ) -> Drive {
@@ -56,7 +56,10 @@ impl World<'_> {
             model: None,
             fallbacks: (0..self.plan.fallbacks).map(fallback).collect(),
         };
-        let mut machine = RunMachine::new(ids, limits, Arc::new(Tools)).retrying(retries);
+        let mut machine = RunMachine::new(ids, limits, Arc::new(Tools))
+            .retrying(retries)
+            .tainting(self.tainting(&history))
+            .with_taint_flaw(self.mutation.and_then(Mutation::taint_flaw));
         let mut journal = Journal::new(fence, None);
         let mut first_step = 0;
         let mut told = Vec::new();
@@ -65,7 +68,7 @@ impl World<'_> {
         }
         if let Some(left) = left {
             first_step = left.steps.len();
-            machine = machine.after(&left.steps);
+            machine = machine.after(&self.read_by_machine(&left));
             if let Some(open) = left.open {
                 let waits = ready(self.store.waits(ids.run)).ok().flatten().map(|found| found.waits);
                 let number = open.step.number;
@@ -322,11 +325,12 @@ impl World<'_> {
             drive.control.push_back(Event::LeaseLost);
             return Ok(());
         }
-        let mut messages = drive.history.clone();
+        let mut messages = drive.history.messages.clone();
         append_steps(&mut messages, &drive.shell.journal().steps_for_the_model());
         let heard = drive.shell.journal().heard().iter().cloned().map(Part::Other).collect();
         append_steps(&mut messages, &[StepRecord { number: step, parts: heard, finish_reason: None, usage: None }]);
         can_be_sent(&messages)?;
+        self.ledger.told_outside(drive.ids.run, step, &messages);
         if ready(self.store.reserve(drive.shell.journal().fence())).is_err() {
             drive.control.push_back(Event::LeaseLost);
             return Ok(());
@@ -352,6 +356,7 @@ impl World<'_> {
 
     fn run_tool(&mut self, drive: &mut Drive, call: ToolCall) -> Result<(), Broken> {
         if !Tools.is_read_only(&call.name) {
+            self.check_leave(drive.ids.run, &call)?;
             self.coverage.repeated_calls += u64::from(self.ledger.made(drive.ids.run, &call)?);
             let number = drive.shell.journal().steps().len();
             let stored = ready(self.store.steps(drive.ids.run)).unwrap_or_default();
@@ -383,7 +388,7 @@ impl World<'_> {
             return Ok(Event::ToolFinished { call_id: call.call_id, outcome });
         }
         let failed = self.random.chance(self.plan.rates.tool_fails);
-        let text = self.word();
+        let text = self.outcome_of(&call.name);
         let outcome = if failed { Err(text) } else { Ok(Json::string(&text)) };
         Ok(Event::ToolFinished { call_id: call.call_id, outcome })
     }
@@ -433,7 +438,8 @@ impl World<'_> {
     /// Some schedules know calls that wait, and some call nothing else.
     fn tool_name(&mut self) -> &'static str {
         let asks = self.random.chance(self.plan.asks);
-        self.random.pick(if asks { &TOOLS[7..] } else { &TOOLS[..7] })
+        let name = self.random.pick(if asks { &TOOLS[7..] } else { &TOOLS[..7] });
+        self.or_from_outside(name)
     }
 
     fn part(&mut self, bad_call: u32) -> StreamPart {
@@ -616,6 +622,8 @@ impl World<'_> {
                     Write::Suspend(suspend) if !facts.suspended => {
                         facts.is_suspended(now, suspend);
                         self.coverage.suspended += 1;
+                        let asked = suspend.waits.calls.iter().any(|wait| !wait.tainted_by.is_empty());
+                        self.coverage.asked_of_tainted += u64::from(asked);
                     }
                     _ => {}
                 }

@@ -70,6 +70,8 @@ pub(super) struct Facts {
     made: HashSet<String>,
     /// The calls that have counted.
     counted: HashSet<String>,
+    /// The tools of which the model was told content from outside, and before which step.
+    pub(super) told_outside: Vec<(u32, &'static str)>,
 }
 
 /// A run's rows as they were when it settled.
@@ -125,6 +127,7 @@ impl Facts {
             asked: Vec::new(),
             made: HashSet::new(),
             counted: HashSet::new(),
+            told_outside: Vec::new(),
         }
     }
 
@@ -157,6 +160,11 @@ impl Facts {
         if let Some(pack) = &suspend.pack {
             self.pack_acknowledged(pack.clone());
         }
+    }
+
+    /// What was answered to this call.
+    pub(super) fn answer_kind(&self, call_id: &str) -> Option<AnswerKind> {
+        self.answers.get(call_id).map(|answer| answer.kind)
     }
 
     /// Whether it waits for an answer still.
@@ -276,6 +284,7 @@ impl Facts {
             outcomes_are_in(step)?;
             self.answers_are_in(step, run.status)?;
             self.counts_are_told(run_id, step, run)?;
+            self.held_up_for_something(step)?;
         }
         if run.reason == Some(RunReason::WorkerLost) && self.swept.is_none() {
             let detail = format!("{run_id} was settled without having been abandoned");

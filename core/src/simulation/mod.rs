@@ -31,6 +31,7 @@ mod store;
 mod sweeping;
 #[cfg(test)]
 mod table;
+mod tainting;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -181,6 +182,20 @@ mutations! {
     LateEffectLetThrough = "late-effect-let-through",
     /// A tool with effects that has failed is taken for not having done anything.
     FailedToolUnasked = "failed-tool-unasked",
+    /// Whoever goes on with a run does not look where outcomes are from.
+    TaintForgottenAtTakeover = "taint-forgotten-at-takeover",
+    /// Whoever goes on with a run does not look what it was tainted by from its beginning.
+    TaintBeginningForgotten = "taint-beginning-forgotten",
+    /// What earlier turns have read from outside is told, and taints nothing.
+    TaintForgetsHistory = "taint-forgets-history",
+    /// What was read from outside taints the next step, and none after it.
+    TaintLastsAStep = "taint-lasts-a-step",
+    /// A rule lets calls through wherever what was read is from.
+    TaintAnyOrigin = "taint-any-origin",
+    /// Somebody would have to allow a call, and it is made.
+    TaintAskedAndMade = "taint-asked-and-made",
+    /// Where an outcome is from is not on disk before there is one.
+    TaintReadsUnwritten = "taint-reads-unwritten",
 }
 
 impl Mutation {
@@ -278,6 +293,12 @@ coverage! {
     late_effects,
     /// Transactions of tools that came too late, or a second time.
     effects_refused,
+    /// Times when somebody was asked for calls of a tainted run.
+    asked_of_tainted,
+    /// Calls of tainted runs that were made because somebody had allowed them.
+    left_to_tainted,
+    /// Calls of tainted runs that were made by a rule.
+    let_by_rule,
     /// Sweeps.
     sweeps,
     /// Processes that died.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::run::patience::Patience;
+use crate::engine::run::taint;
 use crate::id::{MessageId, RunId};
 use crate::log::abandoned::AbandonedLog;
 use crate::machine::shell::{Readers, Shell};
 use crate::machine::writes::Write;
-use crate::machine::{Event, ToolCall, TurnIds};
-use crate::model::{Ask, Json, Repeat, WaitKind};
-use crate::project::ModelMessage;
+use crate::machine::{Event, Tainting, ToolCall, TurnIds};
+use crate::model::{Ask, Json, Message, Repeat, TaintMode, TaintSource, WaitKind, origin_of_server, origin_of_tool};
+use crate::project::{ModelMessage, messages_from_rows};
 use crate::store::{BeginRun, ClaimedRun, Fence};
 use crate::tool::ToolCatalog;
 
@@ -78,7 +79,7 @@ pub(super) struct Drive {
     pub(super) shell: Shell,
     /// How late it is for the shell: its timeouts come when the schedule wants them to.
     pub(super) at: Instant,
-    pub(super) history: Vec<ModelMessage>,
+    pub(super) history: History,
     pub(super) detached: bool,
     pub(super) control: VecDeque<Event>,
     pub(super) answer: Option<Answer>,
@@ -106,6 +107,22 @@ pub(super) struct Drive {
     /// The step that was asked for last.
     pub(super) called: Option<u32>,
     pub(super) over: bool,
+}
+
+/// What a turn is told of earlier ones.
+#[derive(Clone, Default)]
+pub(super) struct History {
+    pub(super) messages: Vec<ModelMessage>,
+    /// What of it is content from outside.
+    pub(super) outside: Vec<TaintSource>,
+}
+
+impl History {
+    pub(super) fn of(rows: &[Message]) -> Self {
+        let tainting = Tainting { mode: TaintMode::Ask, ..Tainting::default() };
+        let outside = taint::with_rows(tainting, rows, |_| None).begins_with;
+        Self { messages: messages_from_rows(rows), outside }
+    }
 }
 
 /// Readers as the schedule has drawn them.
@@ -140,21 +157,24 @@ pub(super) struct Superseding {
 }
 
 /// The tools of every turn: `read` only reads, the others change something. `count` has effects, `put` is idempotent; `ask`
-/// has to be allowed, `form` is a question that expires.
+/// has to be allowed, `form` is a question that expires. `fetch`, which only reads, and `wiki` bring content from outside.
 pub(super) struct Tools;
 
+/// All of them.
+pub(super) const OFFERED: [&str; 9] = ["read", "write", "edit", "count", "put", "ask", "form", "fetch", "wiki"];
+/// As often as they are drawn.
 pub(super) const TOOLS: [&str; 10] = ["read", "read", "write", "edit", "count", "count", "put", "ask", "ask", "form"];
 
 impl ToolCatalog for Tools {
     fn check(&self, name: &str, arguments: &str) -> Result<Json, String> {
-        if !TOOLS.contains(&name) {
+        if !OFFERED.contains(&name) {
             return Err(format!("There is no tool {name}."));
         }
         Json::parse(arguments).map_err(|_| "The arguments are not JSON.".to_owned())
     }
 
     fn is_read_only(&self, name: &str) -> bool {
-        name == "read"
+        matches!(name, "read" | "fetch")
     }
 
     fn ask(&self, name: &str, _: &Json) -> Option<Ask> {
@@ -164,6 +184,14 @@ impl ToolCatalog for Tools {
             _ => return None,
         };
         Some(Ask { kind, schema: None, editable: kind == WaitKind::Approval, answerers: Vec::new(), expires_after_ms })
+    }
+
+    fn untrusted(&self, name: &str) -> Option<String> {
+        match name {
+            "fetch" => Some(origin_of_tool(name)),
+            "wiki" => Some(origin_of_server(name)),
+            _ => None,
+        }
     }
 
     fn repeats(&self, name: &str) -> Option<Repeat> {

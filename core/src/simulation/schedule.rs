@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use crate::model::TaintMode;
+
 use super::random::Random;
+use super::tainting::MODES;
 
 /// How often things happen, per thousand chances.
 pub(super) struct Rates {
@@ -29,6 +32,9 @@ pub(super) struct Rates {
     /// Everything sleeps, or the clock is set, between a look at the clocks and the claim that follows.
     pub(super) in_between: u32,
 }
+
+/// How many calls there are among the parts of answers in schedules about tools, per thousand.
+const ABOUT_TOOLS: u32 = 900;
 
 /// How likely each kind of event is against the others.
 pub(super) struct Weights {
@@ -84,6 +90,10 @@ pub(super) struct Plan {
     /// How often a step that broke off is asked for again, and how many models there are besides.
     pub(super) retries: u32,
     pub(super) fallbacks: usize,
+    /// Some tools bring content from outside, and this becomes of what is called after it.
+    pub(super) taint: Option<TaintMode>,
+    /// Among all calls, those that only read what is from outside.
+    pub(super) fetches: u32,
     pub(super) rates: Rates,
     pub(super) weights: Weights,
 }
@@ -101,6 +111,32 @@ impl Plan {
                 (self.rates.late, self.rates.unreachable) = (900, 150);
                 self.weights.late_write = 200;
             }
+        }
+        self
+    }
+
+    /// The same with content from outside, in one schedule of four: with more calls and steps than others have, and half of the
+    /// time with owners who die between a read and its step. Drawn apart, too.
+    pub(super) fn with_taint(mut self, apart: &mut Random) -> Self {
+        // Those about messages, and about tools, are few, and made for what is rare among them.
+        let is_made_for_others = self.weights.steer > 0 || self.calls == ABOUT_TOOLS;
+        if apart.below(if is_made_for_others { 30 } else { 4 }) != 0 {
+            return self;
+        }
+        self.taint = Some(apart.pick(&MODES));
+        self.calls = apart.pick(&[400, 800]);
+        (self.turns, self.events) = (self.turns.max(2), self.events.max(160));
+        self.max_steps = 3 + apart.below(4) as u32;
+        (self.weights.stop, self.weights.disconnect, self.weights.timer) = (0, 0, 0);
+        (self.weights.tool, self.weights.answer) = (60, self.weights.answer.max(100));
+        self.rates.planned = apart.pick(&[300, 1000, 1000]);
+        (self.rates.bad_call, self.rates.provider_fails) = (self.rates.bad_call / 4, self.rates.provider_fails / 4);
+        if apart.below(2) == 0 {
+            (self.rates.planned, self.rates.offering, self.rates.known_dead) = (1000, 1000, 1000);
+            (self.rates.crash_before, self.rates.crash_after) = (apart.pick(&[30, 80]), 0);
+            (self.weights.pack, self.weights.claim, self.weights.sleep, self.weights.outage) = (1000, 300, 0, 0);
+            (self.weights.tool, self.fetches) = (20, apart.pick(&[0, 0, 600]));
+            (self.weights.crash, self.step_limit, self.run_limit) = (apart.pick(&[0, 5]), None, None);
         }
         self
     }
@@ -172,6 +208,8 @@ impl Plan {
             asks: random.pick(&[0, 0, 0, 300, 1000]),
             retries: random.pick(&[0, 0, 1, 1, 2]),
             fallbacks: random.pick(&[0, 0, 0, 1, 2]),
+            taint: None,
+            fetches: 0,
             rates,
             weights,
         };
@@ -207,7 +245,7 @@ impl Plan {
             ..self.weights
         };
         Self {
-            calls: 900,
+            calls: ABOUT_TOOLS,
             max_steps: 2 + self.max_steps,
             parts: 4,
             events: self.events.max(120),

@@ -22,7 +22,7 @@ use crate::store::{
 };
 
 use super::Mutation;
-use super::process::TOOLS;
+use super::process::OFFERED;
 
 /// What is to go wrong with the next write that a process makes by itself, without being asked step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -355,7 +355,7 @@ impl LeaseStore for SimulatedStore {
         let mut claimed = self.inner.claim_abandoned(Sweep { spare, ..sweep }).await?;
         if self.breaks(Mutation::SweepWaitsForNobody) {
             let Sweep { owner, lease, .. } = sweep;
-            let tools = TOOLS.map(str::to_owned);
+            let tools = OFFERED.map(str::to_owned);
             let offer = Offer { owner, tools: &tools, spare, leases_at: sweep.leases_at, limit: usize::MAX };
             let waited_for = self.inner.claim_offered(offer, lease).await?.active;
             claimed.extend(waited_for.into_iter().map(|(claimed, _)| claimed));

@@ -38,6 +38,8 @@ pub(super) type Trace<'t> = Option<&'t mut dyn FnMut(String)>;
 
 pub(super) struct World<'t> {
     pub(super) random: Random,
+    /// What is drawn beside everything else.
+    pub(super) apart: Random,
     pub(super) plan: Plan,
     pub(super) mutation: Option<Mutation>,
     /// The clock that leases are written by.
@@ -76,11 +78,13 @@ pub(super) struct World<'t> {
 impl<'t> World<'t> {
     pub(super) fn new(seed: u64, mutation: Option<Mutation>, trace: Trace<'t>) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::draw(&mut random).with_messages(seed);
+        let mut apart = Random::new(seed ^ 0x7461_696e_7465_6421);
+        let plan = Plan::draw(&mut random).with_messages(seed).with_taint(&mut apart);
         let clock = Arc::new(SimulatedClock(AtomicI64::new(1_782_909_296_789)));
         let store = Arc::new(SimulatedStore::new(Arc::clone(&clock) as Arc<dyn Clock>, mutation));
         let mut world = Self {
             random,
+            apart,
             turns_left: plan.turns,
             mutation,
             clock,

@@ -1,6 +1,7 @@
 //! The host's tools: what the model is told of them, how their input is checked, and how they are called.
 
 mod address;
+mod allow;
 mod deferred;
 mod effects;
 mod input;
@@ -15,9 +16,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChatId, MessageId, RunId};
-use crate::model::{Ask, Json, Repeat};
+use crate::model::{Ask, Json, Repeat, WaitKind, origin_of_server, origin_of_tool};
 
 pub use address::{IpRefusal, ResolutionRefusal, check_address, check_ip, check_resolved};
+pub use allow::{AllowRule, AllowRules};
 pub use deferred::LOAD_TOOLS;
 pub(crate) use deferred::{loaded_in, not_loaded};
 pub use effects::{EffectDatabase, EffectStatement, EffectStyle, Placeholders, ToolEffect, effect_statement};
@@ -38,6 +40,15 @@ pub trait ToolCatalog: Send + Sync {
     fn timeout(&self, name: &str) -> Duration;
     /// What a call of the tool with this input waits for before it is made, or instead of being made here.
     fn ask(&self, _name: &str, _input: &Json) -> Option<Ask> {
+        None
+    }
+    /// What a call of the tool waits for that is to be allowed, whatever the tool itself says of that.
+    fn approval(&self, _name: &str) -> Ask {
+        let (kind, answerers) = (WaitKind::Approval, Vec::new());
+        Ask { kind, schema: None, editable: false, answerers, expires_after_ms: None }
+    }
+    /// The origin of what the tool returns, if that is content from outside.
+    fn untrusted(&self, _name: &str) -> Option<String> {
         None
     }
     /// Whether a model is told of the tool in a line only, and cannot call it, until it asks for it.
@@ -72,6 +83,14 @@ pub struct ToolDefinition {
     /// It changes nothing. The calls of other tools are put on disk before they run.
     #[serde(default)]
     pub read_only: bool,
+    /// What it returns, and what its errors say, is content from outside: pages of others, mails, the web. With `taint`, a
+    /// turn that was told of it may not change anything any more by itself. A tool that only sometimes returns such content
+    /// says so in its output instead, an object with `untrusted: true`.
+    #[serde(default)]
+    pub untrusted: bool,
+    /// The tool server that it is of.
+    #[serde(skip)]
+    pub server: Option<String>,
     /// How long a call may take, in milliseconds; the engine's `runs.toolTimeoutMs` unless given.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
@@ -192,6 +211,14 @@ impl ToolDefinition {
         self.approval != ApprovalPolicy::Never || self.answer_schema.is_some() || self.client_side
     }
 
+    /// The origin of what it returns, if that is content from outside.
+    pub fn origin(&self) -> Option<String> {
+        match &self.server {
+            Some(server) => Some(origin_of_server(server)),
+            None => self.untrusted.then(|| origin_of_tool(&self.name)),
+        }
+    }
+
     /// Why a call of it may be made again whose outcome nobody knows.
     pub fn repeats(&self) -> Option<Repeat> {
         match (self.effects, &self.idempotent) {
@@ -223,6 +250,8 @@ impl ToolDefinition {
             description: String::new(),
             input_schema: Json::empty_schema(),
             read_only: false,
+            untrusted: false,
+            server: None,
             timeout_ms: None,
             validates_input: false,
             unknown_members: None,

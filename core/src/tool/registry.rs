@@ -184,6 +184,11 @@ impl ToolSet {
         (effect, definition.idempotency_key(key, input))
     }
 
+    /// Whether there is a tool of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
     /// The code of a tool.
     pub fn handler(&self, name: &str) -> Option<Arc<dyn ToolHandler>> {
         self.entry(name).map(|entry| Arc::clone(&entry.tool.handler))
@@ -229,9 +234,7 @@ impl ToolCatalog for ToolSet {
         let (kind, schema) = match (&definition.answer_schema, definition.client_side) {
             (Some(schema), _) => (WaitKind::Question, Some(schema.clone())),
             (None, true) => (WaitKind::ClientTool, None),
-            (None, false) if asks => {
-                (WaitKind::Approval, definition.editable_input.then(|| definition.input_schema.clone()))
-            }
+            (None, false) if asks => return Some(self.approval(name)),
             (None, false) => return None,
         };
         Some(Ask {
@@ -241,6 +244,22 @@ impl ToolCatalog for ToolSet {
             answerers: definition.answerers.clone(),
             expires_after_ms: definition.expires_after_ms,
         })
+    }
+
+    fn approval(&self, name: &str) -> Ask {
+        let definition = self.entry(name).map(|entry| &entry.tool.definition);
+        let editable = definition.is_some_and(|definition| definition.editable_input);
+        Ask {
+            kind: WaitKind::Approval,
+            schema: definition.filter(|_| editable).map(|definition| definition.input_schema.clone()),
+            editable,
+            answerers: definition.map(|definition| definition.answerers.clone()).unwrap_or_default(),
+            expires_after_ms: definition.and_then(|definition| definition.expires_after_ms),
+        }
+    }
+
+    fn untrusted(&self, name: &str) -> Option<String> {
+        self.entry(name)?.tool.definition.origin()
     }
 
     fn is_deferred(&self, name: &str) -> bool {

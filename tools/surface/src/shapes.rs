@@ -1002,6 +1002,8 @@ pub enum Lang {
 pub struct PageRef {
     pub id: Option<Option<String>>,
     pub title: Option<Option<String>>,
+    /// It is somebody else's: its title is content from outside, and taints the turn (`docs/taint.md`).
+    pub untrusted: Option<bool>,
 }
 
 /// What the administrators wrote about a connected tool server.

@@ -18,14 +18,19 @@ const MOST_RESERVED: u64 = 16_000;
 const LEAST: u64 = 500;
 
 /// The newest rows of a chat, without the message of the run itself: what that has said so far is in its steps.
-pub(crate) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Result<Conversation> {
-    let wanted = usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX);
+pub(crate) async fn read(inner: &Inner, chat_id: ChatId, own: MessageId) -> Result<Vec<Message>> {
+    let wanted = wanted(inner);
     // One more shows that there are more, and one may be the run's own.
     let mut rows = inner.store.messages(chat_id, wanted.saturating_add(2)).await?;
     rows.retain(|row| row.id != own);
     let beyond = rows.len().saturating_sub(wanted.saturating_add(1));
     rows.drain(..beyond);
-    Ok(Conversation::of_rows(&rows, wanted))
+    Ok(rows)
+}
+
+/// How many of them a turn is told, at most.
+fn wanted(inner: &Inner) -> usize {
+    usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX)
 }
 
 /// What a host gives as the history, as rows, with the message that the turn is begun with.
@@ -37,9 +42,9 @@ pub(crate) fn given(history: &[GivenMessage], parts: &[Part]) -> Vec<Message> {
     said.chain([row(MessageRole::User, parts)]).collect()
 }
 
-/// The conversation that such rows are.
-pub(crate) fn told(inner: &Inner, rows: &[Message]) -> Conversation {
-    Conversation::of_rows(rows, usize::try_from(inner.options.runs.history_messages).unwrap_or(usize::MAX))
+/// The conversation that such rows are, and those of them that it tells of.
+pub(crate) fn told<'r>(inner: &Inner, rows: &'r [Message]) -> (Conversation, &'r [Message]) {
+    (Conversation::of_rows(rows, wanted(inner)), Conversation::told(rows, wanted(inner)))
 }
 
 /// A row that is nowhere stored.

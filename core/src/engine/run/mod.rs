@@ -19,6 +19,7 @@ pub(crate) mod stateless;
 pub(crate) mod stops;
 pub(crate) mod sweep;
 pub(crate) mod tail;
+pub(crate) mod taint;
 pub(crate) mod turn;
 pub(crate) mod warnings;
 pub(crate) mod worker;

@@ -52,7 +52,7 @@ impl Engine {
     /// Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked by the host: from
     /// now on only what the check answers is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat
     /// that is created. It is called as a tool named `checkOpenPage` is, with `{workspaceId, userId, page: {id, title}}`,
-    /// and answers `{id, title}`, the title being the page's own, or null where there is no such page or the user may not
+    /// and answers `{id, title, untrusted?}`, the title being the page's own, or null where there is no such page or the user may not
     /// see it. When it fails, answers anything else, or takes longer than `requests.pageCheckTimeoutMs`, there is no page.
     /// It takes the place of one that was given before, and ends with the engine.
     ///
@@ -127,10 +127,14 @@ fn read(answer: &Json) -> Result<Option<OpenPage>, ()> {
         id: String,
         #[serde(default)]
         title: Option<String>,
+        #[serde(default)]
+        untrusted: bool,
     }
     match answer.read::<Option<Page>>() {
         Ok(None) => Ok(None),
-        Ok(Some(Page { id, title })) if !js_trim(&id).is_empty() => Ok(Some(OpenPage { id: Some(id), title })),
+        Ok(Some(Page { id, title, untrusted })) if !js_trim(&id).is_empty() => {
+            Ok(Some(OpenPage { id: Some(id), title, untrusted }))
+        }
         _ => Err(()),
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn start(
     if public.is_some() {
         prepare_public(&inner, &mut request, &mut role, provider.is_some()).await?;
     }
-    let own = request.own_pieces();
+    let own = request.own_pieces(&inner.options.runs);
     let mut resolved = Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() };
     let provider: Arc<dyn Provider> = match provider {
         Some(provider) => provider,

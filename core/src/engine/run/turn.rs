@@ -18,7 +18,7 @@ use crate::id::{ChatId, MessageId, RunId};
 use crate::log::journal::Journal;
 use crate::log::{ChunkLog, Protocol, StreamFormat};
 use crate::machine::shell::Shell;
-use crate::machine::{Budget, Event, Limits, RunMachine, TurnIds};
+use crate::machine::{Budget, Event, Limits, RunMachine, Tainting, TurnIds};
 use crate::model::{CallKind, Message, RunOutcome, RunReason, RunStatus, Steering, SteeringState, Usage, Waits};
 use crate::project::{OpenPage, PromptLayers, build_public_prompt, build_system_prompt};
 use crate::provider::Provider;
@@ -32,7 +32,7 @@ use super::reader::{Leaving, Source, TurnReader};
 use super::stops::stop_if_noted;
 use super::tail::RunTail;
 use super::warnings::Warnings;
-use super::{history, queue, stops};
+use super::{history, queue, stops, taint};
 use crate::log::TailFrom;
 use crate::log::abandoned::AbandonedLog;
 
@@ -182,8 +182,8 @@ pub(crate) async fn start(
     inner.ensure_open()?;
     request.check()?;
     let parts = request.parts()?;
-    let mut own = request.own_pieces();
     let runs = &inner.options.runs;
+    let mut own = request.own_pieces(runs);
     let page = CurrentPage::default();
     // The host's tools come behind it: one of the same name takes its place.
     let page_tool = own.page_tool.then(|| page::page_tool(&page));
@@ -290,6 +290,8 @@ pub(crate) async fn start(
         Some(public) => public_prompt(&inner, public, role, &own),
         None => system_prompt(&inner, admin_prompt, role, open_page.clone(), &own),
     };
+    let page_told = public.as_ref().map_or(open_page.as_ref(), |public| public.page.as_ref());
+    let tainting = taint::rules(&own, runs.taint, page_told)?;
     let (max_steps, budget) = (own.steps(runs), own.budget(&inner.options.prices, model_name.as_deref())?);
     let fallbacks = match given_fallbacks {
         Some(fallbacks) => fallbacks,
@@ -308,8 +310,20 @@ pub(crate) async fn start(
     };
     let warnings = mcp.warnings;
     let step_retries = own.step_retries(runs);
-    let means =
-        Means { ids, payer, system, provider, fallbacks, step_retries, tools, max_steps, budget, given, warnings };
+    let means = Means {
+        ids,
+        payer,
+        system,
+        provider,
+        fallbacks,
+        step_retries,
+        tools,
+        max_steps,
+        budget,
+        given,
+        warnings,
+        tainting,
+    };
     let prepared = Prepared::new(means, events, sender);
     let log = Arc::clone(&prepared.log);
     if request.resumable {
@@ -444,6 +458,8 @@ pub(crate) struct Means {
     pub(super) given: Option<Vec<Message>>,
     /// What goes wrong beside it.
     pub(super) warnings: Warnings,
+    /// What it may do once it has read content from outside.
+    pub(super) tainting: Tainting,
 }
 
 /// Everything that a turn needs once its chat is free.
@@ -471,7 +487,7 @@ impl Means {
     /// What a run that others have begun is driven with, if its tools are offered here.
     pub(super) async fn offered(inner: &Arc<Inner>, ids: TurnIds, workspace_id: &str, plan: &RunPlan) -> Result<Self> {
         // A version that is not ours may have written more; what can be read counts.
-        let mut own: OwnPieces = plan.own.as_ref().and_then(|own| own.read().ok()).unwrap_or_default();
+        let mut own = plan.own.as_ref().map(OwnPieces::of_plan).unwrap_or_default();
         let page = CurrentPage::from(OnceLock::from(plan.open_page.clone()));
         let page_tool = own.page_tool.then(|| page::page_tool(&page));
         let mcp = if own.mcp_tools { inner.mcp_tools(workspace_id).await? } else { McpTools::default() };
@@ -502,7 +518,21 @@ impl Means {
         };
         let (max_steps, warnings) = (own.steps(&inner.options.runs), mcp.warnings);
         let given = None;
-        Ok(Self { ids, payer, system, provider, fallbacks, step_retries, tools, max_steps, budget, given, warnings })
+        let tainting = taint::rules(&own, inner.options.runs.taint, plan.open_page.as_ref())?;
+        Ok(Self {
+            ids,
+            payer,
+            system,
+            provider,
+            fallbacks,
+            step_retries,
+            tools,
+            max_steps,
+            budget,
+            given,
+            warnings,
+            tainting,
+        })
     }
 }
 
@@ -518,16 +548,19 @@ impl Prepared {
     /// The driver of the run that is ours.
     pub(super) async fn driver(self, inner: &Arc<Inner>, fence: Fence, mut done: Done) -> Result<Driver> {
         let ids = self.means.ids;
+        let is_given = self.means.given.is_some();
         let read = match &self.means.given {
-            Some(given) => Ok(history::told(inner, given)),
+            Some(given) => Ok(given.clone()),
             None => history::read(inner, ids.chat, ids.message).await,
         };
-        let conversation = match read {
-            Ok(conversation) => conversation,
+        let rows = match read {
+            Ok(rows) => rows,
             // What others have written of it stays theirs to judge.
             Err(error) if done.left.is_some() => return Err(error),
             Err(error) => return Err(fail_begun(inner, fence, error).await),
         };
+        let (conversation, told) = history::told(inner, &rows);
+        let tainting = taint::with_history(self.means.tainting.clone(), told, &self.means.tools, is_given);
         let runs = &inner.options.runs;
         let millis = Duration::from_millis;
         let limits = Limits {
@@ -551,7 +584,7 @@ impl Prepared {
         let wait = millis(inner.options.http.retry_wait_ms);
         let Means { fallbacks, step_retries, payer, .. } = &self.means;
         let retries = fallbacks.retries(*step_retries, wait, payer.model.clone());
-        let mut machine = RunMachine::new(ids, limits, catalog).retrying(retries).after(steps);
+        let mut machine = RunMachine::new(ids, limits, catalog).retrying(retries).tainting(tainting).after(steps);
         if done.hands_over {
             machine = machine.handing_over();
         }

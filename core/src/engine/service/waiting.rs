@@ -184,6 +184,7 @@ impl Inner {
             schema: wait.schema.clone(),
             editable: wait.editable,
             expires_at: wait.expires_at,
+            tainted_by: wait.tainted_by.clone(),
             token: self.secrets.as_ref().and_then(|secrets| secrets.sign_wait(run.id, waits.step, wait)),
         };
         let waiting_for = waits.calls.iter().filter(|wait| wait.is_open()).map(show).collect();

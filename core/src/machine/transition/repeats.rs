@@ -29,7 +29,8 @@ impl RunMachine {
     pub(super) fn resume_cut_calls(&mut self, effects: &mut Vec<Effect>) {
         for call in self.step.calls_mut() {
             let (CallPhase::Ready(input), Some(mark)) = (call.phase.clone(), call.repeats) else { continue };
-            if self.tools.repeats(&call.name) == Some(mark) {
+            let may_be_made = !self.taint.forbids_again(&*self.tools, call, &input);
+            if self.tools.repeats(&call.name) == Some(mark) && may_be_made {
                 call.attempt = Attempt::Again;
                 continue;
             }

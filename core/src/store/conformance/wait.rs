@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::ErrorCode;
 use crate::id::{ChatId, RunId};
-use crate::model::{Answer, AnswerKind, Json, MessageStatus, RunReason, RunStatus, Wait, WaitKind, Waits};
+use crate::model::{Answer, AnswerKind, Json, MessageStatus, RunReason, RunStatus, TaintSource, Wait, WaitKind, Waits};
 use crate::project::{FlushExtra, flush_run};
 use crate::store::{
     BeginRun, CallNote, ChunkPack, Fence, RunPlan, SuspendRun, Sweep, UNTOUCHED_WITHOUT_LEASE, WaitingOf,
@@ -32,6 +32,7 @@ fn suspend(fence: &Fence, expires_after_ms: Option<u64>) -> SuspendRun {
         expires_after_ms,
         expires_at: None,
         answer: None,
+        tainted_by: vec![TaintSource::page()],
     };
     let step = step(0, "asks");
     SuspendRun {

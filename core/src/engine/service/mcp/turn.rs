@@ -84,13 +84,15 @@ impl Inner {
         let tier = if most.is_some_and(|most| named.len() > most) { Tier::Deferred } else { Tier::Core };
         let watch: Arc<Warnings> = Arc::new(warnings.clone());
         let tool = |named: &crate::tool::mcp::NamedTool| {
-            let (_, connection) = connected.get(named.server)?;
+            let (server, connection) = connected.get(named.server)?;
             let listed = connection.tools.get(named.tool)?;
             let definition = ToolDefinition {
                 description: listed.description.clone(),
                 input_schema: listed.schema.clone(),
                 timeout_ms: Some(self.options.mcp.call_timeout_ms),
                 tier,
+                untrusted: true,
+                server: Some(server.name.clone()),
                 // What a server says of itself, such as that it only reads, is nothing to rely on.
                 ..ToolDefinition::new(named.name.clone())
             };
