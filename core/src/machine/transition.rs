@@ -218,6 +218,8 @@ impl RunMachine {
     pub fn after(mut self, steps: &[StepRecord]) -> Self {
         self.attempts.after(steps);
         for step in steps {
+            // Also what was told with a step that was taken back.
+            self.taint.note_told(step);
             self.number = step.number.saturating_add(1);
             self.spent.add_recorded(step, self.price());
             self.usage = Usage::accumulate(self.usage, step.usage);
@@ -230,7 +232,6 @@ impl RunMachine {
             self.last_finish = step.finish_reason.or(self.last_finish);
             self.has_said_something |= !step.text().trim().is_empty();
             self.note_loaded(step);
-            self.taint.note_told(step);
             self.taint.note_reads(step);
             self.call_ids.extend(step.parts.iter().filter_map(|part| match part {
                 Part::Tool(tool) => Some(tool.call_id.clone()),
