@@ -1388,7 +1388,7 @@ turnkeep_status turnkeep_chat_message_page(const struct turnkeep_engine *engine,
  * - "limit"?: integer. At most so many: 1 to 100; 50 unless given.
  * - "cursor"?: string. What comes after this cursor, the `nextCursor` of a page.
  * - "beforeCursor"?: string. What comes before this cursor, the `prevCursor` of a page.
- * - "protocol"?: Protocol. Which clients the messages are for. Default "Ai6".
+ * - "protocol"?: Protocol. Which clients the messages are for. Default "ai-6".
  *
  * `result` receives UiMessagePage, as JSON, and is freed by turnkeep_bytes_free().
  *
@@ -4109,8 +4109,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
  * RunStepContent: One entry of a step's content.
- *   "type": string. "text", "reasoning", "source", "file", "tool-call", "tool-result", "tool-error",
- *       "tool-approval-request", and, of the AI SDK 7, "custom", "reasoning-file", "tool-approval-response".
+ *   "type": RunStepContentType
  *   "text"?: string. Of text and reasoning.
  *   "citations"?: any JSON. What a text rests on.
  *   "toolCallId"?: string. Of calls and their outcomes.
@@ -4139,6 +4138,23 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "kind"?: string. What a custom entry is: its provider, a dot, and the provider's word.
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
+ * RunStepContentType: What an entry of a step's content is.
+ *   "text": What the model wrote.
+ *   "reasoning": What it thought.
+ *   "source": What the answer rests on.
+ *   "source-url": The same as pages have it.
+ *   "source-document": The same as pages have it.
+ *   "file": A file that the model made.
+ *   "reasoning-file": A file that it made while it was thinking. This and what follows, but for calls, is of the
+ *       AI SDK 7.
+ *   "custom": What only its provider knows.
+ *   "tool-call": A call.
+ *   "tool-result": What a call returned.
+ *   "tool-error": Why it failed.
+ *   "tool-output-denied": It was denied.
+ *   "tool-approval-request": Somebody is asked whether a call may be made.
+ *   "tool-approval-response": What they said.
+ *
  * RunStepError: A tool's failure: a text, or an object with a "message".
  *   "toolCallId": string. The call that failed.
  *   "toolName"?: string. The tool; needed when the call is not of this step.
@@ -4153,8 +4169,26 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "filename"?: string. Its name.
  *   "providerMetadata"?: any JSON. What the provider wants to see again.
  *
- * RunStepMessage: A user's message: a text, or texts and files.
- *   "content": any JSON. What the user says: a text, or a list of texts, images and files.
+ * RunStepMessage: A user's message.
+ *   "content": RunStepMessageContent. What the user says: a text, or texts, images and files.
+ *
+ * RunStepMessageContent: A text, or texts, images and files.
+ *   - string
+ *   - array of RunStepMessagePart
+ *
+ * RunStepMessagePart: Text, an image or a file.
+ *   "type": RunStepMessagePartType
+ *   "text"?: string. Of text.
+ *   "image"?: any JSON. An image: a URL, or what is in it as base64.
+ *   "data"?: any JSON. A file: a URL, what is in it as base64, or either as the AI SDK 7 tags it.
+ *   "mediaType"?: string. What kind of file it is.
+ *   "filename"?: string. Its name.
+ *   "providerOptions"?: any JSON. What providers are to be told with it.
+ *
+ * RunStepMessagePartType: What a part of a message is.
+ *   "text": Text.
+ *   "image": An image.
+ *   "file": Any other file, or an image as well.
  *
  * RunStepResult: A tool's result.
  *   "toolCallId": string. The call that it answers.
@@ -4588,10 +4622,10 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "budget"?: RunBudget. What this turn may spend. Once that is spent the run ends between two steps, as
  *       "aborted" with the reason "budget"; when four fifths of it are, the model is asked for its last answer.
  *   "protocol"?: Protocol. "ai-6" (the default) or "ai-7": what readers of this turn are told. Clients of
- *       version 7 of the AI SDK are told of steps that are withdrawn, and of messages that join the run, by chunks
- *       of their own. Default "Ai6".
+ *       version 7 of the AI SDK are told of steps that are withdrawn, of messages that join the run, and of what
+ *       else only they know, by chunks of their own. Default "ai-6".
  *   "format"?: StreamFormat. "ui" (the default), or "ag-ui": events of AG-UI 1.0 instead of chunks of the AI
- *       SDK. Default "Ui".
+ *       SDK. Default "ui".
  *   "resumable"?: boolean. Every event of this turn's streams over HTTP has a place, its "id", from the first
  *       one on: what streams goes to disk as it streams. Otherwise that begins with the step after such a stream is
  *       first read. Default false.

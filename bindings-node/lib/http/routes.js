@@ -106,7 +106,7 @@ async function agUi(context) {
 }
 
 /** What a page shows of a chat, and the run that it is to follow. */
-async function open({ engine, who, params, query }) {
+async function open({ engine, who, params, query, protocol }) {
   const chatId = params.chatId;
   const { messages, follow } = await engine.chats.open({
     ...who,
@@ -114,7 +114,7 @@ async function open({ engine, who, params, query }) {
     limit: numberIn(query, 'limit'),
     inProgress: textIn(query, 'inProgress'),
   });
-  return json({ messages: messages.map(rowToUiMessage), follow });
+  return json({ messages: messages.map((row) => rowToUiMessage(row, protocol)), follow });
 }
 
 /** Resuming, as the AI SDK's clients ask for it: by the chat, or by the run that they were told of. */
@@ -230,8 +230,9 @@ const ROUTES = [
     'messages',
     'GET',
     'chats/:chatId/messages',
-    of('chats.uiMessagePage', ({ who, params, query }) => ({
+    of('chats.uiMessagePage', ({ who, params, query, protocol }) => ({
       ...who,
+      protocol,
       chatId: params.chatId,
       newestFirst: textIn(query, 'newestFirst') === 'true',
       ...limits(query),
