@@ -105,9 +105,8 @@ impl AgUi {
             "error" => {
                 self.close_all(events);
                 let mut event = json!({"type": "RUN_ERROR", "message": text(chunk, "errorText")});
-                if let Some(kind) = self.failure.take() {
-                    event["code"] = kind;
-                }
+                let code = self.failure.take();
+                add(&mut event, "code", code);
                 self.tell_usage(&mut event);
                 events.add(event);
                 self.over = true;
@@ -164,10 +163,8 @@ impl AgUi {
     fn delta(&mut self, chunk: &Value, events: &mut Events) {
         let (id, delta) = (self.block(chunk), text(chunk, "delta"));
         // An empty one is no event.
-        if delta.is_empty() || !self.open.contains_key(&id) {
-            return;
-        }
-        let kind = if self.open[&id] { "REASONING_MESSAGE_CONTENT" } else { "TEXT_MESSAGE_CONTENT" };
+        let Some(is_reasoning) = self.open.get(&id).filter(|_| !delta.is_empty()) else { return };
+        let kind = if *is_reasoning { "REASONING_MESSAGE_CONTENT" } else { "TEXT_MESSAGE_CONTENT" };
         events.add(json!({"type": kind, "messageId": id, "delta": delta}));
     }
 
@@ -296,9 +293,13 @@ impl AgUi {
     }
 
     fn tell_usage(&self, event: &mut Value) {
-        if let Some(usage) = &self.usage {
-            event["usage"] = json!([usage]);
-        }
+        add(event, "usage", self.usage.as_ref().map(|usage| json!([usage])));
+    }
+}
+
+fn add(event: &mut Value, name: &str, value: Option<Value>) {
+    if let (Some(members), Some(value)) = (event.as_object_mut(), value) {
+        members.insert(name.to_owned(), value);
     }
 }
 
