@@ -327,7 +327,7 @@ def test_a_turn_that_has_read_from_outside_changes_nothing_without_leave(
     assert write["approval"]["taintedBy"] == [{"origin": "tool:fetch", "toolName": "fetch", "toolCallId": "c1"}]
     assert not made
     provider.then(*script)
-    rules = [{"tool": "write", "origin": ["tool:fetch"]}]
-    turn = engine.start_turn(**WHO, message="?", tools=tools, taint="ask", taint_allow=rules)
+    rule: turnkeep.types.AllowRule = {"tool": "write", "origin": ["tool:fetch"]}
+    turn = engine.start_turn(**WHO, message="?", tools=tools, taint="ask", taint_allow=[rule])
     assert turn.done()["status"] == "succeeded"
     assert made == [{}]
