@@ -17,7 +17,7 @@ use crate::log::replay::{RunEnd, block_id, start_chunk, waiting_chunk};
 use crate::log::{ApprovalDetails, CallDetails, StreamMetadata, UiChunk};
 use crate::model::{
     Answer, BlockKind, FailureKind, FinishReason, INCOMPLETE_CALL, Json, PAUSED_CALL, Part, Repeat, RunFailure,
-    RunReason, RunStatus, StepRecord, Usage, WaitKind, call_key,
+    RunReason, RunStatus, StepRecord, Usage, WaitKind, call_key, timed_out_call,
 };
 use crate::project::{ErrorText, shown_output};
 use crate::provider::{ProviderFailure, RunBy, StreamPart};
@@ -1133,7 +1133,7 @@ impl RunMachine {
                 }
                 let millis = self.tools.timeout(&call.name).as_millis();
                 effects.push(Effect::CancelTool { call_id: call_id.clone() });
-                self.tool_finished(&call_id, Err(format!("The tool call timed out after {millis} ms.")), effects);
+                self.tool_finished(&call_id, Err(timed_out_call(millis)), effects);
             }
             _ => {}
         }

@@ -28,6 +28,7 @@ pub use message::{Chat, ListedChat, Message, MessageRole, MessageStatus};
 pub use page::{Beside, Paging, PagingFrom, Place, decode_cursor, encode_cursor};
 pub use part::{
     Approval, BlockKind, DENIED_CALL, INCOMPLETE_CALL, PAUSED_CALL, Part, TextPart, ToolPart, ToolState, UNKNOWN_CALL,
+    timed_out_call,
 };
 pub use protocol::{Protocol, StreamFormat};
 pub use record::RecordIdentity;

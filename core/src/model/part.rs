@@ -14,6 +14,21 @@ pub const INCOMPLETE_CALL: &str = "The tool call did not complete.";
 /// The text of a call that was on disk before it was made, and whose process then died.
 pub const UNKNOWN_CALL: &str = "The process ended while this tool was running; whether it took effect is unknown.";
 
+/// The text of a call whose time was up.
+pub fn timed_out_call(millis: u128) -> String {
+    format!("{TIMED_OUT} {millis} ms.")
+}
+
+const TIMED_OUT: &str = "The tool call timed out after";
+
+/// Whether a call's error is one of ours to the letter, and so nothing that a stranger has said.
+pub(crate) fn is_own_error(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let time_was_up =
+        || text.strip_prefix(TIMED_OUT)?.strip_prefix(' ')?.strip_suffix(" ms.").filter(|ms| is_number(ms));
+    [INCOMPLETE_CALL, UNKNOWN_CALL, PAUSED_CALL].contains(&text) || time_was_up().is_some()
+}
+
 /// The text of a call that its provider runs and was not done with when it paused; what came of it is told later.
 pub const PAUSED_CALL: &str = "The provider paused in this call and goes on with it.";
 

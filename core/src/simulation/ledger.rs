@@ -284,10 +284,7 @@ impl Facts {
             outcomes_are_in(step)?;
             self.answers_are_in(step, run.status)?;
             self.counts_are_told(run_id, step, run)?;
-            let earlier = steps.iter().filter(|earlier| earlier.number < step.number);
-            // One that was cut off is marked, though its outcome was told nobody.
-            let was_marked = earlier.flat_map(|earlier| earlier.tools()).any(|tool| tool.untrusted.is_some());
-            self.held_up_for_something(step, was_marked)?;
+            self.held_up_for_something(step)?;
         }
         if run.reason == Some(RunReason::WorkerLost) && self.swept.is_none() {
             let detail = format!("{run_id} was settled without having been abandoned");

@@ -134,11 +134,11 @@ impl Ledger {
 }
 
 impl Facts {
-    /// What is held up was tainted by something that the model had been told, or by a call that was marked before.
-    pub(super) fn held_up_for_something(&self, step: &StepRecord, was_marked: bool) -> Result<(), Broken> {
+    /// What is held up was tainted by something that the model had been told.
+    pub(super) fn held_up_for_something(&self, step: &StepRecord) -> Result<(), Broken> {
         for tool in step.tools() {
             let tainted = tool.approval.as_ref().is_some_and(|approval| !approval.tainted_by.is_empty());
-            if tainted && !was_marked && !self.told_outside.iter().any(|(told, _)| *told <= step.number) {
+            if tainted && !self.told_outside.iter().any(|(told, _)| *told <= step.number) {
                 let detail = format!("{} of step {}", tool.call_id, step.number);
                 return Err(Broken::new("nothing is held up before anything was read from outside", detail));
             }
