@@ -231,7 +231,9 @@ fn watchdog(folder: &Path) -> Child {
         for file in "$1"/data/postmaster.pid "$1"/pgbouncer*.pid; do
             if [ -f "$file" ]; then
                 pid=$(head -n 1 "$file")
-                kill -QUIT "$pid" 2>/dev/null
+                # Each by the signal that ends it at once; poolers pass QUIT over.
+                case "$file" in */postmaster.pid) signal=QUIT ;; *) signal=TERM ;; esac
+                kill -"$signal" "$pid" 2>/dev/null
                 while lives "$pid"; do sleep 0.02; done
             fi
         done
