@@ -119,7 +119,7 @@ class RunTail {
     if (ahead !== undefined) return ahead;
     const tail = await this.#opened();
     const bytes = await native((tail && telling(tail, this.#words).nextSse(BATCH)) ?? null);
-    if (bytes === null && tail) this.#end ??= JSON.parse(tail.end() ?? 'null');
+    if ((bytes === null || isEnd(bytes)) && tail) this.#end ??= JSON.parse(tail.end() ?? 'null');
     return bytes;
   }
 

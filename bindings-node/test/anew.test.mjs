@@ -7,18 +7,8 @@ import { test } from 'node:test';
 
 import * as sdk from 'ai';
 
+import { PageState } from './site.mjs';
 import { answer, thrown, user, world } from './world.mjs';
-
-/** The state of a page, as the AI SDK's frameworks keep it. */
-class PageState {
-  status = 'ready';
-  error = undefined;
-  messages = [];
-  pushMessage = (message) => (this.messages = [...this.messages, message]);
-  popMessage = () => (this.messages = this.messages.slice(0, -1));
-  replaceMessage = (index, message) => (this.messages = this.messages.with(index, message));
-  snapshot = (value) => structuredClone(value);
-}
 
 class Page extends sdk.AbstractChat {
   constructor(id, api) {

@@ -192,6 +192,39 @@ test('a run is followed without a framework, from any place', async (t) => {
   assert.deepEqual([gone.status, gone.code, gone.kind], [404, 'NOT_FOUND', 'not_found']);
 });
 
+test('a stream that begins anew, or whose places are not known, repeats nothing of what was told', async (t) => {
+  const sent = (chunk, head = '') => `${head}data: ${JSON.stringify(chunk)}\n\n`;
+  const delta = (words) => ({ type: 'text-delta', id: 't', delta: words });
+  const start = { type: 'start', messageId: 'm' };
+  const begin = { type: 'text-start', id: 't' };
+  const call = { type: 'tool-input-available', toolCallId: 'c', toolName: 'x', input: {} };
+  const streams = [
+    // Cut without a place; told anew in other pieces, and cut; the place is not known any more; and then to the end.
+    [sent(start), sent(begin), sent(delta('one ')), sent(call)],
+    [sent(start, 'id: 0\n'), sent(begin, 'id: 1\n'), sent(delta('on'), 'id: 2\n'), sent(delta('e two '), 'id: 3\n')],
+    [
+      sent(start, 'event: resync\nid: 0\n'),
+      sent(begin),
+      sent(delta('one two three')),
+      sent(call),
+      sent({ type: 'finish' }),
+    ],
+  ];
+  const asked = [];
+  const server = createServer((request, response) => {
+    asked.push(new URL(request.url, 'http://x').search);
+    const last = asked.length === streams.length;
+    response.writeHead(200);
+    for (const event of streams[asked.length - 1]) response.write(event);
+    if (last) response.end('data: [DONE]\n\n');
+    else response.end();
+  });
+  const url = await listening(t, server);
+  const chunks = await collect(followRun({ url, maxWaitMs: 1 }));
+  assert.deepEqual(chunks, [start, begin, delta('one '), call, delta('two '), delta('three'), { type: 'finish' }]);
+  assert.deepEqual(asked, ['?from=start', '?from=start', '?after=3']);
+});
+
 test('a connection that is silent, or that nobody answers, is given up when its time is over', async (t) => {
   const server = createServer((_, response) => response.writeHead(200).write(': nothing\n\n'));
   const url = await listening(t, server);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import * as sdk from 'ai';
@@ -12,10 +13,16 @@ import * as seven from 'ai-7';
 import * as newest from 'ai-newest';
 
 import { createRouter, failureBody } from '../http.mjs';
+import failure from '../lib/http/failure.js';
+import routes from '../lib/http/routes.js';
+import surface from '../lib/surface.js';
 import { finish, text } from '../../examples/demo/provider.mjs';
 import { listening, pageOf, site } from './site.mjs';
 import { answer, call, collect, thrown, user } from './world.mjs';
 
+const { KINDS } = failure;
+const { ROUTES } = routes;
+const { ERROR_CLASSES } = surface;
 const versions = { 'ai 6.0.134': oldest, 'ai 6.0.207': sdk, 'the newest ai 6': newest, 'ai 7': seven };
 const say = (words, id = 'm1') => ({ id, role: 'user', parts: [{ type: 'text', text: words }] });
 
@@ -347,6 +354,17 @@ test('a host adds to turns, replaces routes and leaves some out', async (t) => {
   assert.equal((await ask('GET', '/chats/c1/export')).text, 'c1 is ours');
   const opened = (await ask('GET', '/chats/c1')).json;
   assert.deepEqual([opened.seenBy, opened.messages.length], ['u1', 2]);
+});
+
+test('every route has its name in the types and in the documentation, and every code its kind', () => {
+  const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const names = ROUTES.map(({ name }) => name);
+  const types = read('../http.d.ts');
+  const typed = types.slice(types.indexOf('type RouteName'), types.indexOf('interface RouteContext'));
+  assert.deepEqual([...typed.matchAll(/\| '(\w+)'/g)].map(([, name]) => name).sort(), [...names].sort());
+  const documented = read('../../docs/http.md');
+  for (const name of names) assert.ok(documented.includes(`\`${name}\``), name);
+  for (const code of Object.keys(ERROR_CLASSES)) assert.ok(KINDS[code], code);
 });
 
 test('options that are wrong are refused by their names', async () => {

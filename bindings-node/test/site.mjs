@@ -8,7 +8,7 @@ import { createRouter } from '../http.mjs';
 import { user, world } from './world.mjs';
 
 /** The state of a page, as the AI SDK's frameworks keep it. */
-class PageState {
+export class PageState {
   status = 'ready';
   error = undefined;
   messages = [];

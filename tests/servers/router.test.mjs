@@ -14,7 +14,7 @@ import { Controller, Get, Module, UnauthorizedException, UseGuards } from '@nest
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { AbstractChat, WebSocketChatTransport } from 'ai-7';
+import * as ai from 'ai-7';
 import compression from 'compression';
 import cors from 'cors';
 import express from 'express';
@@ -23,9 +23,10 @@ import { Hono } from 'hono';
 import { cors as honoCors } from 'hono/cors';
 import { WebSocket, WebSocketServer } from 'ws';
 
-import { finish, startProvider, text } from '../../examples/demo/provider.mjs';
+import { finish, startProvider, text, toolCall } from '../../examples/demo/provider.mjs';
 import { createRouter } from '../../bindings-node/http.mjs';
 import { Engine } from '../../bindings-node/index.mjs';
+import { pageOf } from '../../bindings-node/test/site.mjs';
 
 // As a package it would be found beside the framework, not beside its own sources.
 const { TurnkeepController, TurnkeepModule } = createRequire(import.meta.url)('../../bindings-node/nest.js');
@@ -38,6 +39,7 @@ let script = () => [text('hello '), text('there'), ...finish('stop', 1, 1)];
 const options = () => ({
   store: 'sqlite::memory:',
   chats: { ids: 'any' },
+  tools: { look: { readOnly: true, execute: () => 'seen' } },
   providers: { default: { driver: 'openai-compatible', model: 'm', baseUrl: provider.baseUrl } },
 });
 
@@ -145,19 +147,24 @@ const hosts = {
   'Nest on Fastify': nest(() => new FastifyAdapter()),
 };
 
+/** An answer that goes on when it is told to. */
+function held() {
+  let goOn;
+  const told = new Promise((resolve) => (goOn = resolve));
+  async function* events() {
+    yield text('first words');
+    await told;
+    yield* [text(' and the last'), ...finish('stop', 1, 1)];
+  }
+  return { events, goOn };
+}
+
 const say = (words) => ({ role: 'user', parts: [{ type: 'text', text: words }] });
 
 for (const [name, start] of Object.entries(hosts)) {
   test(`${name}: the endpoints are there, streams stream, and refusals have their status`, async (t) => {
-    let goOn;
-    const told = new Promise((resolve) => (goOn = resolve));
-    script = () => ({
-      events: (async function* () {
-        yield text('first words');
-        await told;
-        yield* [text(' and the last'), ...finish('stop', 1, 1)];
-      })(),
-    });
+    const { events, goOn } = held();
+    script = () => ({ events: events() });
     const host = await start();
     t.after(() => host.close());
     const api = `http://127.0.0.1:${host.port}/api/chat`;
@@ -217,15 +224,8 @@ for (const [name, start] of Object.entries(hosts)) {
 }
 
 test('an application of Nest that closes hands over what is being told', async (t) => {
-  let goOn;
-  const told = new Promise((resolve) => (goOn = resolve));
-  script = () => ({
-    events: (async function* () {
-      yield text('first words');
-      await told;
-      yield* [text(' and the last'), ...finish('stop', 1, 1)];
-    })(),
-  });
+  const { events, goOn } = held();
+  script = () => ({ events: events() });
   const host = await hosts['Nest on Express']();
   const response = await fetch(`http://127.0.0.1:${host.port}/api/chat`, {
     method: 'POST',
@@ -251,25 +251,20 @@ test('an application of Nest that closes hands over what is being told', async (
 });
 
 test('many chats over one socket: sent, resumed, and stopped', async (t) => {
-  let goOn;
-  const told = new Promise((resolve) => (goOn = resolve));
+  const { events, goOn } = held();
   script = (request) =>
     JSON.stringify(request.messages).includes('never-ending')
       ? { events: [text('half')], then: 'hang' }
-      : {
-          events: (async function* () {
-            yield text('first words');
-            await told;
-            yield* [text(' and the last'), ...finish('stop', 1, 1)];
-          })(),
-        };
+      : request.messages.at(-1).role === 'tool'
+        ? { events: events() }
+        : [toolCall(0, 'c1', 'look', {}), ...finish('tool_calls', 1, 1)];
   const chat = router({ protocol: 'ai-7' });
   const server = createServer(chat.node);
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket, request) => chat.socket(socket, request));
   const { port } = await listening(server);
   const transport = () =>
-    new WebSocketChatTransport({
+    new ai.WebSocketChatTransport({
       url: `ws://127.0.0.1:${port}`,
       webSocket: class extends WebSocket {
         constructor(url, protocols) {
@@ -284,22 +279,9 @@ test('many chats over one socket: sent, resumed, and stopped', async (t) => {
     server.closeAllConnections();
     server.close();
   });
-  class State {
-    status = 'ready';
-    error = undefined;
-    messages = [];
-    pushMessage = (message) => (this.messages = [...this.messages, message]);
-    popMessage = () => (this.messages = this.messages.slice(0, -1));
-    replaceMessage = (index, message) => (this.messages = this.messages.with(index, message));
-    snapshot = (value) => structuredClone(value);
-  }
   const page = (id, over) => {
     open.push(over);
-    return new (class extends AbstractChat {
-      constructor() {
-        super({ id, state: new State(), transport: over });
-      }
-    })();
+    return pageOf(ai, { id, transport: over });
   };
   const textOf = ({ messages }) =>
     (messages.at(-1)?.parts ?? [])
@@ -328,6 +310,17 @@ test('many chats over one socket: sent, resumed, and stopped', async (t) => {
   assert.deepEqual([textOf(first), textOf(second)], ['first words and the last', 'first words and the last']);
   await second.resumeStream();
   assert.deepEqual([second.status, second.error], ['ready', undefined]);
+  // One that is stopped before anything of it has come is stopped, too.
+  const early = page('socket 4', shared);
+  const sending = early.sendMessage({ text: 'never-ending' });
+  await until(() => early.status === 'submitted');
+  await early.stop();
+  await sending;
+  await until(async () => (await engine.runs.activeForChat({ ...of, chatId: 'socket 4' })) === null);
+  // Pages of other sites have no socket: it would bring its user's cookies.
+  const headers = { 'x-user': 'sockets', origin: 'https://evil.example' };
+  const [code] = await once(new WebSocket(`ws://127.0.0.1:${port}`, { headers }), 'close');
+  assert.equal(code, 1008);
   const wrong = page('socket 3', shared);
   await wrong.sendMessage({ role: 'user', parts: [] });
   assert.ok(wrong.error, 'a refusal is an error');

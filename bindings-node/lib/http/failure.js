@@ -4,6 +4,10 @@ const { TurnkeepError } = require('../error.js');
 
 /** What of a failure is for its client to mend, what is busy, and what is nobody's fault who asks. */
 const KINDS = {
+  INVALID_INPUT: 'invalid',
+  PAYLOAD_TOO_LARGE: 'invalid',
+  UNSUPPORTED_MEDIA: 'invalid',
+  NOT_SUPPORTED: 'invalid',
   UNAUTHENTICATED: 'unauthenticated',
   FORBIDDEN: 'forbidden',
   NOT_FOUND: 'not_found',
@@ -46,7 +50,7 @@ function failureBody(error) {
   if (error instanceof TurnkeepError) {
     const { code, httpStatus: statusCode, details } = error;
     const message = code === 'INTERNAL' ? 'an unexpected failure' : error.message;
-    return { error: { code, kind: KINDS[code] ?? 'invalid', message, statusCode, details } };
+    return { error: { code, kind: KINDS[code] ?? 'internal', message, statusCode, details } };
   }
   const statusCode = statusOf(error);
   if (statusCode === undefined) {
@@ -67,4 +71,4 @@ function failureBody(error) {
   return { error: { code, kind, message, statusCode, details: {} } };
 }
 
-module.exports = { failureBody, statusOf };
+module.exports = { KINDS, failureBody };

@@ -55,6 +55,18 @@ function refuseOtherSites(request, origins) {
   });
 }
 
+/**
+ * Whether a socket may be opened: it brings cookies along and is read by whoever opens it, and no browser asks beforehand
+ * whether another site's page may. Who is no browser has no origin.
+ */
+function mayOpenSocket(headers, origins) {
+  const origin = headers.get('origin');
+  if (origin === null || origins.includes('*') || origins.includes(origin)) return true;
+  const site = headers.get('sec-fetch-site');
+  if (site !== null) return site !== 'cross-site';
+  return URL.canParse(origin) && new URL(origin).host === headers.get('host');
+}
+
 /** A number in the query. */
 function numberIn(query, name) {
   const text = query.get(name);
@@ -69,4 +81,4 @@ function textIn(query, name) {
   return query.get(name) || undefined;
 }
 
-module.exports = { bytesOf, numberIn, objectOf, refuse, refuseOtherSites, textIn };
+module.exports = { bytesOf, mayOpenSocket, numberIn, objectOf, refuse, refuseOtherSites, textIn };

@@ -3,7 +3,7 @@
 const { TurnkeepError } = require('../error.js');
 const { failureBody } = require('./failure.js');
 const { isObject } = require('./message.js');
-const { objectOf, refuse, refuseOtherSites } = require('./request.js');
+const { mayOpenSocket, objectOf, refuse, refuseOtherSites } = require('./request.js');
 const { ROUTES, match } = require('./routes.js');
 
 /** Messages with their files, and recordings: both are checked again, each by its own limit, where they are read. */
@@ -79,6 +79,11 @@ class Router {
   /** The path that all routes are below. */
   get base() {
     return `/${this.#options.base.map(encodeURIComponent).join('/')}`;
+  }
+
+  /** Whether a socket that is opened with these headers is served. */
+  opensTo(headers) {
+    return mayOpenSocket(headers, this.#options.origins);
   }
 
   /** Whether a path is below the base. */

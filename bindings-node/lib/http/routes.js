@@ -98,9 +98,15 @@ async function agUi(context) {
   const { engine, who, body, request } = context;
   const format = 'ag-ui';
   const { chatId, answers, turn: asked } = agUiOf(body);
+  const after = request.headers.get('last-event-id');
+  if (answers && after) {
+    // It was answered before: what is asked for is the rest.
+    const run = await engine.runs.latestForChat({ ...who, chatId });
+    if (!run) throw refuse('NOT_FOUND', 404, 'there is no such chat');
+    return followed(context, run, { after, format });
+  }
   if (answers) return answerAll(context, chatId, answers, format);
   const turn = await engine.startTurn({ ...asked, ...(await context.turn(asked)), ...who, format, resumable: true });
-  const after = request.headers.get('last-event-id');
   const source = turn.repeated && after ? engine.runs.tail(turn.runId, { ...who, after, format }) : turn;
   return stream(source, RUN_HEADERS(turn));
 }

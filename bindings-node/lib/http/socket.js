@@ -7,6 +7,8 @@ const { failureBody } = require('./failure.js');
 /** What waits in a socket before its reader is waited for, and for how long at once. */
 const HIGH_WATER = 1024 * 1024;
 const LOOK_MS = 20;
+/** The status of a socket that is not to be served. */
+const REFUSED = 1008;
 
 const isText = (value) => typeof value === 'string' && value.length > 0;
 const isPlain = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -104,14 +106,14 @@ class Session {
     }
     entry.runId = result.headers['x-turnkeep-run-id'];
     this.#send({ type: 'start', requestId });
-    let sequence = 0;
+    // Places in compact form are no numbers that only grow, so what is sent is counted.
+    let sequence = Number.isSafeInteger(frame.lastSequence) ? frame.lastSequence + 1 : 0;
     entry.source = result.stream[Symbol.asyncIterator]?.() ?? result.stream.chunks();
-    if (entry.aborted || this.#closed) await entry.source.return?.();
+    // It was stopped before it had begun.
+    if (entry.aborted) return this.#stop(entry);
+    if (this.#closed) await entry.source.return?.();
     for await (const item of entry.source) {
-      // A tail knows places; a turn tells from the first chunk on.
-      const chunk = item.chunk ?? item;
-      const place = item.cursor === undefined ? sequence++ : Number.parseInt(item.cursor, 10);
-      this.#send({ type: 'chunk', requestId, sequence: place, chunk });
+      this.#send({ type: 'chunk', requestId, sequence: sequence++, chunk: item.chunk ?? item });
       await this.#drained();
       if (entry.aborted || this.#closed) return;
     }
@@ -123,9 +125,11 @@ class Session {
     const entry = this.#open.get(requestId);
     if (!entry) return;
     entry.aborted = true;
-    const { runId, source } = entry;
+    if (entry.runId) await this.#stop(entry);
+  }
+
+  async #stop({ runId, source }) {
     await source?.return?.().catch(() => {});
-    if (!runId) return;
     const url = new URL(`${this.#router.base}/runs/${runId}/stop`, 'http://localhost');
     const headers = new Headers(this.#request.headers);
     headers.delete('content-length');
@@ -167,7 +171,8 @@ function socketHandler(router) {
         if (value !== undefined) headers.set(name, [value].flat().join(', '));
       }
     }
-    return void new Session(router, socket, { headers }, request);
+    if (!router.opensTo(headers)) return void socket.close(REFUSED, 'a page of another site asks');
+    new Session(router, socket, { headers }, request);
   };
 }
 
