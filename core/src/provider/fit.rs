@@ -94,8 +94,9 @@ const MAX_NAME_BYTES: usize = 64;
 const SAID_NOTHING: &str = "[empty message]";
 /// What a conversation begins with whose first words are the model's.
 const BEGINNING: &str = "[The conversation begins.]";
-/// What the model is taken to have said when it was cut off before an answer.
-const CUT_OFF: &str = "[The answer was cut off here.]";
+/// What the model is taken to have said where a user's message stands behind outcomes: its answer was cut off, or the
+/// message has joined the run.
+const WROTE_AGAIN: &str = "[The user wrote again before there was an answer.]";
 /// What stands in for an outcome in which nothing is to be seen.
 const NO_OUTPUT: &str = "(no output)";
 /// The same for a failure.
@@ -270,7 +271,7 @@ impl Fitting<'_> {
         match self.out.last_mut() {
             Some(ModelMessage::User(known)) => return join(known, parts),
             Some(ModelMessage::Tool(_)) if self.rules.alternates => {
-                self.out.push(ModelMessage::Assistant(vec![AssistantPart::text(CUT_OFF)]));
+                self.out.push(ModelMessage::Assistant(vec![AssistantPart::text(WROTE_AGAIN)]));
             }
             _ => {}
         }

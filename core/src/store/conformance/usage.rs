@@ -8,14 +8,17 @@ use uuid::Uuid;
 use crate::error::ErrorCode;
 use crate::id::{ChatId, RunId};
 use crate::model::{CallKind, CallTokens, Json, Part, RunStatus, StepRecord, Usage};
-use crate::store::{CallNote, Fence, LedgerCall, RecordStep, SettleRun, TokenLimit, UsageBy, UsageGroup, UsageOf};
+use crate::store::{
+    CallNote, Fence, LedgerCall, RecordStep, SettleRun, SuspendRun, TokenLimit, UsageBy, UsageGroup, UsageOf,
+};
 
-use super::{TestClock, TestStore, begin, code, record, settle, started, step};
+use super::{TestClock, TestStore, begin, code, planned, record, settle, started, step};
 
 const WINDOW: Duration = Duration::from_secs(3600);
 
 on_every_store![
     a_step_is_a_call,
+    a_step_that_has_waited_is_one_call,
     a_late_step_without_a_call_takes_nothing,
     what_no_provider_counts_is_estimated,
     what_is_set_aside_counts_until_the_call_is_done,
@@ -105,6 +108,23 @@ async fn a_step_is_a_call(store: TestStore, _: Arc<TestClock>) {
     store.delete_chat(chat).await.unwrap();
     store.purge_chats(&[chat]).await.unwrap();
     assert_eq!(all(&store).await, (2, 0, 30, 12));
+}
+
+/// Its call was made before the run waited, and by whoever waited; who goes on with it has asked for nothing.
+async fn a_step_that_has_waited_is_one_call(store: TestStore, _: Arc<TestClock>) {
+    let chat = ChatId::generate();
+    let (first, last) = (used(0, "asks", counted(10, 5)), used(1, "two", counted(20, 7)));
+    let suspend =
+        |fence: &Fence| SuspendRun { step: first.clone(), call: asked("m", 99), ..super::wait::suspend(fence, None) };
+    let fence = super::wait::suspended_by(&store, planned(chat, "a", false), suspend).await;
+    let next = super::wait::woken(&store, &fence).await;
+    for _ in 0..2 {
+        store.record_step(record(&next, first.clone())).await.unwrap();
+    }
+    store.record_step(RecordStep { call: asked("m", 99), ..record(&next, last) }).await.unwrap();
+    assert_eq!(all(&store).await, (2, 0, 30, 12));
+    let groups = of(&store, &[UsageBy::Model]).await;
+    assert_eq!(groups.iter().map(|group| group.model.as_deref()).collect::<Vec<_>>(), [Some("m")]);
 }
 
 /// A step in which there is nothing but a message that has joined the run: nothing was asked for.

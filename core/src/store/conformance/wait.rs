@@ -20,7 +20,7 @@ on_every_store![
     what_waits_is_listed_and_expires,
 ];
 
-fn suspend(fence: &Fence, expires_after_ms: Option<u64>) -> SuspendRun {
+pub(super) fn suspend(fence: &Fence, expires_after_ms: Option<u64>) -> SuspendRun {
     let wait = Wait {
         call_id: "c".into(),
         kind: WaitKind::Approval,
@@ -46,8 +46,12 @@ fn suspend(fence: &Fence, expires_after_ms: Option<u64>) -> SuspendRun {
 }
 
 async fn suspended(store: &TestStore, begin: BeginRun, expires_after_ms: Option<u64>) -> Fence {
+    suspended_by(store, begin, |fence| suspend(fence, expires_after_ms)).await
+}
+
+pub(super) async fn suspended_by(store: &TestStore, begin: BeginRun, suspend: impl Fn(&Fence) -> SuspendRun) -> Fence {
     let fence = started(store, begin).await;
-    let suspend = suspend(&fence, expires_after_ms);
+    let suspend = suspend(&fence);
     let waits = suspend.waits.clone().from(store.time().await.unwrap());
     store.suspend_run(SuspendRun { waits, ..suspend }).await.unwrap();
     fence
@@ -61,6 +65,13 @@ async fn answer(store: &TestStore, run_id: RunId) -> bool {
     let found = store.waits(run_id).await.unwrap().unwrap();
     let waits = found.waits.answered("c", yes(), store.time().await.unwrap()).unwrap();
     store.change_waits(run_id, &found.waits, &waits).await.unwrap()
+}
+
+/// The same run with its answer, gone on with by somebody else.
+pub(super) async fn woken(store: &TestStore, fence: &Fence) -> Fence {
+    assert!(answer(store, fence.run_id).await);
+    let [next] = claimed(store, "b", &["t", "u"]).await.0.try_into().unwrap();
+    next
 }
 
 async fn a_run_waits_as_nobody_s_until_it_is_answered(store: TestStore, clock: Arc<TestClock>) {

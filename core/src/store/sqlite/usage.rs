@@ -9,7 +9,7 @@ use rusqlite::{params, params_from_iter};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::RunId;
-use crate::model::{CallKind, CallTokens, StepRecord};
+use crate::model::{CallKind, CallTokens, StepRecord, Waits};
 use crate::store::{CallNote, Fence, LedgerCall, TokenLimit, UsageBy, UsageGroup, UsageOf, UsageStore, step_call_id};
 
 use super::SqliteStore;
@@ -84,11 +84,23 @@ impl UsageStore for SqliteStore {
 
 impl Tables<'_> {
     /// Enters the call that a step is which has just been written as finished, for the first time: a late attempt of an
-    /// earlier write takes nothing of the call that is on its way by now.
+    /// earlier write takes nothing of the call that is on its way by now. The call of a step that has waited for somebody was
+    /// entered when it began to wait.
     pub(super) fn enter_step(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
-        if !step.is_of_a_call() {
+        if !step.is_of_a_call() || self.waited_step(run_id)? == Some(step.number) {
             return self.settle_reserved(run_id);
         }
+        self.enter_call_of(run_id, step, note)
+    }
+
+    /// The step that the run waits for somebody with, or has done last.
+    pub(super) fn waited_step(&self, run_id: RunId) -> Result<Option<u32>> {
+        const WAITS: &str = "SELECT waits FROM ai_chat_runs WHERE id = ?1 AND suspensions > 0";
+        let waits = self.first(WAITS, [run_id], |row| row.get::<_, Option<String>>(0))?.flatten();
+        Ok(waits.as_deref().and_then(Waits::parse).map(|waits| waits.step))
+    }
+
+    pub(super) fn enter_call_of(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
         const RUN: &str = "SELECT workspace_id, created_by, chat_id FROM ai_chat_runs WHERE id = ?1";
         let owner = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?));
         let Some((workspace_id, user_id, chat_id)) = self.first(RUN, [run_id], owner)? else { return Ok(()) };

@@ -101,6 +101,7 @@ fn waiting_run(row: &Row<'_>) -> rusqlite::Result<Option<WaitingRun>> {
 impl Tables<'_> {
     fn suspend(&self, suspend: &SuspendRun) -> Result<()> {
         let SuspendRun { fence, step, pack, waits, call, assistant } = suspend;
+        let waited = self.waited_step(fence.run_id)?;
         let suspended = self.update_owned(
             fence,
             "status = 'waiting', owner = NULL, lease_expires_at = NULL, waits = :waits, waits_until = :until, \
@@ -117,7 +118,9 @@ impl Tables<'_> {
             self.write_pack(fence, pack)?;
         }
         self.write_step(fence, step, None)?;
-        self.enter_step(fence.run_id, step, call)?;
+        if waited != Some(step.number) && step.is_of_a_call() {
+            self.enter_call_of(fence.run_id, step, call)?;
+        }
         self.update_message(fence.run_id, assistant)
     }
 
