@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO := cargo
-JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.mjs" "tests/**/*.{mjs,jsx}" "scripts/*.cjs"
+JAVASCRIPT := "bindings-node/**/*.{js,mjs,ts,mts}" "examples/**/*.{mjs,ts,tsx,css}" "tests/**/*.{mjs,jsx}" "scripts/*.{cjs,mjs}"
 VENV := target/venv
 PYTHON := $(VENV)/bin/python
 # `make fuzz SANITIZER=address` needs the nightly toolchain; coverage alone does not.
@@ -33,7 +33,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo example test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,8 +44,15 @@ demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
 	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
 
+example: ## A chat with a NestJS server and a React page, on http://127.0.0.1:3000
+	@scripts/need.sh cargo node npm cc
+	$(CARGO) build --locked -p turnkeep-node
+	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
+	cd examples/nestjs && npm ci --no-audit --no-fund && npm run --silent build
+	cd examples/nestjs && TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep-demo.node npm start --silent
+
 test: $(VENV)/.done npm build ## Every suite, and one total
-	@scripts/need.sh valgrind gcc g++ nm postgres pgbouncer
+	@scripts/need.sh valgrind gcc g++ nm strip postgres pgbouncer
 	-@scripts/need.sh chromium nginx # Without them what needs them is counted as skipped.
 	@$(PYTHON) tests/run.py
 
@@ -62,6 +69,7 @@ lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	bindings-node/node_modules/.bin/prettier --check --log-level warn $(JAVASCRIPT)
 	cd bindings-node && npm run --silent types
+	cd examples/nestjs && npm ci --no-audit --no-fund --silent && npm run --silent types
 	$(VENV)/bin/ruff check bindings-python tests && $(VENV)/bin/ruff format --check bindings-python tests
 	cd bindings-python && ../$(VENV)/bin/mypy && \
 		MYPYPATH=python PYTHONPATH=python ../$(VENV)/bin/python -m mypy.stubtest turnkeep --allowlist stubtest-allowlist.txt --ignore-unused-allowlist

@@ -37,6 +37,8 @@ export type RouteName =
   | 'messages'
   /** `GET /chats/:chatId/messages/:messageId/versions` */
   | 'versions'
+  /** `GET /chats/:chatId/runs`: the newest runs of a chat, newest first. */
+  | 'runs'
   /** `POST /chats/:chatId/fork` */
   | 'fork'
   /** `GET /chats/:chatId/export?format=&lang=` */

@@ -389,7 +389,7 @@ export interface TurnRequest extends Omit<TurnRequestFields, 'tools' | 'trigger'
   /** Tools of this turn, besides those of the engine. */
   tools?: Tools;
   /**
-   * What begins the turn. A client's `submit-message` is `user`; its `regenerate-message` is NOT_SUPPORTED yet.
+   * What begins the turn. A client's `submit-message` is `user`, its `regenerate-message` is `regenerate`.
    * @default 'user'
    */
   trigger?: TurnRequestFields['trigger'] | 'submit-message' | 'regenerate-message';

@@ -43,14 +43,27 @@ class TurnkeepExceptionFilter {
 Catch(TurnkeepError)(TurnkeepExceptionFilter);
 Inject(HttpAdapterHost)(TurnkeepExceptionFilter, undefined, 0);
 
+const RECORDINGS = /^(audio|video)\//;
+
 /** Closes the engine before Nest closes its server: answers in progress are handed over. */
 class Lifecycle {
   #engine;
   #options;
+  #host;
 
-  constructor(engine, options) {
+  constructor(engine, options, host) {
     this.#engine = engine;
     this.#options = options;
+    this.#host = host;
+  }
+
+  /** Fastify refuses bodies of types that nobody reads; recordings are read by the controller. */
+  onModuleInit() {
+    const { httpAdapter } = this.#host;
+    if (httpAdapter?.getType() !== 'fastify') return;
+    const fastify = httpAdapter.getInstance();
+    if (fastify.hasContentTypeParser(RECORDINGS)) return;
+    fastify.addContentTypeParser(RECORDINGS, (_request, _payload, done) => done(null));
   }
 
   async onModuleDestroy() {
@@ -60,6 +73,7 @@ class Lifecycle {
 }
 Inject(Engine)(Lifecycle, undefined, 0);
 Inject(OPTIONS)(Lifecycle, undefined, 1);
+Inject(HttpAdapterHost)(Lifecycle, undefined, 2);
 
 class TurnkeepModule {
   /** The module with an engine that is opened with these options; `graceMs` is for closing it. */

@@ -91,6 +91,7 @@ SUITES = [
     Suite("languages", [*PYTEST, "tests/languages"], pytest),
     Suite("servers", ["npm", "test", "--silent"], node, ROOT / "tests" / "servers"),
     Suite("browser", ["npm", "test", "--silent"], node, ROOT / "tests" / "browser"),
+    Suite("packages", ["npm", "test", "--silent"], node, ROOT / "tests" / "packages"),
     Suite("cases", [sys.executable, "tests/cases.py"], plain),
     Suite("demo", ["node", "examples/demo/demo.mjs"], one),
 ]

@@ -2,31 +2,47 @@
 
 const path = require('node:path');
 
-/** The names that the native half may have on this platform, the likeliest first. */
-function candidates() {
+/** The name of this platform, as files and packages of native halves have it. */
+function platformName() {
   const { platform, arch } = process;
-  if (platform !== 'linux') return [`turnkeep.${platform}-${arch}.node`];
+  if (platform !== 'linux') return `${platform}-${arch}`;
   // Only glibc reports its version.
   const glibc = process.report?.getReport()?.header?.glibcVersionRuntime;
-  return [`turnkeep.linux-${arch}-${glibc ? 'gnu' : 'musl'}.node`];
+  return `linux-${arch}-${glibc ? 'gnu' : 'musl'}`;
+}
+
+const isMissing = (error, request) => error.code === 'MODULE_NOT_FOUND' && String(error.message).includes(request);
+
+/** What a person can do about it, by what was found. */
+function explained(name, tried) {
+  return [
+    `turnkeep has no native half for ${name} here: ${tried.join('; ')}.`,
+    `- The package @turnkeep/${name} is an optional dependency. It is missing where these were left out (--omit=optional, ` +
+      '--no-optional), or where node_modules comes from a machine of another kind: install again, on this one.',
+    "- In a bundle it is not found: leave turnkeep out of it (esbuild: external: ['turnkeep', '@turnkeep/*'], webpack and " +
+      "Vite: externals, Next: serverExternalPackages: ['turnkeep']).",
+    '- From the sources `make node` builds it. TURNKEEP_NATIVE names a .node file of your own.',
+  ].join('\n');
 }
 
 function load() {
   const override = process.env.TURNKEEP_NATIVE;
   if (override) return require(path.resolve(override));
+  const name = platformName();
+  // What was built beside the sources, and else the package of this platform.
+  const places = [
+    [path.join(__dirname, '..', `turnkeep.${name}.node`), `turnkeep.${name}.node is not in the package`],
+    [`@turnkeep/${name}`, `@turnkeep/${name} is not installed`],
+  ];
   const tried = [];
-  for (const name of candidates()) {
-    const file = path.join(__dirname, '..', name);
+  for (const [request, missing] of places) {
     try {
-      return require(file);
+      return require(request);
     } catch (error) {
-      tried.push(`${name}: ${error.code === 'MODULE_NOT_FOUND' ? 'not in the package' : error.message}`);
+      tried.push(isMissing(error, request) ? missing : `${request}: ${error.message}`);
     }
   }
-  throw new Error(
-    `turnkeep has no native half for ${process.platform}-${process.arch} here (${tried.join('; ')}). ` +
-      'Build it with `make node`, or set TURNKEEP_NATIVE to the path of a .node file.',
-  );
+  throw new Error(explained(name, tried));
 }
 
 const binding = load();

@@ -2,7 +2,6 @@
 // shows in the end is what the database has.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -16,6 +15,7 @@ import { finish, reasoning, startProvider, text, toolCall } from '../../examples
 import { createRouter } from '../../bindings-node/http.mjs';
 import { Engine } from '../../bindings-node/index.mjs';
 import { listening, randomOf, wire } from '../../bindings-node/test/site.mjs';
+import { executablePath, skip } from './chromium.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const versions = ['react-6.0.134', 'react-6.0.207', 'react-6-newest', 'react-7'];
@@ -55,17 +55,6 @@ async function bundled(version) {
   return outputFiles[0].text;
 }
 
-/** Where the browser is; nothing on a machine that has none. */
-function found() {
-  try {
-    return execFileSync('sh', ['-c', 'command -v chromium || command -v google-chrome']).toString().trim();
-  } catch {
-    return undefined;
-  }
-}
-
-const executablePath = found();
-const skip = executablePath === undefined && 'there is no Chromium on this machine';
 let browser;
 before(async () => {
   if (!skip) browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });

@@ -251,6 +251,17 @@ const ROUTES = [
     of('chats.versions', ({ who, params }) => ({ ...who, ...params })),
   ],
   [
+    'runs',
+    'GET',
+    'chats/:chatId/runs',
+    of('runs.list', ({ who, params, query }) => ({
+      ...who,
+      chatId: params.chatId,
+      limit: numberIn(query, 'limit'),
+      before: textIn(query, 'before'),
+    })),
+  ],
+  [
     'fork',
     'POST',
     'chats/:chatId/fork',
