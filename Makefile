@@ -33,7 +33,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo example test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo example test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts vanish rotate packages surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,13 +41,14 @@ help: ## This list
 demo: ## The main job, on SQLite: a turn, a kill, a race, an export
 	@scripts/need.sh cargo node cc
 	$(CARGO) build --locked -p turnkeep-node
-	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
+	@cp --remove-destination target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
 	@TURNKEEP_NATIVE=target/debug/turnkeep-demo.node node examples/demo/demo.mjs
 
+# A running process may have the file before mapped: it is replaced, and not written over.
 example: ## A chat with a NestJS server and a React page, on http://127.0.0.1:3000
 	@scripts/need.sh cargo node npm cc
 	$(CARGO) build --locked -p turnkeep-node
-	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
+	@cp --remove-destination target/debug/libturnkeep_node.so target/debug/turnkeep-demo.node
 	cd examples/nestjs && npm ci --no-audit --no-fund && npm run --silent build
 	cd examples/nestjs && TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep-demo.node npm start --silent
 
@@ -59,8 +60,8 @@ test: $(VENV)/.done npm build ## Every suite, and one total
 build: # What the suites of all languages run on: one build, so that features are resolved once.
 	@scripts/need.sh cargo cc
 	$(CARGO) build --locked --workspace --all-targets
-	@cp -f target/debug/libturnkeep_node.so target/debug/turnkeep.node
-	@cp -f target/debug/libturnkeep_python.so bindings-python/python/turnkeep/_native.abi3.so
+	@cp --remove-destination target/debug/libturnkeep_node.so target/debug/turnkeep.node
+	@cp --remove-destination target/debug/libturnkeep_python.so bindings-python/python/turnkeep/_native.abi3.so
 
 lint: $(VENV)/.done npm build header ## Formatting, lints, documentation, header, types
 	$(CARGO) fmt --all --check
@@ -84,9 +85,9 @@ bench: ## Benchmarks; each prints its ratio to a peer measured in the same run
 	@$(MAKE) --no-print-directory bench-languages
 
 bench-languages: bindings-node/bench/node_modules/.done # Needs what `bench` has built.
-	@cp -f target/release/libturnkeep_node.so target/release/turnkeep.node
+	@cp --remove-destination target/release/libturnkeep_node.so target/release/turnkeep.node
 	@mkdir -p target/bench && rm -rf target/bench/turnkeep && cp -r bindings-python/python/turnkeep target/bench/
-	@cp -f target/release/libturnkeep_python.so target/bench/turnkeep/_native.abi3.so
+	@cp --remove-destination target/release/libturnkeep_python.so target/bench/turnkeep/_native.abi3.so
 	TURNKEEP_NATIVE=target/release/turnkeep.node node bindings-node/bench/functions.mjs
 	TURNKEEP_NATIVE=target/release/turnkeep.node TURNKEEP_PYTHON=target/bench node bindings-node/bench/export.mjs
 	PYTHONPATH=target/bench python3 bindings-python/bench/functions.py target/release/libturnkeep_ffi.so
@@ -137,9 +138,16 @@ chats: ## Lists, searches and exports of a STORE with 200000 MESSAGES and 100000
 	$(CARGO) build --locked --release -p turnkeep-tests --bin chats
 	@target/release/chats messages=$(MESSAGES) chats=$(CHATS) store=$(STORE)
 
-cuts: npm build ## CUTS (1200) cuts of a page's connection over ANSWERS (20) answers: nothing is lost, nothing comes twice
+cuts: npm build ## CUTS (1200) cuts of a page's connection over ANSWERS (20) answers, and of official clients over 3 processes
 	cd bindings-node && CUTS=$(CUTS) ANSWERS=$(ANSWERS) TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node \
 		node --test --test-reporter=spec --test-name-pattern "cut at random" test/client.test.mjs
+	@scripts/need.sh postgres
+	cd tests/servers && npm ci --no-audit --no-fund --silent && CUTS=$(CUTS) NODE_PATH=$$PWD/node_modules \
+		TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node node --test --test-reporter=spec replicas.test.mjs
+
+vanish: npm build ## TURNS (1000), twice, whose clients vanish at random: what is held in the end, in figures
+	cd bindings-node && TURNS=$(TURNS) TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node \
+		node --test --test-reporter=spec test/vanish.test.mjs
 
 rotate: ## ROTATION_KILLS (200) kills of processes that seal RECORDS (100000) stored keys anew
 	@scripts/need.sh cargo cc
@@ -161,7 +169,7 @@ fuzz: ## Every fuzz target (or TARGETS) for SECONDS (3600) each; what they find 
 node: ## The npm package, in bindings-node/
 	@scripts/need.sh cargo node cc
 	$(CARGO) build --locked --release -p turnkeep-node
-	@cp -f target/release/libturnkeep_node.so bindings-node/$$(node scripts/native-name.cjs)
+	@cp --remove-destination target/release/libturnkeep_node.so bindings-node/$$(node scripts/native-name.cjs)
 	@cd bindings-node && node -e 'require("./index.js")' && echo "bindings-node/ is ready: npm pack, or npm install ./bindings-node"
 
 python: $(VENV)/.done ## A wheel, in target/wheels/

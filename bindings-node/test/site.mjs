@@ -79,11 +79,14 @@ export async function site(t, script, { engine: settings, router: options } = {}
   return { ...made, router, server, origin, api, ask, failures };
 }
 
-/** A wire to `origin` that is cut behind so many bytes of each connection's answers as `budget()` says. */
+/**
+ * A wire to `origin`, or for each connection to what it gives, that is cut behind so many bytes of each connection's answers as
+ * `budget()` says.
+ */
 export async function wire(t, origin, budget) {
-  const { port } = new URL(origin);
   const counts = { cuts: 0 };
   const proxy = createWire((client) => {
+    const { port } = new URL(typeof origin === 'function' ? origin() : origin);
     const upstream = connect(Number(port), '127.0.0.1');
     let left = Infinity;
     let isCut = false;
