@@ -19,6 +19,7 @@ FREEZES := 300
 BEGINS := 100000
 SEQUENCES := 20000
 TURNS := 1000
+PLATFORMS := linux-x64-gnu linux-x64-musl linux-arm64-gnu linux-arm64-musl
 RECORDS := 100000
 MESSAGES := 200000
 CHATS := 100000
@@ -54,7 +55,7 @@ example: ## A chat with a NestJS server and a React page, on http://127.0.0.1:30
 
 test: $(VENV)/.done npm build ## Every suite, and one total
 	@scripts/need.sh valgrind gcc g++ nm strip postgres pgbouncer
-	-@scripts/need.sh chromium nginx # Without them what needs them is counted as skipped.
+	-@scripts/need.sh chromium nginx caddy # Without them what needs them is counted as skipped.
 	@$(PYTHON) tests/run.py
 
 build: # What the suites of all languages run on: one build, so that features are resolved once.
@@ -171,6 +172,12 @@ node: ## The npm package, in bindings-node/
 	$(CARGO) build --locked --release -p turnkeep-node
 	@cp --remove-destination target/release/libturnkeep_node.so bindings-node/$$(node scripts/native-name.cjs)
 	@cd bindings-node && node -e 'require("./index.js")' && echo "bindings-node/ is ready: npm pack, or npm install ./bindings-node"
+
+packages: ## The npm packages, in target/npm/: `turnkeep`, and native halves for PLATFORMS of Linux, cross-compiled
+	@scripts/need.sh cargo node npm python3 strip
+	@for platform in $(PLATFORMS); do \
+		file=$$(scripts/cross.sh $$platform); halves="$${halves:-} $$platform=$$file"; \
+	done; node scripts/npm-packages.mjs target/npm $$halves
 
 python: $(VENV)/.done ## A wheel, in target/wheels/
 	@scripts/need.sh cargo cc
