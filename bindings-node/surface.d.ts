@@ -549,13 +549,22 @@ export interface DocmostAccess {
    * nowhere: not for turns with `offeredTools`, which others may drive.
    */
   token?: string;
-  /** The names of the tools that the model has; all of them unless given. `getCurrentPage` it has in any case. */
+  /**
+   * The names of the tools that the model has; unless given, all but those that change a part of a page.
+   * `getCurrentPage` it has in any case.
+   */
   tools?: readonly string[];
   /**
    * Only tools that change nothing.
    * @default false
    */
   readOnly?: boolean;
+  /**
+   * Also the tools that change a part of a page. They read it as the server last saved it and replace it as a whole:
+   * what somebody types there in the same seconds is lost.
+   * @default false
+   */
+  editInPlace?: boolean;
 }
 
 /** How Docmost servers are used. */

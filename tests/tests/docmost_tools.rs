@@ -339,6 +339,49 @@ async fn moves_comments_and_versions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_page_is_changed_where_the_host_wants_that() {
+    let edits = json!([{"find": "Body", "replace": "Text"}, {"find": "nowhere", "replace": ""}]);
+    let node = json!({"type": "paragraph", "attrs": {"id": "n"}, "content": [{"type": "text", "text": "New"}]});
+    let calls = vec![
+        vec![("editPageText", json!({"pageId": "p1", "edits": edits}))],
+        vec![("patchNode", json!({"pageId": "p1", "nodeId": "p", "node": node.to_string()}))],
+        vec![("insertNode", json!({"pageId": "p1", "node": node, "position": "before", "anchorText": "Body"}))],
+        vec![("deleteNode", json!({"pageId": "p1", "nodeId": "#0"}))],
+        vec![("tableInsertRow", json!({"pageId": "p1", "tableRef": "#2", "cells": ["3"]}))],
+        vec![("tableUpdateCell", json!({"pageId": "p1", "tableRef": "c1", "row": 0, "col": 1, "text": "x"}))],
+        vec![("tableDeleteRow", json!({"pageId": "p1", "tableRef": "#2", "index": 0}))],
+        vec![("patchNode", json!({"pageId": "p1", "nodeId": "z", "node": "{}"}))],
+    ];
+    let world = World::playing(loading(calls), wiki, json!({"runs": {"maxSteps": 20}})).await;
+    let outcomes = world.turn(json!({"editInPlace": true})).await;
+    let output = |number: usize| outcomes[number].as_ref().unwrap_or_else(|error| panic!("{number}: {error}"));
+    assert_eq!((&output(1)["applied"][0]["replaced"], &output(1)["failed"][0]["find"]), (&json!(1), &json!("nowhere")));
+    assert_eq!((&output(2)["replaced"], &output(3)["position"]), (&json!(1), &json!("before")));
+    assert_eq!((&output(4)["deleted"], &output(5)["inserted"], &output(6)["col"]), (&json!(1), &json!(1), &json!(1)));
+    assert!(outcomes[7].as_ref().unwrap_err().contains("last row") && outcomes[8].is_err());
+    let asked = world.server.asked();
+    let written: Vec<&Value> =
+        asked.iter().filter(|asked| asked.path == "/pages/update").map(|asked| &asked.body).collect();
+    assert!(written.iter().all(|body| body["operation"] == "replace" && body["format"] == "json"));
+    let kinds = |body: &Value| {
+        let blocks = body["content"]["content"].as_array().unwrap().iter();
+        blocks.map(|block| block["attrs"]["id"].as_str().unwrap_or("table").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(written[0]["content"]["content"][1]["content"][0]["text"], "Text");
+    let blocks: Vec<_> = written.iter().skip(1).take(3).map(|body| kinds(body).join(" ")).collect();
+    assert_eq!(blocks, ["h n table", "h n p table", "p table"]);
+    assert_eq!(written[4]["content"]["content"][2]["content"].as_array().unwrap().len(), 2);
+    assert_eq!(written.len(), 6);
+    // Nothing is written where nothing was found.
+    let nothing = json!({"pageId": "p1", "edits": [{"find": "nowhere", "replace": ""}]});
+    let world_of_none = World::playing(loading(vec![vec![("editPageText", nothing)]]), wiki, json!({})).await;
+    let outcome = world_of_none.turn(json!({"tools": ["editPageText"]})).await.pop().unwrap().unwrap();
+    assert_eq!((&outcome["success"], world_of_none.server.asked().len()), (&json!(false), 1));
+    world_of_none.engine.close(None).await.unwrap();
+    world.engine.close(None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_is_asked_for_once_more() {
     let refuses = |asked: &Asked, first: &str| match asked.token.as_str() == first {
         true => Answer::Status(401, "application/json", "{}".to_owned()),
@@ -558,7 +601,8 @@ async fn a_turn_has_the_tools_that_it_is_given() {
     assert_eq!(all[..core.len()], core);
     // What is deferred is told in a line each.
     assert_eq!(all[core.len()..], ["loadTools"]);
-    assert!(told.contains("deletePage: Puts a page into the trash") || told.contains("Puts a page into the trash"));
+    assert!(told.contains("Puts a page into the trash") && !told.contains("editPageText"));
+    assert!(names(json!({"editInPlace": true})).await.1.contains("editPageText"));
     let (reading, told) = names(json!({"readOnly": true})).await;
     assert!(!reading.contains(&"createPage".to_owned()) && !told.contains("deletePage"));
     let (some, _) = names(json!({"tools": ["getPage", "createPage"]})).await;

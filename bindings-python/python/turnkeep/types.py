@@ -367,11 +367,15 @@ class DocmostAccess(_DocmostAccessRequired, total=False):
     ``baseUrl``, and kept nowhere: not for turns with ``offeredTools``, which others may drive.
     """
     tools: Sequence[str]
-    """The names of the tools that the model has; all of them unless given. ``getCurrentPage`` it has in any
-    case.
+    """The names of the tools that the model has; unless given, all but those that change a part of a page.
+    ``getCurrentPage`` it has in any case.
     """
     readOnly: bool
     """Only tools that change nothing. Default ``false``."""
+    editInPlace: bool
+    """Also the tools that change a part of a page. They read it as the server last saved it and replace it as a
+    whole: what somebody types there in the same seconds is lost. Default ``false``.
+    """
 
 
 class DocmostOptions(TypedDict, total=False):

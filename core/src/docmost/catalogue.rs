@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::model::Json;
 use crate::tool::{Tier, ToolDefinition};
 
+/// The largest number that every client reads as it is.
+const LARGEST: i64 = 9_007_199_254_740_991;
+
 /// What a parameter may be.
 enum Kind {
     Text,
@@ -19,6 +22,13 @@ enum Kind {
     Int(u32, u32),
     Bool,
     Any,
+    /// A place, counted from 0.
+    Index,
+    Texts,
+    /// Before, behind, or at the end.
+    Position,
+    /// Texts and what comes into their place.
+    Edits,
 }
 
 impl Kind {
@@ -31,6 +41,21 @@ impl Kind {
             Self::Int(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Bool => json!({"type": "boolean"}),
             Self::Any => json!({}),
+            Self::Index => json!({"type": "integer", "minimum": -LARGEST, "maximum": LARGEST}),
+            Self::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Self::Position => json!({"type": "string", "enum": ["before", "after", "append"]}),
+            Self::Edits => {
+                let properties = json!({
+                    "find": {"type": "string"}, "replace": {"type": "string"}, "replaceAll": {"type": "boolean"},
+                });
+                let edit = json!({
+                    "type": "object",
+                    "properties": properties,
+                    "required": ["find", "replace"],
+                    "additionalProperties": false,
+                });
+                json!({"type": "array", "minItems": 1, "items": edit})
+            }
         }
     }
 }
@@ -45,11 +70,17 @@ struct Entry {
     description: &'static str,
     /// It changes nothing.
     reads: bool,
+    /// It changes a part of a page, which cannot be done safely while somebody writes there.
+    in_place: bool,
     parameters: &'static [Parameter],
 }
 
 const PAGE: Parameter = ("pageId", Kind::Text, "The page's id");
 const PAGE_FILLED: Parameter = ("pageId", Kind::Filled, "The page's id");
+const NODE: Parameter = ("nodeId", Kind::Text, "The block's id, or # and its place in getOutline, such as #3");
+const NODE_FILLED: Parameter = ("nodeId", Kind::Filled, NODE.2);
+const TABLE: Parameter =
+    ("tableRef", Kind::Text, "# and its place in getOutline, such as #3, or the id of a block inside");
 const SPACE: Parameter = ("spaceId", Kind::Text, "The space's id");
 
 const fn reads(
@@ -58,7 +89,7 @@ const fn reads(
     description: &'static str,
     parameters: &'static [Parameter],
 ) -> Entry {
-    Entry { name, line, description, reads: true, parameters }
+    Entry { name, line, description, reads: true, in_place: false, parameters }
 }
 
 const fn writes(
@@ -67,7 +98,16 @@ const fn writes(
     description: &'static str,
     parameters: &'static [Parameter],
 ) -> Entry {
-    Entry { name, line, description, reads: false, parameters }
+    Entry { name, line, description, reads: false, in_place: false, parameters }
+}
+
+const fn edits(
+    name: &'static str,
+    line: &'static str,
+    description: &'static str,
+    parameters: &'static [Parameter],
+) -> Entry {
+    Entry { name, line: Some(line), description, reads: false, in_place: true, parameters }
 }
 
 const ENTRIES: &[Entry] = &[
@@ -177,13 +217,13 @@ const ENTRIES: &[Entry] = &[
         "getNode",
         Some("Reads one block of a page as JSON"),
         "Reads one block of a page as JSON.",
-        &[PAGE_FILLED, ("nodeId", Kind::Filled, "The block's id, or # and its place in getOutline, such as #3")],
+        &[PAGE_FILLED, NODE_FILLED],
     ),
     reads(
         "getTable",
         Some("Reads a table of a page"),
         "Reads a table of a page: its cells as text, and the ids by which they can be named.",
-        &[PAGE, ("tableRef", Kind::Text, "# and its place in getOutline, such as #3, or the id of a block inside")],
+        &[PAGE, TABLE],
     ),
     reads(
         "getComment",
@@ -279,6 +319,63 @@ const ENTRIES: &[Entry] = &[
         "Replaces the content of a page by that of an earlier version. What is there now stays in the page's history.",
         &[("historyId", Kind::Filled, "The version's id, from listPageHistory")],
     ),
+    edits(
+        "editPageText",
+        "Replaces words within a page",
+        "Replaces texts within a page and leaves the rest as it is. Each edit finds a text within one block, written as the page \
+         shows it, without marks of Markdown. A text that is there more than once is left unless replaceAll is set. Better than \
+         updatePageContent for small changes.",
+        &[PAGE, ("edits", Kind::Edits, "What is found, and what comes into its place")],
+    ),
+    edits(
+        "patchNode",
+        "Replaces one block of a page",
+        "Replaces one block of a page by another one, as JSON of the editor.",
+        &[PAGE, NODE, ("node", Kind::Any, "The new block, or its JSON as text")],
+    ),
+    edits(
+        "insertNode",
+        "Puts a block into a page",
+        "Puts a block into a page: before or behind another one, which is named by its id or by words of it, or at the end. A row \
+         of a table goes beside the row that the anchor is in.",
+        &[
+            PAGE,
+            ("node", Kind::Any, "The new block, or its JSON as text"),
+            ("position", Kind::Position, "Where, from the anchor; append needs none"),
+            ("anchorNodeId?", Kind::Text, "The id of the block beside which it goes"),
+            ("anchorText?", Kind::Text, "Words of the block beside which it goes"),
+        ],
+    ),
+    edits("deleteNode", "Takes a block out of a page", "Takes one block out of a page.", &[PAGE_FILLED, NODE_FILLED]),
+    edits(
+        "tableInsertRow",
+        "Puts a row into a table",
+        "Puts a row into a table of a page.",
+        &[
+            PAGE,
+            TABLE,
+            ("cells", Kind::Texts, "The texts of its cells; those that are missing are empty"),
+            ("index?", Kind::Index, "Its place, counted from 0; behind the others unless given"),
+        ],
+    ),
+    edits(
+        "tableDeleteRow",
+        "Takes a row out of a table",
+        "Takes a row out of a table of a page.",
+        &[PAGE, TABLE, ("index", Kind::Index, "Its place, counted from 0")],
+    ),
+    edits(
+        "tableUpdateCell",
+        "Writes a cell of a table",
+        "Replaces the text of a cell of a table.",
+        &[
+            PAGE,
+            TABLE,
+            ("row", Kind::Index, "The row, counted from 0"),
+            ("col", Kind::Index, "The column, counted from 0"),
+            ("text", Kind::Text, "What it says then"),
+        ],
+    ),
 ];
 
 /// The names of all tools.
@@ -319,8 +416,13 @@ impl Entry {
     }
 }
 
+/// Whether a tool changes a part of a page.
+pub(crate) fn edits_in_place(name: &str) -> bool {
+    ENTRIES.iter().any(|entry| entry.in_place && entry.name == name)
+}
+
 /// The tools of these names, or all of them, in the catalogue's order.
-pub(crate) fn definitions(names: Option<&[String]>) -> Vec<ToolDefinition> {
+pub fn definitions(names: Option<&[String]>) -> Vec<ToolDefinition> {
     let is_wanted = |entry: &&Entry| names.is_none_or(|names| names.iter().any(|name| name == entry.name));
     ENTRIES.iter().filter(is_wanted).map(Entry::definition).collect()
 }

@@ -9,20 +9,20 @@ use super::shapes::cut;
 const FIRST_TEXT: usize = 100;
 const HEADER_TEXT: usize = 40;
 
-fn kind(node: &Value) -> &str {
+pub(super) fn kind(node: &Value) -> &str {
     node.get("type").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn children(node: &Value) -> &[Value] {
+pub(super) fn children(node: &Value) -> &[Value] {
     node.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn id(node: &Value) -> Option<&str> {
+pub(super) fn id(node: &Value) -> Option<&str> {
     node.pointer("/attrs/id").and_then(Value::as_str)
 }
 
 /// The texts of a node, one behind the other.
-fn text_of(node: &Value) -> String {
+pub(super) fn text_of(node: &Value) -> String {
     let (mut text, mut open) = (String::new(), vec![node]);
     while let Some(node) = open.pop() {
         text.push_str(node.get("text").and_then(Value::as_str).unwrap_or_default());

@@ -6,6 +6,8 @@ mod client;
 mod comments;
 mod diff;
 mod document;
+mod edit;
+mod edits;
 mod pages;
 mod position;
 mod shapes;
@@ -15,8 +17,11 @@ mod writes;
 
 pub use client::DocmostTokens;
 pub use document::{node_by_ref, outline, read_table};
+pub use edit::{InsertAt, count_of_id, delete_node, insert_node, replace_node, replace_text};
 pub use shapes::{comment_shape, page_shape, space_shape, workspace_shape};
+pub use writes::as_node;
 
-pub(crate) use catalogue::{NAMES, definitions};
+pub use catalogue::definitions;
+pub(crate) use catalogue::{NAMES, edits_in_place};
 pub(crate) use client::{DocmostClient, DocmostLimits, api_of};
 pub(crate) use tool::DocmostTool;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::project::snippet;
 use crate::text::{utf16_len, utf16_prefix};
 
 use super::document::comment_text;
@@ -66,7 +67,7 @@ pub(super) fn hit_shape(value: &Value) -> Value {
     json!({
         "id": id.cloned().unwrap_or_default(),
         "title": text(value, "title"),
-        "snippet": cut(text(value, "highlight"), 300),
+        "snippet": snippet(text(value, "highlight")),
     })
 }
 

@@ -57,6 +57,13 @@ impl Asking<'_> {
             "listShares" => self.list_shares().await,
             "sharePage" => self.share_page(input).await,
             "unsharePage" => self.unshare_page(input).await,
+            "editPageText" => self.edit_text(input).await,
+            "patchNode" => self.patch_node(input).await,
+            "insertNode" => self.insert_node(input).await,
+            "deleteNode" => self.delete_node(input).await,
+            "tableInsertRow" => self.table_insert_row(input).await,
+            "tableDeleteRow" => self.table_delete_row(input).await,
+            "tableUpdateCell" => self.table_update_cell(input).await,
             _ => Err(format!("There is no tool named '{name}'.")),
         }
     }

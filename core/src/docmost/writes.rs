@@ -26,7 +26,7 @@ impl Asking<'_> {
     }
 
     /// Replaces the content of a page, and its title where one is given; the page as the server has it then.
-    async fn replace(&self, page_id: &str, content: &Value, title: Option<&str>) -> Result<Value, String> {
+    pub(super) async fn replace(&self, page_id: &str, content: &Value, title: Option<&str>) -> Result<Value, String> {
         let format = if content.is_string() { "markdown" } else { "json" };
         let mut body = json!({"pageId": page_id, "content": content, "format": format, "operation": "replace"});
         if content == "" {
@@ -37,7 +37,12 @@ impl Asking<'_> {
         if let Some(title) = title {
             body["title"] = json!(title);
         }
-        self.change("/pages/update", body).await
+        let page = self.change("/pages/update", body).await?;
+        // A server of an older version takes titles only, and passes over the rest.
+        if page.get("id").is_some() && page.get("content").is_none() {
+            return Err("Docmost has not taken the content: its version is too old for that.".to_owned());
+        }
+        Ok(page)
     }
 
     pub(super) async fn update_page(&self, input: &Value) -> Result<Value, String> {
@@ -128,7 +133,10 @@ impl Asking<'_> {
 }
 
 /// A value that a model may also have written as text.
-pub(super) fn as_node(value: &Value, name: &str) -> Result<Value, String> {
+///
+/// # Errors
+/// What the model is told of a text that is none, by the name of the parameter.
+pub fn as_node(value: &Value, name: &str) -> Result<Value, String> {
     match value {
         Value::String(text) => {
             serde_json::from_str(text).map_err(|_| format!("parameter \"{name}\": invalid (a text that is not JSON)"))
@@ -138,7 +146,7 @@ pub(super) fn as_node(value: &Value, name: &str) -> Result<Value, String> {
 }
 
 /// By what a model sees whether a change has arrived: what the server says of the page behind it.
-fn verify(page: &Value) -> Value {
+pub(super) fn verify(page: &Value) -> Value {
     let Some(content) = page.get("content").filter(|content| content.is_object()) else {
         return json!({"updatedAt": page["updatedAt"]});
     };

@@ -8,7 +8,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::docmost::{DocmostClient, DocmostLimits, DocmostTokens, DocmostTool, NAMES, api_of, definitions};
+use crate::docmost::{
+    DocmostClient, DocmostLimits, DocmostTokens, DocmostTool, NAMES, api_of, definitions, edits_in_place,
+};
 use crate::error::{Error, Result};
 use crate::model::Json;
 use crate::tool::{Mailbox, Tool, ToolDefinition, ToolHandler, ToolInvocation};
@@ -31,12 +33,17 @@ pub struct DocmostAccess {
     /// nowhere: not for turns with `offeredTools`, which others may drive.
     #[serde(default)]
     pub token: Option<SecretString>,
-    /// The names of the tools that the model has; all of them unless given. `getCurrentPage` it has in any case.
+    /// The names of the tools that the model has; unless given, all but those that change a part of a page. `getCurrentPage` it
+    /// has in any case.
     #[serde(default)]
     pub tools: Option<Vec<String>>,
     /// Only tools that change nothing.
     #[serde(default)]
     pub read_only: bool,
+    /// Also the tools that change a part of a page. They read it as the server last saved it and replace it as a whole: what
+    /// somebody types there in the same seconds is lost.
+    #[serde(default)]
+    pub edit_in_place: bool,
 }
 
 /// The same, as a plan keeps it.
@@ -48,6 +55,8 @@ pub(crate) struct PlannedDocmost {
     tools: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     read_only: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    edit_in_place: bool,
 }
 
 impl DocmostAccess {
@@ -67,8 +76,8 @@ impl DocmostAccess {
     }
 
     pub(super) fn planned(&self) -> PlannedDocmost {
-        let Self { base_url, tools, read_only, .. } = self.clone();
-        PlannedDocmost { base_url, tools, read_only }
+        let Self { base_url, tools, read_only, edit_in_place, .. } = self.clone();
+        PlannedDocmost { base_url, tools, read_only, edit_in_place }
     }
 }
 
@@ -128,7 +137,10 @@ impl Inner {
         };
         let client = Arc::new(DocmostClient::new(self.http()?, api, tokens, limits));
         let handler: Arc<dyn ToolHandler> = Arc::new(DocmostTool(client));
-        let chosen = definitions(planned.tools.as_deref()).into_iter().filter(|it| it.read_only || !planned.read_only);
+        let may_edit = planned.edit_in_place || planned.tools.is_some();
+        let is_wanted =
+            |it: &ToolDefinition| (it.read_only || !planned.read_only) && (may_edit || !edits_in_place(&it.name));
+        let chosen = definitions(planned.tools.as_deref()).into_iter().filter(is_wanted);
         Ok(chosen.map(|definition| Tool { definition, handler: Arc::clone(&handler) }).collect())
     }
 
