@@ -484,10 +484,7 @@ export declare class Engine {
    * place of one that was given before. Keeps the process (or the worker thread) alive until the engine is closed.
    */
   docmostTokens(
-    token: (
-      asked: Who & { baseUrl: string; refused: boolean },
-      context: ToolContext,
-    ) => string | Promise<string>,
+    token: (asked: Who & { baseUrl: string; refused: boolean }, context: ToolContext) => string | Promise<string>,
   ): void;
   readonly runs: RunsOperations & {
     /**

@@ -3395,9 +3395,11 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       that the option "http.allowPrivate" has.
  *   "token"?: string. The user's access token. Where it is not given it is asked for ("docmostTokens"). It is
  *       sent to "baseUrl", and kept nowhere: not for turns with "offeredTools", which others may drive.
- *   "tools"?: array of string. The names of the tools that the model has; all of them unless given.
- *       "getCurrentPage" it has in any case.
+ *   "tools"?: array of string. The names of the tools that the model has; unless given, all but those that
+ *       change a part of a page. "getCurrentPage" it has in any case.
  *   "readOnly"?: boolean. Only tools that change nothing. Default false.
+ *   "editInPlace"?: boolean. Also the tools that change a part of a page. They read it as the server last saved
+ *       it and replace it as a whole: what somebody types there in the same seconds is lost. Default false.
  *
  * DocmostOptions: How Docmost servers are used.
  *   "requestTimeoutMs"?: integer. How long a request may take. Default 30000.
