@@ -14,6 +14,8 @@ use crate::provider::{Exchange, HttpClient, NotExchanged};
 use crate::text::{one_line, utf16_prefix};
 use crate::tool::ToolInvocation;
 
+use super::shapes::put;
+
 /// How many items a page of a list has, and how many pages of it are read.
 const PAGE_ITEMS: usize = 100;
 const MOST_PAGES: usize = 50;
@@ -206,9 +208,9 @@ impl Asking<'_> {
         let (mut items, mut cursor) = (Vec::new(), Value::Null);
         for _ in 0..MOST_PAGES {
             let mut body = body.clone();
-            body["limit"] = json!(PAGE_ITEMS.min(most.max(1)));
+            put(&mut body, "limit", json!(PAGE_ITEMS.min(most.max(1))));
             if !cursor.is_null() {
-                body["cursor"] = cursor;
+                put(&mut body, "cursor", cursor);
             }
             let page = self.read(path, body).await?;
             items.extend(items_of(&page));

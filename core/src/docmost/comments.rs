@@ -7,7 +7,7 @@ use crate::text::js_trim;
 
 use super::client::Asking;
 use super::document::document_of;
-use super::shapes::{comment_shape, text};
+use super::shapes::{at, comment_shape, put, text};
 
 /// How many comments of a page are read.
 const MOST_COMMENTS: usize = 5_000;
@@ -42,24 +42,24 @@ impl Asking<'_> {
         let content = document_of(text(input, "content")).to_string();
         let mut body = json!({"pageId": page_id, "content": content, "type": "inline"});
         if let Some(selection) = selection {
-            body["selection"] = json!(selection);
+            put(&mut body, "selection", json!(selection));
         }
         if let Some(parent) = parent {
-            body["parentCommentId"] = json!(parent);
+            put(&mut body, "parentCommentId", json!(parent));
         }
         let comment = self.change("/comments/create", body).await?;
         let mut created = json!({});
         if let Some(id) = comment.get("id") {
-            created["commentId"] = id.clone();
+            put(&mut created, "commentId", id.clone());
         }
-        created["pageId"] = json!(page_id);
+        put(&mut created, "pageId", json!(page_id));
         Ok(created)
     }
 
     pub(super) async fn resolve_comment(&self, input: &Value) -> Result<Value, String> {
-        let (comment_id, resolved) = (text(input, "commentId"), input["resolved"].as_bool().unwrap_or_default());
+        let (comment_id, resolved) = (text(input, "commentId"), at(input, "resolved").as_bool().unwrap_or_default());
         let comment = self.read("/comments/info", json!({"commentId": comment_id})).await?;
-        let body = json!({"commentId": comment_id, "pageId": comment["pageId"], "resolved": resolved});
+        let body = json!({"commentId": comment_id, "pageId": at(&comment, "pageId"), "resolved": resolved});
         self.change("/comments/resolve", body).await?;
         Ok(json!({"commentId": comment_id, "resolved": resolved}))
     }
@@ -81,7 +81,7 @@ impl Asking<'_> {
             comments.retain(|comment| time(text(comment, "createdAt")).is_some_and(|created| created > after));
             if !comments.is_empty() {
                 total += comments.len();
-                found.push(json!({"pageId": page["id"], "pageTitle": page["title"], "comments": comments}));
+                found.push(json!({"pageId": at(page, "id"), "pageTitle": at(page, "title"), "comments": comments}));
             }
         }
         Ok(json!({

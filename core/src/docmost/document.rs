@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::shapes::cut;
+use super::shapes::{cut, put};
 
 /// How much an outline shows of a block, and of a cell of a table's header, in UTF-16 units.
 const FIRST_TEXT: usize = 100;
@@ -37,14 +37,18 @@ pub fn outline(document: &Value) -> Value {
         let mut entry =
             json!({"index": index, "type": kind(node), "id": id(node), "firstText": cut(&text_of(node), FIRST_TEXT)});
         match kind(node) {
-            "heading" => entry["level"] = node.pointer("/attrs/level").cloned().unwrap_or_default(),
+            "heading" => put(&mut entry, "level", node.pointer("/attrs/level").cloned().unwrap_or_default()),
             "table" => {
                 let first = children(node).first().map(children).unwrap_or_default();
-                entry["rows"] = json!(children(node).len());
-                entry["cols"] = json!(first.len());
-                entry["header"] = first.iter().map(|cell| json!(cut(&text_of(cell), HEADER_TEXT))).collect();
+                put(&mut entry, "rows", json!(children(node).len()));
+                put(&mut entry, "cols", json!(first.len()));
+                put(
+                    &mut entry,
+                    "header",
+                    first.iter().map(|cell| json!(cut(&text_of(cell), HEADER_TEXT))).collect::<Value>(),
+                );
             }
-            "bulletList" | "orderedList" | "taskList" => entry["items"] = json!(children(node).len()),
+            "bulletList" | "orderedList" | "taskList" => put(&mut entry, "items", json!(children(node).len())),
             _ => {}
         }
         entry

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::document::{children, id, kind, node_by_ref, text_of};
+use super::shapes::{put, take};
 
 /// Nodes that stand only in nodes of one kind.
 const INNER: [(&str, &str); 6] = [
@@ -218,7 +219,7 @@ fn replaced(content: &[Value], find: &str, replacement: &str) -> Vec<Value> {
         // A text without characters is none.
         if !text.is_empty() {
             let mut node = node.clone();
-            node["text"] = json!(text);
+            put(&mut node, "text", json!(text));
             out.push(node);
         }
     }
@@ -298,12 +299,12 @@ pub(super) fn write_cell(
     let columns = children(of_row).len();
     let place = usize::try_from(column).ok().and_then(|column| content_mut(of_row)?.get_mut(column));
     let place = place.ok_or_else(|| out_of(columns, "col"))?;
-    let content = cell("tableCell", text)["content"].take();
+    let content = take(&mut cell("tableCell", text), "content");
     // The first block keeps its id, by which it is known.
     let known = place.pointer("/content/0/attrs").cloned();
-    place["content"] = content;
+    put(place, "content", content);
     if let (Some(known), Some(block)) = (known, place.pointer_mut("/content/0")) {
-        block["attrs"] = known;
+        put(block, "attrs", known);
     }
     Ok(())
 }

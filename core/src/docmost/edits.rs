@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::Asking;
 use super::document::{node_by_ref, read_table};
 use super::edit::{InsertAt, delete_node, delete_row, insert_node, insert_row, replace_node, replace_text, write_cell};
-use super::shapes::{cut, text};
+use super::shapes::{at, cut, take, text};
 use super::writes::{as_node, verify};
 
 /// How much of a text that was looked for is told again, in UTF-16 units.
@@ -20,7 +20,7 @@ impl Asking<'_> {
         change: impl FnOnce(&mut Value) -> Result<T, String>,
     ) -> Result<(T, Value), String> {
         let mut page = self.page_json(page_id).await?;
-        let mut document = page["content"].take();
+        let mut document = take(&mut page, "content");
         if !document.is_object() {
             return Err("The page has no content. updatePageContent writes one.".to_owned());
         }
@@ -38,7 +38,7 @@ impl Asking<'_> {
         self.edit(text(input, "pageId"), |document| {
             let table = read_table(document, text(input, "tableRef"));
             let table = table.ok_or("There is no table at this place. getOutline lists what there is.")?;
-            let path = table["path"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+            let path = at(&table, "path").as_array().into_iter().flatten().filter_map(Value::as_u64);
             let path: Vec<usize> = path.filter_map(|place| usize::try_from(place).ok()).collect();
             change(document, &path)
         })
@@ -47,12 +47,12 @@ impl Asking<'_> {
 
     pub(super) async fn edit_text(&self, input: &Value) -> Result<Value, String> {
         let page_id = text(input, "pageId");
-        let edits = input["edits"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let edits = at(input, "edits").as_array().map(Vec::as_slice).unwrap_or_default();
         let mut page = self.page_json(page_id).await?;
-        let mut document = page["content"].take();
+        let mut document = take(&mut page, "content");
         let (mut applied, mut failed) = (Vec::new(), Vec::new());
         for edit in edits {
-            let (find, all) = (text(edit, "find"), edit["replaceAll"].as_bool().unwrap_or_default());
+            let (find, all) = (text(edit, "find"), at(edit, "replaceAll").as_bool().unwrap_or_default());
             let told = cut(find, TOLD_UNITS);
             if find.is_empty() {
                 failed.push(json!({"find": told, "reason": "there is nothing to find"}));
@@ -81,13 +81,13 @@ impl Asking<'_> {
     }
 
     pub(super) async fn patch_node(&self, input: &Value) -> Result<Value, String> {
-        let (node_id, node) = (text(input, "nodeId"), as_node(&input["node"], "node")?);
+        let (node_id, node) = (text(input, "nodeId"), as_node(at(input, "node"), "node")?);
         let (_, verify) = self.edit(text(input, "pageId"), |document| replace_node(document, node_id, node)).await?;
         Ok(json!({"success": true, "replaced": 1, "nodeId": node_id, "verify": verify}))
     }
 
     pub(super) async fn insert_node(&self, input: &Value) -> Result<Value, String> {
-        let node = as_node(&input["node"], "node")?;
+        let node = as_node(at(input, "node"), "node")?;
         let position = text(input, "position");
         let anchor = |name| input.get(name).and_then(Value::as_str);
         let at = match position {
@@ -111,20 +111,20 @@ impl Asking<'_> {
     }
 
     pub(super) async fn table_insert_row(&self, input: &Value) -> Result<Value, String> {
-        let cells: Vec<&str> = input["cells"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let cells: Vec<&str> = at(input, "cells").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let at = input.get("index").and_then(Value::as_i64);
         let (place, verify) = self.edit_table(input, |document, path| insert_row(document, path, &cells, at)).await?;
         Ok(json!({"success": true, "table": text(input, "tableRef"), "inserted": place, "verify": verify}))
     }
 
     pub(super) async fn table_delete_row(&self, input: &Value) -> Result<Value, String> {
-        let at = input["index"].as_i64().unwrap_or(-1);
+        let at = at(input, "index").as_i64().unwrap_or(-1);
         let (_, verify) = self.edit_table(input, |document, path| delete_row(document, path, at)).await?;
         Ok(json!({"success": true, "table": text(input, "tableRef"), "deleted": at, "verify": verify}))
     }
 
     pub(super) async fn table_update_cell(&self, input: &Value) -> Result<Value, String> {
-        let number = |name: &str| input[name].as_i64().unwrap_or(-1);
+        let number = |name: &str| at(input, name).as_i64().unwrap_or(-1);
         let (row, column) = (number("row"), number("col"));
         let written = text(input, "text");
         let (_, verify) =

@@ -7,7 +7,7 @@ use crate::text::js_trim;
 use super::client::{Asking, items_of};
 use super::diff::line_diff;
 use super::document::{node_by_ref, outline, plain_text, read_table};
-use super::shapes::{cut, hit_shape, page_shape, space_shape, text, tree_shape, workspace_shape};
+use super::shapes::{at, cut, hit_shape, page_shape, put, space_shape, text, tree_shape, workspace_shape};
 
 /// How many hits a search gives, and pages a list, unless it is said otherwise.
 const HITS: u64 = 10;
@@ -63,29 +63,31 @@ impl Asking<'_> {
     pub(super) async fn get_outline(&self, input: &Value) -> Result<Value, String> {
         let page = self.page_json(text(input, "pageId")).await?;
         let blocks = outline(page.get("content").unwrap_or(&Value::Null));
-        Ok(json!({"pageId": page["id"], "slugId": page["slugId"], "title": page["title"], "outline": blocks}))
+        Ok(
+            json!({"pageId": at(&page, "id"), "slugId": at(&page, "slugId"), "title": at(&page, "title"), "outline": blocks}),
+        )
     }
 
     pub(super) async fn get_page_json(&self, input: &Value) -> Result<Value, String> {
         let page = self.page_json(text(input, "pageId")).await?;
         let names = ["id", "slugId", "title", "parentPageId", "spaceId", "updatedAt", "content"];
-        Ok(Value::Object(names.iter().map(|name| ((*name).to_owned(), page[*name].clone())).collect()))
+        Ok(Value::Object(names.iter().map(|name| ((*name).to_owned(), at(&page, name).clone())).collect()))
     }
 
     pub(super) async fn get_node(&self, input: &Value) -> Result<Value, String> {
         let (page_id, reference) = (text(input, "pageId"), text(input, "nodeId"));
         let page = self.page_json(page_id).await?;
-        let found = node_by_ref(&page["content"], reference);
+        let found = node_by_ref(at(&page, "content"), reference);
         let (path, node) = found.ok_or("The page has no such node. getOutline lists what there is.")?;
-        Ok(json!({"pageId": page_id, "ref": reference, "path": path, "type": node["type"], "node": node}))
+        Ok(json!({"pageId": page_id, "ref": reference, "path": path, "type": at(node, "type"), "node": node}))
     }
 
     pub(super) async fn get_table(&self, input: &Value) -> Result<Value, String> {
         let (page_id, reference) = (text(input, "pageId"), text(input, "tableRef"));
         let page = self.page_json(page_id).await?;
-        let table = read_table(&page["content"], reference);
+        let table = read_table(at(&page, "content"), reference);
         let table = table.ok_or("There is no table at this place. getOutline lists what there is.")?;
-        let [rows, cols, path, cells, ids] = ["rows", "cols", "path", "cells", "cellIds"].map(|name| &table[name]);
+        let [rows, cols, path, cells, ids] = ["rows", "cols", "path", "cells", "cellIds"].map(|name| at(&table, name));
         Ok(
             json!({"pageId": page_id, "table": reference, "rows": rows, "cols": cols, "path": path, "cells": cells, "cellIds": ids}),
         )
@@ -111,7 +113,7 @@ impl Asking<'_> {
         let limit = input.get("limit").and_then(Value::as_u64).unwrap_or(PAGES);
         let mut body = json!({"limit": limit});
         if let Some(space_id) = space_id {
-            body["spaceId"] = json!(space_id);
+            put(&mut body, "spaceId", json!(space_id));
         }
         let pages = self.read("/pages/recent", body).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -122,7 +124,7 @@ impl Asking<'_> {
     pub(super) async fn children(&self, space_id: &str, page_id: Option<&str>) -> Result<Vec<Value>, String> {
         let mut body = json!({"spaceId": space_id});
         if let Some(page_id) = page_id {
-            body["pageId"] = json!(page_id);
+            put(&mut body, "pageId", json!(page_id));
         }
         Ok(self.list("/pages/sidebar-pages", body, MOST_LISTED).await?.0)
     }
@@ -164,7 +166,7 @@ impl Asking<'_> {
     pub(super) async fn list_history(&self, input: &Value) -> Result<Value, String> {
         let mut body = json!({"pageId": text(input, "pageId")});
         if let Some(cursor) = input.get("cursor").and_then(Value::as_str) {
-            body["cursor"] = json!(cursor);
+            put(&mut body, "cursor", json!(cursor));
         }
         let versions = self.read("/pages/history", body).await?;
         let next = versions.pointer("/meta/nextCursor").cloned().unwrap_or_default();
@@ -190,7 +192,7 @@ impl Asking<'_> {
             Some(version) => self.version(version).await?,
             None => self.page_json(page_id).await?,
         };
-        let line = |version: &Value| format!("{}\n{}", text(version, "title"), plain_text(&version["content"]));
+        let line = |version: &Value| format!("{}\n{}", text(version, "title"), plain_text(at(version, "content")));
         Ok(json!({"from": version_meta(&from), "to": version_meta(&to), "diff": line_diff(&line(&from), &line(&to))}))
     }
 }
@@ -199,9 +201,9 @@ impl Asking<'_> {
 fn version_meta(version: &Value) -> Value {
     let by = version.pointer("/lastUpdatedBy/name").and_then(Value::as_str);
     json!({
-        "id": version["id"],
-        "title": version["title"],
-        "createdAt": version["createdAt"],
+        "id": at(version, "id"),
+        "title": at(version, "title"),
+        "createdAt": at(version, "createdAt"),
         "changedBy": by.map(|name| cut(name, NAME_UNITS)),
     })
 }

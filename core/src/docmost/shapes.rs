@@ -13,9 +13,21 @@ fn chosen(value: &Value, names: &[&str]) -> Value {
     Value::Object(names.iter().filter_map(member).collect::<Map<_, _>>())
 }
 
-/// A member that there always is; null where the server says nothing of it.
-fn or_null(value: &Value, name: &str) -> Value {
-    value.get(name).cloned().unwrap_or_default()
+/// A member; null where there is none.
+pub(super) fn at<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+/// Sets a member of an object.
+pub(super) fn put(value: &mut Value, name: &str, member: impl Into<Value>) {
+    if let Some(members) = value.as_object_mut() {
+        members.insert(name.to_owned(), member.into());
+    }
+}
+
+/// Takes a member out of an object; null where there is none.
+pub(super) fn take(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
 }
 
 /// A workspace.
@@ -38,20 +50,20 @@ pub fn page_shape(value: &Value) -> Value {
 pub fn comment_shape(value: &Value) -> Value {
     let mut shape = chosen(value, &["id", "pageId"]);
     if let Some(content) = value.get("content") {
-        shape["content"] = json!(comment_text(content));
+        put(&mut shape, "content", json!(comment_text(content)));
     }
-    shape["selection"] = or_null(value, "selection");
-    shape["type"] = value.get("type").cloned().unwrap_or_else(|| json!("page"));
-    shape["parentCommentId"] = or_null(value, "parentCommentId");
+    put(&mut shape, "selection", at(value, "selection").clone());
+    put(&mut shape, "type", value.get("type").cloned().unwrap_or_else(|| json!("page")));
+    put(&mut shape, "parentCommentId", at(value, "parentCommentId").clone());
     if let Some(creator) = value.get("creatorId") {
-        shape["creatorId"] = creator.clone();
+        put(&mut shape, "creatorId", creator.clone());
     }
-    shape["creatorName"] = value.pointer("/creator/name").cloned().unwrap_or_default();
+    put(&mut shape, "creatorName", value.pointer("/creator/name").cloned().unwrap_or_default());
     if let Some(created) = value.get("createdAt") {
-        shape["createdAt"] = created.clone();
+        put(&mut shape, "createdAt", created.clone());
     }
     for name in ["editedAt", "resolvedAt", "resolvedById"] {
-        shape[name] = or_null(value, name);
+        put(&mut shape, name, at(value, name).clone());
     }
     shape
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::Asking;
-use super::shapes::text;
+use super::shapes::{at, put, text};
 
 /// How many shares are listed.
 const MOST_SHARES: usize = 5_000;
@@ -19,13 +19,13 @@ impl Asking<'_> {
         let shape = |share: &Value| {
             let page = share.get("page").or_else(|| share.get("sharedPage")).unwrap_or(&Value::Null);
             json!({
-                "shareId": share["id"],
-                "key": share["key"],
-                "pageId": share["pageId"],
-                "pageTitle": page["title"],
+                "shareId": at(share, "id"),
+                "key": at(share, "key"),
+                "pageId": at(share, "pageId"),
+                "pageTitle": at(page, "title"),
                 "publicUrl": self.public_url(text(share, "key"), text(page, "slugId")),
-                "searchIndexing": share["searchIndexing"],
-                "createdAt": share["createdAt"],
+                "searchIndexing": at(share, "searchIndexing"),
+                "createdAt": at(share, "createdAt"),
             })
         };
         Ok(shares.iter().map(shape).collect())
@@ -33,17 +33,17 @@ impl Asking<'_> {
 
     pub(super) async fn share_page(&self, input: &Value) -> Result<Value, String> {
         let page = self.page_json(text(input, "pageId")).await?;
-        let mut body = json!({"pageId": page["id"], "includeSubPages": false});
+        let mut body = json!({"pageId": at(&page, "id"), "includeSubPages": false});
         if let Some(indexing) = input.get("searchIndexing") {
-            body["searchIndexing"] = indexing.clone();
+            put(&mut body, "searchIndexing", indexing.clone());
         }
         let share = self.change("/shares/create", body).await?;
         Ok(json!({
-            "shareId": share["id"],
-            "key": share["key"],
+            "shareId": at(&share, "id"),
+            "key": at(&share, "key"),
             "pageId": text(input, "pageId"),
             "publicUrl": self.public_url(text(&share, "key"), text(&page, "slugId")),
-            "searchIndexing": share["searchIndexing"],
+            "searchIndexing": at(&share, "searchIndexing"),
         }))
     }
 

@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 use super::client::Asking;
 use super::document::plain_text;
 use super::position::behind;
-use super::shapes::text;
+use super::shapes::{at, put, text};
 
 impl Asking<'_> {
     pub(super) async fn create_page(&self, input: &Value) -> Result<Value, String> {
         let title = text(input, "title");
         let mut body = json!({"title": title, "spaceId": text(input, "spaceId")});
         if let Some(parent) = input.get("parentPageId").and_then(Value::as_str) {
-            body["parentPageId"] = json!(parent);
+            put(&mut body, "parentPageId", json!(parent));
         }
         let content = text(input, "content");
         if !content.is_empty() {
-            body["content"] = json!(content);
-            body["format"] = json!("markdown");
+            put(&mut body, "content", json!(content));
+            put(&mut body, "format", json!("markdown"));
         }
         let page = self.change("/pages/create", body).await?;
         let id = [page.get("id"), page.get("slugId")].into_iter().flatten().find(|id| !id.is_null());
@@ -31,11 +31,11 @@ impl Asking<'_> {
         let mut body = json!({"pageId": page_id, "content": content, "format": format, "operation": "replace"});
         if content == "" {
             // What is empty the server takes for nothing to do.
-            body["content"] = json!({"type": "doc", "content": [{"type": "paragraph"}]});
-            body["format"] = json!("json");
+            put(&mut body, "content", json!({"type": "doc", "content": [{"type": "paragraph"}]}));
+            put(&mut body, "format", json!("json"));
         }
         if let Some(title) = title {
-            body["title"] = json!(title);
+            put(&mut body, "title", json!(title));
         }
         let page = self.change("/pages/update", body).await?;
         // A server of an older version takes titles only, and passes over the rest.
@@ -148,10 +148,10 @@ pub fn as_node(value: &Value, name: &str) -> Result<Value, String> {
 /// By what a model sees whether a change has arrived: what the server says of the page behind it.
 pub(super) fn verify(page: &Value) -> Value {
     let Some(content) = page.get("content").filter(|content| content.is_object()) else {
-        return json!({"updatedAt": page["updatedAt"]});
+        return json!({"updatedAt": at(page, "updatedAt")});
     };
     json!({
-        "updatedAt": page["updatedAt"],
+        "updatedAt": at(page, "updatedAt"),
         "blocks": content.get("content").and_then(Value::as_array).map_or(0, Vec::len),
         "characters": plain_text(content).chars().count(),
     })
