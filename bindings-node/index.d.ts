@@ -478,6 +478,14 @@ export declare class Engine {
       context: ToolContext,
     ) => PageRef | null | Promise<PageRef | null>,
   ): void;
+  /**
+   * Has the host asked for the access tokens of users, by which turns with `docmost` act on a Docmost server: when a turn first
+   * needs one, and once more when the server does not take it (`refused`). What `token` throws is told to nobody. It takes the
+   * place of one that was given before. Keeps the process (or the worker thread) alive until the engine is closed.
+   */
+  docmostTokens(
+    token: (asked: Who & { baseUrl: string; refused: boolean }, context: ToolContext) => string | Promise<string>,
+  ): void;
   readonly runs: RunsOperations & {
     /**
      * From any process. false when there is nothing to stop. By the idempotency key of its turn, a run may also be stopped

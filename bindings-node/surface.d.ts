@@ -537,6 +537,50 @@ export interface DataPart {
   data: unknown;
 }
 
+/** A Docmost server, and how a turn uses it. */
+export interface DocmostAccess {
+  /**
+   * The server's address, with or without `/api` at its end. It must be a public one, or one that the option
+   * `http.allowPrivate` has.
+   */
+  baseUrl: string;
+  /**
+   * The user's access token. Where it is not given it is asked for (`docmostTokens`). It is sent to `baseUrl`, and kept
+   * nowhere: not for turns with `offeredTools`, which others may drive.
+   */
+  token?: string;
+  /**
+   * The names of the tools that the model has; unless given, all but those that change a part of a page.
+   * `getCurrentPage` it has in any case.
+   */
+  tools?: readonly string[];
+  /**
+   * Only tools that change nothing.
+   * @default false
+   */
+  readOnly?: boolean;
+  /**
+   * Also the tools that change a part of a page. They read it as the server last saved it and replace it as a whole:
+   * what somebody types there in the same seconds is lost.
+   * @default false
+   */
+  editInPlace?: boolean;
+}
+
+/** How Docmost servers are used. */
+export interface DocmostOptions {
+  /**
+   * How long a request may take.
+   * @default 30000
+   */
+  requestTimeoutMs?: number;
+  /**
+   * How many bytes an answer may have. A page that is larger cannot be read.
+   * @default 4194304
+   */
+  maxResponseBytes?: number;
+}
+
 /** Which document a chat is exported as. */
 export type DocumentFormat = 'markdown' | 'json';
 
@@ -604,6 +648,8 @@ export interface EngineSettings {
   http?: HttpOptions;
   /** How the tool servers of workspaces are used. */
   mcp?: McpOptions;
+  /** How Docmost servers are used, by turns that have them. */
+  docmost?: DocmostOptions;
   /** Limits of single requests. */
   requests?: RequestLimits;
   /**
@@ -2578,6 +2624,11 @@ export interface TurnRequestFields {
    * @default false
    */
   mcpTools?: boolean;
+  /**
+   * Give the model tools for a Docmost server, by which it finds, reads and changes pages as the user, and
+   * `getCurrentPage`. Tools of the host's own that are named so take their place.
+   */
+  docmost?: DocmostAccess;
   /** The tools of this turn, for hosts that answer calls through a mailbox. */
   tools?: readonly [];
   /** The provider; without it the one named `default`, or the only one. */

@@ -259,8 +259,8 @@ typedef int32_t turnkeep_status;
  *
  * `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
  * turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
- * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() and
- * turnkeep_engine_check_pages() were given must remain valid until turnkeep_engine_free() has returned: other turns may
+ * were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools(),
+ * turnkeep_engine_check_pages() and turnkeep_engine_docmost_tokens() were given must remain valid until turnkeep_engine_free() has returned: other turns may
  * come at any time.
  *
  * A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.
@@ -398,6 +398,27 @@ turnkeep_status turnkeep_engine_check_pages(const struct turnkeep_engine *engine
                                             turnkeep_tool_callback tool_callback,
                                             void *user_data,
                                             struct turnkeep_error **error);
+
+/**
+ * Has the host asked for the access tokens of users, by which turns with "docmost" act on a Docmost server: when a turn first
+ * needs one, and once more when the server does not take it.
+ *
+ * The questions come to `tool_callback` as calls of a tool named "docmostToken", whose input is {"workspaceId", "userId",
+ * "baseUrl", "refused"}; "refused" says that the token before was not taken. They are answered as calls are, with the token as
+ * a JSON string. What a question fails with is told to nobody. `tool_callback` must not be NULL and is passed `user_data`; both
+ * must remain valid until turnkeep_engine_free() has returned. It takes the place of one that was given before, and ends when the
+ * engine is closed.
+ *
+ * Errors: INVALID_INPUT ("toolCallback" for one that is missing), ENGINE_CLOSED.
+ *
+ * The caller sees to it that:
+ * `engine` is NULL or an engine that has not been freed; `tool_callback` and `user_data` may be used on any thread;
+ * `error` is NULL or may be written to.
+ */
+turnkeep_status turnkeep_engine_docmost_tokens(const struct turnkeep_engine *engine,
+                                               turnkeep_tool_callback tool_callback,
+                                               void *user_data,
+                                               struct turnkeep_error **error);
 
 /**
  * Refuses new turns, lets those that run go on for `grace_ms` (5 seconds when negative), settles the rest as aborted
@@ -3369,6 +3390,22 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "id"?: string
  *   "data": any JSON
  *
+ * DocmostAccess: A Docmost server, and how a turn uses it.
+ *   "baseUrl": string. The server's address, with or without "/api" at its end. It must be a public one, or one
+ *       that the option "http.allowPrivate" has.
+ *   "token"?: string. The user's access token. Where it is not given it is asked for ("docmostTokens"). It is
+ *       sent to "baseUrl", and kept nowhere: not for turns with "offeredTools", which others may drive.
+ *   "tools"?: array of string. The names of the tools that the model has; unless given, all but those that
+ *       change a part of a page. "getCurrentPage" it has in any case.
+ *   "readOnly"?: boolean. Only tools that change nothing. Default false.
+ *   "editInPlace"?: boolean. Also the tools that change a part of a page. They read it as the server last saved
+ *       it and replace it as a whole: what somebody types there in the same seconds is lost. Default false.
+ *
+ * DocmostOptions: How Docmost servers are used.
+ *   "requestTimeoutMs"?: integer. How long a request may take. Default 30000.
+ *   "maxResponseBytes"?: integer. How many bytes an answer may have. A page that is larger cannot be read.
+ *       Default 4194304.
+ *
  * DocumentFormat: Which document a chat is exported as.
  *   "markdown"
  *   "json"
@@ -3439,6 +3476,7 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *   "prompt"?: PromptOptions. What goes into every system prompt.
  *   "http"?: HttpOptions. How providers are reached.
  *   "mcp"?: McpOptions. How the tool servers of workspaces are used.
+ *   "docmost"?: DocmostOptions. How Docmost servers are used, by turns that have them.
  *   "requests"?: RequestLimits. Limits of single requests.
  *   "generateChatTitles"?: boolean. Name chats that have no name after their first turn has succeeded, whoever
  *       drove it, by a second request to the workspace's model. Default false.
@@ -4590,6 +4628,8 @@ turnkeep_status turnkeep_to_view(const char *arguments,
  *       after their servers, with what the administrators say about them. Tools of the host's own that are named so
  *       take their place. A server that cannot be used is missing, and told in the outcome's "warnings". Default
  *       false.
+ *   "docmost"?: DocmostAccess. Give the model tools for a Docmost server, by which it finds, reads and changes
+ *       pages as the user, and "getCurrentPage". Tools of the host's own that are named so take their place.
  *   "tools"?: array of ToolDefinition. The tools of this turn, for hosts that answer calls through a mailbox.
  *   "provider"?: ProviderChoice. The provider; without it the one named "default", or the only one.
  *   "detached"?: boolean. "false": the run stops when its last reader goes away. Default true.

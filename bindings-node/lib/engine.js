@@ -144,14 +144,24 @@ class Engine {
 
   checkPages(check) {
     if (typeof check !== 'function') throw TurnkeepError.invalid('check', 'must be a function');
+    this.#askAs('checkOpenPage', check, () => this.#native.checkPages());
+  }
+
+  docmostTokens(token) {
+    if (typeof token !== 'function') throw TurnkeepError.invalid('token', 'must be a function');
+    this.#askAs('docmostToken', token, () => this.#native.docmostTokens());
+  }
+
+  /** Has a function of the host's asked as a tool of this name is. */
+  #askAs(name, execute, begin) {
     let offer;
     try {
-      offer = this.#native.checkPages();
+      offer = begin();
     } catch (error) {
       throw fromNative(error);
     }
-    // Rejects only if the native half does, which ends the checks.
-    serve(offer, new Map([['checkOpenPage', { tool: { execute: check } }]])).catch(() => {});
+    // Rejects only if the native half does, after which nothing is asked any more.
+    serve(offer, new Map([[name, { tool: { execute } }]])).catch(() => {});
   }
 
   async close(given = {}) {

@@ -74,6 +74,12 @@ impl NativeEngine {
         Ok(NativeOffer::new(self.engine.check_pages_by_mailbox().map_err(to_js)?))
     }
 
+    /// Has the host asked for tokens of users of Docmost: the questions come as calls of a tool.
+    #[napi(catch_unwind)]
+    pub fn docmost_tokens(&self) -> Result<NativeOffer> {
+        Ok(NativeOffer::new(self.engine.docmost_tokens_by_mailbox().map_err(to_js)?))
+    }
+
     /// Answers a question about stored things; JSON in, JSON out.
     #[napi(catch_unwind)]
     pub fn call<'env>(&self, env: &'env Env, method: String, params: String) -> Result<PromiseRaw<'env, String>> {

@@ -80,6 +80,12 @@ impl Engine {
         Ok(Offer::new(parts.engine.check_pages_by_mailbox().or_raise(py)?))
     }
 
+    /// Has the host asked for tokens of users of Docmost. The questions come out of `Offer.next_tool_message`, as calls of a tool.
+    fn docmost_tokens(&self, py: Python<'_>) -> PyResult<Offer> {
+        let parts = self.parts.get().or_raise(py)?;
+        Ok(Offer::new(parts.engine.docmost_tokens_by_mailbox().or_raise(py)?))
+    }
+
     /// Calls a method by name, such as `runs.get`; parameters and result are JSON.
     fn call(&self, py: Python<'_>, method: String, params: String) -> PyResult<String> {
         let parts = self.parts.get().or_raise(py)?;

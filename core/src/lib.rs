@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod docmost;
 mod engine;
 mod error;
 pub mod functions;
@@ -70,16 +71,17 @@ pub mod stream {
 }
 
 pub use engine::{
-    Actor, ActorRule, Answered, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, Engine,
-    EngineOptions, Export, ExportFormat, FallbackModel, FeatureGates, Follow, ForkAt, FoundMessage, GivenAnswer,
-    GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep, ImportOutcome, ImportedRole,
-    InProgress, IndexOutcome, IndexStatus, IndexedNow, McpOptions, McpProgram, McpServerEdit, McpTested, McpTransport,
-    MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer, NotIndexed, OpenChat, PageAt,
-    PageSearch, PageToIndex, Prices, Protocol, Provenance, PublicTurn, Purged, Reindexed, ReportOf, RunBudget,
-    RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions, SharedReader, SharedTail,
-    SignedProvenance, Stateless, SteerAnswer, SteeringPlace, StoreHealth, StreamFormat, TailEnd, TailFrom, TailItem,
-    Tested, ToolOffer, Turn, TurnReader, TurnRequest, TurnRetries, UiMessage, UiMessagePage, UnknownRole, UsageLimits,
-    UsageLine, UsageOptions, UsageReport, UserMessage, WaitingPage, Who, Window,
+    Actor, ActorRule, Answered, Busy, Capability, ChatIds, ChatOptions, ChatPage, ChunkHit, Cursor, DocmostAccess,
+    DocmostOptions, Engine, EngineOptions, Export, ExportFormat, FallbackModel, FeatureGates, Follow, ForkAt,
+    FoundMessage, GivenAnswer, GivenMessage, GivenPart, Health, HostedFinish, HostedRequest, HostedRun, HostedStep,
+    ImportOutcome, ImportedRole, InProgress, IndexOutcome, IndexStatus, IndexedNow, McpOptions, McpProgram,
+    McpServerEdit, McpTested, McpTransport, MessagePage, MessageVersion, ModelIndex, ModelPrice, NewChat, NewMcpServer,
+    NotIndexed, OpenChat, PageAt, PageSearch, PageToIndex, Prices, Protocol, Provenance, PublicTurn, Purged, Reindexed,
+    ReportOf, RunBudget, RunLimits, RunSignal, RunTail, SearchAnswer, SearchMode, SecretOptions, SettingsOptions,
+    SharedReader, SharedTail, SignedProvenance, Stateless, SteerAnswer, SteeringPlace, StoreHealth, StreamFormat,
+    TailEnd, TailFrom, TailItem, Tested, ToolOffer, Turn, TurnReader, TurnRequest, TurnRetries, UiMessage,
+    UiMessagePage, UnknownRole, UsageLimits, UsageLine, UsageOptions, UsageReport, UserMessage, WaitingPage, Who,
+    Window,
 };
 pub use error::{Error, ErrorCode, Result};
 pub use id::{AgentRoleId, ChatId, ChatRef, McpServerId, MessageId, RunId};

@@ -62,10 +62,11 @@ impl Engine {
         Ok(())
     }
 
-    fn check_pages(&self, callback: Option<Callback>) -> Result<()> {
+    /// Has the host asked, by the callback, for what comes into this mailbox.
+    fn ask(&self, begin: impl FnOnce(&turnkeep::Engine) -> Result<Mailbox>, callback: Option<Callback>) -> Result<()> {
         let callback = callback
-            .ok_or_else(|| turnkeep::Error::invalid("toolCallback", "must not be NULL where pages are checked"))?;
-        let (delivery, _) = Delivery::new(self.engine.check_pages_by_mailbox()?, callback);
+            .ok_or_else(|| turnkeep::Error::invalid("toolCallback", "must not be NULL where the host is asked"))?;
+        let (delivery, _) = Delivery::new(begin(&self.engine)?, callback);
         self.runtime()?.spawn(delivery.run());
         Ok(())
     }
@@ -202,7 +203,38 @@ pub unsafe extern "C" fn turnkeep_engine_check_pages(
     let body = || {
         // SAFETY: as the caller has promised.
         let (engine, callback) = unsafe { (Engine::borrow(engine)?, Callback::new(tool_callback, user_data)) };
-        engine.check_pages(callback)?;
+        engine.ask(turnkeep::Engine::check_pages_by_mailbox, callback)?;
+        Ok(TURNKEEP_OK)
+    };
+    // SAFETY: as the caller has promised.
+    unsafe { boundary::guard(error, body) }
+}
+
+/// Has the host asked for the access tokens of users, by which turns with "docmost" act on a Docmost server: when a turn first
+/// needs one, and once more when the server does not take it.
+///
+/// The questions come to `tool_callback` as calls of a tool named "docmostToken", whose input is {"workspaceId", "userId",
+/// "baseUrl", "refused"}; "refused" says that the token before was not taken. They are answered as calls are, with the token as
+/// a JSON string. What a question fails with is told to nobody. `tool_callback` must not be NULL and is passed `user_data`; both
+/// must remain valid until turnkeep_engine_free() has returned. It takes the place of one that was given before, and ends when the
+/// engine is closed.
+///
+/// Errors: INVALID_INPUT ("toolCallback" for one that is missing), ENGINE_CLOSED.
+///
+/// # Safety
+/// `engine` is NULL or an engine that has not been freed; `tool_callback` and `user_data` may be used on any thread;
+/// `error` is NULL or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn turnkeep_engine_docmost_tokens(
+    engine: *const Engine,
+    tool_callback: ToolCallback,
+    user_data: *mut c_void,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: as the caller has promised.
+        let (engine, callback) = unsafe { (Engine::borrow(engine)?, Callback::new(tool_callback, user_data)) };
+        engine.ask(turnkeep::Engine::docmost_tokens_by_mailbox, callback)?;
         Ok(TURNKEEP_OK)
     };
     // SAFETY: as the caller has promised.

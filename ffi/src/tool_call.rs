@@ -31,8 +31,8 @@ const NO_ANSWER: &str = "The tool did not answer.";
 ///
 /// `user_data` is what turnkeep_turn_start() was given. It must remain valid until turnkeep_turn_done() has told how the
 /// turn ended, or turnkeep_engine_free() has returned: no callback is in progress or still to come then, unless they
-/// were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools() and
-/// turnkeep_engine_check_pages() were given must remain valid until turnkeep_engine_free() has returned: other turns may
+/// were called inside a callback, which they cannot wait for. What turnkeep_engine_offer_tools(),
+/// turnkeep_engine_check_pages() and turnkeep_engine_docmost_tokens() were given must remain valid until turnkeep_engine_free() has returned: other turns may
 /// come at any time.
 ///
 /// A callback may call every function of turnkeep. It must not throw a C++ exception or jump out of itself.

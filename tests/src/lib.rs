@@ -2,6 +2,7 @@
 
 pub mod chunks;
 pub mod counting;
+pub mod docmost;
 pub mod embeddings;
 pub mod fault;
 pub mod leaks;

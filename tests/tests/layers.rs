@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 8] = [
     &["mask", "model"],
     &["project", "role", "tool"],
     &["provider", "store"],
-    &["log", "mcp", "secret", "settings"],
+    &["docmost", "log", "mcp", "secret", "settings"],
     &["machine"],
     &["engine", "functions"],
     &["simulation", "surface"],

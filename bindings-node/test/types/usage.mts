@@ -335,6 +335,9 @@ const ofPage: string | undefined = turnkeep.resolveCurrentPageResult({ id: 'p' }
 void ofPage;
 // @ts-expect-error A check says which page, or that there is none.
 engine.checkPages(() => 'p');
+engine.docmostTokens(async ({ userId, refused }) => (refused ? `new-${userId}` : userId));
+// @ts-expect-error A token is a text.
+engine.docmostTokens(() => ({ token: 't' }));
 const page: turnkeep.PageToIndex = { id: 'p', spaceId: 's', title: 'T', content: { type: 'doc', content: [] } };
 const indexed = await engine.search.index({ workspaceId: 'w', page });
 const { failed } = await engine.search.reindex({ workspaceId: 'w', pages: [page], force: true });

@@ -117,6 +117,21 @@ class Engine(EngineOperations):
         tool = Tool("checkOpenPage", lambda asked: check(asked["workspaceId"], asked["userId"], asked["page"]))
         self._pumps.add(ToolPump(self._native.check_pages(), [tool], owner=self))
 
+    def docmost_tokens(self, token: Callable[[str, str, str, bool], str]) -> None:
+        """Has the host asked for the access tokens of users, by which turns with ``docmost`` act on a Docmost server.
+
+        ``token(workspace_id, user_id, base_url, refused)`` returns the user's token: when a turn first needs one, and
+        once more when the server does not take it, with ``refused``. What it raises is told to nobody. It is called on
+        threads of its own, and takes the place of one that was given before.
+
+        :raises TurnkeepError: ``ENGINE_CLOSED``
+        """
+
+        def ask(asked: Any) -> str:
+            return token(asked["workspaceId"], asked["userId"], asked["baseUrl"], asked["refused"])
+
+        self._pumps.add(ToolPump(self._native.docmost_tokens(), [Tool("docmostToken", ask)], owner=self))
+
     @property
     def runs(self) -> Runs:
         """What is known of runs, their logs, and runs that the host drives itself."""

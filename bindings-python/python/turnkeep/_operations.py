@@ -1142,6 +1142,7 @@ class EngineOperations(_Asking):
         prompt: types.PromptOptions | None = None,
         http: types.HttpOptions | None = None,
         mcp: types.McpOptions | None = None,
+        docmost: types.DocmostOptions | None = None,
         requests: types.RequestLimits | None = None,
         generate_chat_titles: bool | None = None,
         chats: types.ChatOptions | None = None,
@@ -1167,6 +1168,7 @@ class EngineOperations(_Asking):
         :param prompt: What goes into every system prompt.
         :param http: How providers are reached.
         :param mcp: How the tool servers of workspaces are used.
+        :param docmost: How Docmost servers are used, by turns that have them.
         :param requests: Limits of single requests.
         :param generate_chat_titles: Name chats that have no name after their first turn has succeeded,
             whoever drove it, by a second request to the workspace's model. Default ``false``.
@@ -1183,7 +1185,7 @@ class EngineOperations(_Asking):
             these.
         :raises TurnkeepError: ``INVALID_INPUT``, ``STORE_UNAVAILABLE``
         """
-        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "mcp": mcp, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
+        return cls._open({"store": store, "instanceId": instance_id, "appSecret": app_secret, "previousAppSecrets": previous_app_secrets, "secrets": secrets, "runs": runs, "providers": providers, "prompt": prompt, "http": http, "mcp": mcp, "docmost": docmost, "requests": requests, "generateChatTitles": generate_chat_titles, "chats": chats, "settings": settings, "features": features, "limits": limits, "prices": prices, "usage": usage, "errorText": error_text}, tools)
 
     def start_turn(
         self,
@@ -1196,6 +1198,7 @@ class EngineOperations(_Asking):
         open_page: types.PageRef | None = None,
         page_tool: bool | None = None,
         mcp_tools: bool | None = None,
+        docmost: types.DocmostAccess | None = None,
         provider: types.ProviderChoice | None = None,
         detached: bool | None = None,
         trigger: types.Trigger | None = None,
@@ -1241,6 +1244,9 @@ class EngineOperations(_Asking):
             named after their servers, with what the administrators say about them. Tools of the host's own that
             are named so take their place. A server that cannot be used is missing, and told in the outcome's
             ``warnings``. Default ``false``.
+        :param docmost: Give the model tools for a Docmost server, by which it finds, reads and changes
+            pages as the user, and ``getCurrentPage``. Tools of the host's own that are named so take their
+            place.
         :param provider: The provider; without it the one named ``default``, or the only one.
         :param detached: ``false``: the run stops when its last reader goes away. Default ``true``.
         :param trigger: What begins the turn. Default ``"user"``.
@@ -1297,7 +1303,7 @@ class EngineOperations(_Asking):
         ``A_RUN_ALREADY_ACTIVE``, ``SUPERSEDE_INVALID``, ``SUPERSEDE_TARGET_MISMATCH``,
         ``SUPERSEDE_TIMEOUT``, ``A_RUN_BEGIN_FAILED``, ``STORE_UNAVAILABLE``, ``ENGINE_CLOSED``
         """
-        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "format": format, "resumable": resumable, "retries": retries, "taint": taint, "taintAllow": taint_allow, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
+        return self._start_turn({"workspaceId": workspace_id, "userId": user_id, "chatId": chat_id, "message": message, "roleId": role_id, "openPage": open_page, "pageTool": page_tool, "mcpTools": mcp_tools, "docmost": docmost, "provider": provider, "detached": detached, "trigger": trigger, "messageId": message_id, "busy": busy, "idempotencyKey": idempotency_key, "offeredTools": offered_tools, "holdsChat": holds_chat, "workspaceName": workspace_name, "mcpInstructions": mcp_instructions, "extraRules": extra_rules, "extraSystem": extra_system, "maxSteps": max_steps, "model": model, "options": options, "budget": budget, "protocol": protocol, "format": format, "resumable": resumable, "retries": retries, "taint": taint, "taintAllow": taint_allow, "fallbacks": fallbacks, "history": history, "stateless": stateless}, tools)
 
     def rotate_secrets(
         self,

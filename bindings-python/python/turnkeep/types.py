@@ -351,6 +351,41 @@ class DataPart(_DataPartRequired, total=False):
 
     id: str
 
+
+class _DocmostAccessRequired(TypedDict):
+    baseUrl: str
+    """The server's address, with or without ``/api`` at its end. It must be a public one, or one that the option
+    ``http.allowPrivate`` has.
+    """
+
+
+class DocmostAccess(_DocmostAccessRequired, total=False):
+    """A Docmost server, and how a turn uses it."""
+
+    token: str
+    """The user's access token. Where it is not given it is asked for (``docmostTokens``). It is sent to
+    ``baseUrl``, and kept nowhere: not for turns with ``offeredTools``, which others may drive.
+    """
+    tools: Sequence[str]
+    """The names of the tools that the model has; unless given, all but those that change a part of a page.
+    ``getCurrentPage`` it has in any case.
+    """
+    readOnly: bool
+    """Only tools that change nothing. Default ``false``."""
+    editInPlace: bool
+    """Also the tools that change a part of a page. They read it as the server last saved it and replace it as a
+    whole: what somebody types there in the same seconds is lost. Default ``false``.
+    """
+
+
+class DocmostOptions(TypedDict, total=False):
+    """How Docmost servers are used."""
+
+    requestTimeoutMs: int
+    """How long a request may take. Default ``30000``."""
+    maxResponseBytes: int
+    """How many bytes an answer may have. A page that is larger cannot be read. Default ``4194304``."""
+
 DocumentFormat: TypeAlias = Literal["markdown", "json"]
 """Which document a chat is exported as."""
 
@@ -415,6 +450,8 @@ class EngineOptions(_EngineOptionsRequired, total=False):
     """How providers are reached."""
     mcp: McpOptions
     """How the tool servers of workspaces are used."""
+    docmost: DocmostOptions
+    """How Docmost servers are used, by turns that have them."""
     requests: RequestLimits
     """Limits of single requests."""
     generateChatTitles: bool
@@ -2483,6 +2520,10 @@ class TurnRequest(_TurnRequestRequired, total=False):
     servers, with what the administrators say about them. Tools of the host's own that are named so take their
     place. A server that cannot be used is missing, and told in the outcome's ``warnings``. Default ``false``.
     """
+    docmost: DocmostAccess
+    """Give the model tools for a Docmost server, by which it finds, reads and changes pages as the user, and
+    ``getCurrentPage``. Tools of the host's own that are named so take their place.
+    """
     tools: Sequence[ToolDefinition]
     """The tools of this turn, for hosts that answer calls through a mailbox."""
     provider: ProviderChoice
@@ -3496,6 +3537,8 @@ __all__ = [
     "CurrentPage",
     "CurrentPageRef",
     "DataPart",
+    "DocmostAccess",
+    "DocmostOptions",
     "DocumentFormat",
     "DriverName",
     "DynamicOutcomePart",

@@ -1,5 +1,6 @@
 //! The shell: opens the store, drives turns, keeps leases, sweeps what the dead left, answers questions.
 
+mod docmost;
 pub(crate) mod fallback;
 mod message;
 mod options;
@@ -26,11 +27,12 @@ use crate::store::{self, NotificationState, Store, Sweep, Wakeups};
 use crate::tool::Tool;
 
 pub use crate::log::{Cursor, Protocol, StreamFormat, TailEnd, TailFrom, TailItem};
+pub use docmost::DocmostAccess;
 pub use fallback::{FallbackModel, TurnRetries};
 pub use message::UserMessage;
 pub use options::{
-    ActorRule, ChatIds, ChatOptions, EngineOptions, FeatureGates, McpOptions, McpProgram, ModelPrice, Prices,
-    RunLimits, SecretOptions, SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
+    ActorRule, ChatIds, ChatOptions, DocmostOptions, EngineOptions, FeatureGates, McpOptions, McpProgram, ModelPrice,
+    Prices, RunLimits, SecretOptions, SettingsOptions, UnknownRole, UsageLimits, UsageOptions, Window,
 };
 pub use request::{
     Actor, Busy, GivenMessage, GivenPart, PublicTurn, RunBudget, Stateless, ToolOffer, TurnRequest, Who,
@@ -56,9 +58,9 @@ pub use service::steering::{SteerAnswer, SteeringPlace};
 pub use service::usage::{ReportOf, UsageLine, UsageReport};
 pub use service::waiting::{Answered, GivenAnswer, WaitingPage};
 
+use run::asked::HostFunction;
 use run::follow::Tails;
 use run::hosted::Hosted;
-use run::page::PageCheck;
 use run::patience::Patience;
 use run::registry::Registry;
 use run::stops::Stops;
@@ -100,7 +102,10 @@ pub(crate) struct Inner {
     freed: watch::Sender<u64>,
     hosted: Hosted,
     worker: Worker,
-    pages: PageCheck,
+    /// The host's check of open pages.
+    pages: HostFunction,
+    /// Who has the tokens of users of Docmost.
+    docmost: Arc<HostFunction>,
     mcp: McpPool,
     runtime: Handle,
     /// Opens and seals stored keys; nothing without an application secret.
@@ -153,7 +158,8 @@ impl Engine {
             registry: Registry::default(),
             tails: Tails::default(),
             hosted: Hosted::default(),
-            pages: PageCheck::default(),
+            pages: HostFunction::default(),
+            docmost: Arc::default(),
             mcp: McpPool::default(),
             runtime: Handle::current(),
             closing: AtomicBool::new(false),
@@ -281,6 +287,7 @@ async fn close(inner: Arc<Inner>) -> Result<()> {
     }
     inner.worker.retire();
     inner.pages.retire();
+    inner.docmost.retire();
     inner.mcp.clear();
     let closed = inner.store.close().await;
     inner.closed.send_replace(true);

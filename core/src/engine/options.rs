@@ -53,6 +53,9 @@ pub struct EngineOptions {
     /// How the tool servers of workspaces are used.
     #[serde(default)]
     pub mcp: McpOptions,
+    /// How Docmost servers are used, by turns that have them.
+    #[serde(default)]
+    pub docmost: DocmostOptions,
     /// Limits of single requests.
     #[serde(default)]
     pub requests: RequestLimits,
@@ -271,6 +274,22 @@ pub struct McpOptions {
     /// Programs that speak the protocol over their input and output, by names that workspaces may use (`transport` `stdio`).
     /// There are none unless they are listed here: what runs on this machine is for whoever runs it to say.
     pub programs: BTreeMap<String, McpProgram>,
+}
+
+/// How Docmost servers are used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DocmostOptions {
+    /// How long a request may take.
+    pub request_timeout_ms: u64,
+    /// How many bytes an answer may have. A page that is larger cannot be read.
+    pub max_response_bytes: u64,
+}
+
+impl Default for DocmostOptions {
+    fn default() -> Self {
+        Self { request_timeout_ms: 30_000, max_response_bytes: 4 * 1024 * 1024 }
+    }
 }
 
 /// A program that is a tool server.
@@ -551,6 +570,8 @@ impl EngineOptions {
             ("mcp.callTimeoutMs", self.mcp.call_timeout_ms),
             ("mcp.silenceMs", self.mcp.silence_ms),
             ("mcp.maxResultBytes", self.mcp.max_result_bytes),
+            ("docmost.requestTimeoutMs", self.docmost.request_timeout_ms),
+            ("docmost.maxResponseBytes", self.docmost.max_response_bytes),
             ("requests.embeddingTimeoutMs", self.requests.embedding_timeout_ms),
             ("requests.transcriptionTimeoutMs", self.requests.transcription_timeout_ms),
             ("requests.titleTimeoutMs", self.requests.title_timeout_ms),

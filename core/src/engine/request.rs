@@ -15,6 +15,7 @@ use crate::provider::{CallOptions, ProviderChoice, ProviderConfig};
 use crate::text::{counted_len, js_trim, utf16_len};
 use crate::tool::{AllowRule, AllowRules, ToolDefinition};
 
+use super::docmost::{DocmostAccess, PlannedDocmost};
 use super::fallback::{self, FallbackModel, PlannedFallback, TurnRetries, price_of};
 use super::message::{UserMessage, check_part};
 use super::options::{Prices, RunLimits};
@@ -104,6 +105,10 @@ pub struct TurnRequest {
     /// used is missing, and told in the outcome's `warnings`.
     #[serde(default)]
     pub mcp_tools: bool,
+    /// Give the model tools for a Docmost server, by which it finds, reads and changes pages as the user, and
+    /// `getCurrentPage`. Tools of the host's own that are named so take their place.
+    #[serde(default)]
+    pub docmost: Option<DocmostAccess>,
     /// The tools of this turn, for hosts that answer calls through a mailbox.
     #[serde(default)]
     pub tools: Vec<ToolDefinition>,
@@ -254,6 +259,8 @@ pub(super) struct OwnPieces {
     pub(super) page_tool: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) mcp_tools: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) docmost: Option<PlannedDocmost>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retries: Option<TurnRetries>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -441,6 +448,9 @@ impl TurnRequest {
             return Err(Error::invalid("options.maxOutputTokens", "must be at least 1"));
         }
         AllowRules::new(&self.taint_allow)?;
+        if let Some(docmost) = &self.docmost {
+            docmost.check(self.offered_tools.is_some())?;
+        }
         fallback::check(self.retries.unwrap_or_default(), &self.fallbacks, self.offered_tools.is_some())?;
         let Self { mcp_instructions, extra_rules, extra_system, .. } = self;
         if mcp_instructions.len() > MOST_PIECES {
@@ -498,8 +508,9 @@ impl TurnRequest {
             budget: self.budget,
             model: self.model.as_deref().map(|model| js_trim(model).to_owned()),
             options: self.options.clone(),
-            page_tool: self.page_tool,
+            page_tool: self.page_tool || self.docmost.is_some(),
             mcp_tools: self.mcp_tools,
+            docmost: self.docmost.as_ref().map(DocmostAccess::planned),
             retries: self.retries,
             fallbacks: self.fallbacks.iter().map(FallbackModel::planned).collect(),
         }

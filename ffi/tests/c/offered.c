@@ -366,6 +366,50 @@ static void open_pages_are_checked(void) {
     free(requests);
 }
 
+static void answer_with_a_token(void *user_data, turnkeep_tool_call *call) {
+    struct notes *notes = user_data;
+    char *json = call_json(call);
+    pthread_mutex_lock(&notes->lock);
+    add(&notes->calls, "%s\n", json);
+    pthread_mutex_unlock(&notes->lock);
+    free(json);
+    respond(call, "\"a-token\"");
+}
+
+/* There is no server: what counts is who is asked for the token. */
+static void tokens_of_docmost_are_asked_for(void) {
+    struct text script = {0};
+    answer_begin(&script);
+    answer_call(&script, 0, "call_1", "listSpaces", "{}");
+    answer_finish(&script, "tool_calls");
+    answer_end(&script, "end");
+    answer_with(&script, "Done.");
+    struct provider provider = provider_start(&script, false);
+    turnkeep_engine *engine = open_engine("sqlite::memory:", &provider);
+    turnkeep_error *error = NULL;
+    REQUIRE_ERROR(turnkeep_engine_docmost_tokens(engine, NULL, NULL, &error), &error, TURNKEEP_INVALID_INPUT,
+                  "toolCallback");
+    struct notes notes = NOTES;
+    REQUIRE(turnkeep_engine_docmost_tokens(engine, answer_with_a_token, &notes, &error) == TURNKEEP_OK);
+    turnkeep_turn *turn = start(engine, ",\"docmost\":{\"baseUrl\":\"http://127.0.0.1:9\"}", NULL, NULL);
+    char *chunks = read_chunks(turn), *outcome = outcome_of(turn);
+    /* Loopback is not allowed here. */
+    REQUIRE_CONTAINS(chunks, "http.allowPrivate");
+    REQUIRE_CONTAINS(outcome, "\"status\":\"succeeded\"");
+    turnkeep_turn_free(turn);
+    REQUIRE(turnkeep_engine_close(engine, 0, NULL) == TURNKEEP_OK);
+    REQUIRE_ERROR(turnkeep_engine_docmost_tokens(engine, answer_with_a_token, &notes, &error), &error,
+                  TURNKEEP_ENGINE_CLOSED, "");
+    turnkeep_engine_free(engine);
+    REQUIRE_IN_ORDER(notes.calls.data, "\"toolName\":\"docmostToken\"", "\"refused\":false");
+    char *requests = provider_stop(&provider);
+    REQUIRE(strstr(requests, "a-token") == NULL);
+    text_free(&notes.calls);
+    free(chunks);
+    free(outcome);
+    free(requests);
+}
+
 int main(void) {
     static const struct test tests[] = {
         TEST(another_engine_drives_a_turn),
@@ -373,6 +417,7 @@ int main(void) {
         TEST(what_is_wrong_is_named),
         TEST(a_closing_engine_leaves_its_run_to_another_one),
         TEST(open_pages_are_checked),
+        TEST(tokens_of_docmost_are_asked_for),
         TEST(freeing_the_engine_waits_for_callbacks),
         TEST(a_callback_that_blocks_does_not_hold_up_other_turns),
         TEST(whoever_waits_for_a_turn_of_nobody_is_woken_when_the_engine_is_closed),

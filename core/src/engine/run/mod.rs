@@ -1,5 +1,6 @@
 //! The life of a run: beginning it, driving it, keeping it, following its log, and settling it when its owner is gone.
 
+pub(crate) mod asked;
 pub(crate) mod begin;
 mod driver;
 mod effects;

@@ -1,6 +1,6 @@
 //! The page that the user has open: a client says which, the host's own code says whether that is so, and the model may ask.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::engine::{Engine, Inner};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::machine::TurnIds;
 use crate::model::Json;
 use crate::project::{OpenPage, current_page};
@@ -24,30 +24,6 @@ const DESCRIPTION: &str = "Tells which page the user has open, as {page: {id, ti
 
 const TAKES_NOTHING: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
 
-/// The host's check of open pages, if it has one.
-#[derive(Default)]
-pub(crate) struct PageCheck(Mutex<Check>);
-
-#[derive(Default)]
-struct Check {
-    handler: Option<Arc<dyn ToolHandler>>,
-    /// Nothing can be checked any more.
-    is_over: bool,
-}
-
-impl PageCheck {
-    fn lock(&self) -> MutexGuard<'_, Check> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks no more; whoever answers is told so.
-    pub(crate) fn retire(&self) {
-        let mut check = self.lock();
-        check.is_over = true;
-        check.handler = None;
-    }
-}
-
 impl Engine {
     /// Has every page that a turn, or a run of the host's own, is said to be begun on (`openPage`) checked by the host: from
     /// now on only what the check answers is used, for the prompt, for the tool `getCurrentPage` and for the page of a chat
@@ -60,12 +36,7 @@ impl Engine {
     /// `ENGINE_CLOSED`.
     pub fn check_pages(&self, check: Arc<dyn ToolHandler>) -> Result<()> {
         self.inner.ensure_open()?;
-        let mut known = self.inner.pages.lock();
-        if known.is_over {
-            return Err(Error::new(ErrorCode::EngineClosed, "the engine is closed"));
-        }
-        known.handler = Some(check);
-        Ok(())
+        self.inner.pages.set(check)
     }
 
     /// As [`Engine::check_pages`], for hosts that answer through a mailbox. Once it is dropped no page counts any more.
@@ -91,7 +62,7 @@ impl Inner {
         given: Option<&OpenPage>,
     ) -> Option<OpenPage> {
         let given = given?;
-        let Some(check) = self.pages.lock().handler.clone() else { return Some(given.clone()) };
+        let Some(check) = self.pages.get() else { return Some(given.clone()) };
         let id = given.id.as_deref().filter(|id| !js_trim(id).is_empty())?;
         let page = json!({"id": id, "title": given.title});
         let input = json!({"workspaceId": workspace_id, "userId": user_id, "page": page});

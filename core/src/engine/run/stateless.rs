@@ -85,6 +85,10 @@ pub(crate) async fn start(
         // The servers, and what opens their headers, are the other engine's.
         resolved.mcp = Some(inner.mcp_tools(&request.workspace_id).await?);
     }
+    if request.docmost.is_some() {
+        // So is the host's function that has the tokens.
+        resolved.docmost = Some(inner.docmost_tools_of(&request)?);
+    }
     let engine = inner.stateless().await?;
     // One that closes meanwhile has closed the other one, or will.
     inner.ensure_open()?;
@@ -102,6 +106,7 @@ fn check_public(request: &TurnRequest, public: &PublicTurn) -> Result<()> {
         ("history", request.history.is_some()),
         ("openPage", request.open_page.is_some()),
         ("mcpTools", request.mcp_tools),
+        ("docmost", request.docmost.is_some()),
     ] {
         if is_given {
             return Err(Error::invalid(field, "must not be given beside stateless.public"));

@@ -186,13 +186,17 @@ pub(crate) async fn start(
     let mut own = request.own_pieces(runs);
     let page = CurrentPage::default();
     // The host's tools come behind it: one of the same name takes its place.
-    let page_tool = own.page_tool.then(|| page::page_tool(&page));
+    let docmost = match resolved.as_ref().and_then(|resolved| resolved.docmost.clone()) {
+        Some(docmost) => docmost,
+        None => inner.docmost_tools_of(&request)?,
+    };
+    let own_tools: Vec<Tool> = docmost.into_iter().chain(own.page_tool.then(|| page::page_tool(&page))).collect();
     if request.offered_tools.is_none() {
         ensure_waits_for_nobody(&tools, &request)?;
     }
     let given = tools.clone();
     let (tools, plan) = match &request.offered_tools {
-        None => (Some(Arc::new(runs.tool_set(page_tool.clone().into_iter().chain(tools).collect())?)), None),
+        None => (Some(Arc::new(runs.tool_set(own_tools.iter().cloned().chain(tools).collect())?)), None),
         Some(_) if !tools.is_empty() => {
             return Err(Error::invalid("tools", "must not be given beside offeredTools"));
         }
@@ -202,7 +206,7 @@ pub(crate) async fn start(
         Some(names) => {
             let frees_chat = !request.holds_chat;
             let plan = RunPlan { tools: names.clone(), open_page: None, own: own.to_json(), frees_chat };
-            (inner.worker.offered(page_tool.clone(), names, runs).transpose()?, Some(plan))
+            (inner.worker.offered(own_tools.clone(), names, runs).transpose()?, Some(plan))
         }
     };
     let mut beginning = Beginning {
@@ -249,11 +253,10 @@ pub(crate) async fn start(
     };
     let may_hand_over = request.offered_tools.is_some();
     let is_resolved = resolved.is_some();
-    let Resolved { mut admin_prompt, mut model_name, role: given_role, public, mcp, fallbacks: given_fallbacks } =
-        resolved.unwrap_or_else(|| Resolved {
-            admin_prompt: inner.options.prompt.admin_prompt.clone(),
-            ..Resolved::default()
-        });
+    let Resolved {
+        mut admin_prompt, mut model_name, role: given_role, public, mcp, fallbacks: given_fallbacks, ..
+    } = resolved
+        .unwrap_or_else(|| Resolved { admin_prompt: inner.options.prompt.admin_prompt.clone(), ..Resolved::default() });
     let role = if is_resolved { given_role } else { role };
     let mcp = match mcp {
         Some(mcp) => mcp,
@@ -263,9 +266,9 @@ pub(crate) async fn start(
     let tools = match &request.offered_tools {
         _ if mcp.tools.is_empty() => tools,
         // Those of strangers come first: whoever is called the same takes their place.
-        None => Arc::new(runs.tool_set(mcp.tools.iter().cloned().chain(page_tool).chain(given).collect())?),
+        None => Arc::new(runs.tool_set(mcp.tools.iter().cloned().chain(own_tools).chain(given).collect())?),
         Some(names) => {
-            inner.worker.offered(mcp.tools.iter().cloned().chain(page_tool), names, runs).transpose()?.unwrap_or(tools)
+            inner.worker.offered(mcp.tools.iter().cloned().chain(own_tools), names, runs).transpose()?.unwrap_or(tools)
         }
     };
     own.mcp_instructions.extend(mcp.guidance);
@@ -425,6 +428,8 @@ pub(crate) struct Resolved {
     pub(super) public: Option<PublicTurn>,
     /// What the workspace's tool servers contribute.
     pub(super) mcp: Option<McpTools>,
+    /// Its tools for a Docmost server.
+    pub(super) docmost: Option<Vec<Tool>>,
     /// The models that are asked when the first one fails.
     pub(super) fallbacks: Option<Fallbacks>,
 }
@@ -490,12 +495,20 @@ impl Means {
         let mut own = plan.own.as_ref().map(OwnPieces::of_plan).unwrap_or_default();
         let page = CurrentPage::from(OnceLock::from(plan.open_page.clone()));
         let page_tool = own.page_tool.then(|| page::page_tool(&page));
+        let chat = inner.store.chat(ids.chat).await?;
+        let docmost = match (&own.docmost, &chat) {
+            (Some(docmost), Some(chat)) => inner.docmost_tools(docmost, None, workspace_id, &chat.creator_id)?,
+            _ => Vec::new(),
+        };
         let mcp = if own.mcp_tools { inner.mcp_tools(workspace_id).await? } else { McpTools::default() };
-        let tools = inner.worker.offered(mcp.tools.into_iter().chain(page_tool), &plan.tools, &inner.options.runs);
+        let tools = inner.worker.offered(
+            mcp.tools.into_iter().chain(docmost).chain(page_tool),
+            &plan.tools,
+            &inner.options.runs,
+        );
         own.mcp_instructions.extend(mcp.guidance);
         let gone = || Error::new(ErrorCode::EngineClosed, "the run's tools are not offered here any more");
         let tools = tools.ok_or_else(gone)??;
-        let chat = inner.store.chat(ids.chat).await?;
         let role = match chat.and_then(|chat| chat.role_id) {
             Some(role_id) => inner.store.role(workspace_id, role_id).await?,
             None => None,
