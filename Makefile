@@ -33,7 +33,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
+.PHONY: help demo test lint bench bench-languages simulate storm effects answers contend upgrade tails replicas chats cuts rotate surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -103,6 +103,11 @@ effects: ## KILLS (2000) kills, and some freezes, of processes whose tools count
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin effects
 	@target/debug/effects kills=$(KILLS) store=$(STORE) seed=$(SEED)
+
+answers: ## KILLS (2000) kills of the process that asks for answers and of the one that gives them, on one STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked -p turnkeep-tests --bin answers
+	@target/debug/answers kills=$(KILLS) store=$(STORE) seed=$(SEED)
 
 contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
