@@ -79,7 +79,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1
 ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "contend", "crossing", "tails", "workers"]
 ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "usage", "stateless", "public"]
 ON_EITHER_STORE += ["provenance", "features", "open_page", "search", "forks", "waiting", "mcp"]
-ON_EITHER_STORE += ["retries", "steering", "effects", "deferred", "taint", "answers", "forged"]
+ON_EITHER_STORE += ["retries", "steering", "effects", "deferred", "taint", "answers", "forged", "steer", "mcp_runs"]
 POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
 POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [

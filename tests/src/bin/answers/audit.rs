@@ -10,6 +10,8 @@ use crate::script;
 
 const UNKNOWN: &str = "unknown";
 const EXPIRED: &str = "nobody answered";
+/// What is said of a call that the model was in the middle of when its answer broke off: nobody was asked.
+const CUT_OFF: &str = "The tool call did not complete.";
 /// What may be said to an answer that is not taken.
 const REFUSALS: [&str; 4] = ["NOT_WAITING", "ANSWER_EXPIRED", "ANSWER_MISMATCH", "STORE_UNAVAILABLE"];
 
@@ -62,6 +64,7 @@ pub(crate) struct Audit {
     denied: usize,
     expired: usize,
     unknown: usize,
+    cut_off: usize,
     lost: usize,
     made_twice: usize,
     stuck: usize,
@@ -76,9 +79,12 @@ impl Audit {
 
     /// How it went besides.
     pub(crate) fn details(&self, told: &Told) -> String {
-        let Self { made, edited, denied, expired, unknown, .. } = self;
+        let Self { made, edited, denied, expired, unknown, cut_off, .. } = self;
         let refused: Vec<String> = told.refused.iter().map(|(code, times)| format!("{code}={times}")).collect();
-        format!("made={made} edited={edited} denied={denied} expired={expired} unknown={unknown} {}", refused.join(" "))
+        let refused = refused.join(" ");
+        format!(
+            "made={made} edited={edited} denied={denied} expired={expired} unknown={unknown} cut_off={cut_off} {refused}"
+        )
     }
 
     fn broken(count: &mut usize, what: &str, of: &dyn fmt::Display) {
@@ -109,6 +115,11 @@ impl Audit {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let is_approval = matches!(tool, "write" | "soon");
         let (output, error) = (text(&part["output"]), text(&part["errorText"]));
+        let is_answered = told.given.contains_key(call) || !made.is_empty();
+        if error == CUT_OFF && part.get("approval").is_none() && !is_answered {
+            self.cut_off += 1;
+            return;
+        }
         let mark = match () {
             () if is_approval => text(&part["approval"]["reason"]),
             () if part["state"] == "output-available" => output,

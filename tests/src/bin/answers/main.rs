@@ -21,7 +21,7 @@ use turnkeep_tests::ScriptedProvider;
 use turnkeep_tests::counting;
 use turnkeep_tests::processes::{Line, Process};
 use turnkeep_tests::scenario::{options, request, who};
-use turnkeep_tests::stage::{Random, Stage, argument, number, seed_of_now};
+use turnkeep_tests::stage::{Observer, Random, Stage, argument, column, number, seed_of_now};
 
 use audit::Told;
 
@@ -41,6 +41,11 @@ fn limits() -> Value {
     json!({"runs": {"leaseMs": LEASE_MS, "stopPollMs": 100}, "appSecret": "a secret of the application"})
 }
 
+/// A run is given up after so many owners that have died, as one that may kill them: none is brought near that.
+const MOST_DEATHS: u64 = 20;
+const DEATHS: &str =
+    "SELECT MAX(epoch - suspensions) AS deaths FROM ai_chat_runs WHERE status IN ('pending', 'running')";
+
 /// Which process.
 #[derive(Clone, Copy)]
 enum Role {
@@ -53,6 +58,7 @@ struct Storm {
     front: Engine,
     provider: ScriptedProvider,
     stage: Stage,
+    observer: Observer,
     program: String,
     driving: Process,
     answering: Process,
@@ -75,8 +81,20 @@ impl Storm {
         let program = std::env::args().next().ok_or("this program has no name")?;
         let start = |role, number| start(&program, role, &stage.store, &provider.base_url(), seed, number);
         let (driving, answering) = (start(Role::Drives, 0)?, start(Role::Answers, 1)?);
-        let (open, told) = (Vec::new(), Told::default());
-        Ok(Self { runtime, front, provider, stage, program, driving, answering, open, told, started: 2, seed })
+        Ok(Self {
+            observer: Observer::open(&stage.store)?,
+            runtime,
+            front,
+            provider,
+            stage,
+            program,
+            driving,
+            answering,
+            open: Vec::new(),
+            told: Told::default(),
+            started: 2,
+            seed,
+        })
     }
 
     fn begin(&mut self) -> Result<(), String> {
@@ -111,7 +129,7 @@ impl Storm {
 
     /// Kills one of the two, mostly right after it has come to a moment that matters, and starts another in its place.
     fn kill(&mut self, random: &mut Random) -> Result<(), String> {
-        let role = if random.one_in(2) { Role::Answers } else { Role::Drives };
+        let role = if random.one_in(2) || self.deaths()? > MOST_DEATHS { Role::Answers } else { Role::Drives };
         let so_far = self.process(role).lines_so_far();
         self.note(so_far);
         if random.one_in(3) {
@@ -131,6 +149,13 @@ impl Storm {
         let started = start(&self.program, role, &self.stage.store, &self.provider.base_url(), self.seed, number)?;
         *self.process(role) = started;
         Ok(())
+    }
+
+    /// How many owners the run has lost that has lost the most.
+    fn deaths(&mut self) -> Result<u64, String> {
+        let rows = self.observer.rows(DEATHS, "")?;
+        let deaths = rows.first().and_then(|row| column(row, "deaths"));
+        Ok(deaths.and_then(|deaths| deaths.parse().ok()).unwrap_or(0))
     }
 
     /// Waits for this moment of the process.
