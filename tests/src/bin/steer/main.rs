@@ -9,7 +9,7 @@ mod worker;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -52,11 +52,15 @@ fn harass(store: &str, base_url: &str, seed: u64, is_over: &AtomicBool) -> Resul
     let mut workers = (0..WORKERS).map(|_| start()).collect::<Result<Vec<Process>, String>>()?;
     let (mut random, mut kills) = (Random::new(seed), 0);
     while !is_over.load(Ordering::SeqCst) {
-        std::thread::sleep(random.moment(LIFE));
         let mut worker = workers.swap_remove(random.place(WORKERS));
+        // Most are killed while they work; on a slow machine none would come to that otherwise.
+        if !random.one_in(8) {
+            let _ = worker.next_line(Instant::now() + PATIENCE);
+        }
+        std::thread::sleep(random.moment(LIFE));
         if random.one_in(3) {
             worker.hang_up();
-            worker.until_ended(std::time::Instant::now() + PATIENCE).ok_or("a process does not end")?;
+            worker.until_ended(Instant::now() + PATIENCE).ok_or("a process does not end")?;
         } else {
             worker.kill();
             kills += 1;
@@ -65,7 +69,7 @@ fn harass(store: &str, base_url: &str, seed: u64, is_over: &AtomicBool) -> Resul
     }
     workers.iter_mut().for_each(Process::hang_up);
     for mut worker in workers {
-        worker.until_ended(std::time::Instant::now() + PATIENCE).ok_or("a process does not end")?;
+        worker.until_ended(Instant::now() + PATIENCE).ok_or("a process does not end")?;
     }
     Ok(kills)
 }

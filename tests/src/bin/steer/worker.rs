@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use turnkeep::Engine;
+use turnkeep_tests::processes::tell;
 use turnkeep_tests::scenario::options;
 
 use crate::race::look;
@@ -13,6 +14,7 @@ pub(crate) fn run(store: &str, base_url: &str, lease: &str) -> Result<(), String
         let limits = json!({"runs": {"leaseMs": lease, "stopPollMs": 100}});
         let engine = Engine::open(options(store, base_url, limits)).await.map_err(|error| error.to_string())?;
         engine.offer_tools(vec![look()]).map_err(|error| error.to_string())?;
+        tell("offers");
         let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
         let _ = ended.await;
         // At once: what is under way is handed over within its step.
