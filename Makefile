@@ -18,6 +18,8 @@ KILLS := 2000
 FREEZES := 300
 BEGINS := 100000
 SEQUENCES := 20000
+RUNS := 1000000
+RACES := 100000
 TURNS := 1000
 PLATFORMS := linux-x64-gnu linux-x64-musl linux-arm64-gnu linux-arm64-musl
 RECORDS := 100000
@@ -34,7 +36,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo example test lint bench bench-languages simulate storm effects contend upgrade tails replicas chats cuts vanish rotate packages surface fuzz clean node python ffi build npm header
+.PHONY: help demo example test lint bench bench-languages simulate storm effects answers waiting steer contend upgrade tails replicas chats cuts vanish rotate packages surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -113,6 +115,21 @@ effects: ## KILLS (2000) kills, and some freezes, of processes whose tools count
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
 	$(CARGO) build --locked -p turnkeep-tests --bin effects
 	@target/debug/effects kills=$(KILLS) store=$(STORE) seed=$(SEED)
+
+answers: ## KILLS (2000) kills of the process that asks for answers and of the one that gives them, on one STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked -p turnkeep-tests --bin answers
+	@target/debug/answers kills=$(KILLS) store=$(STORE) seed=$(SEED)
+
+waiting: ## RUNS (1000000) runs that wait in one file: what they cost, and how soon one that is answered goes on, in figures
+	@scripts/need.sh cargo cc
+	$(CARGO) build --locked -p turnkeep-tests --bin waiting
+	@target/debug/waiting runs=$(RUNS)
+
+steer: ## RACES (100000) of messages that join runs against ends, stops, kills and take-overs of these, on one STORE
+	@scripts/need.sh cargo cc $(filter postgres,$(STORE))
+	$(CARGO) build --locked -p turnkeep-tests --bin steer
+	@target/debug/steer races=$(RACES) store=$(STORE) seed=$(SEED)
 
 contend: ## BEGINS (100000) contended begins in 100 chats, from 8 engines in 8 PROCESSES on one STORE
 	@scripts/need.sh cargo cc $(filter postgres,$(STORE))

@@ -80,6 +80,7 @@ ON_EITHER_STORE = ["turns", "runs", "defects", "exports", "kill", "storm", "cont
 ON_EITHER_STORE += ["chats", "pieces", "limits", "roles", "usage", "stateless", "public"]
 ON_EITHER_STORE += ["provenance", "features", "open_page", "search", "forks", "waiting", "mcp"]
 ON_EITHER_STORE += ["retries", "steering", "effects", "deferred", "taint", "docmost_tools"]
+ON_EITHER_STORE += ["answers", "forged", "steer", "mcp_runs"]
 POSTGRES = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
 POSTGRES += [word for name in ON_EITHER_STORE for word in ("--test", name)]
 SUITES = [

@@ -38,17 +38,31 @@ pub async fn count(
     output: &Json,
     before: impl AsyncFnOnce(),
 ) -> Result<(), String> {
+    count_as(name(call), store, call, output, before).await
+}
+
+/// The same under another name.
+///
+/// # Errors
+/// What the database says.
+pub async fn count_as(
+    name: String,
+    store: &str,
+    call: &ToolInvocation,
+    output: &Json,
+    before: impl AsyncFnOnce(),
+) -> Result<(), String> {
     let note = |effect| effect_statement(effect, Some(output), &EffectStyle::default());
     let note = call.effect.as_ref().map(note).transpose().map_err(|error| error.to_string())?;
     match store.strip_prefix("sqlite:") {
         Some(path) => {
-            let (path, name) = (path.to_owned(), name(call));
+            let path = path.to_owned();
             // A file's transaction keeps everybody waiting: it is short.
             before().await;
             let counted = tokio::task::spawn_blocking(move || in_file(&path, &name, note)).await;
             counted.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
         }
-        None => on_server(store, &name(call), note, before).await.map_err(|error| error.to_string()),
+        None => on_server(store, &name, note, before).await.map_err(|error| error.to_string()),
     }
 }
 

@@ -179,3 +179,55 @@ fn server_rows(
 pub fn column(row: &Row, name: &str) -> Option<String> {
     row.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
 }
+
+/// The number of `name=number` among a program's arguments.
+///
+/// # Errors
+/// When it is something else.
+pub fn number(arguments: &[String], name: &str, default: u64) -> Result<u64, String> {
+    match argument(arguments, name).filter(|value| !value.is_empty()) {
+        None => Ok(default),
+        Some(value) => value.parse().map_err(|_| format!("{name}={value}: must be a number")),
+    }
+}
+
+/// Moments and choices that are drawn: the same again from the same seed.
+pub struct Random(u64);
+
+impl Random {
+    /// What follows from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit.max(1)
+    }
+
+    /// Whether it is the one of so many.
+    pub fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+
+    /// A place in a list of this length.
+    pub fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or_default()
+    }
+
+    /// A time below `limit`.
+    pub fn moment(&mut self, limit: Duration) -> Duration {
+        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.below(micros))
+    }
+}
+
+/// The time in seconds, as a seed for whoever names none.
+pub fn seed_of_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}

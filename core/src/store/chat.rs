@@ -229,7 +229,8 @@ pub trait ChatStore: Send + Sync {
     async fn name_chat(&self, chat_id: ChatId, title: &str) -> Result<bool>;
 
     /// Ends messages that say that they are being written, while no run shows in them and nobody has touched them for
-    /// [`super::UNTOUCHED_WITHOUT_LEASE`]: those that another writer left. Returns how many those were.
+    /// [`super::UNTOUCHED_WITHOUT_LEASE`]: those that another writer left. Returns how many those were. Where many messages
+    /// are being written, as those of runs that wait are, it looks at some of them, and at the next ones the next time.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`.

@@ -23,6 +23,7 @@ mod settings;
 mod sqlite;
 mod steer;
 mod stop;
+mod tour;
 mod usage;
 mod wait;
 mod wakeups;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
 use crate::engine::options::RunLimits;
@@ -41,6 +41,8 @@ const NO_MESSAGE: &str = "The run's message has been removed.";
 pub(crate) struct Worker {
     offered: Mutex<OfferedTools>,
     is_working: AtomicBool,
+    /// Told when a run has all its answers here: whoever has answered looks at the page.
+    answered: Arc<Notify>,
     /// One permit for each run of others that may be driven here at a time.
     room: Arc<Semaphore>,
 }
@@ -55,7 +57,7 @@ struct OfferedTools {
 impl Worker {
     pub(crate) fn new(max_runs: u32) -> Self {
         let room = Arc::new(Semaphore::new(usize::try_from(max_runs).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { offered: Mutex::default(), is_working: AtomicBool::new(false), room }
+        Self { offered: Mutex::default(), is_working: AtomicBool::new(false), answered: Arc::default(), room }
     }
 
     /// What is offered, without the tools that nobody would run.
@@ -79,6 +81,11 @@ impl Worker {
         let find = |name: &String| offered.tools.iter().find(|tool| tool.definition.name == *name).cloned();
         let chosen: Vec<Tool> = names.iter().map(find).collect::<Option<_>>()?;
         Some(runs.tool_set(own.into_iter().chain(chosen).collect()).map(Arc::new))
+    }
+
+    /// A run may go on that this process has answered: it is looked for at once.
+    pub(crate) fn hurry(&self) {
+        self.answered.notify_one();
     }
 
     /// Offers nothing any more; whoever runs the tools is told so.
@@ -145,10 +152,12 @@ async fn work(engine: Weak<Inner>, mut closed: watch::Receiver<bool>) {
                 LOOK
             }
         };
+        let answered = Arc::clone(&inner.worker.answered);
         drop(inner);
         tokio::select! {
             _ = closed.wait_for(|closed| *closed) => return,
             () = sleep(look) => {}
+            () = answered.notified() => {}
             // At most as often as without being told.
             _ = async { tokio::join!(news.changed(), sleep(LOOK)) } => {}
         }

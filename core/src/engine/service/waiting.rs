@@ -82,6 +82,9 @@ impl Engine {
             if self.inner.store.change_waits(given.run_id, &found.waits, &waits).await? {
                 self.inner.changed(given.run_id);
                 let waiting = waits.calls.iter().filter(|wait| wait.is_open()).count();
+                if waiting == 0 {
+                    self.inner.worker.hurry();
+                }
                 return Ok(Answered { run_id: given.run_id, call_id: given.call_id, waiting });
             }
         }

@@ -19,7 +19,7 @@ use super::{TestClock, TestStore, begin, code, record, settle, started, step};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Rows of other times and writers, as an import brings them.
-fn imported(chat_id: ChatId, clock: &TestClock, count: usize) -> (Chat, Vec<Message>) {
+pub(super) fn imported(chat_id: ChatId, clock: &TestClock, count: usize) -> (Chat, Vec<Message>) {
     let now = clock.now();
     let chat = Chat {
         id: chat_id,

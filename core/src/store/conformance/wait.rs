@@ -11,6 +11,7 @@ use crate::store::{
     BeginRun, CallNote, ChunkPack, Fence, RunPlan, SuspendRun, Sweep, UNTOUCHED_WITHOUT_LEASE, WaitingOf,
 };
 
+use super::chat::imported;
 use super::{LEASE, TestClock, TestStore, begin, claimed, code, planned, record, started, step};
 
 on_every_store![
@@ -18,6 +19,7 @@ on_every_store![
     a_run_that_waits_holds_its_chat_unless_it_says_otherwise,
     a_run_that_waits_is_settled_when_it_is_to_stop,
     what_waits_is_listed_and_expires,
+    messages_that_nobody_writes_are_found_among_many_that_wait,
 ];
 
 pub(super) fn suspend(fence: &Fence, expires_after_ms: Option<u64>) -> SuspendRun {
@@ -72,6 +74,29 @@ pub(super) async fn woken(store: &TestStore, fence: &Fence) -> Fence {
     assert!(answer(store, fence.run_id).await);
     let [next] = claimed(store, "b", &["t", "u"]).await.0.try_into().unwrap();
     next
+}
+
+async fn messages_that_nobody_writes_are_found_among_many_that_wait(store: TestStore, clock: Arc<TestClock>) {
+    let mut strays = Vec::new();
+    for _ in 0..4 {
+        suspended(&store, planned(ChatId::generate(), "a", false), None).await;
+        suspended(&store, planned(ChatId::generate(), "a", false), None).await;
+        let (chat, mut messages) = imported(ChatId::generate(), &clock, 1);
+        messages[0].status = Some(MessageStatus::Streaming);
+        strays.push(chat.id);
+        store.import_chat(chat, messages).await.unwrap();
+    }
+    clock.advance(UNTOUCHED_WITHOUT_LEASE * 2);
+    let mut settled = 0;
+    // A look sees three of these twelve.
+    for _ in 0..5 {
+        settled += store.settle_stray_messages().await.unwrap();
+    }
+    assert_eq!(settled, strays.len());
+    for chat_id in strays {
+        assert_eq!(store.messages(chat_id, 1).await.unwrap()[0].status, Some(MessageStatus::Aborted));
+    }
+    assert_eq!(store.settle_stray_messages().await.unwrap(), 0);
 }
 
 async fn a_run_waits_as_nobody_s_until_it_is_answered(store: TestStore, clock: Arc<TestClock>) {

@@ -13,6 +13,7 @@ use crate::model::{
     Chat, Json, ListedChat, Message, MessageFields, MessageSpan, MessageVisitor, Paging, PagingFrom, Place,
     StoredMessage,
 };
+use crate::store::tour::AT_ONCE;
 use crate::store::{ChatStore, ForkChat, SearchFor, UNTOUCHED_WITHOUT_LEASE};
 use crate::text::storable;
 
@@ -43,15 +44,21 @@ const IMPORT_MESSAGES: &str = "\
      SELECT id, chat_id, workspace_id, user_id, role, content, tool_calls, metadata, status, created_at, updated_at \
          FROM json_populate_recordset(NULL::ai_chat_messages, $1::json)";
 
-/// Rows of another writer's that nobody will end any more. A run's message is its owner's, or a sweep's.
+/// Rows of another writer's that nobody will end any more. A run's message is its owner's, or a sweep's. Of runs that wait
+/// there may be very many: only a part is looked at, behind `$2`.
 const SETTLE_STRAYS: &str = "\
      WITH at AS MATERIALIZED (SELECT turnkeep_now() AS now), \
-     settled AS (UPDATE ai_chat_messages AS message SET status = 'aborted', updated_at = now FROM at \
-         WHERE message.status = 'streaming' AND message.role = 'assistant' \
+     part AS MATERIALIZED (SELECT id FROM ai_chat_messages WHERE status = 'streaming' AND id > $2::uuid \
+         ORDER BY id LIMIT $3::bigint), \
+     settled AS (UPDATE ai_chat_messages AS message SET status = 'aborted', updated_at = now FROM at, part \
+         WHERE message.id = part.id AND message.status = 'streaming' AND message.role = 'assistant' \
          AND message.updated_at <= now - make_interval(secs => $1::float8) \
          AND NOT EXISTS (SELECT FROM ai_chat_runs AS run WHERE run.assistant_message_id = message.id \
              AND run.status IN ('pending', 'running', 'waiting')) RETURNING message.id) \
-     SELECT COUNT(*) AS settled FROM settled";
+     SELECT (SELECT COUNT(*) FROM settled) AS settled, (SELECT COUNT(*) FROM part) AS seen, \
+         (SELECT id::text FROM part ORDER BY part.id DESC LIMIT 1) AS last";
+/// Before every id.
+const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Messages with these columns of theirs that may be large.
 fn visit_statement(fields: MessageFields) -> String {
@@ -457,8 +464,12 @@ impl ChatStore for PostgresStore {
     }
 
     async fn settle_stray_messages(&self) -> Result<usize> {
-        let row = self.database.query_one(SETTLE_STRAYS, &values![seconds(UNTOUCHED_WITHOUT_LEASE)]).await?;
-        Ok(usize::try_from(rows::get::<i64>(&row, "settled")?).unwrap_or(0))
+        let from = self.streaming.place();
+        let values = values![seconds(UNTOUCHED_WITHOUT_LEASE), from.as_deref().unwrap_or(NO_ID), limited(AT_ONCE)];
+        let row = self.database.query_one(SETTLE_STRAYS, &values).await?;
+        let count = |name| rows::get::<i64>(&row, name).map(|count| usize::try_from(count).unwrap_or(0));
+        self.streaming.has_seen(count("seen")?, rows::get(&row, "last")?);
+        count("settled")
     }
 }
 

@@ -40,6 +40,7 @@ use async_trait::async_trait;
 use crate::error::{Error, ErrorCode, Result};
 use crate::tool::EffectDatabase;
 
+use super::tour::Tour;
 use super::{Store, Wakeups};
 use connect::Target;
 use failure::Failure;
@@ -62,6 +63,8 @@ pub struct PostgresStore {
     ids: HostIds,
     extras: migrate::Extras,
     settings: settings::Statements,
+    /// A round through the messages that are being written.
+    streaming: Tour,
 }
 
 /// For the server's intervals.
@@ -132,7 +135,8 @@ impl PostgresStore {
         let types = migrate::migrate(&database).await?;
         let settings = settings::Statements::new(&database).await?;
         let extras = migrate::extras(&database, &types).await?;
-        Ok(Self { notifier: Notifier::start(&database, present), database, ids: types.ids(), extras, settings })
+        let (notifier, ids, streaming) = (Notifier::start(&database, present), types.ids(), Tour::default());
+        Ok(Self { notifier, database, ids, extras, settings, streaming })
     }
 }
 

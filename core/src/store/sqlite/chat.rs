@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, MessageId, RunId};
 use crate::model::{Chat, ListedChat, Message, MessageFields, MessageRole, MessageSpan, MessageVisitor, Paging, Place};
 use crate::project::{AssistantFlush, indexed_words};
+use crate::store::tour::AT_ONCE;
 use crate::store::{BeginRun, ChatStore, ForkChat, ONE_PLACE, SearchFor, UNTOUCHED_WITHOUT_LEASE, forbidden};
 use crate::text::storable;
 
@@ -297,17 +298,35 @@ impl ChatStore for SqliteStore {
     }
 
     async fn settle_stray_messages(&self) -> Result<usize> {
-        let any = format!("SELECT EXISTS (SELECT 1 FROM ai_chat_messages WHERE {STRAY})");
-        if !self.read(move |tables| tables.one(&any, [tables.now.before(UNTOUCHED_WITHOUT_LEASE)])).await? {
+        // A run's message is its owner's, or a sweep's. Of runs that wait there may be very many: only a part is looked at.
+        let stray = format!(
+            "({STRAY} AND NOT EXISTS (SELECT 1 FROM ai_chat_runs AS run \
+             WHERE run.assistant_message_id = ai_chat_messages.id AND run.{ACTIVE}))"
+        );
+        let look = format!(
+            "SELECT id, {stray} FROM ai_chat_messages WHERE status = 'streaming' AND id > ?2 ORDER BY id LIMIT ?3"
+        );
+        let from = self.tours.streaming.place().unwrap_or_default();
+        let seen: Vec<(String, bool)> = self
+            .read(move |tables| {
+                let values = params![tables.now.before(UNTOUCHED_WITHOUT_LEASE), from, limited(AT_ONCE)];
+                tables.all(&look, values, |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .await?;
+        self.tours.streaming.has_seen(seen.len(), seen.last().map(|(id, _)| id.clone()));
+        let strays: Vec<String> = seen.into_iter().filter(|(_, is_stray)| *is_stray).map(|(id, _)| id).collect();
+        if strays.is_empty() {
             return Ok(0);
         }
-        // A run's message is its owner's, or a sweep's.
-        let settle = format!(
-            "UPDATE ai_chat_messages SET status = 'aborted', updated_at = ?2 WHERE {STRAY} AND NOT EXISTS \
-             (SELECT 1 FROM ai_chat_runs AS run WHERE run.assistant_message_id = ai_chat_messages.id AND run.{ACTIVE})"
-        );
-        self.write(move |tables| tables.execute(&settle, [tables.now.before(UNTOUCHED_WITHOUT_LEASE), tables.now]))
-            .await
+        let settle =
+            format!("UPDATE ai_chat_messages SET status = 'aborted', updated_at = ?3 WHERE id = ?2 AND {stray}");
+        self.write(move |tables| {
+            let long_ago = tables.now.before(UNTOUCHED_WITHOUT_LEASE);
+            strays
+                .iter()
+                .try_fold(0, |settled, id| Ok(settled + tables.execute(&settle, params![long_ago, id, tables.now])?))
+        })
+        .await
     }
 }
 

@@ -8,13 +8,14 @@ use rusqlite::{named_params, params};
 use crate::error::Result;
 use crate::id::RunId;
 use crate::model::{StepRecord, Usage};
+use crate::store::tour::AT_ONCE;
 use crate::store::{
     ChunkPack, Fence, LogFrom, LogPage, LogRange, LogRow, LogStart, LogStore, LoggedStep, RecordStep, StepNumbers,
 };
 
 use super::rows::{self, STEP_COLUMNS, json};
 use super::tables::Tables;
-use super::{SqliteStore, store_error};
+use super::{SqliteStore, limited, store_error};
 
 /// Of how many runs the packs are looked at together, and how many of them are removed in one transaction.
 const TRIMMED_RUNS: usize = 32;
@@ -74,27 +75,35 @@ impl LogStore for SqliteStore {
     }
 
     async fn trim_packs(&self, settled_for: Duration) -> Result<bool> {
-        let runs: Vec<String> = self
+        let from = self.tours.packed.place().unwrap_or_default();
+        let seen: Vec<(String, bool)> = self
             .read(move |tables| {
-                tables.all(
-                    &format!(
-                        "SELECT run.id FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks) AS packed \
-                         JOIN ai_chat_runs AS run ON run.id = packed.run_id WHERE run.finished_at <= ?1 AND EXISTS \
-                         (SELECT 1 FROM ai_chat_run_chunks AS pack WHERE pack.run_id = run.id AND {TOLD_BY_STEP}) \
-                         LIMIT {TRIMMED_RUNS}"
-                    ),
-                    [tables.now.before(settled_for)],
-                    |row| row.get(0),
-                )
+                let values = params![tables.now.before(settled_for), from, limited(AT_ONCE)];
+                tables.all(&due_runs(), values, |row| Ok((row.get(0)?, row.get(1)?)))
             })
             .await?;
-        let any = !runs.is_empty();
-        for run_id in runs {
+        let due = || seen.iter().filter(|(_, is_due)| *is_due).map(|(run_id, _)| run_id);
+        for run_id in due().take(TRIMMED_RUNS) {
             // In pieces, so that nobody's write waits for all of them.
             while self.trim_some_packs(run_id.clone()).await? == TRIMMED_PACKS {}
         }
-        Ok(any)
+        if due().nth(TRIMMED_RUNS).is_none() {
+            self.tours.packed.has_seen(seen.len(), seen.last().map(|(run_id, _)| run_id.clone()));
+        }
+        Ok(due().next().is_some())
     }
+}
+
+/// Some runs that have packs, and whether these are to go: their run ended before `?1`, and steps tell what they do. Of runs
+/// that wait there may be very many.
+fn due_runs() -> String {
+    format!(
+        "SELECT packed.run_id, EXISTS (SELECT 1 FROM ai_chat_runs AS run WHERE run.id = packed.run_id \
+         AND run.finished_at <= ?1 AND EXISTS (SELECT 1 FROM ai_chat_run_chunks AS pack \
+         WHERE pack.run_id = packed.run_id AND {TOLD_BY_STEP})) \
+         FROM (SELECT DISTINCT run_id FROM ai_chat_run_chunks WHERE run_id > ?2 ORDER BY run_id LIMIT ?3) AS packed \
+         ORDER BY packed.run_id"
+    )
 }
 
 impl SqliteStore {

@@ -40,6 +40,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::tool::EffectDatabase;
 
 use super::Store;
+use super::tour::Tour;
 use identity::Identity;
 use instance::InstanceLock;
 use judge::{Heard, Judge};
@@ -73,7 +74,17 @@ pub struct SqliteStore {
     visitors: Option<Readers>,
     instance: Option<InstanceLock>,
     heard: Arc<Heard>,
+    tours: Tours,
     clock: Arc<dyn Clock>,
+}
+
+/// Rounds through what may be many rows.
+#[derive(Default)]
+struct Tours {
+    /// Messages that are being written.
+    streaming: Tour,
+    /// Runs that have packs.
+    packed: Tour,
 }
 
 impl SqliteStore {
@@ -98,6 +109,7 @@ impl SqliteStore {
                 visitors: None,
                 instance: None,
                 heard: Arc::default(),
+                tours: Tours::default(),
                 clock,
             });
         }
@@ -112,7 +124,8 @@ impl SqliteStore {
         instance.remove_stale(|owner| tables.has_runs_of(owner).unwrap_or(true));
         let visitors = Some(Readers::start(VISITORS, || open_reader(&path))?);
         let (writer, readers) = (Writer::start(connection, Identity::of(&path))?, Some(readers));
-        Ok(Self { writer, readers, visitors, instance: Some(instance), heard: Arc::default(), clock })
+        let (heard, tours) = (Arc::default(), Tours::default());
+        Ok(Self { writer, readers, visitors, instance: Some(instance), heard, tours, clock })
     }
 
     /// Judges owners by what is known at this moment.
