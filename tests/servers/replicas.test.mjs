@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { ChatClient, fetchServerSentEvents } from '@tanstack/ai-client';
 import { WebSocket } from 'ws';
 
 import { TurnkeepChatTransport } from '../../bindings-node/client.mjs';
@@ -58,29 +59,37 @@ before(async () => {
   for (let number = 0; number < REPLICAS; number++) hosts.push(await host(world, started));
 });
 
+/** A wire to any of the processes, for each connection to another one, that is cut CUTS times. */
+async function cutAtRandom(t, name) {
+  const random = randomOf(name.length);
+  const cutter = { left: CUTS, ofThis: 0 };
+  const anyOf = () => hosts[Math.floor(random() * hosts.length)].origin;
+  const made = await wire(t, anyOf, () => {
+    if (cutter.left <= 0 || cutter.ofThis >= MOST_CUTS_OF_AN_ANSWER) return Infinity;
+    cutter.left -= 1;
+    cutter.ofThis += 1;
+    return Math.floor(random() * 1_500);
+  });
+  return { ...made, cutter };
+}
+
+/** The text in a message's parts, which have it as their `member`. */
+const textIn = (parts, member) => parts.map((part) => (part.type === 'text' ? part[member] : '')).join('');
+const chatOf = async (id) => (await fetch(`${hosts[0].origin}/api/chat/chats/${encodeURIComponent(id)}`)).json();
+
 for (const [name, { sdk, transport, goesOn = false }] of Object.entries(clients)) {
   test(`cut at random over ${REPLICAS} processes: ${name}`, { skip }, async (t) => {
-    const random = randomOf(name.length);
-    let left = CUTS;
-    let ofThis = 0;
-    const anyOf = () => hosts[Math.floor(random() * hosts.length)].origin;
-    const { api, counts } = await wire(t, anyOf, () => {
-      if (left <= 0 || ofThis >= MOST_CUTS_OF_AN_ANSWER) return Infinity;
-      left -= 1;
-      ofThis += 1;
-      return Math.floor(random() * 1_500);
-    });
-
+    const { api, counts, cutter } = await cutAtRandom(t, name);
     let answers = 0;
-    while (left > 0) {
-      ofThis = 0;
+    while (cutter.left > 0) {
+      cutter.ofThis = 0;
       const id = `${name} ${answers++}`;
       const page = pageOf(sdk, { id, transport: transport(api) });
       await page.sendMessage({ text: 'go' });
       if (goesOn) assert.equal(page.error, undefined, page.error?.stack);
       // A client that takes a cut for an end, or for an error, is asked to come back, as a page does that is loaded again.
       for (;;) {
-        const chat = await (await fetch(`${hosts[0].origin}/api/chat/chats/${encodeURIComponent(id)}`)).json();
+        const chat = await chatOf(id);
         const stored = chat.messages.at(-1);
         if (chat.follow === null && stored?.role === 'assistant') {
           if (page.messages.at(-1)?.role !== 'assistant' || page.text() !== WORDS) {
@@ -108,3 +117,37 @@ for (const [name, { sdk, transport, goesOn = false }] of Object.entries(clients)
     assert.ok(counts.cuts > CUTS / 2);
   });
 }
+
+test(`cut at random over ${REPLICAS} processes: fetchServerSentEvents of TanStack AI`, { skip }, async (t) => {
+  const { api, counts, cutter } = await cutAtRandom(t, 'TanStack AI');
+  const reconnect = { maxAttempts: 1_000, delayMs: 5 };
+  let [answers, ended] = [0, 0];
+  while (cutter.left > 0) {
+    cutter.ofThis = 0;
+    const threadId = `TanStack AI ${answers++}`;
+    const client = new ChatClient({ threadId, connection: fetchServerSentEvents(`${api}/ag-ui`, { reconnect }) });
+    await client.sendMessage('go');
+    const said = client.getMessages().filter(({ role }) => role === 'assistant');
+    // It goes on by itself once it has heard anything. A cut before that ends it, and what it is shown next is what is stored.
+    if (said.length === 0) ended += 1;
+    else
+      assert.deepEqual(
+        said.map(({ parts }) => textIn(parts, 'content')),
+        [WORDS],
+      );
+    let chat = await chatOf(threadId);
+    while (chat.follow) {
+      await (await fetch(`${hosts[0].origin}/api/chat/runs/${chat.follow.runId}/stream`)).text();
+      chat = await chatOf(threadId);
+    }
+    const stored = chat.messages.map(({ role, parts }) => [role, textIn(parts, 'text')]);
+    const whole = [
+      ['user', 'go'],
+      ['assistant', WORDS],
+    ];
+    // Nothing, where the connection was cut before the turn was begun.
+    assert.deepEqual(stored, said.length === 0 && stored.length === 0 ? [] : whole);
+  }
+  t.diagnostic(`${counts.cuts} cuts over ${answers} answers; ${ended} of these were cut before the head`);
+  assert.ok(counts.cuts > CUTS / 2);
+});
