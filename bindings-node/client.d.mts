@@ -93,6 +93,17 @@ export declare function followRun(
   },
 ): AsyncGenerator<StreamChunk, void, void>;
 
+/**
+ * A `fetch` for clients of AG-UI that take a cut for a failure, such as `HttpAgent`: what it gives goes on behind the last event
+ * over any number of connections, and ends with the run.
+ *
+ * @example
+ * const agent = new HttpAgent({ url: '/api/chat/ag-ui', threadId, fetch: resumingFetch() });
+ */
+export declare function resumingFetch(
+  options?: Omit<ConnectionOptions, 'headers' | 'credentials'>,
+): (url: string, init?: RequestInit) => Promise<Response>;
+
 /** Cuts text that comes in pieces into the events of a stream. */
 export declare class EventParser {
   push(text: string): { id?: string; event?: string; data: string }[];

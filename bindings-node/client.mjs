@@ -140,7 +140,7 @@ class Known {
  * Reads a run to its end over any number of connections: gives each chunk once. `open(place)` asks for the stream: with
  * nothing for the first one, then with `{after}`, or with `{from}` where no place is known yet.
  */
-async function* readRun({ open, signal, silenceMs, giveUpMs, maxWaitMs, onConnection, adopt }) {
+async function* readRun({ open, signal, silenceMs, giveUpMs, maxWaitMs, onConnection, adopt, isLast }) {
   const known = new Known();
   let cursor;
   let attempt = 0;
@@ -184,8 +184,10 @@ async function* readRun({ open, signal, silenceMs, giveUpMs, maxWaitMs, onConnec
           if (id !== undefined) cursor = id;
           if (attempt > 0) onConnection({ state: 'back', attempt });
           [attempt, since] = [0, undefined];
-          const chunk = known.take(JSON.parse(data));
+          const told = JSON.parse(data);
+          const chunk = known.take(told);
           if (chunk !== undefined) yield chunk;
+          if (isLast?.(told)) return;
         }
       }
     } catch (error) {
@@ -437,6 +439,63 @@ export function followRun({
     return response;
   };
   return readRun({ open, signal, silenceMs, giveUpMs, maxWaitMs, onConnection });
+}
+
+const ENDS_OF_AG_UI = ['RUN_FINISHED', 'RUN_ERROR'];
+
+/** A response that is no stream: it is given to whoever has asked. */
+class NoStream extends Error {
+  constructor(response) {
+    super();
+    this.response = response;
+  }
+}
+
+/**
+ * A `fetch` for clients of AG-UI that take a cut for a failure, such as `HttpAgent`: what it gives goes on behind the last event
+ * over any number of connections, and ends with the run.
+ */
+export function resumingFetch({
+  fetch,
+  silenceMs = SILENCE_MS,
+  giveUpMs = GIVE_UP_MS,
+  maxWaitMs = MAX_WAIT_MS,
+  onConnection = () => {},
+} = {}) {
+  return async (url, init = {}) => {
+    let head;
+    const open = async (place) => {
+      const headers = {
+        ...plainHeaders(init.headers),
+        ...(place?.after !== undefined && { 'last-event-id': place.after }),
+      };
+      const response = await (fetch ?? globalThis.fetch)(url, { ...init, headers });
+      if (response.ok && response.body) return response;
+      if (!head) throw new NoStream(response);
+      throw new ChatRequestError(response.status, await response.text());
+    };
+    const adopt = (response) => (head ??= response);
+    const isLast = ({ type }) => ENDS_OF_AG_UI.includes(type);
+    const events = readRun({ open, signal: init.signal, silenceMs, giveUpMs, maxWaitMs, onConnection, adopt, isLast });
+    let first;
+    try {
+      first = await events.next();
+    } catch (error) {
+      if (error instanceof NoStream) return error.response;
+      throw error;
+    }
+    const encoder = new TextEncoder();
+    const body = new ReadableStream({
+      async pull(controller) {
+        const { done, value } = first ?? (await events.next());
+        first = undefined;
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(`data: ${JSON.stringify(value)}\n\n`));
+      },
+      cancel: () => void events.return(),
+    });
+    return new Response(body, { headers: head?.headers });
+  };
 }
 
 /** What browsers, Node and React Native call a connection that was lost or never came about. */

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { HttpAgent } from '@ag-ui/client';
 import { ChatClient, fetchServerSentEvents } from '@tanstack/ai-client';
 import { WebSocket } from 'ws';
 
-import { TurnkeepChatTransport } from '../../bindings-node/client.mjs';
+import { TurnkeepChatTransport, resumingFetch } from '../../bindings-node/client.mjs';
 import { host, provider } from '../../bindings-node/test/hosts.mjs';
 import { pageOf, randomOf, wire } from '../../bindings-node/test/site.mjs';
 import { versions } from '../../bindings-node/test/versions.mjs';
@@ -117,6 +118,29 @@ for (const [name, { sdk, transport, goesOn = false }] of Object.entries(clients)
     assert.ok(counts.cuts > CUTS / 2);
   });
 }
+
+test(`cut at random over ${REPLICAS} processes: HttpAgent of AG-UI, with a fetch that goes on`, { skip }, async (t) => {
+  const { api, counts, cutter } = await cutAtRandom(t, 'HttpAgent');
+  let answers = 0;
+  while (cutter.left > 0) {
+    cutter.ofThis = 0;
+    const threadId = `HttpAgent ${answers++}`;
+    const agent = new HttpAgent({ url: `${api}/ag-ui`, threadId, fetch: resumingFetch({ maxWaitMs: 5 }) });
+    agent.setMessages([{ id: 'm1', role: 'user', content: 'go' }]);
+    await agent.runAgent({ runId: `run of ${threadId}` });
+    assert.deepEqual(
+      agent.messages.map(({ role, content }) => [role, content]),
+      [
+        ['user', 'go'],
+        ['assistant', WORDS],
+      ],
+    );
+    const { messages } = await chatOf(threadId);
+    assert.equal(textIn(messages.at(-1).parts, 'text'), WORDS);
+  }
+  t.diagnostic(`${counts.cuts} cuts over ${answers} answers`);
+  assert.ok(counts.cuts > CUTS / 2);
+});
 
 test(`cut at random over ${REPLICAS} processes: fetchServerSentEvents of TanStack AI`, { skip }, async (t) => {
   const { api, counts, cutter } = await cutAtRandom(t, 'TanStack AI');
