@@ -36,7 +36,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo example test lint bench bench-languages simulate storm effects answers waiting steer contend upgrade tails replicas chats cuts vanish rotate packages surface fuzz clean node python ffi build npm header
+.PHONY: help demo example test lint bench bench-languages simulate storm effects answers waiting steer contend upgrade tails replicas chats cuts vanish rotate packages roots surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -195,6 +195,9 @@ packages: ## The npm packages, in target/npm/: `turnkeep`, and native halves for
 	@for platform in $(PLATFORMS); do \
 		file=$$(scripts/cross.sh $$platform); halves="$${halves:-} $$platform=$$file"; \
 	done; node scripts/npm-packages.mjs target/npm $$halves
+
+roots: ## What `packages` has made, in other roots: an old glibc, musl, arm64 under qemu. Needs root, debootstrap and qemu-user
+	@tests/packages/roots.sh target/npm
 
 python: $(VENV)/.done ## A wheel, in target/wheels/
 	@scripts/need.sh cargo cc

