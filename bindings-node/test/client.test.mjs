@@ -18,6 +18,7 @@ import {
   TurnkeepChatTransport,
   describeChatError,
   followRun,
+  resumingFetch,
 } from '../client.mjs';
 import { finish, reasoning, text, toolCall } from '../../examples/demo/provider.mjs';
 import { listening, pageOf, randomOf, site, wire } from './site.mjs';
@@ -297,4 +298,33 @@ test('errors are told apart', () => {
 
 test('it is small', () => {
   assert.ok(gzipSync(readFileSync(new URL('../client.mjs', import.meta.url))).length <= 8 * 1024);
+});
+
+test('a fetch that goes on gives refusals on as they are, and ends when its reader does', async (t) => {
+  const { api, engine } = await site(t, () => ({ events: [text('half')], then: 'hang' }));
+  const goesOn = resumingFetch();
+  const post = (body, signal) =>
+    goesOn(`${api}/ag-ui`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal,
+    });
+  const refused = await post({ threadId: 'c1' });
+  assert.deepEqual([refused.status, (await refused.json()).error.code], [400, 'INVALID_INPUT']);
+
+  const input = { threadId: 'c1', runId: 'r1', messages: [{ id: 'm1', role: 'user', content: 'go' }] };
+  const controller = new AbortController();
+  const response = await post(input, controller.signal);
+  assert.match(response.headers.get('content-type'), /^text\/event-stream/);
+  let received = '';
+  const reading = (async () => {
+    for await (const piece of response.body) {
+      received += Buffer.from(piece).toString();
+      if (received.includes('half')) controller.abort();
+    }
+  })();
+  await assert.rejects(reading, { name: 'AbortError' });
+  // A reader that leaves stops nothing.
+  assert.equal((await engine.runs.activeForChat({ ...user, chatId: 'c1' })).status, 'running');
 });

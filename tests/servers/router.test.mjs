@@ -205,6 +205,12 @@ for (const [name, start] of Object.entries(hosts)) {
       body: JSON.stringify({ id: chatId, messages: 'none' }),
     });
     if (!host.nest) assert.equal(untyped.status, 400);
+    // A recording is a body that no parser of the framework knows.
+    const recording = { ...bare, 'content-type': 'audio/webm;codecs=opus' };
+    const heard = await fetch(`${api}/transcribe`, { method: 'POST', headers: recording, body: 'not really' });
+    assert.deepEqual([heard.status, (await heard.json()).error.code], [503, 'STT_NOT_CONFIGURED']);
+    const { length } = await (await ask('GET', `/chats/${chatId}/runs`)).json();
+    assert.equal(length, 1);
     const nobody = await fetch(`${api}/chats`);
     assert.equal(nobody.status, 401);
     await nobody.text();
