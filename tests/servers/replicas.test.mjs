@@ -152,13 +152,11 @@ test(`cut at random over ${REPLICAS} processes: fetchServerSentEvents of TanStac
     const client = new ChatClient({ threadId, connection: fetchServerSentEvents(`${api}/ag-ui`, { reconnect }) });
     await client.sendMessage('go');
     const said = client.getMessages().filter(({ role }) => role === 'assistant');
-    // It goes on by itself once it has heard anything. A cut before that ends it, and what it is shown next is what is stored.
-    if (said.length === 0) ended += 1;
-    else
-      assert.deepEqual(
-        said.map(({ parts }) => textIn(parts, 'content')),
-        [WORDS],
-      );
+    const shown = said.map(({ parts }) => textIn(parts, 'content')).join('');
+    // A cut in a head ends it, which it says: what it is shown next is what is stored. Nothing was told twice until then.
+    if (client.getError()) ended += 1;
+    if (client.getError()) assert.ok(WORDS.startsWith(shown), shown);
+    else assert.deepEqual([said.length, shown], [1, WORDS]);
     let chat = await chatOf(threadId);
     while (chat.follow) {
       await (await fetch(`${hosts[0].origin}/api/chat/runs/${chat.follow.runId}/stream`)).text();
@@ -170,8 +168,8 @@ test(`cut at random over ${REPLICAS} processes: fetchServerSentEvents of TanStac
       ['assistant', WORDS],
     ];
     // Nothing, where the connection was cut before the turn was begun.
-    assert.deepEqual(stored, said.length === 0 && stored.length === 0 ? [] : whole);
+    assert.deepEqual(stored, client.getError() && stored.length === 0 ? [] : whole);
   }
-  t.diagnostic(`${counts.cuts} cuts over ${answers} answers; ${ended} of these were cut before the head`);
+  t.diagnostic(`${counts.cuts} cuts over ${answers} answers; ${ended} of these ended by a cut in a head`);
   assert.ok(counts.cuts > CUTS / 2);
 });
