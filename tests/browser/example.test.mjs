@@ -20,6 +20,9 @@ let folder;
 let server;
 let origin;
 let browser;
+// A microphone that is none, and may be used.
+const fakes = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+const args = ['--no-sandbox', '--disable-gpu', ...fakes];
 
 /** Starts the example on the port that it had before, or on any. */
 async function start() {
@@ -45,7 +48,7 @@ before(async () => {
   if (skip) return;
   folder = await mkdtemp(join(tmpdir(), 'turnkeep-example-'));
   await start();
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+  browser = await chromium.launch({ executablePath, args });
 });
 
 after(async () => {
@@ -218,4 +221,13 @@ test('settings are masked, and another’s chats are not there', { skip }, async
     };
   }, chat.split('/').at(-1));
   assert.deepEqual(statuses, { settings: 403, messages: 403, unknown: 403, own: 200, roles: 200 });
+});
+
+test('what is dictated is in the message', { skip }, async (t) => {
+  const page = await signedIn(t, 'Jon');
+  await page.getByRole('button', { name: 'Dictate' }).click();
+  await page.getByRole('button', { name: 'Stop recording' }).click();
+  await page.waitForFunction(() => document.querySelector('.composer textarea').value.startsWith('When is the launch'));
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByText('Searched pages').waitFor();
 });
