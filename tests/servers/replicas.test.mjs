@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { HttpAgent } from '@ag-ui/client';
+import { WorkflowChatTransport } from '@ai-sdk/workflow/client';
 import { ChatClient, fetchServerSentEvents } from '@tanstack/ai-client';
 import { WebSocket } from 'ws';
 
@@ -38,6 +39,15 @@ const clients = {
   'WebSocketChatTransport, ai 7': {
     sdk: seven,
     transport: (api) => new seven.WebSocketChatTransport({ url: api.replace('http', 'ws'), webSocket: WebSocket }),
+  },
+  'WorkflowChatTransport, ai 7': {
+    sdk: seven,
+    transport: (api) =>
+      new WorkflowChatTransport({
+        api,
+        maxConsecutiveErrors: 1_000,
+        prepareSendMessagesRequest: ({ id, messages }) => ({ body: { id, messages } }),
+      }),
   },
 };
 
@@ -80,6 +90,8 @@ const chatOf = async (id) => (await fetch(`${hosts[0].origin}/api/chat/chats/${e
 
 for (const [name, { sdk, transport, goesOn = false }] of Object.entries(clients)) {
   test(`cut at random over ${REPLICAS} processes: ${name}`, { skip }, async (t) => {
+    // Some tell the console of every cut.
+    t.mock.method(console, 'error', () => {});
     const { api, counts, cutter } = await cutAtRandom(t, name);
     let answers = 0;
     while (cutter.left > 0) {
