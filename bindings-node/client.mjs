@@ -470,7 +470,8 @@ export function resumingFetch({
         ...(place?.after !== undefined && { 'last-event-id': place.after }),
       };
       const response = await (fetch ?? globalThis.fetch)(url, { ...init, headers });
-      if (response.ok && response.body) return response;
+      // Without a body there is nothing left, of what has begun.
+      if (response.ok && (response.body || head)) return response;
       if (!head) throw new NoStream(response);
       throw new ChatRequestError(response.status, await response.text());
     };
