@@ -36,7 +36,7 @@ RESTARTS := 0
 # Extension modules must not link libpython; the interpreter that loads them has it.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo example test lint bench bench-languages simulate storm effects answers waiting steer contend upgrade tails replicas chats cuts vanish rotate packages roots surface fuzz clean node python ffi build npm header
+.PHONY: help demo example test lint bench bench-languages simulate storm effects answers waiting steer contend upgrade tails replicas chats cuts proxies vanish rotate packages roots surface fuzz clean node python ffi build npm header
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -162,6 +162,11 @@ cuts: npm build ## CUTS (1200) cuts of a page's connection over ANSWERS (20) ans
 	@scripts/need.sh postgres
 	cd tests/servers && npm ci --no-audit --no-fund --silent && CUTS=$(CUTS) NODE_PATH=$$PWD/node_modules \
 		TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node node --test --test-reporter=spec replicas.test.mjs
+
+proxies: npm build ## nginx and Caddy with an idle timeout of 5 s, and a tool that is silent for 20
+	-@scripts/need.sh nginx caddy
+	cd tests/servers && npm ci --no-audit --no-fund --silent && SLOW=1 NODE_PATH=$$PWD/node_modules \
+		TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node node --test --test-reporter=spec proxies.test.mjs
 
 vanish: npm build ## TURNS (1000), twice, whose clients vanish at random: what is held in the end, in figures
 	cd bindings-node && TURNS=$(TURNS) TURNKEEP_NATIVE=$(CURDIR)/target/debug/turnkeep.node \
