@@ -5,9 +5,9 @@ import { Hono } from 'hono';
 import { Engine } from 'turnkeep';
 import { createRouter } from 'turnkeep/http';
 
-const { CHAT_BASE_URL: baseUrl, CHAT_MODEL: model, CHAT_API_KEY: apiKey, STORE = 'sqlite:chats.db' } = process.env;
+const { CHAT_BASE_URL: baseUrl, CHAT_MODEL: model, CHAT_API_KEY: apiKey, CHAT_STORE = 'sqlite:chats.db' } = process.env;
 const engine = await Engine.open({
-  store: STORE,
+  store: CHAT_STORE,
   chats: { ids: 'any' }, // Those that useChat makes.
   providers: { default: { driver: 'openai-compatible', model, baseUrl, apiKey } },
 });

@@ -26,7 +26,7 @@ const args = ['--no-sandbox', '--disable-gpu', ...fakes];
 
 /** Starts the example on the port that it had before, or on any. */
 async function start() {
-  const env = { ...process.env, NO_COLOR: '1', STORE: `sqlite:${join(folder, 'chats.db')}` };
+  const env = { ...process.env, NO_COLOR: '1', CHAT_STORE: `sqlite:${join(folder, 'chats.db')}` };
   env.PORT = origin ? new URL(origin).port : '0';
   server = spawn(process.execPath, ['dist/server/main.js'], {
     cwd: example,

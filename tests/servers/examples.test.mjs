@@ -73,7 +73,7 @@ for (const [name, prepare] of Object.entries(servers)) {
     const store = await mkdtemp(join(tmpdir(), 'turnkeep-servers-'));
     t.after(() => rm(store, { recursive: true, force: true }));
     const { child, ended, origin } = await started(t, await prepare(), {
-      STORE: `sqlite:${join(store, 'chats.db')}`,
+      CHAT_STORE: `sqlite:${join(store, 'chats.db')}`,
       CHAT_BASE_URL: provider.baseUrl,
       CHAT_MODEL: 'm',
     });

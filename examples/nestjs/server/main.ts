@@ -11,13 +11,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { appModule } from './app.module.js';
 import { startScripted } from './scripted.js';
 
-const { PORT = '3000', HOST = '127.0.0.1', STORE = 'sqlite:example.db', APP_SECRET } = process.env;
+const { PORT = '3000', HOST = '127.0.0.1', CHAT_STORE = 'sqlite:example.db', APP_SECRET } = process.env;
 const { CHAT_BASE_URL, CHAT_MODEL = 'scripted', CHAT_API_KEY } = process.env;
 
 const baseUrl = CHAT_BASE_URL ?? (await startScripted());
 const application = await NestFactory.create<NestFastifyApplication>(
   appModule({
-    store: STORE,
+    store: CHAT_STORE,
     // Of your own, from where you keep secrets: it seals the keys that administrators enter.
     appSecret: APP_SECRET ?? 'a secret for nothing but this example',
     provider: {
