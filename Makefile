@@ -201,7 +201,8 @@ packages: ## The npm packages, in target/npm/: `turnkeep`, and native halves for
 		file=$$(scripts/cross.sh $$platform); halves="$${halves:-} $$platform=$$file"; \
 	done; node scripts/npm-packages.mjs target/npm $$halves
 
-roots: ## What `packages` has made, in other roots: an old glibc, musl, arm64 under qemu. Needs root, debootstrap and qemu-user
+roots: ## What `packages` has made, in other roots: an old glibc, musl, arm64 under qemu. Needs root; installs what it needs from Debian
+	@scripts/need.sh debootstrap qemu-aarch64
 	@tests/packages/roots.sh target/npm
 
 python: $(VENV)/.done ## A wheel, in target/wheels/

@@ -2,7 +2,7 @@
 # Makes sure that the named programs are there; installs from Debian's packages what can be had from them.
 set -eu
 
-declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [strip]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium [nginx]=nginx-light [caddy]=caddy)
+declare -A packages=([valgrind]=valgrind [cc]=gcc [gcc]=gcc [g++]=g++ [nm]=binutils [strip]=binutils [python3]="python3 python3-venv" [node]=nodejs [npm]=npm [postgres]=postgresql [pgbouncer]=pgbouncer [chromium]=chromium [nginx]=nginx-light [caddy]=caddy [debootstrap]=debootstrap [qemu-aarch64]="qemu-user libstdc++6-arm64-cross")
 # Modules that a program needs and that Debian splits off.
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing_venv=1
 

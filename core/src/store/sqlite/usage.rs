@@ -87,10 +87,8 @@ impl Tables<'_> {
     /// earlier write takes nothing of the call that is on its way by now. The call of a step that has waited for somebody was
     /// entered when it began to wait.
     pub(super) fn enter_step(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
-        if !step.is_of_a_call() || self.waited_step(run_id)? == Some(step.number) {
-            return self.settle_reserved(run_id);
-        }
-        self.enter_call_of(run_id, step, note)
+        let waited = self.waited_step(run_id)?;
+        self.enter_step_behind(waited, run_id, step, note)
     }
 
     /// The step that the run waits for somebody with, or has done last.
@@ -100,7 +98,17 @@ impl Tables<'_> {
         Ok(waits.as_deref().and_then(Waits::parse).map(|waits| waits.step))
     }
 
-    pub(super) fn enter_call_of(&self, run_id: RunId, step: &StepRecord, note: &CallNote) -> Result<()> {
+    /// The same, where it is known which step had waited before.
+    pub(super) fn enter_step_behind(
+        &self,
+        waited: Option<u32>,
+        run_id: RunId,
+        step: &StepRecord,
+        note: &CallNote,
+    ) -> Result<()> {
+        if !step.is_of_a_call() || waited == Some(step.number) {
+            return self.settle_reserved(run_id);
+        }
         const RUN: &str = "SELECT workspace_id, created_by, chat_id FROM ai_chat_runs WHERE id = ?1";
         let owner = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?));
         let Some((workspace_id, user_id, chat_id)) = self.first(RUN, [run_id], owner)? else { return Ok(()) };

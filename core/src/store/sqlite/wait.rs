@@ -118,9 +118,7 @@ impl Tables<'_> {
             self.write_pack(fence, pack)?;
         }
         self.write_step(fence, step, None)?;
-        if waited != Some(step.number) && step.is_of_a_call() {
-            self.enter_call_of(fence.run_id, step, call)?;
-        }
+        self.enter_step_behind(waited, fence.run_id, step, call)?;
         self.update_message(fence.run_id, assistant)
     }
 
