@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createSocket } from 'node:net';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
@@ -14,6 +13,7 @@ import { McpServer, createMcpHandler, fromJsonSchema } from '@modelcontextprotoc
 
 import { finish, startProvider, text, toolCall } from '../../examples/demo/provider.mjs';
 import { Engine } from '../../bindings-node/index.mjs';
+import { freePort } from './ports.mjs';
 
 const user = { workspaceId: 'w1', userId: 'u1' };
 const admin = { workspaceId: 'w1', actor: { userId: 'a1', isAdmin: true } };
@@ -43,15 +43,6 @@ const open = (more = {}) =>
     providers: { default: { driver: 'openai-compatible', model: 'm', baseUrl: provider.baseUrl } },
     ...more,
   });
-
-async function freePort() {
-  const server = createSocket().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts the test server, and waits until it says that it listens. */
 async function listening(transport) {

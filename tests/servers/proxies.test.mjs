@@ -6,7 +6,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +14,7 @@ import { finish, startProvider, text, toolCall } from '../../examples/demo/provi
 import { TurnkeepChatTransport, followRun } from '../../bindings-node/client.mjs';
 import { createRouter } from '../../bindings-node/http.mjs';
 import { Engine } from '../../bindings-node/index.mjs';
+import { freePort } from './ports.mjs';
 
 /** Where a program is; nothing where there is none. */
 function found(name) {
@@ -69,15 +69,6 @@ const proxies = {
 };
 const user = { workspaceId: 'w1', userId: 'u1' };
 const say = (words) => ({ id: 'm1', role: 'user', parts: [{ type: 'text', text: words }] });
-
-async function freePort() {
-  const server = createSocket().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** A proxy in front of a server, with these directives for what it passes on. */
 async function world(t, kind, script, { directives = '', router = {}, tools } = {}) {
